@@ -1,0 +1,80 @@
+"""Sizes of one core instance."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+
+from hw.arch.errors import SpikeloomError
+
+
+def _power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One core: array of ``rows`` x ``cols`` elements of ``width`` bits, and its memories.
+
+    Raises SpikeloomError where sizes are impossible; the message names field, value and range.
+    """
+
+    rows: int = 4  #: R, token rows of the array; 4, 8 or 16.
+    cols: int = 16  #: C, array columns and lanes; a power of two, 8 to 64, at most R * R.
+    width: int = 32  #: W, bits of an operand word; 32, 64 or 128, a multiple of C.
+    row_depth: int = 2048  #: Words of one row bank (R banks of W bits): spikes.
+    col_depth: int = 1024  #: Words of one column bank (C banks of W bits): weights, parameters, K/V.
+    res_depth: int = 1024  #: Words of one residual bank (2 buffers of C banks of 18 bits).
+    pix_depth: int = 1024  #: Words of the pixel memory (18 bits): image, features, logits.
+    prog_depth: int = 1024  #: Words of the program memory (32 bits).
+    acc_bits: int = 13  #: Signed width of an element's accumulator; 8 to 16.
+
+    def __post_init__(self) -> None:
+        def check(ok: bool, name: str, want: str) -> None:
+            if not ok:
+                raise SpikeloomError(
+                    f"core configuration: {name} = {getattr(self, name)!r}, but it must be {want}"
+                )
+
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            check(isinstance(value, int) and not isinstance(value, bool) and value > 0,
+                  f.name, "a positive integer")
+        check(self.rows in (4, 8, 16), "rows", "4, 8 or 16")
+        check(_power_of_two(self.cols) and 8 <= self.cols <= 64, "cols", "8, 16, 32 or 64")
+        check(self.cols <= self.rows**2, "cols", f"at most rows squared ({self.rows**2})")
+        check(self.cols >= self.rows, "cols", f"at least rows ({self.rows})")
+        check(self.width in (32, 64, 128), "width", "32, 64 or 128")
+        check(self.width % self.cols == 0, "width", f"a multiple of cols ({self.cols})")
+        check(8 <= self.acc_bits <= 16, "acc_bits", "8 to 16")
+        for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
+            check(64 <= getattr(self, name) <= 1 << 16, name, "64 to 65536")
+
+    @property
+    def peak(self) -> int:
+        """Binary operations per cycle: R * C * W."""
+        return self.rows * self.cols * self.width
+
+    @property
+    def max_count(self) -> int:
+        """Largest popcount sum an element can hold."""
+        return (1 << (self.acc_bits - 1)) - 1
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain dictionary, field order kept."""
+        return dataclasses.asdict(self)
+
+    @property
+    def digest(self) -> int:
+        """32-bit fingerprint of configuration and instruction set; an image carries it."""
+        from hw.arch import formats, isa
+
+        text = json.dumps([self.as_dict(), isa.fingerprint(), formats.SHIFTS], sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+    @classmethod
+    def for_board(cls, name: str) -> "Config":
+        """Return the core configuration that ``boards`` keeps for board ``name``."""
+        import importlib
+
+        return importlib.import_module("boards").get(name).config

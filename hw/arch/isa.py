@@ -1,0 +1,233 @@
+"""Instruction set: macro-instructions of NI 32-bit words; one is a layer, or nearly.
+
+The one definition: gateware, compiler, disassembler, interpreter and manual read FIELDS.
+Fields never straddle words; the order of fields is the order of bits, LSB first.
+
+Loop nest (inner to outer): k, dx, dy | t, x, y, j, h. The first three make a *tile* (one
+output-stationary pass of the array; a *tile* of MAC is one pixel, of MEAN a whole sum); j is the
+column tile, h the head (buffer in MEAN). After each issued word the row and column addresses
+grow by the delta of the level that advances (inner levels rewind: the compiler folds the rewind
+into the delta). Addresses are modulo 2**16, truncated to the memory.
+"""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hw.arch.errors import SpikeloomError
+
+
+class Op(enum.IntEnum):
+    """Operation of an instruction."""
+
+    HALT = 0  #: Stop, raise done.
+    GEMM = 1  #: Row memory x column memory on the array.
+    MAC = 2  #: Pixel memory x column memory on the lanes (first layer, heads).
+    POOL = 3  #: OR of 3x3 windows at stride 2, row memory to row memory.
+    MEAN = 4  #: Sum of a residual buffer over tokens and steps, per lane.
+
+
+class Dest(enum.IntEnum):
+    """Where spikes (or x) go."""
+
+    NONE = 0
+    ROW = 1  #: Row memory, channel-packed: bank n mod R, C-bit slice (POOL: whole word).
+    ROW_TAPS = 2  #: Row memory, horizontal neighbours packed in one word (see ``pack``).
+    COL_TOKEN = 3  #: Column memory, bank n mod C, C-bit slice (keys; rows of S^T).
+    COL_CHANNEL = 4  #: Column memory, bank = lane, token-packed (V; K in KV order).
+    ROW_CHANNEL = 5  #: Row memory, bank = channel mod R, token-packed (V in KV order).
+    PIX = 6  #: x of each lane to consecutive words of pixel memory.
+
+
+class Pack(enum.IntEnum):
+    """How input words of a GEMM hold horizontal taps."""
+
+    NONE = 0
+    PAIR = 1  #: Slots x-1, x.
+    TRIPLE = 2  #: Slots x-1, x, x+1.
+
+
+class Res(enum.IntEnum):
+    """Residual operation of the lanes."""
+
+    NONE = 0  #: y = x, nothing stored.
+    SET = 1  #: y = x, stored.
+    ADD = 2  #: y = x + B, stored.
+    AVERAGE = 3  #: y = x + ((A + B) >> 1), stored.
+
+
+class Mod(enum.IntEnum):
+    """Tokens per destination word group: ``w_gs`` is added when the token index crosses it."""
+
+    ROWS = 0  #: R
+    COLS = 1  #: C
+    WORD = 2  #: W
+
+
+class Step(enum.IntEnum):
+    """Tokens by which a tile advances."""
+
+    ROWS = 0  #: R (GEMM)
+    HALF = 1  #: R / 2 (POOL)
+    ONE = 2  #: 1 (MAC)
+
+
+LEVELS = ("k", "dx", "dy", "t", "x", "y", "j", "h")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: ``bits`` wide at bit ``low`` of word ``word``."""
+
+    name: str
+    bits: int
+    doc: str
+    signed: bool = False
+    word: int = 0
+    low: int = 0
+
+
+def _pack(words: Sequence[Sequence[Field]]) -> tuple[Field, ...]:
+    out = []
+    for w, fields in enumerate(words):
+        low = 0
+        for f in fields:
+            out.append(Field(f.name, f.bits, f.doc, f.signed, w, low))
+            low += f.bits
+        assert low <= 32, (w, low)
+    return tuple(out)
+
+
+def _delta(prefix: str, level: str) -> Field:
+    return Field(f"{prefix}_{level}", 16, f"{prefix} address delta when {level} advances", True)
+
+
+FIELDS = _pack(
+    [
+        [
+            Field("op", 3, "operation, Op"),
+            Field("xnor", 1, "GEMM: each word twice, second time inverted rows, subtracting"),
+            Field("pack", 2, "GEMM: Pack of the input words"),
+            Field("slot_bytes_log2", 2, "log2 of bytes per tap slot, input (GEMM, pack != NONE)"),
+            Field("shift_left", 1, "horizontal tap shift starts at -1 instead of 0"),
+            Field("pad_y", 1, "vertical taps start at -1 instead of 0"),
+            Field("y_twice", 1, "y advances input rows by 2 (POOL)"),
+            Field("flat", 1, "output tokens are numbered without gaps at image-row ends"),
+            Field("n_step", 2, "Step: output tokens per tile"),
+            Field("factor_per_step", 1, "factor table is indexed by t (AV)"),
+            Field("n_par", 5, "parameter words read per column tile: 0, or 1 bias + 1..16 factors"),
+            Field("spread", 1, "MAC: one x, all steps of the neuron (image the same at each step)"),
+            Field("mean_mask", 4, "MEAN: valid rows in the last group of R tokens, 0 = all"),
+        ],
+        [
+            Field("n_k", 16, "count of k, 1.."),
+            Field("n_dx", 8, "count of dx (MEAN: time steps)"),
+            Field("n_dy", 8, "count of dy (MEAN: groups of R tokens)"),
+        ],
+        [
+            Field("n_t", 8, "count of t (1 for MAC with spread)"),
+            Field("n_x", 12, "count of x: row tiles across an image row (MAC: pixels)"),
+            Field("n_y", 12, "count of y"),
+        ],
+        [
+            Field("n_j", 12, "count of column tiles j"),
+            Field("n_h", 8, "count of heads h"),
+            Field("tile_min", 8, "least cycles per tile"),
+            Field("n_spread", 4, "MAC with spread: steps - 1"),
+        ],
+        [Field("img_w", 12, "input image width (tokens, for 1x1 layers)"),
+         Field("img_h", 12, "input image height")],
+        [_delta("row", "k"), _delta("row", "dx")],
+        [_delta("row", "dy"), _delta("row", "t")],
+        [_delta("row", "x"), _delta("row", "y")],
+        [_delta("row", "j"), _delta("row", "h")],
+        [_delta("col", "k"), _delta("col", "dx")],
+        [_delta("col", "dy"), _delta("col", "t")],
+        [_delta("col", "x"), _delta("col", "y")],
+        [_delta("col", "j"), _delta("col", "h")],
+        [Field("row_base", 16, "row (MAC: pixel, MEAN: residual) address of the first word"),
+         Field("col_base", 16, "column address of the first word")],
+        [Field("row_gs", 16, "row address distance between groups of R tokens (input)"),
+         Field("par_base", 16, "column address of the first parameter word")],
+        [Field("par_j", 16, "parameter address step per column tile"),
+         Field("par_h", 16, "parameter address step per head (with the last j)")],
+        [Field("w_base", 16, "destination address"),
+         Field("w_gs", 16, "destination distance between token groups (see w_mod)")],
+        [Field("w_t", 16, "destination distance between steps"),
+         Field("w_j", 16, "destination distance when the slot counter wraps (column tiles)")],
+        [Field("w_mod", 2, "Mod: tokens per destination group"),
+         Field("slots", 5, "C-bit slots per destination word; 1 for token-packed and PIX"),
+         Field("head_align", 1, "a new head starts a new destination word"),
+         Field("res_gs", 8, "residual groups between token groups: steps"),
+         Field("res_j", 16, "residual group distance between column tiles")],
+        # ---- fields from here on are used at lanes and write-back: fetched after the drain
+        [Field("dest", 3, "Dest"),
+         Field("double", 1, "S = 2*acc instead of acc"),
+         Field("rowpop", 1, "S -= popcount of the row"),
+         Field("soft", 1, "reset by subtraction"),
+         Field("res", 2, "Res"),
+         Field("res_dest", 1, "buffer written: 0 = A, 1 = B"),
+         Field("shift", 2, "index into formats.SHIFTS"),
+         Field("lanes", 7, "valid lanes in the last column tile, 1..C"),
+         Field("w_slot_log2", 2, "ROW_TAPS: log2 bytes per destination slot"),
+         Field("w_pack", 2, "ROW_TAPS: Pack of the destination"),
+         Field("w_chan_gs", 10, "ROW_CHANNEL: distance between groups of R channels")],
+        [Field("theta", 18, "threshold; 0 = the neuron is not used"),
+         Field("pix_shift", 3, "MAC: left shift of a pixel"),
+         Field("w_img_w", 11, "ROW_TAPS: destination image width")],
+        [Field("centre0", 16, "MAC: subtracted from shifted pixels of channel 0 mod 4", True),
+         Field("centre1", 16, "channel 1 mod 4", True)],
+        [Field("centre2", 16, "channel 2 mod 4", True),
+         Field("centre3", 16, "channel 3 mod 4", True)],
+    ]
+)
+
+BY_NAME = {f.name: f for f in FIELDS}
+NI = FIELDS[-1].word + 1  #: Words per instruction.
+LATE_WORD = BY_NAME["dest"].word  #: First word that is fetched only after the pipeline drained.
+
+
+def encode(op: Op, **values: int) -> list[int]:
+    """Return the NI words of an instruction; fields not given are 0.
+
+    Raises SpikeloomError for an unknown field or a value that does not fit: never truncated.
+    Deltas (signed fields) take -32768..65535, addresses being modulo 2**16.
+    """
+    words = [0] * NI
+    for name, value in {"op": int(op), **values}.items():
+        f = BY_NAME.get(name)
+        if f is None:
+            raise SpikeloomError(f"{op.name}: no instruction field is called {name!r}")
+        low = -(1 << (f.bits - 1)) if f.signed else 0
+        if not low <= value < 1 << f.bits:
+            raise SpikeloomError(
+                f"{op.name}: field {name} has {f.bits} bits and cannot hold {value!r} ({f.doc})"
+            )
+        words[f.word] |= (int(value) & ((1 << f.bits) - 1)) << f.low
+    return words
+
+
+def decode(words: Sequence[int]) -> dict[str, int]:
+    """Return all fields of an instruction of NI words; signed fields sign-extended."""
+    if len(words) != NI:
+        raise SpikeloomError(f"an instruction has {NI} words, not {len(words)}")
+    out = {}
+    for f in FIELDS:
+        v = (int(words[f.word]) >> f.low) & ((1 << f.bits) - 1)
+        out[f.name] = v - (1 << f.bits) if f.signed and v >> (f.bits - 1) else v
+    return out
+
+
+def fingerprint() -> list[list[str | int]]:
+    """Names and places of all fields, for the digest."""
+    return [[f.name, f.word, f.low, f.bits] for f in FIELDS]
+
+
+def instructions(program: Iterable[int]) -> list[dict[str, int]]:
+    """Decode a program memory image up to and including HALT."""
+    words, out = [int(w) for w in program], []
+    for i in range(0, len(words) - NI + 1, NI):
+        out.append(decode(words[i : i + NI]))
+        if out[-1]["op"] == Op.HALT:
+            return out
+    raise SpikeloomError(f"program of {len(words)} words has no HALT")

@@ -1,0 +1,87 @@
+"""Cycles: the pipeline's distances, and the length of an instruction.
+
+All distances count from the cycle in which the sequencer issues a word (addresses presented to
+the row memory). Gateware asserts them at elaboration; forecast and interpreter use them.
+``tau`` is the issue cycle of a tile's last word, ``r`` the row (or step, with ``spread``).
+"""
+
+from hw.arch.config import Config
+from hw.arch.isa import LATE_WORD, NI, Op
+
+POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
+ROW_READ = 2  #: Address to rotated and masked row word (register output).
+ELEMENT_IN = 4  #: Operand visible in element (0, 0).
+ACC = ELEMENT_IN + POP_STAGES + 1  #: Accumulator of element (0, 0) visible.
+S_READY = ACC + 1  #: Accumulator of lane 0 in the lane's register: start of the lane.
+PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P).
+X = PRODUCT + 1  #: x visible.
+Y = X + 1  #: y (residual applied) visible; residual write presented in this cycle.
+SPIKE = Y + 1  #: Spike of lane 0, row 0.
+SWAP = 8  #: Parameters of the next column tile may be issued this long after tau of the first.
+
+
+def write_cycle(config: Config) -> int:
+    """Distance from tau to the cycle that writes row 0's spikes to row or column memory."""
+    return SPIKE + config.cols
+
+
+def drain_cycles(config: Config) -> int:
+    """Cycles from the last issue until every write of an instruction has landed."""
+    # rows or steps still to come, then the burst of ROW_CHANNEL or PIX
+    return write_cycle(config) + max(config.rows, 16) + config.cols + 4
+
+
+def overhead(config: Config) -> int:
+    """Cycles between the last issue of one instruction and the first of the next."""
+    return max(LATE_WORD, drain_cycles(config)) + (NI - LATE_WORD) + 2
+
+
+START = NI + 2  #: Cycles from start to the first instruction's first issue cycle.
+
+
+def tile_words(i: dict[str, int]) -> int:
+    """Words issued per tile."""
+    return i["n_k"] * i["n_dx"] * i["n_dy"] * (2 if i["xnor"] else 1)
+
+
+def column_tile(i: dict[str, int]) -> tuple[int, int]:
+    """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
+    words = tile_words(i)
+    tile = max(words, i["tile_min"])
+    return words, tile * i["n_t"] * i["n_x"] * i["n_y"]
+
+
+def column_starts(i: dict[str, int]) -> list[int]:
+    """Issue cycle of each column tile's first parameter (or word), from instruction start.
+
+    The parameters of a column tile wait for the previous one's first tile to have left SWAP
+    cycles of pipeline behind it. One more entry gives the end of issue.
+    """
+    words, length = column_tile(i)
+    starts, at = [], 0
+    for n in range(i["n_j"] * i["n_h"]):
+        if n and i["n_par"]:
+            tau = starts[-1] + i["n_par"] + words - 1
+            at = max(at, tau + SWAP)
+        starts.append(at)
+        at += i["n_par"] + length
+    return [*starts, at]
+
+
+def issue_cycles(i: dict[str, int]) -> int:
+    """Cycles from the first issue cycle of an instruction to after its last."""
+    return 0 if i["op"] == Op.HALT else column_starts(i)[-1]
+
+
+def program_cycles(config: Config, program: list[dict[str, int]]) -> list[int]:
+    """Cycles of each instruction of a decoded program; they add up to the busy time.
+
+    The core is busy from the cycle after ``start`` to the cycle in which it decodes HALT; the
+    first entry includes START, each HALT counts 1.
+    """
+    out = []
+    for n, i in enumerate(program):
+        lead = START if n == 0 else 0
+        tail = 1 if i["op"] == Op.HALT else issue_cycles(i) + overhead(config)
+        out.append(lead + tail)
+    return out

@@ -1,0 +1,183 @@
+"""The integer network: the contract between lowering, golden model and compiler.
+
+A network is an ordered tuple of layers; each layer names the tensors it reads and writes. All
+arithmetic is integer; nothing downstream of this type looks at a float (``scale`` of the logits
+and the accuracy notes in ``meta`` are labels only).
+
+Lane arithmetic, shared by all layers (``formats`` = ``hw.arch.formats``; ``>>`` is floor)::
+
+    x = saturate((factor * S + bias) >> shift)          # shift is one of formats.SHIFTS
+    y = saturate(x + r)    r = 0, or residual b, or (residual a + residual b) >> 1
+    u = (v + y) >> 1       spike = u >= theta
+    v = 0 where spike (hard) or u - theta where spike (soft), else u
+
+``saturate`` clips to a signed ``MEMBRANE_BITS`` integer. Rounding to nearest is part of the
+bias: lowering adds ``1 << (shift - 1)``. v starts at 0 for each image. The soft reset cannot
+overflow. Spike tensors are 0/1, named after their neuron, canonical shape (T, B, C, H, W);
+attention operands and maps have the shapes given at their layer.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neuron:
+    """A leaky integrate-and-fire neuron; its spikes are the tensor called ``name``."""
+
+    name: str
+    theta: int  #: Threshold in units of the layer's x; 1 to MEMBRANE_MAX; strict '>' is theta + 1.
+    soft: bool = False  #: Reset by subtraction (attention map) instead of to 0.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affine:
+    """Scale and bias from integer sum to x. Arrays are int64."""
+
+    factor: np.ndarray  #: |factor| <= FACTOR_MAX; shape given at the layer.
+    bias: np.ndarray  #: |bias| <= BIAS_MAX, rounding half included; same shape.
+    shift: int  #: One of SHIFTS.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual:
+    """y = x + combination of ``inputs``; y is stored as the residual tensor ``output``.
+
+    ``inputs`` is () for y = x, (b,) for y = x + b, (a, b) for y = x + ((a + b) >> 1).
+    Residual tensors are int, shape (T, B, C, H, W). The oldest input is overwritten in place.
+    """
+
+    output: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelConv:
+    """First, multi-bit convolution: S = sum w * p, p = (pixel << pixel_shift) - centre[c].
+
+    Padded taps add 0. ``weight`` (O, I, kh, kw) int64, ``|w| <= FACTOR_MAX``: a signed mantissa of
+    ``weight_bits`` bits times a power of two per output channel. There is no factor here:
+    x = saturate((S + bias) >> shift), bias (O,). Input: the image, (B, I, H, W), the same at every
+    step, or (B, T, I, H, W), one frame per step.
+    """
+
+    name: str
+    weight: np.ndarray
+    bias: np.ndarray
+    shift: int
+    weight_bits: int
+    pixel_shift: int
+    centre: tuple[int, ...]  #: One per input channel, |p| < 2**17 for every pixel 0..255.
+    padding: int
+    neuron: Neuron
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryLayer:
+    """Binary convolution (1x1 or 3x3, stride 1, 'same' zero padding) on spikes.
+
+    S = 2*popcount(s AND weight) - popcount(s), over all taps; ``weight`` (O, I, kh, kw) bool,
+    True is +1. ``affine`` arrays (O,). Writes ``neuron``'s spikes, or a residual, or both (the
+    neuron then reads y).
+    """
+
+    name: str
+    source: str
+    weight: np.ndarray
+    affine: Affine
+    residual: Residual | None = None
+    neuron: Neuron | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikePool:
+    """3x3 stride-2 pad-1 maximum (OR) of spikes; output side ceil(side / 2)."""
+
+    name: str  #: Of the output tensor too.
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionMap:
+    """Binary attention map. order 'qk': left = q, right = k: S[n, m] = sim(q[n], k[m]) over the
+    head's channels, spikes (T, B, H, N, N) [query, key]. order 'kv': left = k, right = v:
+    S[i, j] = sum_n k[n, i] * v[n, j], spikes (T, B, H, d, d) [k channel, v channel].
+
+    similarity 'and': count of common ones; 'xnor': count of equal bits (qk order only).
+    ``affine`` arrays have shape (1,). Channel c = head * d + i.
+    """
+
+    name: str
+    left: str
+    right: str
+    heads: int
+    order: str
+    similarity: str
+    affine: Affine
+    neuron: Neuron
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionApply:
+    """order 'qk': S[n, c] = sum_m A[n, m] * v[m, c], ``source`` = v; order 'kv':
+    S[n, j] = sum_i q[n, i] * A[i, j], ``source`` = q. ``affine.factor`` and ``bias`` (T, H).
+    """
+
+    name: str
+    map: str
+    source: str
+    heads: int
+    order: str
+    affine: Affine
+    neuron: Neuron
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """x[c] = saturate((sum over tokens and steps of factor * residual[c] + bias) >> shift).
+
+    ``factor``, ``bias`` one int each. Output tensor ``name`` (B, C).
+    """
+
+    name: str
+    source: str
+    factor: int
+    bias: int
+    shift: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """logits = saturate((sum weight * concat(sources) + bias) >> shift).
+
+    ``weight`` (classes, sum of C), ``bias`` (classes,). Lowering proves that it cannot saturate.
+    ``scale``: float logit = integer logit * scale.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    weight: np.ndarray
+    bias: np.ndarray
+    shift: int
+    weight_bits: int
+    scale: float
+
+
+Layer = PixelConv | BinaryLayer | SpikePool | AttentionMap | AttentionApply | Mean | Head
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegerNetwork:
+    """An integer network and its input's shape. ``Head`` is its last layer."""
+
+    name: str
+    steps: int  #: T, 1 to MAX_STEPS.
+    channels: int
+    height: int
+    width: int
+    classes: int
+    frac_bits: int  #: Fraction bits of membranes and residuals (theta 1.0 == 1 << frac_bits).
+    layers: tuple[Layer, ...]
+    per_step_input: bool = False  #: One frame per step instead of one image.
+    meta: dict = field(default_factory=dict)  #: Labels: source file, accuracy notes. JSON types.
