@@ -1,0 +1,105 @@
+"""Check that a 7-series netlist holds only what the open flow (nextpnr-xilinx) gets right.
+
+``python -m hw.tools.check_xc7 NETLIST.json`` prints cells and offences. The rules are the faults
+known of nextpnr-xilinx up to 0.9.5, so that a design which passes is safe with older ones too.
+"""
+
+import collections
+import sys
+from collections.abc import Sequence
+
+from hw.arch.errors import SpikeloomError
+from hw.tools.netlist import Cell, Netlist
+
+PACKABLE = frozenset(
+    """
+    LUT1 LUT2 LUT3 LUT4 LUT5 LUT6 LUT6_2 INV MUXF7 MUXF8 CARRY4 FDRE FDSE FDCE FDPE
+    SRL16E SRLC32E RAM32M RAM64M RAM32X1D RAM64X1D RAM128X1D RAMB18E1 RAMB36E1 DSP48E1 GND VCC
+    IBUF OBUF OBUFT IOBUF BUFG BUFGCTRL BUFGCE BUFH BUFHCE
+    PLLE2_BASE PLLE2_ADV MMCME2_BASE MMCME2_ADV
+    """.split()
+)
+LUT_RAM_INIT = ("INIT", "INIT_A", "INIT_B", "INIT_C", "INIT_D")
+WIDTHS = ("READ_WIDTH_A", "READ_WIDTH_B", "WRITE_WIDTH_A", "WRITE_WIDTH_B")
+
+
+def _set_pin(cell: Cell) -> list[int | str]:
+    for pin in ("R", "S", "CLR", "PRE"):
+        if pin in cell.connections:
+            return cell.connections[pin]
+    return ["0"]
+
+
+def _parity_used(cell: Cell) -> bool:
+    if any(set(str(v)) & {"0", "1"} for k, v in cell.parameters.items() if k[:6] == "INITP_"):
+        return True
+    pins = cell.connections.get("DIPADIP", []) + cell.connections.get("DIPBDIP", [])
+    return any(isinstance(bit, int) for bit in pins)
+
+
+def _faults(cell: Cell) -> list[str]:
+    """Return what is wrong with one cell, as sentences that do not name it."""
+    kind = cell.type
+    if kind == "$scopeinfo":
+        return ["$scopeinfo cell left in: write the netlist with write_json -noscopeinfo"]
+    if kind.startswith("$"):
+        return [f"unmapped cell {kind}"]
+    if kind not in PACKABLE:
+        return [f"{kind}: nextpnr-xilinx cannot pack this cell"]
+    out = []
+    if kind == "SRLC32E" and cell.connections.get("Q31"):
+        out.append("SRLC32E with its cascade output in use: wired wrongly; keep delays up to 32")
+    widths = {cell.number(w) for w in WIDTHS}
+    if (kind, 36) in {(kind, w) for w in widths} and kind == "RAMB18E1":
+        out.append("RAMB18E1 in 36-bit simple dual port mode: contents corrupted")
+    if kind == "RAMB36E1" and 72 in widths:
+        out.append("RAMB36E1 in 72-bit simple dual port mode: contents corrupted")
+    if kind == "RAMB36E1" and widths & {1, 9} and _parity_used(cell):
+        out.append("RAMB36E1 with a port of 1 or 9 bits: parity bits lost; use 1024 x 36")
+    if kind.startswith("RAM") and not kind.startswith("RAMB"):
+        if any("1" in cell.text(name) for name in LUT_RAM_INIT):
+            out.append(f"{kind} with initial contents: lost; use block RAM (ram_style)")
+    if kind.startswith("FD") and cell.text("INIT") == "1":
+        if all(bit in ("0", "1", "x") for bit in _set_pin(cell)):
+            out.append(f"{kind} that is 1 only by its power-up value: lost; drive it by reset")
+    return out
+
+
+def check(netlist: Netlist) -> list[str]:
+    """Return the offences of a netlist, each with its number of cells and one of them by name."""
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    for cell in netlist.cells:
+        for fault in _faults(cell):
+            found[fault].append(cell.name)
+    return [f"{fault} ({len(cells)} x, such as {cells[0]})" for fault, cells in found.items()]
+
+
+def refuse_offences(netlist: Netlist, path: object) -> None:
+    """Raise SpikeloomError where the netlist has offences, listing all of them."""
+    if offences := check(netlist):
+        lines = "\n".join(f"  {o}" for o in offences)
+        raise SpikeloomError(f"{path}: the open 7-series flow would get this wrong:\n{lines}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print counts and offences of the netlists named; 1 where there are offences."""
+    paths = list(sys.argv[1:] if argv is None else argv)
+    if not paths:
+        print("usage: python -m hw.tools.check_xc7 NETLIST.json...", file=sys.stderr)
+        return 2
+    bad = 0
+    for path in paths:
+        try:
+            netlist = Netlist.load(path)
+        except (SpikeloomError, OSError) as e:
+            print(f"error: {e}", file=sys.stderr)
+            return 1
+        print(path, netlist.counts())
+        for offence in check(netlist):
+            bad = 1
+            print(f"  {offence}")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())

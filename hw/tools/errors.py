@@ -1,0 +1,29 @@
+"""Failures of outside tools, told to the user without a traceback."""
+
+from collections.abc import Iterable, Sequence
+
+from hw.arch.errors import SpikeloomError
+
+
+class ToolchainNotFound(SpikeloomError):
+    """A tool is not installed; the message names the cure."""
+
+    def __init__(self, tool: str, cure: str):
+        self.tool = tool
+        super().__init__(f"{tool} was not found; {cure}")
+
+
+class ToolFailed(SpikeloomError):
+    """A tool ended with an error; the message carries its exit status and the end of its log."""
+
+    def __init__(self, tool: str, status: int, log: str, lines: Iterable[str]):
+        self.tool, self.status = tool, status
+        text = "\n".join(f"  {line}" for line in telling(list(lines)))
+        super().__init__(f"{tool} failed with exit status {status} (log: {log})\n{text}".rstrip())
+
+
+def telling(lines: Sequence[str], count: int = 8) -> list[str]:
+    """Return the lines of a log that say what went wrong: the errors, or else the last ones."""
+    lines = [line.rstrip() for line in lines if line.strip()]
+    errors = [line for line in lines if "ERROR" in line or line.lower().startswith("error")]
+    return (errors or lines)[-count:]

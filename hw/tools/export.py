@@ -1,0 +1,75 @@
+"""RTL of an Amaranth design: RTLIL for synthesis, Verilog for simulators and people."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment, Value
+
+from hw.tools.yosys import run_yosys
+
+
+def rtlil_text(
+    design: Any, *, ports: Sequence[Value] | None = None, name: str = "top", platform: Any = None
+) -> str:
+    """Return the RTLIL of a design; no source locations, so same design gives same text.
+
+    ``ports`` may be left out for a ``wiring.Component``: its signature tells.
+    """
+    if platform is not None:
+        design = Fragment.get(design, platform)
+    return rtlil.convert(design, name=name, ports=ports, emit_src=False)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def export_rtlil(
+    design: Any, path: Path | str, ports: Sequence[Value] | None = None, **options: Any
+) -> Path:
+    """Write the RTLIL of a design to ``path``; options as for ``rtlil_text``."""
+    return write_text(Path(path), rtlil_text(design, ports=ports, **options))
+
+
+def export_verilog(
+    design: Any, path: Path | str, ports: Sequence[Value] | None = None, **options: Any
+) -> Path:
+    """Write a design as Verilog to ``path``, through Yosys; options as for ``rtlil_text``.
+
+    Processes become assignments before they are written, so that no ``always @*`` block waits for
+    ever at time 0; memories stay arrays. The RTLIL it came from stays beside it (``.il``).
+    """
+    path = Path(path)
+    export_rtlil(design, path.with_suffix(".il"), ports, **options)
+    return verilog_from_rtlil(path.with_suffix(".il"), path)
+
+
+def verilog_from_rtlil(source: Path, path: Path) -> Path:
+    """Write Verilog ``path`` from the RTLIL file ``source`` in the same folder."""
+    part = f".{path.name}.part"
+    try:
+        run_yosys(
+            [
+                f"read_rtlil {source.name}",
+                "proc -nomux -norom",
+                "memory_collect",
+                f"write_verilog -sv -norename {part}",
+            ],
+            cwd=path.parent,
+            name=f"{path.stem}.export",
+        )
+        os.replace(path.with_name(part), path)
+    finally:
+        path.with_name(part).unlink(missing_ok=True)
+    return path
