@@ -17,9 +17,13 @@ overflow. Spike tensors are 0/1, named after their neuron, canonical shape (T, B
 attention operands and maps have the shapes given at their layer.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from sw.check import check_network
+from sw.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,3 +185,35 @@ class IntegerNetwork:
     layers: tuple[Layer, ...]
     per_step_input: bool = False  #: One frame per step instead of one image.
     meta: dict = field(default_factory=dict)  #: Labels: source file, accuracy notes. JSON types.
+
+    def __post_init__(self):
+        check_network(self)
+
+    def run(self, images: np.ndarray, trace: bool = False, **options) -> Result:
+        """Run exactly: the golden model; see ``sw.golden.run``."""
+        from sw.golden import run
+
+        return run(self, images, trace, **options)
+
+    def compile(self, config=None):
+        """Program of this network for a hardware configuration; see ``sw.compiler``."""
+        from sw.compiler import compile_network
+
+        return compile_network(self, config)
+
+    def replace(self, **changes) -> "IntegerNetwork":
+        """Copy with other fields, checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def save(self, path) -> None:
+        """Write to an npz file; the same network gives the same bytes."""
+        from sw.storage import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path) -> "IntegerNetwork":
+        """Read what ``save`` wrote."""
+        from sw.storage import load
+
+        return load(path)

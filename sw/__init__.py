@@ -1,0 +1,16 @@
+"""Spikeloom in Python: load a trained network, run it, lower it to integers, compile it.
+
+::
+
+    import sw
+
+    net = sw.load("digits")  # a shipped name, or a path; a float network
+    net.run(images)  # needs torch
+    q = net.lower()  # the integer network; q.run(images) is the golden model
+    program = q.compile(config)
+"""
+
+from sw.frontend import load
+from sw.network import IntegerNetwork
+
+__all__ = ["IntegerNetwork", "load"]

@@ -1,0 +1,158 @@
+"""Float execution of a graph with torch, as the authors' code computes in evaluation mode."""
+
+import numpy as np
+
+from hw.arch.errors import SpikeloomError
+from sw.graph import (
+    IMAGE,
+    LIF,
+    Add,
+    Apply,
+    Average,
+    BatchNorm,
+    Conv,
+    FloatNetwork,
+    HeadAverage,
+    Linear,
+    MaxPool,
+    MeanTokens,
+    Scale,
+    Similarity,
+    binarise,
+    sources,
+)
+from sw.images import as_frames
+from sw.result import Result
+
+
+def run(
+    net: FloatNetwork, images: np.ndarray, *, trace: bool | str = False, batch: int = 64
+) -> Result:
+    """Run ``net``; see ``FloatNetwork.run``."""
+    try:
+        import torch
+    except ImportError:
+        raise SpikeloomError(
+            "Running a float network needs torch; pip install -e '.[torch]' "
+            "(lowering and integer runs do not need it)"
+        ) from None
+    frames = as_frames(images, channels=net.channels, steps=net.steps)
+    if batch < 1:
+        raise SpikeloomError(f"batch must be 1 or more, not {batch!r}")
+    runner = _Runner(torch, net, trace)
+    with torch.inference_mode():
+        parts = [runner(frames[i : i + batch]) for i in range(0, len(frames), batch)]
+    logits = np.concatenate([part[0] for part in parts])
+    names = parts[0][1]
+    axis = {name: 0 if tensor.ndim == 2 else 1 for name, tensor in names.items()}
+    traced = {n: np.concatenate([part[1][n] for part in parts], axis=axis[n]) for n in names}
+    return Result(logits=logits, trace=traced)
+
+
+class _Runner:
+    def __init__(self, torch, net: FloatNetwork, trace: bool | str):
+        self.torch, self.net, self.trace = torch, net, trace
+        self.tokens = net.token_tensors()
+        self.weights = {
+            node.name: torch.from_numpy(binarise(node.weight) if node.binary else node.weight)
+            for node in net.nodes
+            if isinstance(node, Conv)
+        }
+        self.last_use = {source: node.name for node in net.nodes for source in sources(node)}
+
+    def __call__(self, frames: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        torch, net = self.torch, self.net
+        x = torch.from_numpy(frames.astype(np.float32)) / 255.0
+        mean = torch.tensor(net.mean, dtype=torch.float32).view(-1, 1, 1)
+        std = torch.tensor(net.std, dtype=torch.float32).view(-1, 1, 1)
+        env = {IMAGE: ((x - mean) / std).transpose(0, 1)}  # (F, B, C, H, W)
+        traced = {}
+        for node in net.nodes:
+            args = [env[source] for source in sources(node)]
+            out = self._node(node, *args)
+            env[node.name] = out
+            if self.trace == "all" or (self.trace and isinstance(node, LIF)):
+                traced[node.name] = self._traced(node, out)
+            for source in sources(node):
+                if self.last_use[source] == node.name:
+                    env.pop(source, None)
+        return out.numpy(), traced
+
+    def _traced(self, node, out) -> np.ndarray:
+        if isinstance(node, LIF | MaxPool):
+            out = out.to(self.torch.uint8)
+        if node.name in self.tokens:
+            out = out.flatten(3)
+        if out.ndim == 5 and len(out) == 1 and self.net.steps > 1:
+            out = out.expand(self.net.steps, *out.shape[1:])
+        return out.contiguous().numpy()
+
+    def _node(self, node, x, y=None):
+        torch, steps = self.torch, self.net.steps
+        functional = torch.nn.functional
+        match node:
+            case Conv():
+                out = functional.conv2d(
+                    x.flatten(0, 1),
+                    self.weights[node.name],
+                    stride=node.stride,
+                    padding=node.padding,
+                ).unflatten(0, x.shape[:2])
+                for part, combine in ((node.scale, torch.mul), (node.bias, torch.add)):
+                    if part is not None:
+                        out = combine(out, torch.from_numpy(part).view(-1, 1, 1))
+                return out
+            case BatchNorm():
+                stats = (torch.from_numpy(a) for a in (node.mean, node.var, node.weight, node.bias))
+                flat = functional.batch_norm(x.flatten(0, 1), *stats, False, 0.0, node.eps)
+                return flat.unflatten(0, x.shape[:2])
+            case LIF():
+                return self._lif(node, x.expand(steps, *x.shape[1:]))
+            case MaxPool():
+                flat = functional.max_pool2d(x.flatten(0, 1), node.size, node.stride, node.padding)
+                return flat.unflatten(0, x.shape[:2])
+            case Similarity():
+                left, right = self._heads(x, node.heads), self._heads(y, node.heads)
+                if node.order == "kv":
+                    return left.transpose(-1, -2) @ right
+                common = left @ right.transpose(-1, -2)
+                if node.similarity == "and":
+                    return common
+                ones = left.sum(-1, keepdim=True) + right.sum(-1, keepdim=True).transpose(-1, -2)
+                return left.shape[-1] - ones + 2 * common
+            case Apply():
+                operand = self._heads(y, node.heads)
+                out = x @ operand if node.order == "qk" else operand @ x
+                return out.transpose(-1, -2).reshape(y.shape)
+            case Scale():
+                gain = torch.from_numpy(node.gain)  # (T, H)
+                heads = x.unflatten(2, (gain.shape[1], -1))
+                return (heads * node.factor * gain[:, None, :, None, None, None]).flatten(2, 3)
+            case Add():
+                return x + y
+            case Average():
+                return (x + y) / 2
+            case MeanTokens():
+                return x.flatten(3).mean(3).mean(0)
+            case Linear():
+                return functional.linear(x, *map(torch.from_numpy, (node.weight, node.bias)))
+            case HeadAverage() if len(node.sources) == 2:
+                return (x + y) / 2
+            case HeadAverage():
+                return x
+        raise TypeError(f"no rule for {type(node).__name__}")
+
+    def _heads(self, x, heads: int):
+        """(T, B, C, H, W) to (T, B, heads, N, d), channel c = head * d + i."""
+        return x.flatten(3).unflatten(2, (heads, -1)).transpose(-1, -2)
+
+    def _lif(self, node: LIF, x):
+        torch = self.torch
+        v = torch.zeros_like(x[0])
+        spikes = torch.empty_like(x)
+        for t in range(len(x)):
+            v = v + (x[t] - v) / node.tau if node.decay_input else v / node.tau + x[t]
+            fired = v > node.theta if node.strict else v >= node.theta
+            spikes[t] = fired
+            v = v - node.theta * spikes[t] if node.soft else v.masked_fill(fired, 0.0)
+        return spikes

@@ -1,0 +1,94 @@
+"""``load``: find a file, find its family, read its graph."""
+
+import pathlib
+import warnings
+
+from hw.arch.errors import SpikeloomError
+from sw.frontend import bestformer
+from sw.frontend.files import SUFFIXES, read_sidecar, read_state
+from sw.frontend.settings import Settings
+from sw.graph import FloatNetwork
+
+SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "shipped"
+FAMILIES = (bestformer,)
+
+
+def load(
+    source: str | pathlib.Path,
+    *,
+    heads: int | None = None,
+    steps: int | None = None,
+    attention: str | None = None,
+    similarity: str | None = None,
+    map_theta: float | None = None,
+    mean: float | tuple[float, ...] | None = None,
+    std: float | tuple[float, ...] | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    name: str | None = None,
+) -> FloatNetwork:
+    """Load a trained network.
+
+    Options win over the JSON file beside the weights, and both over the family's default; an
+    option that contradicts the weights is refused.
+
+    Parameters
+    ----------
+    source : name of a shipped network, or path of a .safetensors, .npz, .pt or .pth file.
+    heads, steps : H and T; told by ``lambda_attn`` where the file holds it.
+    attention : 'qk' or 'kv'; default 'qk' for the CIFAR variant, 'kv' for the ImageNet variant.
+    similarity : 'and' (default) or 'xnor' (qk order only).
+    map_theta : threshold of the map's neuron; default 1 for 'and', d/2 + 1 for 'xnor'.
+    mean, std : per channel, of pixels scaled to 0..1; default 0 and 1, with a warning.
+    image_size : height and width the network was trained for; one number if square.
+    name : name of the network; default the file's.
+    """
+    path = find(source)
+    state = read_state(path)
+    side = read_sidecar(path)
+    family = next((f for f in FAMILIES if f.recognises(state)), None)
+    if family is None:
+        keys = ", ".join(sorted(state)[:4])
+        raise SpikeloomError(
+            f"{path}: not a network of a known family (its {len(state)} tensors begin {keys}); "
+            "give a BESTformer state dict under the authors' names"
+        )
+    settings = Settings.merge(
+        path,
+        side,
+        heads=heads,
+        steps=steps,
+        attention=attention,
+        similarity=similarity,
+        map_theta=map_theta,
+        mean=mean,
+        std=std,
+        image_size=image_size,
+    )
+    if settings.mean is None or settings.std is None:
+        warnings.warn(
+            f"{path.name}: no file tells the normalisation; mean 0 and std 1 assumed, give "
+            "mean= and std=",
+            stacklevel=2,
+        )
+    meta = {"source": path.name, "family": family.FAMILY}
+    meta |= {k: side[k] for k in ("data", "test_acc", "preprocess") if k in side}
+    stem = path.name.removesuffix(path.suffix).removesuffix(".weights")
+    return family.read(path, state, settings, name=name or str(side.get("name", stem)), meta=meta)
+
+
+def find(source: str | pathlib.Path) -> pathlib.Path:
+    """Path of ``source``: itself, or the shipped network of that name."""
+    path = pathlib.Path(source)
+    if path.suffix in SUFFIXES or path.exists():
+        if path.is_dir():
+            raise SpikeloomError(f"{path}: is a folder; give the weight file in it")
+        return path
+    shipped = SHIPPED / f"{source}.safetensors"
+    if len(path.parts) == 1 and shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+    raise SpikeloomError(
+        f"{source}: neither a file nor a shipped network (shipped: {names}); check the spelling"
+    )
+
+

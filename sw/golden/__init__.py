@@ -1,0 +1,33 @@
+"""The golden model: what the hardware must compute, bit for bit, in numpy."""
+
+from sw.golden.execute import run
+from sw.golden.ops import (
+    affine,
+    and_count,
+    head_sum,
+    lif_step,
+    pixel_centre,
+    pixel_sum,
+    pool3x3,
+    popcount_dot,
+    residual_add,
+    saturate,
+    token_mean,
+    xnor_count,
+)
+
+__all__ = [
+    "affine",
+    "and_count",
+    "head_sum",
+    "lif_step",
+    "pixel_centre",
+    "pixel_sum",
+    "pool3x3",
+    "popcount_dot",
+    "residual_add",
+    "run",
+    "saturate",
+    "token_mean",
+    "xnor_count",
+]

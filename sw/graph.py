@@ -1,0 +1,256 @@
+"""The float graph: what a trained network computes, whatever family it came from.
+
+A graph is a tuple of nodes in execution order. Each node reads tensors by name and writes one
+tensor called by its own ``name`` (the authors' module path). The image is the tensor ``IMAGE``,
+already normalised. Feature tensors are (T, B, C, H, W); N = H * W tokens. The graph holds no
+image size: it is bound when images arrive or when the network is lowered.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sw.result import Result
+
+IMAGE = "image"  #: Name of the normalised input.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv:
+    """Convolution, zero-padded; with ``binary`` the weights used are ``binarise(weight)``."""
+
+    name: str
+    source: str
+    weight: np.ndarray  #: float32 (O, I, kh, kw).
+    binary: bool
+    padding: int = 0
+    stride: int = 1
+    scale: np.ndarray | None = None  #: Multiplies the output; (O,).
+    bias: np.ndarray | None = None  #: Added after ``scale``; (O,).
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm:
+    """``(x - mean) / sqrt(var + eps) * weight + bias``, arrays float32 (C,)."""
+
+    name: str
+    source: str
+    weight: np.ndarray
+    bias: np.ndarray
+    mean: np.ndarray
+    var: np.ndarray
+    eps: float = 1e-5
+
+    def folded(self) -> tuple[np.ndarray, np.ndarray]:
+        """``a``, ``b`` float64 (C,) with y = a * x + b."""
+        a = self.weight.astype(np.float64) / np.sqrt(self.var.astype(np.float64) + self.eps)
+        return a, self.bias.astype(np.float64) - self.mean.astype(np.float64) * a
+
+
+@dataclass(frozen=True, kw_only=True)
+class LIF:
+    """Leaky integrate-and-fire neuron; writes spikes.
+
+    ``decay_input``: ``v += (x - v) / tau``, else ``v = v / tau + x``. Fires at ``v >= theta``
+    (``strict``: ``>``); then v becomes 0, or ``v - theta`` with ``soft``.
+    """
+
+    name: str
+    source: str
+    theta: float = 1.0
+    tau: float = 2.0
+    decay_input: bool = True
+    soft: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool:
+    """Maximum over windows of ``size`` x ``size`` (the OR of spikes)."""
+
+    name: str
+    source: str
+    size: int = 3
+    stride: int = 2
+    padding: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Similarity:
+    """Counts of an attention map, per head and step; channel c = head * d + i.
+
+    order 'qk': left = q, right = k, (T, B, H, N, N) [query, key]. order 'kv': left = k,
+    right = v, (T, B, H, d, d) [k channel, v channel]. similarity 'and' counts common ones,
+    'xnor' equal bits.
+    """
+
+    name: str
+    left: str
+    right: str
+    heads: int
+    order: str
+    similarity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply:
+    """Map times operand, (T, B, C, H, W): 'qk' is A v (``source`` = v), 'kv' is q A (= q)."""
+
+    name: str
+    map: str
+    source: str
+    heads: int
+    order: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Times ``factor * gain[t, head]``; C is split into heads as in ``Similarity``."""
+
+    name: str
+    source: str
+    factor: float
+    gain: np.ndarray  #: float32 (T, H).
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add:
+    """Sum of a branch and the residual stream."""
+
+    name: str
+    branch: str
+    stream: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average:
+    """``(older + newer) / 2``."""
+
+    name: str
+    older: str
+    newer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanTokens:
+    """Mean over tokens, then over steps; (B, C)."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """``x weight^T + bias``; weight float32 (classes, C), bias (classes,)."""
+
+    name: str
+    source: str
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadAverage:
+    """Mean of logits; the network's output."""
+
+    name: str
+    sources: tuple[str, ...]
+
+
+Node = (
+    Conv
+    | BatchNorm
+    | LIF
+    | MaxPool
+    | Similarity
+    | Apply
+    | Scale
+    | Add
+    | Average
+    | MeanTokens
+    | Linear
+    | HeadAverage
+)
+
+
+def sources(node: Node) -> tuple[str, ...]:
+    """Names of the tensors ``node`` reads."""
+    match node:
+        case Similarity():
+            return (node.left, node.right)
+        case Apply():
+            return (node.map, node.source)
+        case Add():
+            return (node.branch, node.stream)
+        case Average():
+            return (node.older, node.newer)
+        case HeadAverage():
+            return node.sources
+        case _:
+            return (node.source,)
+
+
+def binarise(weight: np.ndarray) -> np.ndarray:
+    """``sign(W - mean(W))`` per output channel in float32: -1, 0 or +1, shape kept."""
+    flat = weight.reshape(len(weight), -1)
+    return np.sign(flat - flat.mean(axis=1, dtype=np.float32, keepdims=True)).reshape(weight.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatNetwork:
+    """A trained network in float32.
+
+    ``mean`` and ``std`` are per input channel: the network reads
+    ``(pixel / 255 - mean) / std`` of uint8 pixels.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    steps: int
+    channels: int
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    size: tuple[int, int] | None = None  #: Trained image height and width, where known.
+    meta: dict = field(default_factory=dict)  #: Labels; JSON types.
+
+    def consumers(self) -> dict[str, list[Node]]:
+        """Tensor name -> nodes that read it, in order."""
+        table: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for source in sources(node):
+                table.setdefault(source, []).append(node)
+        return table
+
+    def token_tensors(self) -> frozenset[str]:
+        """Names of tensors traced as (T, B, C, N): operands and outputs of attention."""
+        names, products = set(), set()
+        for node in self.nodes:
+            if isinstance(node, Similarity):
+                names |= {node.left, node.right}
+            elif isinstance(node, Apply):
+                names.add(node.source)
+                products.add(node.name)
+        for node in self.nodes:  # what follows the product: its scale, its neuron
+            if isinstance(node, Scale | LIF) and node.source in products:
+                products.add(node.name)
+        return frozenset(names | products)
+
+    def run(self, images: np.ndarray, *, trace: bool | str = False, batch: int = 64) -> Result:
+        """Run in float32 with torch, as the authors' code does in evaluation mode.
+
+        Parameters
+        ----------
+        images : uint8 (B, H, W), (B, C, H, W) or (B, T, C, H, W), one frame per step.
+        trace : True keeps the spikes of every LIF (uint8); "all" keeps every tensor.
+        batch : images per pass.
+        """
+        from sw.frontend.execute import run  # torch is needed here only
+
+        return run(self, images, trace=trace, batch=batch)
+
+    def lower(self, calibration: np.ndarray | None = None, **options):
+        """Integer network; see ``sw.lower.lower`` for the options."""
+        from sw.lower import lower
+
+        return lower(self, calibration, **options)
