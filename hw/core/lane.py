@@ -1,0 +1,152 @@
+"""One lane: scale, residual, neuron. Lane c works c cycles after lane 0."""
+
+from amaranth import Array as Choice
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.hdl import signed
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config
+from hw.arch.formats import (
+    BIAS_BITS,
+    FACTOR_BITS,
+    MAX_STEPS,
+    MEMBRANE_BITS,
+    MEMBRANE_MAX,
+    MEMBRANE_MIN,
+    SHIFTS,
+)
+from hw.arch.isa import Res
+from hw.core.mac import LaneMAC
+
+
+def saturate(m: Module, value, *, name: str) -> Signal:
+    """Clip a signed value to MEMBRANE_BITS, combinationally."""
+    out = Signal(signed(MEMBRANE_BITS), name=name)
+    top = value[MEMBRANE_BITS - 1:]
+    fits = (top == 0) | top.all()
+    m.d.comb += out.eq(Mux(fits, value[:MEMBRANE_BITS].as_signed(),
+                           Mux(value[-1], MEMBRANE_MIN, MEMBRANE_MAX)))
+    return out
+
+
+class LaneMode(data.Struct):
+    """What the instruction sets; constant while words are in flight."""
+
+    gemm: 1
+    mac: 1
+    double: 1
+    soft: 1
+    res: 2
+    shift: 2
+    theta: signed(MEMBRANE_BITS)
+
+
+class Lane(wiring.Component):
+    """Affine map, residual and leaky integrate-and-fire of one column; equal to ``sw.golden``.
+
+    Times count from the lane's start (timing.S_READY for row 0 of lane 0).
+
+    Members
+    -------
+    acc : array sum, at 0. side : -popcount of the row (GEMM) or pixel (MAC), at 0.
+    col : column word of this lane's bank; a MAC weight at 0.
+    par_we, par_index, par_half : parameter word on ``col``: 0 bias, n factor n - 1.
+    use : factor table entry (half, step), at 0. swap : take the new bias, at 0.
+    first : P starts from the bias, at 1.
+    mean_a, mean_b : gate residual words (res_a, res_b) into the multiplier, at 0.
+    load : x takes P, at 3. res_a, res_b : residual words, at 3.
+    fire : the neuron steps, with row and start (v = 0), at 5.
+    x at 4, y at 5, spike at 6.
+    """
+
+    def __init__(self, config: Config, *, target: str = "generic"):
+        self.config, self.target = config, target
+        word = signed(MEMBRANE_BITS)
+        super().__init__({
+            "mode": In(LaneMode),
+            "acc": In(signed(config.acc_bits)), "side": In(word), "col": In(32),
+            "par_we": In(1), "par_index": In(5), "par_half": In(1),
+            "use": In(5), "swap": In(1), "first": In(1),
+            "mean_a": In(1), "mean_b": In(1), "load": In(1),
+            "res_a": In(word), "res_b": In(word),
+            "fire": In(1), "row": In((config.rows - 1).bit_length()), "start": In(1),
+            "x": Out(word), "y": Out(word), "spike": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        word = signed(MEMBRANE_BITS)
+
+        m.submodules.factors = factors = memory.Memory(
+            shape=FACTOR_BITS, depth=2 * MAX_STEPS, init=[], attrs={"ram_style": "distributed"})
+        fw, fr = factors.write_port(), factors.read_port(domain="comb")
+        bias_next = Signal(BIAS_BITS, reset_less=True)
+        bias = Signal(signed(BIAS_BITS), reset_less=True)
+        index = Signal(5)
+        m.d.comb += [
+            index.eq(self.par_index - 1),
+            fw.addr.eq(Cat(index[:4], self.par_half)),
+            fw.data.eq(self.col),
+            fw.en.eq(self.par_we & (self.par_index != 0)),
+            fr.addr.eq(self.use),
+        ]
+        with m.If(self.par_we & (self.par_index == 0)):
+            m.d.sync += bias_next.eq(self.col)
+        with m.If(self.swap):
+            m.d.sync += bias.eq(bias_next)
+
+        m.submodules.mac = mac = LaneMAC(target=self.target)
+        total = Signal(word)
+        gated = Signal(signed(self.config.acc_bits + 1))
+        m.d.comb += [
+            gated.eq(Mux(self.mode.gemm, Mux(self.mode.double, self.acc << 1, self.acc), 0)),
+            total.eq(gated + self.side),
+            mac.a.eq(Mux(self.mode.mac, self.col[:FACTOR_BITS], fr.data).as_signed()),
+            mac.b.eq(total | (self.res_a & self.mean_a.replicate(MEMBRANE_BITS))
+                     | (self.res_b & self.mean_b.replicate(MEMBRANE_BITS))),
+            mac.c.eq(bias),
+            mac.first.eq(self.first),
+        ]
+
+        shifted = Signal(signed(len(mac.p) - SHIFTS[0]))
+        m.d.comb += shifted.eq(Choice([mac.p >> s for s in SHIFTS])[self.mode.shift])
+        x = Signal(word, reset_less=True)
+        with m.If(self.load):
+            m.d.sync += x.eq(saturate(m, shifted, name="x_sat"))
+
+        rsum = Signal(word, reset_less=True)
+        average = self.mode.res == Res.AVERAGE
+        both = Signal(signed(MEMBRANE_BITS + 1))
+        m.d.comb += both.eq(Mux(average, self.res_a, 0) + self.res_b)
+        with m.If(self.mode.res[1]):
+            m.d.sync += rsum.eq(Mux(average, both >> 1, both))
+        with m.Else():
+            m.d.sync += rsum.eq(0)
+        y = Signal(word, reset_less=True)
+        added = Signal(signed(MEMBRANE_BITS + 1))
+        m.d.comb += added.eq(x + rsum)
+        m.d.sync += y.eq(saturate(m, added, name="y_sat"))
+
+        m.submodules.state = state = memory.Memory(
+            shape=MEMBRANE_BITS, depth=self.config.rows, init=[],
+            attrs={"ram_style": "distributed"})
+        sw, sr = state.write_port(), state.read_port(domain="comb")
+        v = Signal(word)
+        u = Signal(word)
+        over = Signal(signed(MEMBRANE_BITS + 1))
+        fired = Signal()
+        spike = Signal(reset_less=True)
+        m.d.comb += [
+            sr.addr.eq(self.row),
+            v.eq(Mux(self.start, 0, sr.data).as_signed()),
+            u.eq((v + y) >> 1),
+            over.eq(u - self.mode.theta),
+            fired.eq(~over[-1]),
+            sw.addr.eq(self.row),
+            sw.en.eq(self.fire),
+            sw.data.eq(Mux(fired, Mux(self.mode.soft, over, 0), u)),
+            self.x.eq(x), self.y.eq(y), self.spike.eq(spike),
+        ]
+        m.d.sync += spike.eq(fired & (self.mode.theta != 0))
+        return m

@@ -1,0 +1,83 @@
+"""Row operands: R banks read at once, rotated by a horizontal tap, masked, skewed."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config
+from hw.arch.isa import Pack
+from hw.core.pipe import delay
+from hw.core.sequencer import ADDR, Word
+
+
+class RowRead(wiring.Component):
+    """Row words of a tile, row r skewed by r cycles.
+
+    Members
+    -------
+    word : In(Word), at cycle 0; pack, slot_bytes_log2, gs : fields of the instruction, at 0.
+    addr : Out(ADDR), R times, bank addresses at cycle 0; data : In(W), R times, at cycle 1.
+    rows : Out(W), R times; row r at ROW_READ + r.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            "word": In(Word), "pack": In(2), "slot_bytes_log2": In(2), "gs": In(ADDR),
+            "addr": Out(ADDR).array(config.rows),
+            "data": In(config.width).array(config.rows),
+            "rows": Out(config.width).array(config.rows),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        n, n_bytes, w = self.config.rows, self.config.width // 8, self.word
+        for b in range(n):
+            m.d.comb += self.addr[b].eq(w.row_addr)
+        with m.If(w.right):
+            m.d.comb += self.addr[0].eq(w.row_addr + self.gs)
+        with m.If(w.left):
+            m.d.comb += self.addr[n - 1].eq(w.row_addr - self.gs)
+
+        # inside[k + 2]: column x*R + k lies in the image, k = -2 .. R + 1
+        inside = [~w.x_zero & (w.x_left > 0) if k < 0 else w.x_left > k for k in range(-2, n + 2)]
+        packed = self.pack != Pack.NONE
+        left, right, neg = (delay(m, s, 1, name=f"rot_{t}")
+                            for s, t in ((w.left, "l"), (w.right, "r"), (w.neg, "n")))
+        for r in range(n):
+            near = []  # tap at shift - 1, shift, shift + 1
+            for q in (-1, 0, 1):
+                at = r + q + 2
+                near.append(Mux(w.left, inside[at - 1], Mux(w.right, inside[at + 1], inside[at])))
+            mask = []
+            for b in range(n_bytes):
+                slot = [b >> s for s in range(4)]
+                m_byte = Signal(name=f"mask_{r}_{b}")
+                with m.If(~packed):
+                    m.d.comb += m_byte.eq(near[1])
+                with m.Else():
+                    with m.Switch(self.slot_bytes_log2):
+                        for s in range(4):
+                            with m.Case(s):
+                                if slot[s] == 0:
+                                    m.d.comb += m_byte.eq(near[0] & w.dx0)
+                                elif slot[s] == 1:
+                                    m.d.comb += m_byte.eq(near[1])
+                                elif slot[s] == 2:
+                                    m.d.comb += m_byte.eq(
+                                        near[2] & w.dx0 & (self.pack == Pack.TRIPLE))
+                mask.append(m_byte & w.y_ok & inside[r + 2] & w.valid)
+            masked = delay(m, Cat(*mask), 1, name=f"mask{r}")
+            word = Signal(self.config.width, name=f"row_{r}")
+            m.d.comb += word.eq(
+                Mux(left, self.data[(r - 1) % n],
+                    Mux(right, self.data[(r + 1) % n], self.data[r]))
+                ^ neg.replicate(self.config.width))
+            q = Signal(self.config.width, name=f"row_{r}_q", reset_less=True)
+            for b in range(n_bytes):
+                with m.If(masked[b]):
+                    m.d.sync += q[8 * b: 8 * b + 8].eq(word[8 * b: 8 * b + 8])
+                with m.Else():
+                    m.d.sync += q[8 * b: 8 * b + 8].eq(0)
+            m.d.comb += self.rows[r].eq(delay(m, q, r, name=f"skew_{r}"))
+        return m

@@ -1,0 +1,316 @@
+"""Sequencer: fetches macro-instructions, walks their loop nest, issues one word a cycle."""
+
+from amaranth import Array as Choice
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config, timing
+from hw.arch.isa import BY_NAME, FIELDS, LATE_WORD, LEVELS, NI, Mod, Op, Step
+
+ADDR = 16  #: Width of addresses inside the sequencer.
+
+
+def instruction_layout() -> data.StructLayout:
+    """All fields at their bits of NI concatenated words."""
+    members: dict[str, object] = {}
+    pos = 0
+    for f in FIELDS:
+        at = 32 * f.word + f.low
+        if at > pos:
+            members[f"_{pos}"] = at - pos
+        members[f.name] = signed(f.bits) if f.signed else f.bits
+        pos = at + f.bits
+    if pos < 32 * NI:
+        members[f"_{pos}"] = 32 * NI - pos
+    return data.StructLayout(members)
+
+
+class Word(data.Struct):
+    """What goes out with every issue cycle, at cycle 0."""
+
+    valid: 1  #: A word of the current tile.
+    par: 1  #: A parameter word.
+    par_index: 5
+    half: 1  #: Which half of the factor table parameters go to, or words use.
+    row_addr: ADDR
+    col_addr: ADDR
+    first: 1  #: First word of its tile.
+    last: 1  #: Last word of its tile.
+    new: 1  #: The tile is the first of its column tile.
+    neg: 1  #: Inverted rows, subtract.
+    left: 1  #: Horizontal shift -1.
+    right: 1  #: Horizontal shift +1.
+    dx0: 1  #: dx == 0.
+    y_ok: 1  #: The input row is inside the image.
+    x_ok: 1  #: MAC: the tap's column is inside the image.
+    k: 4  #: k modulo 16.
+    x_zero: 1  #: x == 0.
+    x_left: 12  #: Tokens from the tile's first to the end of the image row.
+    second: 1  #: h == 1 (MEAN: buffer B).
+    sum_ok: 1  #: MEAN: the word is a valid token.
+
+
+class Tag(data.Struct):
+    """A tile, for lanes and write-back; valid in the cycle after tau."""
+
+    valid: 1
+    half: 1
+    new: 1  #: First tile of a column tile.
+    final: 1  #: Last column tile of its head.
+    t: 4
+    start: 1  #: t == 0.
+    n_valid: 5  #: Valid rows.
+    nb: 8  #: Token counter, low bits.
+    addr: ADDR  #: Destination address of row 0.
+    slot: 5
+    res: ADDR  #: Residual group of row 0.
+    x_out: 11  #: Destination image column of row 0.
+
+
+class Sequencer(wiring.Component):
+    """See ``docs/architecture/core.md``; cycle-exact with ``hw.arch.timing``.
+
+    Members
+    -------
+    start : In(1). busy, done : Out(1). cycles : Out(32), busy cycles of the run.
+    prog_addr, prog_data : program memory, latency 1.
+    insn : Out, the instruction register; late words change only when the pipeline is empty.
+    setup : Out(1), the cycle before the first issue: copies of early fields are taken.
+    word : Out(Word), at cycle 0. tag : Out(Tag), at tau + 1.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            "start": In(1), "busy": Out(1), "done": Out(1), "cycles": Out(32),
+            "prog_addr": Out(ADDR), "prog_data": In(32),
+            "insn": Out(instruction_layout()), "setup": Out(1),
+            "word": Out(Word), "tag": Out(Tag),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        cfg = self.config
+        log_r = cfg.rows.bit_length() - 1
+        ir = [Signal(32, name=f"ir{n}", reset_less=True) for n in range(NI)]
+        i = self.insn
+        m.d.comb += i.eq(Cat(*ir))
+
+        # ---- fetch
+        pc = Signal(ADDR)
+        fetch = Signal(range(NI + 2))
+        capture, capture_at = Signal(), Signal(range(NI))
+        drain = Signal(range(timing.drain_cycles(cfg) + 1))
+        advance = Signal()
+        m.d.comb += [
+            self.prog_addr.eq(pc),
+            advance.eq((fetch != NI) & ~((fetch == LATE_WORD) & (drain != 0))),
+        ]
+        m.d.sync += capture.eq(0)
+        with m.If(capture):
+            for n in range(NI):
+                with m.If(capture_at == n):
+                    m.d.sync += ir[n].eq(self.prog_data)
+        with m.If(drain != 0):
+            m.d.sync += drain.eq(drain - 1)
+
+        # ---- loop nest
+        idx = {lv: Signal(BY_NAME[f"n_{lv}"].bits, name=f"idx_{lv}", reset_less=True)
+               for lv in LEVELS}
+        wrap = {lv: Signal(name=f"wrap_{lv}") for lv in LEVELS}
+        for lv in LEVELS:
+            m.d.comb += wrap[lv].eq(idx[lv] + 1 == i[f"n_{lv}"])
+        phase = Signal(reset_less=True)  # second pass of an xnor word
+        pad = Signal()  # waiting for tile_min
+        clock = Signal(8, reset_less=True)  # cycles in this tile, saturating
+        fresh = Signal(reset_less=True)  # first tile of a column tile
+        opening = Signal(reset_less=True)  # first word of a tile
+        half = Signal()
+        swap = Signal(range(timing.SWAP + 1))  # parameters must wait while not 0
+        par = Signal(5, reset_less=True)
+        par_addr = Signal(ADDR, reset_less=True)
+        row_addr, col_addr = Signal(ADDR, reset_less=True), Signal(ADDR, reset_less=True)
+        with m.If(swap != 0):
+            m.d.sync += swap.eq(swap - 1)
+
+        issue, paired, tile_words_done, tile_end = Signal(), Signal(), Signal(), Signal()
+        column_end, end = Signal(), Signal()
+        running = Signal()
+        m.d.comb += [
+            issue.eq(running & ~pad),
+            paired.eq(issue & (phase | ~i.xnor)),  # addresses advance
+            tile_words_done.eq(paired & wrap["k"] & wrap["dx"] & wrap["dy"]),
+            tile_end.eq((tile_words_done | (running & pad)) & (clock + 1 >= i.tile_min)),
+            column_end.eq(tile_end & wrap["t"] & wrap["x"] & wrap["y"]),
+            end.eq(column_end & wrap["j"] & wrap["h"]),
+        ]
+
+        # destination bookkeeping
+        nb, nb_next = Signal(ADDR, reset_less=True), Signal(ADDR)
+        moved = Signal(ADDR)
+        n_valid = Signal(5)
+        x_left = Signal(12, reset_less=True)
+        x_out = Signal(11, reset_less=True)
+        groups, wcol, wt = (Signal(ADDR, name=n, reset_less=True) for n in ("wg", "wc", "wt"))
+        rgroups, rcol = (Signal(ADDR, name=n, reset_less=True) for n in ("rg", "rc"))
+        slot = Signal(5, reset_less=True)
+        n_step = Signal(5)
+        row_mask = cfg.rows - 1
+        shifts = {Mod.ROWS: log_r, Mod.COLS: cfg.cols.bit_length() - 1,
+                  Mod.WORD: cfg.width.bit_length() - 1}
+        crossed = {mod: Signal(name=f"crossed_{mod.name}") for mod in Mod}
+        w_crossed = Signal()
+        m.d.comb += [
+            n_valid.eq(Mux(x_left >= cfg.rows, cfg.rows, x_left[:5])),
+            n_step.eq(Mux(i.n_step == Step.ONE, 1,
+                          Mux(i.n_step == Step.HALF, cfg.rows // 2,
+                              Mux(i.flat, n_valid, cfg.rows)))),
+            moved.eq(nb + n_step),
+            nb_next.eq(moved),
+            w_crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod]),
+        ]
+        with m.If(wrap["x"] & ~i.flat):
+            m.d.comb += nb_next.eq((moved + row_mask) & ~row_mask & 0xFFFF)
+        for mod in Mod:
+            m.d.comb += crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod]))
+
+        # which level advances
+        levels = {}
+        inner = Signal()
+        m.d.comb += inner.eq(paired & ~tile_words_done)
+        levels["k"] = inner & ~wrap["k"]
+        levels["dx"] = inner & wrap["k"] & ~wrap["dx"]
+        levels["dy"] = inner & wrap["k"] & wrap["dx"]
+        levels["t"] = tile_end & ~wrap["t"]
+        levels["x"] = tile_end & wrap["t"] & ~wrap["x"]
+        levels["y"] = tile_end & wrap["t"] & wrap["x"] & ~wrap["y"]
+        levels["j"] = column_end & ~wrap["j"]
+        levels["h"] = column_end & wrap["j"] & ~wrap["h"]
+        go = {}
+        for lv in LEVELS:
+            go[lv] = Signal(name=f"go_{lv}")
+            m.d.comb += go[lv].eq(levels[lv])
+        row_delta, col_delta = Signal(ADDR), Signal(ADDR)
+        for lv in LEVELS:
+            with m.If(go[lv]):
+                m.d.comb += [row_delta.eq(i[f"row_{lv}"]), col_delta.eq(i[f"col_{lv}"])]
+                m.d.sync += idx[lv].eq(idx[lv] + 1)
+                for below in LEVELS[: LEVELS.index(lv)]:
+                    m.d.sync += idx[below].eq(0)
+        with m.If(running):
+            m.d.sync += [row_addr.eq(row_addr + row_delta), col_addr.eq(col_addr + col_delta)]
+            m.d.sync += clock.eq(Mux(clock == 255, 255, clock + 1))
+        with m.If(issue):
+            m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
+        with m.If(tile_words_done):
+            m.d.sync += pad.eq(1)
+            with m.If(fresh):
+                m.d.sync += swap.eq(timing.SWAP - 1)
+        with m.If(tile_end):
+            m.d.sync += [pad.eq(0), clock.eq(0), opening.eq(1), fresh.eq(0)]
+            with m.If(~wrap["t"]):
+                m.d.sync += wt.eq(wt + i.w_t)
+            with m.Else():
+                m.d.sync += [wt.eq(0), nb.eq(nb_next),
+                             x_left.eq(x_left - cfg.rows), x_out.eq(x_out + n_step)]
+                with m.If(w_crossed):
+                    m.d.sync += groups.eq(groups + i.w_gs)
+                with m.If(crossed[Mod.ROWS]):
+                    m.d.sync += rgroups.eq(rgroups + i.res_gs)
+                with m.If(wrap["x"]):
+                    m.d.sync += [x_left.eq(i.img_w), x_out.eq(0)]
+        slot_wrap = Signal()
+        m.d.comb += slot_wrap.eq((slot + 1 == i.slots) | (i.head_align & wrap["j"]))
+        # parameters have already moved past this column tile's words: step from its first
+        with m.If(column_end):
+            m.d.sync += [
+                nb.eq(0), groups.eq(0), rgroups.eq(0), rcol.eq(rcol + i.res_j), fresh.eq(1),
+                half.eq(~half), par.eq(0), slot.eq(Mux(slot_wrap, 0, slot + 1)),
+                par_addr.eq(par_addr + Mux(wrap["j"], i.par_h, i.par_j)),
+            ]
+            with m.If(slot_wrap):
+                m.d.sync += wcol.eq(wcol + i.w_j)
+
+        # ---- states
+        par_issue = Signal()
+        with m.FSM(name="state") as fsm:
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.sync += [pc.eq(0), fetch.eq(0), self.cycles.eq(0), self.done.eq(0),
+                                 drain.eq(0)]
+                    m.next = "FETCH"
+            with m.State("FETCH"):
+                with m.If(advance):
+                    m.d.sync += [capture.eq(1), capture_at.eq(fetch), fetch.eq(fetch + 1),
+                                 pc.eq(pc + 1)]
+                with m.Elif(fetch == NI):
+                    m.next = "SETUP"
+            with m.State("SETUP"):
+                m.d.comb += self.setup.eq(1)
+                m.d.sync += [
+                    row_addr.eq(i.row_base), col_addr.eq(i.col_base), par_addr.eq(i.par_base),
+                    phase.eq(0), pad.eq(0), clock.eq(0), fresh.eq(1), opening.eq(1), par.eq(0),
+                    swap.eq(0), nb.eq(0), groups.eq(0), wcol.eq(i.w_base), wt.eq(0),
+                    rgroups.eq(0), rcol.eq(0), slot.eq(0), x_left.eq(i.img_w), x_out.eq(0),
+                    *(idx[lv].eq(0) for lv in LEVELS),
+                ]
+                with m.If(i.op == Op.HALT):
+                    m.next = "HALT"
+                with m.Elif(i.n_par != 0):
+                    m.next = "PAR"
+                with m.Else():
+                    m.next = "RUN"
+            with m.State("PAR"):
+                m.d.comb += par_issue.eq((swap == 0) | (par != 0))
+                with m.If(par_issue):
+                    m.d.sync += par.eq(par + 1)
+                    with m.If(par + 1 == i.n_par):
+                        m.next = "RUN"
+            with m.State("RUN"):
+                m.d.comb += running.eq(1)
+                with m.If(end):
+                    m.d.sync += [drain.eq(timing.drain_cycles(cfg)), fetch.eq(0)]
+                    m.next = "FETCH"
+                with m.Elif(column_end & (i.n_par != 0)):
+                    m.next = "PAR"
+            with m.State("HALT"):
+                m.d.sync += self.done.eq(1)
+                m.next = "IDLE"
+        m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+        with m.If(self.busy):
+            m.d.sync += self.cycles.eq(self.cycles + 1)
+
+        # ---- what leaves
+        y_in, x_in = Signal(signed(15)), Signal(signed(14))
+        left, right = Signal(), Signal()
+        last_group = wrap["dy"] & (i.mean_mask != 0)
+        w = self.word
+        m.d.comb += [
+            y_in.eq(Mux(i.y_twice, idx["y"] << 1, idx["y"]) + idx["dy"] - i.pad_y),
+            x_in.eq(idx["x"] + idx["dx"] - i.shift_left),
+            left.eq(i.shift_left & (idx["dx"] == 0)),
+            right.eq(idx["dx"] == i.shift_left + 1),
+            w.valid.eq(issue), w.par.eq(par_issue), w.par_index.eq(par), w.half.eq(half),
+            w.row_addr.eq(row_addr),
+            w.col_addr.eq(Mux(par_issue, par_addr + par, col_addr)),
+            w.first.eq(opening & ~phase), w.last.eq(tile_words_done), w.new.eq(fresh),
+            w.neg.eq(phase),
+            w.left.eq(left), w.right.eq(right), w.dx0.eq(idx["dx"] == 0),
+            w.y_ok.eq((y_in >= 0) & (y_in < i.img_h)),
+            w.x_ok.eq((x_in >= 0) & (x_in < i.img_w)),
+            w.k.eq(idx["k"]), w.x_zero.eq(idx["x"] == 0), w.x_left.eq(x_left),
+            w.second.eq(idx["h"][0]),
+            w.sum_ok.eq(~last_group | (idx["k"] < i.mean_mask)),
+        ]
+        tag = Signal(Tag)
+        m.d.comb += self.tag.eq(tag)
+        m.d.sync += [
+            tag.valid.eq(tile_words_done), tag.half.eq(half), tag.new.eq(fresh),
+            tag.final.eq(wrap["j"]), tag.t.eq(idx["t"]), tag.start.eq(idx["t"] == 0),
+            tag.n_valid.eq(Mux(i.n_step == Step.ONE, 1, n_valid)), tag.nb.eq(nb),
+            tag.addr.eq(wcol + groups + wt), tag.slot.eq(slot),
+            tag.res.eq(rcol + rgroups + idx["t"]), tag.x_out.eq(x_out),
+        ]
+        return m
