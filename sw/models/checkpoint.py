@@ -1,0 +1,131 @@
+"""Checkpoints: a safetensors file under the authors' keys and its configuration, a JSON file.
+
+``X.safetensors`` lies beside ``X.json``. Tensors are float32; a binary layer's may be int8 -1/+1 in
+their place (``compact``), which binarise to the same weights once cast to float32.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+from hw.arch.errors import SpikeloomError
+from sw.models.bestformer import Bestformer
+from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise
+from sw.models.config import BestformerConfig
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content``; whoever reads it sees the old file or the new one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def compact_weights(weight: Tensor) -> Tensor | None:
+    """Int8 -1/+1 with the same binary weights as ``weight`` (O, ...), or None if there are none.
+
+    There are none where sign(W - mean) has a zero or a filter's signs are all equal.
+    """
+    signs = binarise(weight.detach())
+    compact = signs.to(torch.int8)
+    same = bool((binarise(compact.float()) == signs).all()) and bool((signs != 0).all())
+    return compact if same else None
+
+
+def checkpoint_tensors(model: Bestformer, *, compact: bool = False) -> dict[str, Tensor]:
+    """Tensors of a checkpoint by key; ``compact`` stores binary layers as int8 where it can."""
+    tensors = {
+        name: tensor.detach().float().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    if compact:
+        for name, module in model.named_modules():
+            if isinstance(module, BinaryConv1d | BinaryConv2d):
+                signs = compact_weights(module.weight)
+                if signs is not None:
+                    tensors[f"{name}.weight"] = signs
+    return tensors
+
+
+def save_checkpoint(
+    model: Bestformer, path: Path, notes: dict[str, Any] | None = None, *, compact: bool = False
+) -> None:
+    """Write ``path`` (.safetensors) and the JSON beside it, each atomically.
+
+    Parameters
+    ----------
+    model : Bestformer
+        What to write; its configuration makes the JSON's fields.
+    path : Path
+        Ends in .safetensors; its folder exists.
+    notes : dict, optional
+        Further JSON fields.
+    compact : bool
+        Store binary layers as int8 (see `compact_weights`).
+    """
+    if path.suffix != ".safetensors":
+        raise SpikeloomError(
+            f"Checkpoint path {path}: ends in {path.suffix!r}, wanted '.safetensors'; rename it"
+        )
+    fields = {**model.config.to_json(), **(notes or {})}
+    content = tensors_to_bytes(checkpoint_tensors(model, compact=compact))
+    write_atomically(path.with_suffix(".json"), (json.dumps(fields, indent=1) + "\n").encode())
+    write_atomically(path, content)
+
+
+def load_checkpoint(path: Path) -> tuple[Bestformer, dict[str, Any]]:
+    """The model in evaluation mode, and all fields of its JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        The .safetensors file.
+    """
+    beside = path.with_suffix(".json")
+    for file in (path, beside):
+        if not file.is_file():
+            raise SpikeloomError(
+                f"{file}: no such file; a checkpoint is X.safetensors with X.json beside it"
+            )
+    try:
+        fields = json.loads(beside.read_text())
+        tensors = read_tensors(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SpikeloomError(f"{beside}: not JSON ({error}); write the checkpoint anew") from error
+    except SafetensorError as error:
+        raise SpikeloomError(
+            f"{path}: not a safetensors file ({error}); write the checkpoint anew"
+        ) from error
+    if not isinstance(fields, dict):
+        raise SpikeloomError(f"{beside}: holds no JSON object; write the checkpoint anew")
+    model = Bestformer(BestformerConfig.from_json(fields, str(beside)))
+    wanted = {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    for name in sorted(wanted.keys() | tensors.keys()):
+        if name not in tensors or name not in wanted:
+            fault = "is missing" if name not in tensors else "has no place in this configuration"
+            raise SpikeloomError(f"{path}: tensor {name} {fault}; {beside} must describe this file")
+        if tensors[name].shape != wanted[name].shape:
+            raise SpikeloomError(
+                f"{path}: tensor {name} has shape {tuple(tensors[name].shape)}, wanted "
+                f"{tuple(wanted[name].shape)}; {beside} must describe this file"
+            )
+    model.load_state_dict({n: t.float() for n, t in tensors.items()}, strict=False)
+    return model.eval(), fields

@@ -1,0 +1,65 @@
+"""Everything that decides the outcome of a training run."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from hw.arch.errors import SpikeloomError
+from sw.models.config import BestformerConfig
+
+DATA = ("digits",)  #: Data sets.
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Options of a run; equal options give equal weights on the same machine and torch."""
+
+    config: BestformerConfig = field(default_factory=BestformerConfig)
+    data: str = "digits"  #: One of `DATA`.
+    seed: int = 0
+    epochs: int = 150
+    batch: int = 64  #: Images per update.
+    lr: float = 2e-3  #: Peak learning rate of AdamW; cosine to 0 after the warm-up.
+    warmup: int = 5  #: Epochs of linear warm-up.
+    weight_decay: float = 0.06  #: On convolution and linear weights.
+    label_smoothing: float = 0.1
+    augment: float = 1.0  #: Strength of the augmentation, 0 for none.
+    validation: int = 0  #: Training images held out, and measured after every epoch.
+
+    def __post_init__(self):
+        def check(name: str, fits: bool, wanted: str) -> None:
+            if not fits:
+                raise SpikeloomError(
+                    f"Training option {name} is {getattr(self, name)!r}, wanted {wanted}; "
+                    f"change --{name.replace('_', '-')}"
+                )
+
+        check("data", self.data in DATA, f"one of {', '.join(DATA)}")
+        check("seed", 0 <= self.seed < 2**63, "0 to 2**63 - 1")
+        check("epochs", self.epochs >= 1, "1 or more")
+        check("batch", self.batch >= 2, "2 or more (batch normalisation)")
+        check("lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
+        check("warmup", 0 <= self.warmup, "0 or more epochs")
+        check("weight_decay", math.isfinite(self.weight_decay) and self.weight_decay >= 0, "0 up")
+        check("label_smoothing", 0 <= self.label_smoothing < 1, "0 up to below 1")
+        check("augment", math.isfinite(self.augment) and self.augment >= 0, "0 or more")
+        check("validation", self.validation >= 0, "0 or more images")
+
+    def to_json(self) -> dict[str, Any]:
+        """All options as JSON types."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**fields, "config": self.config.to_json()}
+
+    def differences(self, other: dict[str, Any]) -> list[str]:
+        """``name: other's value -> own value`` of every option unlike ``other`` (`to_json`)."""
+
+        def flat(fields: dict[str, Any]) -> dict[str, Any]:
+            return {k: v for k, v in fields.items() if k != "config"} | fields["config"]
+
+        own, theirs = flat(self.to_json()), flat(other)
+        return [
+            f"{name}: {theirs.get(name)!r} -> {own.get(name)!r}"
+            for name in own | theirs
+            if own.get(name) != theirs.get(name)
+        ]

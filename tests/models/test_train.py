@@ -1,0 +1,341 @@
+"""Training, resuming and checkpoints, on a handful of images."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hw.arch.errors import SpikeloomError
+from sw.data import load_digits
+from sw.data.augment import augment
+from sw.models import Bestformer, BestformerConfig
+from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise
+from sw.models.checkpoint import (
+    checkpoint_tensors,
+    compact_weights,
+    load_checkpoint,
+    save_checkpoint,
+    write_atomically,
+)
+from sw.train import __main__, loop
+from sw.train.loop import state_path, train
+from sw.train.options import TrainOptions
+
+REPO = Path(__file__).resolve().parents[2]
+TINY = BestformerConfig(height=8, width=8, embed_dim=16, depth=1, heads=2, mlp_ratio=1, steps=2)
+OPTIONS = TrainOptions(config=TINY, epochs=3, warmup=1, batch=32, seed=7, validation=30)
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """Train on 100 images, test on 40."""
+
+    def load(side):
+        digits = load_digits(side)
+        return dataclasses.replace(
+            digits,
+            train_images=digits.train_images[:100],
+            train_labels=digits.train_labels[:100],
+            test_images=digits.test_images[:40],
+            test_labels=digits.test_labels[:40],
+        )
+
+    monkeypatch.setattr(loop, "load_digits", load)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def stop_after(epochs, error):
+    """Report that raises ``error`` once ``epochs`` epochs are done."""
+
+    def report(progress):
+        if progress["epoch"] == epochs:
+            raise error
+
+    return report
+
+
+def test_resumed_run_equals_an_uninterrupted_one(few_digits, tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    seen = []
+    train(OPTIONS, whole, report=seen.append)
+    assert [p["epoch"] for p in seen] == [0, 1, 2, 3]
+    assert all(0 <= p["validation"] <= 1 for p in seen[1:])
+    with pytest.raises(KeyboardInterrupt):
+        train(OPTIONS, parts, report=stop_after(2, KeyboardInterrupt()))
+    assert files(tmp_path) == ["parts.state.pt", "whole.json", "whole.safetensors"]
+    torch.rand(5)  # the caller's RNG must not matter
+    resumed = []
+    train(OPTIONS, parts, resume=True, report=resumed.append)
+    assert [p["epoch"] for p in resumed] == [2, 3]
+    assert resumed[1] == seen[3]
+    assert parts.read_bytes() == whole.read_bytes()
+    names = ["parts.json", "parts.safetensors", "whole.json", "whole.safetensors"]
+    assert files(tmp_path) == names  # no state is left
+    notes = [json.loads(path.with_suffix(".json").read_text()) for path in (whole, parts)]
+    for fields in notes:
+        del fields["seconds"]
+    assert notes[0] == notes[1]
+
+
+def test_interruption_within_an_epoch_resumes_to_the_same_weights(
+    few_digits, tmp_path, monkeypatch
+):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    train(OPTIONS, whole)
+    calls = []
+
+    def augment_until_killed(*args):
+        calls.append(args)
+        if len(calls) == 4:  # the second batch of the second epoch
+            raise KeyboardInterrupt
+        return augment(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "augment", augment_until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(OPTIONS, parts)
+    train(OPTIONS, parts, resume=True)
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_another_seed_gives_other_weights_and_the_global_rng_stays(few_digits, tmp_path):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    contents = []
+    for seed in (0, 1):
+        out = tmp_path / f"{seed}.safetensors"
+        train(dataclasses.replace(OPTIONS, epochs=1, seed=seed), out)
+        contents.append(out.read_bytes())
+    assert contents[0] != contents[1]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_checkpoint_has_the_authors_keys_and_says_where_it_comes_from(few_digits, tmp_path):
+    out = tmp_path / "new" / "a.safetensors"
+    result = train(dataclasses.replace(OPTIONS, epochs=1), out, command="python -m sw.train ...")
+    model, fields = load_checkpoint(out)
+    wanted = {k for k in result.model.state_dict() if not k.endswith("num_batches_tracked")}
+    assert set(checkpoint_tensors(model)) == wanted
+    assert all(t.dtype == torch.float32 for t in checkpoint_tensors(model).values())
+    assert model.config == TINY
+    assert fields["model"] == "bestformer"
+    assert fields["test_accuracy"] == result.test_accuracy
+    assert fields["test_images"] == 40
+    assert fields["trained_on"] == "first 70 images of the train split"
+    assert fields["seed"] == 7
+    assert fields["command"] == "python -m sw.train ..."
+    assert len(fields["spike_rate"]) == 12
+    assert all(len(rates) == TINY.steps for rates in fields["spike_rate"].values())
+    digits = load_digits(8)
+    accuracy, rates = loop.evaluate(model, digits.test_images[:40], digits.test_labels[:40])
+    assert accuracy == result.test_accuracy
+    assert rates == fields["spike_rate"]
+
+
+def test_resuming_another_run_is_refused(few_digits, tmp_path):
+    out = tmp_path / "a.safetensors"
+    with pytest.raises(SpikeloomError, match=r"no state file .*a\.state\.pt"):
+        train(OPTIONS, out, resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        train(OPTIONS, out, report=stop_after(1, KeyboardInterrupt()))
+    other = dataclasses.replace(
+        OPTIONS, lr=1e-4, config=dataclasses.replace(TINY, heads=4, similarity="xnor")
+    )
+    with pytest.raises(
+        SpikeloomError, match=r"other options \(.*lr: 0.\d+ -> 0.0001.*heads: 2 -> 4"
+    ):
+        train(other, out, resume=True)
+    with pytest.raises(SpikeloomError, match=r"interrupted run's state lies beside it"):
+        train(OPTIONS, out)
+    state_path(out).write_bytes(b"damaged")
+    with pytest.raises(SpikeloomError, match=r"state\.pt cannot be read .*delete it"):
+        train(OPTIONS, out, resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(few_digits, tmp_path):
+    with pytest.raises(SpikeloomError, match="the loss is (nan|inf) in epoch .*lower --lr"):
+        train(dataclasses.replace(OPTIONS, lr=1e30), tmp_path / "a.safetensors")
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_training(few_digits, tmp_path):
+    blocker = tmp_path / "file"
+    blocker.touch()
+    seen = []
+    with pytest.raises(SpikeloomError, match="its folder cannot be written"):
+        train(OPTIONS, blocker / "a.safetensors", report=seen.append)
+    with pytest.raises(SpikeloomError, match=r"ends in '\.pt', wanted '\.safetensors'"):
+        train(OPTIONS, tmp_path / "a.pt", report=seen.append)
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0, wanted 1 or more; change --epochs"),
+        ({"batch": 1}, "batch is 1, wanted 2 or more"),
+        ({"lr": float("nan")}, "lr is nan, wanted a number above 0"),
+        ({"label_smoothing": 1.0}, "wanted 0 up to below 1; change --label-smoothing"),
+        ({"data": "mnist"}, "data is 'mnist', wanted one of digits"),
+        ({"validation": -1}, "validation is -1, wanted 0 or more images"),
+    ],
+)
+def test_option_mistakes(change, message):
+    with pytest.raises(SpikeloomError, match=message):
+        dataclasses.replace(OPTIONS, **change)
+
+
+def test_data_that_do_not_fit_the_configuration(few_digits, tmp_path):
+    out = tmp_path / "a.safetensors"
+    for config in ({"channels": 3}, {"width": 16}, {"classes": 5}):
+        options = dataclasses.replace(OPTIONS, config=dataclasses.replace(TINY, **config))
+        with pytest.raises(SpikeloomError, match="wanted square images of 1 channel in 10 classes"):
+            train(options, out)
+    options = dataclasses.replace(OPTIONS, config=dataclasses.replace(TINY, height=12, width=12))
+    with pytest.raises(SpikeloomError, match="side is 12, wanted a multiple of 8"):
+        train(options, out)
+    with pytest.raises(SpikeloomError, match="do not fill a batch of 32; lower --validation"):
+        train(dataclasses.replace(OPTIONS, validation=80), out)
+
+
+def test_compact_weights_binarise_to_the_same_or_are_not_made():
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((40, 3, 3, 3), (7, 2, 1), (5, 512, 1, 1)):
+        weight = torch.randn(shape, generator=generator)
+        compact = compact_weights(weight)
+        assert compact.dtype == torch.int8
+        assert torch.equal(binarise(compact.float()), binarise(weight))
+    assert compact_weights(torch.tensor([[[1.0], [2.0], [3.0]]])) is None  # a sign of zero
+    assert compact_weights(torch.ones(1, 4, 1)) is None
+
+
+def test_compact_checkpoint_gives_the_same_logits(tmp_path):
+    torch.manual_seed(0)
+    model = Bestformer(TINY).eval()
+    with torch.no_grad():
+        model.block[0].mlp.mlp1_conv.weight[0, :] = 1.0  # cannot be compact: stays real
+        model.patch_embed.block1_bn.bias.fill_(1.0)
+    save_checkpoint(model, tmp_path / "a.safetensors", compact=True)
+    tensors = checkpoint_tensors(model, compact=True)
+    binary = {
+        f"{n}.weight"
+        for n, m in model.named_modules()
+        if isinstance(m, BinaryConv1d | BinaryConv2d)
+    }
+    compact = {name for name, t in tensors.items() if t.dtype == torch.int8}
+    assert compact == binary - {"block.0.mlp.mlp1_conv.weight"}
+    loaded, _ = load_checkpoint(tmp_path / "a.safetensors")
+    x = torch.rand(4, 1, 8, 8) * 4
+    with torch.no_grad():
+        assert all(torch.equal(a, b) for a, b in zip(model(x), loaded(x), strict=True))
+
+
+def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(SpikeloomError, match=r"a\.safetensors: no such file"):
+        load_checkpoint(path)
+    with pytest.raises(SpikeloomError, match=r"ends in '\.bin', wanted '\.safetensors'"):
+        save_checkpoint(Bestformer(TINY), tmp_path / "a.bin")
+    save_checkpoint(Bestformer(TINY), path)
+    whole, fields = path.read_bytes(), json.loads(path.with_suffix(".json").read_text())
+
+    def refuses(message, **changes):
+        path.with_suffix(".json").write_text(json.dumps(fields | changes))
+        with pytest.raises(SpikeloomError, match=message):
+            load_checkpoint(path)
+
+    refuses(r"tensor block\.1\.attn\.k_bn\.bias is missing", depth=2)
+    refuses("tensor block.0.attn.k_bn.bias has shape .16,., wanted .32,.", embed_dim=32)
+    refuses("model is 'resnet', wanted 'bestformer'", model="resnet")
+    refuses("has no place", variant="imagenet", height=16, width=16)
+    del fields["heads"]
+    refuses("lacks heads")
+    path.with_suffix(".json").write_text("{")
+    with pytest.raises(SpikeloomError, match=r"a.json: not JSON"):
+        load_checkpoint(path)
+    path.with_suffix(".json").write_text("[]")
+    with pytest.raises(SpikeloomError, match="holds no JSON object"):
+        load_checkpoint(path)
+    path.with_suffix(".json").write_text("{}")
+    path.write_bytes(whole[:200])
+    with pytest.raises(SpikeloomError, match="not a safetensors file"):
+        load_checkpoint(path)
+
+
+def test_atomic_writing_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert files(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_augmented_digits_stay_in_range_and_alike(factor):
+    images = torch.from_numpy(load_digits(8 * factor).train_images[:50])
+    assert torch.equal(augment(images, factor, 0.0), images.float())
+    torch.manual_seed(0)
+    moved = augment(images, factor)
+    torch.manual_seed(0)
+    assert torch.equal(augment(images, factor), moved)
+    assert moved.shape == images.shape
+    assert moved.min() >= 0
+    assert moved.max() <= 255
+    assert not torch.equal(moved, images.float())
+    alike = np.corrcoef(moved.flatten(1).numpy(), images.flatten(1).numpy())[:50, 50:]
+    assert np.diag(alike).mean() > np.median(alike) + 0.15
+
+
+def test_command_line(few_digits, tmp_path, capsys, monkeypatch):
+    arguments = (
+        "--size 8 --embed-dim 16 --depth 1 --heads 2 --mlp-ratio 1 --steps 1 --epochs 1 --batch 20 "
+        f"--attention kv --mean 0.5 --std 0.25 --out {tmp_path / 'a.safetensors'} --compact"
+    ).split()
+    monkeypatch.setattr(sys, "argv", ["train", *arguments])
+    assert __main__.main() == 0
+    captured = capsys.readouterr()
+    assert "test accuracy" in captured.out
+    assert "of 40 wrong" in captured.out
+    assert "1/1" in captured.err
+    fields = json.loads((tmp_path / "a.json").read_text())
+    assert (fields["attention"], fields["mean"], fields["std"]) == ("kv", [0.5], [0.25])
+    assert fields["command"].startswith("python -m sw.train --size 8")
+    monkeypatch.setattr(sys, "argv", ["train", *arguments, "--heads", "3"])
+    assert __main__.main() == 1
+    assert capsys.readouterr().err.startswith("error: BESTformer configuration: embed_dim is 16")
+
+
+def test_interrupted_command_names_the_cure(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, "run", interrupted)
+    assert __main__.main() == 1
+    assert "--resume continues" in capsys.readouterr().err
+
+
+def test_missing_torch_is_one_sentence(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module', name='torch')\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{REPO}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "sw.train", "--epochs", "1"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: sw.models and sw.train need PyTorch")
+    assert "pip install -e '.[train]'" in done.stderr
