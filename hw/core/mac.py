@@ -1,0 +1,104 @@
+"""Multiply-accumulate unit of a lane."""
+
+from amaranth import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import formats
+from hw.arch.errors import SpikeloomError
+
+TARGETS = ("generic", "xc7")
+
+_X = formats.MEMBRANE_BITS
+_FACTOR = formats.FACTOR_BITS
+_BIAS = formats.BIAS_BITS
+_P = formats.PRODUCT_BITS
+
+
+class LaneMAC(wiring.Component):
+    """``p = (c if first else p) + a * b`` in every cycle, modulo 2**36.
+
+    Latency: a, b at cycle t; the matching c and first at t + 1; p at t + 3. Throughput: 1 per
+    cycle. p moves in every cycle: an idle one presents b = 0 and, a cycle later, first = 0. No
+    register has a reset; p is arbitrary until the first ``first``.
+
+    Parameters
+    ----------
+    target : str
+        ``generic``: behavioural. ``xc7``: one DSP48E1 and no other cell; equal bit for bit.
+
+    Members
+    -------
+    a, b : In(signed(18))
+        Operands.
+    c : In(signed(32))
+        What the sum starts from.
+    first : In(1)
+        Start a sum.
+    p : Out(signed(36))
+        The sum; a register.
+    """
+
+    a: Value
+    b: Value
+    c: Value
+    first: Value
+    p: Value
+
+    def __init__(self, *, target: str = "generic"):
+        if target not in TARGETS:
+            raise SpikeloomError(f"lane multiplier target {target!r}: known targets are {TARGETS}")
+        self.target = target
+        super().__init__({
+            "a": In(signed(_X)), "b": In(signed(_FACTOR)), "c": In(signed(_BIAS)),
+            "first": In(1), "p": Out(signed(_P)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        if self.target == "xc7":
+            p = Signal(48)
+            m.submodules.dsp = self._dsp(p)
+            m.d.comb += self.p.eq(p)  # the low 36 bits are all that anyone may read
+            return m
+        a = Signal(signed(_X), reset_less=True)
+        b = Signal(signed(_FACTOR), reset_less=True)
+        product = Signal(signed(_X + _FACTOR), reset_less=True)
+        c = Signal(signed(_BIAS), reset_less=True)
+        first = Signal(reset_less=True)
+        p = Signal(signed(_P), reset_less=True)
+        m.d.sync += [
+            a.eq(self.a), b.eq(self.b), product.eq(a * b),
+            c.eq(self.c), first.eq(self.first),
+            p.eq(Mux(first, c, p) + product),
+        ]
+        m.d.comb += self.p.eq(p)
+        return m
+
+    def _dsp(self, p: Signal) -> Instance:
+        def extended(value: Value, width: int) -> Value:
+            return Cat(value, value[-1].replicate(width - len(value)))
+
+        # OPMODE: X = Y = M (01, 01); Z = P (010) or C (011), so ``first`` is its bit 4.
+        opmode = Cat(Const(0b0101, 4), self.first, Const(0b01, 2))
+        return Instance(
+            "DSP48E1",
+            p_A_INPUT="DIRECT", p_B_INPUT="DIRECT", p_USE_DPORT="FALSE", p_USE_MULT="MULTIPLY",
+            p_USE_SIMD="ONE48", p_USE_PATTERN_DETECT="NO_PATDET",
+            p_AREG=1, p_ACASCREG=1, p_BREG=1, p_BCASCREG=1, p_CREG=1, p_MREG=1, p_PREG=1,
+            p_OPMODEREG=1, p_ADREG=0, p_DREG=0, p_INMODEREG=0, p_ALUMODEREG=0, p_CARRYINREG=0,
+            p_CARRYINSELREG=0,
+            i_CLK=ClockSignal(),
+            i_A=extended(self.a, 30), i_B=self.b, i_C=extended(self.c, 48), i_OPMODE=opmode,
+            i_D=Const(0, 25), i_INMODE=Const(0, 5), i_ALUMODE=Const(0, 4),
+            i_CARRYINSEL=Const(0, 3), i_CARRYIN=Const(0, 1),
+            i_ACIN=Const(0, 30), i_BCIN=Const(0, 18), i_PCIN=Const(0, 48),
+            i_CARRYCASCIN=Const(0, 1), i_MULTSIGNIN=Const(0, 1),
+            # One register each on A and B is the second of the two: CEA2, CEB2.
+            **{f"i_CE{name}": Const(1, 1) for name in ("A2", "B2", "C", "M", "P", "CTRL")},
+            **{f"i_CE{name}": Const(0, 1) for name in
+               ("A1", "B1", "AD", "D", "ALUMODE", "CARRYIN", "INMODE")},
+            **{f"i_RST{name}": Const(0, 1) for name in
+               ("A", "B", "C", "D", "M", "P", "CTRL", "ALLCARRYIN", "ALUMODE", "INMODE")},
+            o_P=p,
+        )
