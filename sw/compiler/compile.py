@@ -1,0 +1,47 @@
+"""Integer network and configuration to program."""
+
+import numpy as np
+
+from hw.arch import isa, timing
+from hw.arch.config import Config
+from hw.arch.errors import SpikeloomError
+from sw.compiler.mapper import Mapper
+from sw.compiler.program import VERSION, Forecast, Program
+from sw.network import IntegerNetwork
+
+
+def compile_network(net: IntegerNetwork, config: Config) -> Program:
+    """Compile an integer network for one core.
+
+    Raises SpikeloomError where it does not fit, naming every memory and setting at once.
+    """
+    mapper = Mapper(net, config)
+    if misfits := mapper.misfits():
+        raise SpikeloomError(
+            f"network {net.name!r} does not fit the core ({config.rows} rows, {config.cols} "
+            f"columns, {config.width} bits):\n  " + "\n  ".join(misfits)
+        )
+    decoded = isa.instructions(mapper.words)
+    cycles = timing.program_cycles(config, decoded)
+    columns = np.ascontiguousarray(mapper.columns).view("<u4").astype(np.uint32)
+    return Program(
+        name=net.name,
+        config=config,
+        digest=config.digest,
+        version=VERSION,
+        words=np.array(mapper.words, np.uint32),
+        columns=columns,
+        steps=net.steps,
+        input_shape=mapper.input_shape,
+        pixel_base=0,
+        logits_base=mapper.logits_base,
+        classes=net.classes,
+        logits_scale=float(net.layers[-1].scale),
+        labels=tuple(mapper.labels),
+        forecast=tuple(
+            Forecast(layer=label.layer, op=label.op, cycles=int(n))
+            for label, n in zip(mapper.labels, cycles, strict=True)
+        ),
+        regions=tuple(mapper.regions),
+        ops=tuple(mapper.ops),
+    )

@@ -1,0 +1,249 @@
+"""A compiled network: everything a core, a simulator or a host needs to run it."""
+
+import dataclasses
+import io
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hw.arch import isa
+from hw.arch.config import Config
+from hw.arch.errors import SpikeloomError
+from hw.arch.memmap import Mem, load_addr
+
+VERSION = 1  #: Of the file format.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_ARRAYS = {"words": np.uint32, "columns": np.uint32}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What an instruction is, for people and for error messages.
+
+    ``shape`` is the written spike tensor's (C, H, W), or (heads, left, right) for a map, or (C,)
+    for features and logits; ``head_width`` the channels of a head where the instruction runs over
+    heads (0: it does not); ``transposed``: the map is written transposed.
+    """
+
+    layer: str
+    op: str
+    tensor: str = ""
+    residual: str = ""
+    kind: str = ""  #: "spikes", "map" or "values".
+    shape: tuple[int, ...] = ()
+    head_width: int = 0
+    transposed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Addresses ``base`` to ``base + size - 1`` of each bank of ``memory``."""
+
+    name: str
+    memory: str  #: "row", "col", "res", "pix" or "prog".
+    base: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Cycles of one instruction."""
+
+    layer: str
+    op: str
+    cycles: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """A network compiled for one core configuration.
+
+    Attributes
+    ----------
+    words : numpy.ndarray
+        Program memory, uint32.
+    columns : numpy.ndarray
+        Column memory from address 0, uint32 [C, used, W / 32], least significant part first.
+    input_shape : tuple of int
+        [C, H, W] or [T, C, H, W] bytes in this order from ``pixel_base``, one per pixel word.
+    logits_base, classes, logits_scale
+        Where the logits are in pixel memory, how many; float logit = integer * scale.
+    ops : tuple of (str, int)
+        Binary operations per layer, true sizes without padding.
+    """
+
+    name: str
+    config: Config
+    digest: int
+    version: int
+    words: np.ndarray
+    columns: np.ndarray
+    steps: int
+    input_shape: tuple[int, ...]
+    pixel_base: int
+    logits_base: int
+    classes: int
+    logits_scale: float
+    labels: tuple[Label, ...]
+    forecast: tuple[Forecast, ...]
+    regions: tuple[Region, ...]
+    ops: tuple[tuple[str, int], ...]
+
+    @property
+    def cycles(self) -> int:
+        """Forecast of the busy time of one image."""
+        return sum(f.cycles for f in self.forecast)
+
+    @property
+    def input_count(self) -> int:
+        """Bytes of one input."""
+        return int(np.prod(self.input_shape))
+
+    @property
+    def total_ops(self) -> int:
+        """Binary operations of one image."""
+        return sum(n for _, n in self.ops)
+
+    @property
+    def share(self) -> float:
+        """Share of the array's peak that does useful binary operations."""
+        return self.total_ops / (self.cycles * self.config.peak)
+
+    def load_stream(self, images: np.ndarray | None = None) -> np.ndarray:
+        """Return the load port's writes, uint32 [n, 2] of (address, data).
+
+        Parameters
+        ----------
+        images : numpy.ndarray, optional
+            One image to append (see `image_stream`).
+        """
+        prog = [(load_addr(Mem.PROG, a), int(w)) for a, w in enumerate(self.words)]
+        banks, used, parts = self.columns.shape
+        b, a, p = np.meshgrid(
+            np.arange(banks), np.arange(used), np.arange(parts), indexing="ij"
+        )
+        addr = a | p << 16 | b << 20 | int(Mem.COL) << 27
+        cols = np.stack([addr.ravel(), self.columns.ravel()], axis=1).astype(np.uint32)
+        out = [np.array(prog, np.uint32).reshape(-1, 2), cols]
+        if images is not None:
+            out.append(self.image_stream(images))
+        return np.concatenate(out)
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """Return one image as int64 pixel words; SpikeloomError if its size is wrong."""
+        pixels = np.asarray(image)
+        if pixels.size != self.input_count:
+            raise SpikeloomError(
+                f"image of shape {pixels.shape} has {pixels.size} values, but program "
+                f"{self.name!r} wants {list(self.input_shape)} = {self.input_count}"
+            )
+        pixels = pixels.astype(np.int64).ravel()
+        if pixels.size and not 0 <= pixels.min() <= pixels.max() <= 255:
+            raise SpikeloomError("image has values outside 0 to 255; give bytes")
+        return pixels
+
+    def image_stream(self, image: np.ndarray) -> np.ndarray:
+        """Return the load port's writes for one image, uint32 [count, 2]."""
+        pixels = self.pixels(image)
+        addr = load_addr(Mem.PIX, 0) + self.pixel_base + np.arange(pixels.size)
+        return np.stack([addr, pixels], axis=1).astype(np.uint32)
+
+    def instructions(self) -> list[dict[str, int]]:
+        """Return the decoded program."""
+        return isa.instructions(self.words.tolist())
+
+    def disassemble(self) -> str:
+        """Return the program as text; see `sw.compiler.disassembler`."""
+        from sw.compiler.disassembler import disassemble
+
+        return disassemble(self)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write a ``.npz`` file; the same program gives the same bytes."""
+        meta = {}
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if f.name in _ARRAYS:
+                continue
+            if f.name == "config":
+                value = value.as_dict()
+            elif f.name in ("labels", "forecast", "regions"):
+                value = [dataclasses.asdict(v) for v in value]
+            meta[f.name] = value
+        text = json.dumps({"format": "spikeloom program", **meta}, sort_keys=True)
+        arrays = {"meta": np.frombuffer(text.encode(), np.uint8)}
+        arrays.update((n, np.ascontiguousarray(getattr(self, n), "<u4")) for n in _ARRAYS)
+        path = Path(path)
+        tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with zipfile.ZipFile(tmp, "w") as z:
+                for name, array in arrays.items():
+                    data = io.BytesIO()
+                    np.lib.format.write_array(data, array, version=(1, 0), allow_pickle=False)
+                    info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+                    info.compress_type = zipfile.ZIP_DEFLATED
+                    info.external_attr = 0o644 << 16
+                    info.create_system = 3
+                    z.writestr(info, data.getvalue(), compresslevel=6)
+            os.replace(tmp, path)
+        except OSError as e:
+            raise SpikeloomError(f"cannot write program {str(path)!r}: {e.strerror}") from None
+        finally:
+            tmp.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Program":
+        """Read a file that `save` wrote; SpikeloomError if it is anything else."""
+        where = str(path)
+        try:
+            with zipfile.ZipFile(path) as z:
+                arrays = {
+                    name: np.lib.format.read_array(
+                        io.BytesIO(z.read(f"{name}.npy")), allow_pickle=False
+                    )
+                    for name in ("meta", *_ARRAYS)
+                }
+            meta = json.loads(arrays["meta"].astype(np.uint8).tobytes())
+            if meta.pop("format") != "spikeloom program":
+                raise KeyError("format")
+        except OSError as e:
+            raise SpikeloomError(f"cannot read program {where!r}: {e.strerror or e}") from None
+        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError,
+                AttributeError, NotImplementedError, RuntimeError):
+            raise SpikeloomError(
+                f"{where!r} is not a whole Spikeloom program; make it with python -m sw.compiler"
+            ) from None
+        if meta.get("version") != VERSION:
+            raise SpikeloomError(
+                f"program {where!r} has format version {meta.get('version')!r}, but this "
+                f"Spikeloom reads {VERSION}; compile the network again"
+            )
+        try:
+            meta["config"] = Config(**meta["config"])
+            for name, kind in (("labels", Label), ("forecast", Forecast), ("regions", Region)):
+                meta[name] = tuple(
+                    kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
+                    for item in meta[name]
+                )
+            meta["ops"] = tuple((str(n), int(v)) for n, v in meta["ops"])
+            meta["input_shape"] = tuple(meta["input_shape"])
+            arrays = {n: arrays[n].astype(t) for n, t in _ARRAYS.items()}
+            program = cls(**meta, **arrays)
+            c = program.config
+            if program.columns.ndim != 3 or program.columns.shape[::2] != (c.cols, c.width // 32):
+                raise ValueError(program.columns.shape)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise SpikeloomError(
+                f"program {where!r} is damaged; make it again with python -m sw.compiler"
+            ) from None
+        if program.digest != program.config.digest:
+            raise SpikeloomError(
+                f"program {where!r} has digest {program.digest:#010x}, but its configuration has "
+                f"{program.config.digest:#010x} with this instruction set; compile the network again"
+            )
+        return program
