@@ -46,8 +46,10 @@ def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
                 want(layer, "weight", layer.weight.shape, (out, network.channels, kh, kw))
                 want(layer, "bias", layer.bias.shape, (out,))
                 want(layer, "centre", (len(layer.centre),), (network.channels,))
-                side = (network.height + 2 * layer.padding - kh + 1,
-                        network.width + 2 * layer.padding - kw + 1)
+                side = (
+                    network.height + 2 * layer.padding - kh + 1,
+                    network.width + 2 * layer.padding - kw + 1,
+                )
                 if min(side) < 1:
                     fail(layer, f"kernel {kh}x{kw} does not fit the image")
                 put(layer, layer.neuron.name, (out, *side))
@@ -56,8 +58,10 @@ def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
                 out, _, kh, kw = layer.weight.shape
                 want(layer, "weight", layer.weight.shape, (out, source[0], kh, kw))
                 if layer.weight.dtype != np.bool_ or (kh, kw) not in ((1, 1), (3, 3)):
-                    fail(layer, f"weight must be bool and 1x1 or 3x3, not "
-                                f"{layer.weight.dtype} {kh}x{kw}")
+                    fail(
+                        layer,
+                        f"weight must be bool and 1x1 or 3x3, not {layer.weight.dtype} {kh}x{kw}",
+                    )
                 want(layer, "factor", layer.affine.factor.shape, (out,))
                 want(layer, "bias", layer.affine.bias.shape, (out,))
                 shape = (out, *source[1:])
@@ -152,8 +156,10 @@ def check_network(network) -> None:
 
     def accumulator(where: str, worst: int) -> None:
         if worst > PRODUCT_MAX:
-            fail(f"{where}: sums reach {worst}, the accumulator holds {PRODUCT_MAX}; "
-                 "lower with fewer frac_bits")
+            fail(
+                f"{where}: sums reach {worst}, the accumulator holds {PRODUCT_MAX}; "
+                "lower with fewer frac_bits"
+            )
 
     for layer in network.layers:
         where = f"layer {layer.name}"

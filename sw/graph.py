@@ -6,6 +6,7 @@ already normalised. Feature tensors are (T, B, C, H, W); N = H * W tokens. The g
 image size: it is bound when images arrive or when the network is lowered.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -236,13 +237,20 @@ class FloatNetwork:
                 products.add(node.name)
         return frozenset(names | products)
 
-    def run(self, images: np.ndarray, *, trace: bool | str = False, batch: int = 64) -> Result:
+    def run(
+        self,
+        images: np.ndarray,
+        *,
+        trace: bool | str | Collection[str] = False,
+        batch: int = 64,
+    ) -> Result:
         """Run in float32 with torch, as the authors' code does in evaluation mode.
 
         Parameters
         ----------
         images : uint8 (B, H, W), (B, C, H, W) or (B, T, C, H, W), one frame per step.
-        trace : True keeps the spikes of every LIF (uint8); "all" keeps every tensor.
+        trace : True keeps the spikes of every LIF (uint8); "all" keeps every tensor;
+            a collection of names keeps those.
         batch : images per pass.
         """
         from sw.frontend.execute import run  # torch is needed here only

@@ -212,9 +212,7 @@ class _Maker:
         )
         sums = self.executor.sums(BinaryLayer(**fields, affine=nothing), self.env)
         affine = self.affine(sums, (out,), 2)
-        layer = BinaryLayer(
-            **fields, affine=affine, residual=residual, neuron=self.neuron(neuron)
-        )
+        layer = BinaryLayer(**fields, affine=affine, residual=residual, neuron=self.neuron(neuron))
         return self.add(layer, neuron)
 
     def map(

@@ -78,8 +78,15 @@ def load(path: str | pathlib.Path) -> nw.IntegerNetwork:
         return build(tree["network"])
     except FileNotFoundError:
         raise SpikeloomError(f"{path}: no such file; save an integer network first") from None
-    except (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError,
-            zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise SpikeloomError(
             f"{path}: not an integer network of this version ({error}); lower and save it again"
         ) from None

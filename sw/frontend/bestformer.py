@@ -93,11 +93,7 @@ def read(
     def conv_bn(stem: str, source: str, *, binary: bool = True, padding: int = 0) -> str:
         weight = state[f"{stem}_conv.weight"]
         weight = weight.reshape(*weight.shape, *[1] * (4 - weight.ndim))
-        put(
-            Conv(
-                name=f"{stem}_conv", source=source, weight=weight, binary=binary, padding=padding
-            )
-        )
+        put(Conv(name=f"{stem}_conv", source=source, weight=weight, binary=binary, padding=padding))
         w, b, m, v = (state[f"{stem}_bn.{part}"] for part in BN)
         return put(
             BatchNorm(name=f"{stem}_bn", source=f"{stem}_conv", weight=w, bias=b, mean=m, var=v)
@@ -142,11 +138,7 @@ def read(
             )
         )
         gain = state[f"{attn}.lambda_attn"].reshape(steps, heads)
-        put(
-            Scale(
-                name=f"{attn}.scale", source=f"{attn}.apply", factor=ATTENTION_SCALE, gain=gain
-            )
-        )
+        put(Scale(name=f"{attn}.scale", source=f"{attn}.apply", factor=ATTENTION_SCALE, gain=gain))
         o = put(LIF(name=f"{attn}.attn_lif", source=f"{attn}.scale", theta=0.5))
         x2 = put(Add(name=f"block.{n}.x2", branch=conv_bn(f"{attn}.proj", o), stream=stream))
         stream = put(Average(name=f"block.{n}.x12", older=newer, newer=x2))
@@ -207,9 +199,7 @@ class _Shapes:
         self.steps = lam.shape[0] if told else settings.steps or 1
         self.heads = lam.shape[2] if told else settings.heads or 1
         self.channels = self._side(f"{stems[0]}_conv.weight", 1, 1)
-        self.dim = self._side(f"{stems[4]}_conv.weight", 0, None) or self._side(
-            "head.weight", 1, 8
-        )
+        self.dim = self._side(f"{stems[4]}_conv.weight", 0, None) or self._side("head.weight", 1, 8)
         self.classes = self._side("head.weight", 0, None) or self._side("head2.weight", 0, 1)
         for what, option in (("steps", settings.steps), ("heads", settings.heads)):
             if told and option is not None and option != getattr(self, what):

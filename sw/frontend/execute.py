@@ -1,5 +1,7 @@
 """Float execution of a graph with torch, as the authors' code computes in evaluation mode."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from hw.arch.errors import SpikeloomError
@@ -26,7 +28,11 @@ from sw.result import Result
 
 
 def run(
-    net: FloatNetwork, images: np.ndarray, *, trace: bool | str = False, batch: int = 64
+    net: FloatNetwork,
+    images: np.ndarray,
+    *,
+    trace: bool | str | Collection[str] = False,
+    batch: int = 64,
 ) -> Result:
     """Run ``net``; see ``FloatNetwork.run``."""
     try:
@@ -50,8 +56,13 @@ def run(
 
 
 class _Runner:
-    def __init__(self, torch, net: FloatNetwork, trace: bool | str):
-        self.torch, self.net, self.trace = torch, net, trace
+    def __init__(self, torch, net: FloatNetwork, trace: bool | str | Collection[str]):
+        self.torch, self.net = torch, net
+        if trace == "all":
+            trace = {node.name for node in net.nodes}
+        elif isinstance(trace, bool):
+            trace = {node.name for node in net.nodes if trace and isinstance(node, LIF)}
+        self.traced = frozenset(trace)
         self.tokens = net.token_tensors()
         self.weights = {
             node.name: torch.from_numpy(binarise(node.weight) if node.binary else node.weight)
@@ -71,7 +82,7 @@ class _Runner:
             args = [env[source] for source in sources(node)]
             out = self._node(node, *args)
             env[node.name] = out
-            if self.trace == "all" or (self.trace and isinstance(node, LIF)):
+            if node.name in self.traced:
                 traced[node.name] = self._traced(node, out)
             for source in sources(node):
                 if self.last_use[source] == node.name:

@@ -123,8 +123,7 @@ def _unwrap(path: pathlib.Path, state: object) -> dict:
         state = inner
     if not isinstance(state, dict):
         raise SpikeloomError(
-            f"{path}: holds a {type(state).__name__}, wanted a state dict; "
-            "save model.state_dict()"
+            f"{path}: holds a {type(state).__name__}, wanted a state dict; save model.state_dict()"
         )
     tensors = {str(k): v for k, v in state.items() if hasattr(v, "detach")}
     return {k: v.detach().to("cpu").to_dense().double().numpy() for k, v in tensors.items()}

@@ -90,5 +90,3 @@ def find(source: str | pathlib.Path) -> pathlib.Path:
     raise SpikeloomError(
         f"{source}: neither a file nor a shipped network (shipped: {names}); check the spelling"
     )
-
-

@@ -148,9 +148,7 @@ class Executor:
                 return self._apply(layer, env)
             case Mean():
                 source = env[layer.source]
-                return {
-                    layer.name: ops.token_mean(source, layer.factor, layer.bias, layer.shift)
-                }
+                return {layer.name: ops.token_mean(source, layer.factor, layer.bias, layer.shift)}
             case Head():
                 x = np.concatenate([env[source] for source in layer.sources], axis=1)
                 return {layer.name: ops.head_sum(x, layer.weight, layer.bias, layer.shift)}
@@ -161,8 +159,9 @@ class Executor:
         match layer:
             case PixelConv():
                 frames = env[IMAGE]
-                p = ops.pixel_centre(frames.reshape(-1, *frames.shape[2:]), layer.pixel_shift,
-                                     layer.centre)
+                p = ops.pixel_centre(
+                    frames.reshape(-1, *frames.shape[2:]), layer.pixel_shift, layer.centre
+                )
                 sums = self.kernels.pixel_sums(
                     p.astype(np.float64), layer.weight.astype(np.float64), layer.padding
                 )

@@ -85,9 +85,7 @@ def pool3x3(spikes: np.ndarray) -> np.ndarray:
     return out
 
 
-def pixel_centre(
-    pixels: np.ndarray, pixel_shift: int, centre: tuple[int, ...]
-) -> np.ndarray:
+def pixel_centre(pixels: np.ndarray, pixel_shift: int, centre: tuple[int, ...]) -> np.ndarray:
     """``p = (pixel << pixel_shift) - centre[c]``: (..., C, H, W) uint8 to int64."""
     offset = np.asarray(centre, dtype=np.int64)[:, None, None]
     return (np.asarray(pixels, dtype=np.int64) << pixel_shift) - offset

@@ -25,8 +25,8 @@ from sw.network import (
 
 FRAC_BITS = 12  #: Fraction bits where nothing forces fewer.
 MIN_FRAC_BITS = 6
-PIXEL_WEIGHT_BITS = 12  #: Mantissa of the first convolution; see ``python -m sw.agree --sweep``.
-HEAD_WEIGHT_BITS = 8  #: Weights of the heads; see ``python -m sw.agree --sweep``.
+PIXEL_WEIGHT_BITS = 11  #: Mantissa of the first convolution; narrowest that meets all floors.
+HEAD_WEIGHT_BITS = 8  #: Weights of the heads; both measured by ``python -m sw.agree --sweep``.
 MEAN_SHIFT = 14
 PEAK_SIGMAS = 6  #: Built-in estimate of the residual stream's peak, in standard deviations.
 

@@ -133,21 +133,22 @@ def pixel_conv(
             error += (np.abs(real).sum(axis=(2, 3)) * np.abs(centre - exact)).sum(axis=1)
             bound = (error.max() + 0.5) / unit
             if best is None or bound < best[0] * 0.999:
-                best = bound, {
-                    "weight": whole,
-                    "bias": integer_bias,
-                    "shift": shift,
-                    "pixel_shift": pixel_shift,
-                    "centre": tuple(int(c) for c in centre),
-                }
+                best = (
+                    bound,
+                    {
+                        "weight": whole,
+                        "bias": integer_bias,
+                        "shift": shift,
+                        "pixel_shift": pixel_shift,
+                        "centre": tuple(int(c) for c in centre),
+                    },
+                )
     if best is None:
         raise DoesNotFitError(f"{name}: weights do not fit with {frac_bits} fraction bits")
     return best[1]
 
 
-def head(
-    name: str, weight: np.ndarray, bias: np.ndarray, unit: float, weight_bits: int
-) -> dict:
+def head(name: str, weight: np.ndarray, bias: np.ndarray, unit: float, weight_bits: int) -> dict:
     """Fields weight, bias, shift and scale of the head; it cannot saturate.
 
     ``logit = weight * (x * unit) + bias`` for integers ``|x| <= MEMBRANE_MAX + 1``. The finest
@@ -169,12 +170,15 @@ def head(
         else:
             continue
         if best is None or gain > best[0] * 1.0001:
-            best = gain, {
-                "weight": whole,
-                "bias": integer_bias,
-                "shift": shift,
-                "scale": float(2.0**shift * unit / gain),
-            }
+            best = (
+                gain,
+                {
+                    "weight": whole,
+                    "bias": integer_bias,
+                    "shift": shift,
+                    "scale": float(2.0**shift * unit / gain),
+                },
+            )
     if best is None:
         raise SpikeloomError(f"{name}: biases are too large beside the weights; train it again")
     return best[1]
