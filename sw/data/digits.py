@@ -1,6 +1,7 @@
 """scikit-learn's handwritten digits: 1797 grey images of 8x8 pixels, enlarged by repetition."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def load_digits(side: int = 16) -> Digits:
             "The digits come with scikit-learn, which is not installed: "
             "run pip install -e '.[train]'"
         ) from error
-    bunch = datasets.load_digits()
+    bunch: Any = datasets.load_digits()
     images = np.minimum(16 * bunch.images, 255).astype(np.uint8)  # (1797, 8, 8)
     factor = side // SIDE
     images = images.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]

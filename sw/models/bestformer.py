@@ -172,6 +172,9 @@ class Bestformer(nn.Module):
         Every size and mode.
     """
 
+    _mean: Tensor
+    _std: Tensor
+
     def __init__(self, config: BestformerConfig):
         super().__init__()
         self.config = config

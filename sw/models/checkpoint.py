@@ -30,6 +30,11 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise SpikeloomError(
+            f"{path}: cannot be written ({error.strerror or error}); check space and permissions, "
+            "then repeat (training: with --resume)"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

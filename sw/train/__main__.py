@@ -39,14 +39,14 @@ def _parser() -> argparse.ArgumentParser:
     run = p.add_argument_group("run")
     add = run.add_argument
     add("--seed", type=int, default=0, help="decides initial weights, order and augmentation")
-    add("--epochs", type=int, default=150, help="passes over the training images")
-    add("--batch", type=int, default=64, help="images per update")
-    add("--lr", type=float, default=2e-3, help="peak learning rate of AdamW, then cosine to 0")
+    add("--epochs", type=int, default=50, help="passes over the training images")
+    add("--batch", type=int, default=32, help="images per update")
+    add("--lr", type=float, default=3e-2, help="peak learning rate of AdamW, then cosine to 0")
     add("--warmup", type=int, default=5, help="epochs of linear warm-up")
     add("--weight-decay", type=float, default=0.06, help="of convolution and linear weights")
     add("--label-smoothing", type=float, default=0.1, help="of the cross-entropy")
-    add("--augment", type=float, default=1.0, help="strength of augmentation, 0 for none")
-    add("--validation", type=int, default=0, help="training images held out and measured")
+    add("--augment", type=float, default=0.6, help="strength of augmentation, 0 for none")
+    add("--validation", type=int, default=237, help="training images held out and measured")
     return p
 
 

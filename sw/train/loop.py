@@ -190,11 +190,11 @@ def _epoch(
             group["lr"] = _rate(options, epoch + (i + 1) / batches)
         rows = order[i * options.batch : (i + 1) * options.batch]
         x = model.normalise(augment(images[rows], data.factor, options.augment))
-        losses = [
+        loss, loss2 = (
             F.cross_entropy(logits, labels[rows], label_smoothing=options.label_smoothing)
             for logits in model(x)
-        ]
-        loss = sum(losses) / 2
+        )
+        loss = (loss + loss2) / 2
         if not torch.isfinite(loss):
             raise SpikeloomError(
                 f"Training: the loss is {loss.item()} in epoch {epoch + 1}, batch {i + 1}, wanted "
