@@ -381,7 +381,8 @@ class Machine:
                 at = nb % c.rows + r + shift
                 addr = base + i["w_gs"] * (at // c.rows)
                 parts.append(self._word_events(
-                    payload, (nb + r + shift) % c.rows, addr, cycle, q * size, place
+                    payload, (nb + r + shift) % c.rows, addr, cycle, q * size, place,
+                    extend=False,
                 )[ok])
             self._write_words("row", np.concatenate(parts))
             return
@@ -398,14 +399,14 @@ class Machine:
 
     def _word_events(
         self, payload: np.ndarray, bank: np.ndarray, addr: np.ndarray, cycle: np.ndarray,
-        first: int | np.ndarray, place: dict,
+        first: int | np.ndarray, place: dict, *, extend: bool = True,
     ) -> np.ndarray:
-        """Events that write ``payload`` at byte ``first``, zero-extended where that is 0."""
+        """Events that write ``payload`` at byte ``first``; ``extend``: the whole word at byte 0."""
         count, width = payload.shape[1], self.config.width // 8
         events = np.zeros(len(payload), self._word)
         at = np.asarray(first) + np.zeros(len(payload), np.int64)
         np.put_along_axis(events["data"], at[:, None] + np.arange(count), payload, axis=1)
-        mask = np.where(at == 0, (1 << width) - 1, ((1 << count) - 1) << at)
+        mask = np.where(extend & (at == 0), (1 << width) - 1, ((1 << count) - 1) << at)
         self._place(events, bank=bank, addr=addr, cycle=cycle, mask=mask, first=at, count=count,
                     **place)
         return events
