@@ -74,9 +74,10 @@ def _broken(path: pathlib.Path, what: str, error: Exception) -> SpikeloomError:
 
 def _read_npz(path: pathlib.Path) -> dict:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise ValueError("a single array, not an archive of arrays")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("a single array, not an archive of arrays")
+        with archive:
             return {key: archive[key] for key in archive.files}
     except BROKEN as error:
         raise _broken(path, "an npz archive of plain arrays", error) from None

@@ -1,0 +1,248 @@
+"""Packed kernels, plain kernels and a naive dense implementation give the same integers."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sw
+from hw.arch.errors import SpikeloomError
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
+from sw.network import Head, Mean
+from sw.randnet import random_images, random_network
+from sw.storage import load, save
+from tests.golden.naive import run_naive
+
+SMALL = {
+    "height": 8,
+    "width": 12,
+    "channels": 1,
+    "dim": 16,
+    "depth": 1,
+    "heads": 2,
+    "mlp_ratio": 2,
+    "steps": 3,
+    "order": "qk",
+    "similarity": "and",
+    "variant": "cifar",
+    "classes": 4,
+}
+
+
+@st.composite
+def network_sizes(draw):
+    order, similarity = draw(st.sampled_from([("qk", "and"), ("qk", "xnor"), ("kv", "and")]))
+    return {
+        "height": draw(st.integers(4, 20)),
+        "width": draw(st.integers(4, 20)),
+        "channels": draw(st.integers(1, 3)),
+        "dim": draw(st.sampled_from([8, 16, 24, 40, 72])),
+        "depth": draw(st.integers(1, 2)),
+        "heads": draw(st.sampled_from([1, 2, 4, 8])),
+        "mlp_ratio": draw(st.integers(1, 3)),
+        "steps": draw(st.integers(1, 4)),
+        "order": order,
+        "similarity": similarity,
+        "variant": draw(st.sampled_from(["cifar", "imagenet"])),
+        "classes": draw(st.integers(1, 11)),
+        "per_step_input": draw(st.booleans()),
+    }
+
+
+def check_all_equal(network, images):
+    frames = images if images.ndim == 5 else images[:, None]
+    logits, env = run_naive(network, frames)
+    for kind, batch in (("numba", 64), ("plain", 2)):
+        got = network.run(images, trace=True, kind=kind, batch=batch)
+        np.testing.assert_array_equal(got.logits, logits)
+        assert got.trace.keys() == env.keys()
+        for name, tensor in got.trace.items():
+            np.testing.assert_array_equal(tensor.reshape(env[name].shape), env[name], name)
+
+
+@given(seed=st.integers(0, 10_000), sizes=network_sizes())
+@settings(
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+def test_packed_plain_and_naive_are_equal(seed, sizes):
+    network = random_network(seed, **sizes)
+    check_all_equal(network, random_images(network, 3, seed))
+
+
+@pytest.mark.parametrize("value", [0, 255], ids=["black", "white"])
+def test_corner_images(value):
+    network = random_network(3, **SMALL)
+    check_all_equal(network, np.full((2, 1, 8, 12), value, dtype=np.uint8))
+
+
+def test_random_networks_fire():
+    network = random_network(5, **{**SMALL, "dim": 64, "height": 16, "width": 16})
+    trace = network.run(random_images(network, 8), trace=True).trace
+    rates = {k: v.mean() for k, v in trace.items() if v.dtype == np.uint8 and k.endswith("_lif")}
+    assert all(0.01 < rate < 0.6 for rate in rates.values()), rates
+
+
+def test_random_network_is_a_function_of_its_arguments(tmp_path):
+    for name in ("a", "b"):
+        save(random_network(7, **SMALL), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_saved_network_gives_the_same(tmp_path):
+    network = random_network(7, **SMALL)
+    network.save(tmp_path / "net.npz")
+    again = sw.IntegerNetwork.load(tmp_path / "net.npz")
+    images = random_images(network, 3)
+    np.testing.assert_array_equal(network.run(images).logits, again.run(images).logits)
+    assert again.meta == network.meta
+
+
+def test_loading_a_foreign_file_says_so(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"no archive")
+    with pytest.raises(SpikeloomError, match="not an integer network"):
+        load(tmp_path / "x.npz")
+
+
+def test_canonical_shapes():
+    network = random_network(1, **SMALL)
+    trace = network.run(random_images(network, 5), trace=True).trace
+    assert trace["patch_embed.block1_lif"].shape == (3, 5, 2, 8, 12)
+    assert trace["patch_embed.block4_pool"].shape == (3, 5, 16, 2, 3)
+    assert trace["block.0.attn.q_lif"].shape == (3, 5, 16, 6)
+    assert trace["block.0.attn.attn_lif"].shape == (3, 5, 16, 6)
+    assert trace["block.0.attn.attn_lif0"].shape == (3, 5, 2, 6, 6)
+    assert trace["block.0.x3"].shape == (3, 5, 16, 2, 3)
+    assert trace["head.mean"].shape == (5, 16)
+    network = random_network(1, **{**SMALL, "order": "kv"})
+    trace = network.run(random_images(network, 5), trace=True).trace
+    assert trace["block.0.attn.attn_lif0"].shape == (3, 5, 2, 8, 8)
+
+
+def test_image_is_repeated_over_steps():
+    still = random_network(2, **SMALL)
+    images = random_images(still, 4)
+    frames = np.repeat(images[:, None], still.steps, axis=1)
+    moving = still.replace(per_step_input=True)
+    np.testing.assert_array_equal(still.run(images).logits, moving.run(frames).logits)
+
+
+def test_each_step_reads_its_own_frame():
+    network = random_network(2, **{**SMALL, "per_step_input": True})
+    images = random_images(network, 4)
+    assert (network.run(images).logits != network.run(images[:, ::-1].copy()).logits).any()
+
+
+def test_single_images_equal_a_batch():
+    network = random_network(4, **SMALL)
+    images = random_images(network, 5)
+    alone = [network.run(images[i : i + 1]).logits for i in range(5)]
+    np.testing.assert_array_equal(np.concatenate(alone), network.run(images, batch=3).logits)
+
+
+def test_fed_tensors_replace_computed_ones():
+    network = random_network(6, **SMALL)
+    images = random_images(network, 3)
+    plain = network.run(images, trace=True)
+    feed = {"block.0.attn.q_lif": np.zeros_like(plain.trace["block.0.attn.q_lif"])}
+    fed = network.run(images, trace=True, feed=feed)
+    assert not fed.trace["block.0.attn.attn_lif0"].any()
+    assert plain.trace["block.0.attn.attn_lif0"].any()
+    np.testing.assert_array_equal(
+        fed.trace["block.0.attn.q_lif"], plain.trace["block.0.attn.q_lif"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([[1]], "must be a numpy array"),
+        (np.zeros((1, 8, 12), dtype=np.float32), "must be uint8"),
+        (np.zeros((8, 12), dtype=np.uint8), "must have shape"),
+        (np.zeros((0, 8, 12), dtype=np.uint8), "empty"),
+        (np.zeros((2, 3, 8, 12), dtype=np.uint8), "3 channels"),
+        (np.zeros((2, 12, 8), dtype=np.uint8), "lowered for 8x12"),
+        (np.zeros((2, 2, 1, 8, 12), dtype=np.uint8), "2 frames"),
+        (np.zeros((2, 3, 1, 8, 12), dtype=np.uint8), "one image for all steps"),
+    ],
+    ids=["list", "float", "rank", "empty", "channels", "size", "frames", "per_step"],
+)
+def test_wrong_images_are_refused(images, message):
+    network = random_network(0, **SMALL)
+    with pytest.raises(SpikeloomError, match=message):
+        network.run(images)
+
+
+def test_per_step_network_refuses_a_single_image():
+    network = random_network(0, **{**SMALL, "per_step_input": True})
+    with pytest.raises(SpikeloomError, match="one frame per step"):
+        network.run(np.zeros((2, 1, 8, 12), dtype=np.uint8))
+
+
+def edited(network, index, **changes):
+    import dataclasses
+
+    layers = list(network.layers)
+    layers[index] = dataclasses.replace(layers[index], **changes)
+    return network.replace(layers=tuple(layers))
+
+
+def test_invalid_networks_are_refused():
+    network = random_network(0, **SMALL)
+    with pytest.raises(SpikeloomError, match="steps is 17"):
+        network.replace(steps=17)
+    with pytest.raises(SpikeloomError, match="last layer must be a Head"):
+        network.replace(layers=network.layers[:-1])
+    with pytest.raises(SpikeloomError, match="no earlier layer writes"):
+        edited(network, 1, source="nowhere")
+    with pytest.raises(SpikeloomError, match="shift 5 is not one of"):
+        edited(network, 0, shift=5)
+    with pytest.raises(SpikeloomError, match="a second time"):
+        network.replace(layers=(network.layers[0], *network.layers))
+    head = len(network.layers) - 1
+    assert isinstance(network.layers[head], Head)
+    with pytest.raises(SpikeloomError, match="weight is"):
+        edited(network, head, weight=network.layers[head].weight + (1 << 17))
+    mean = next(i for i, la in enumerate(network.layers) if isinstance(la, Mean))
+    with pytest.raises(SpikeloomError, match="the accumulator holds"):
+        edited(network, mean, factor=100_000)
+
+
+def test_saturation_clips_and_never_wraps():
+    network = random_network(0, **SMALL)
+    index = next(i for i, la in enumerate(network.layers) if getattr(la, "residual", None))
+    affine = network.layers[index].affine
+    loud = edited(
+        network,
+        index,
+        affine=type(affine)(factor=np.sign(affine.factor) * 131071, bias=affine.bias * 0, shift=4),
+    )
+    images = random_images(loud, 3)
+    stream = loud.run(images, trace=True).trace[network.layers[index].residual.output]
+    assert stream.max() == MEMBRANE_MAX
+    assert stream.min() == MEMBRANE_MIN
+    check_all_equal(loud, images)
+
+
+def test_whole_digits_set_within_five_seconds():
+    from sw.data import load_digits
+
+    digits = load_digits(16)
+    images = np.concatenate([digits.train_images, digits.test_images])
+    sizes = {
+        **SMALL,
+        "height": 16,
+        "width": 16,
+        "dim": 64,
+        "depth": 2,
+        "heads": 4,
+        "steps": 4,
+        "mlp_ratio": 4,
+        "classes": 10,
+    }
+    network = random_network(0, **sizes)
+    network.run(images[:2])  # compiles or loads the kernels
+    start = time.process_time()
+    network.run(images)
+    assert time.process_time() - start < 5
