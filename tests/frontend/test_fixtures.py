@@ -1,5 +1,7 @@
 """The float network against what the authors' code computed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -54,8 +56,6 @@ def test_predictions_of_the_whole_test_split(case):
 
 
 def test_size_is_bound_late(case):
-    name, net, io, result = case
-    import dataclasses
-
+    _, net, io, result = case
     free = dataclasses.replace(net, size=None)
     np.testing.assert_array_equal(free.run(io["images"]).logits, result.logits)

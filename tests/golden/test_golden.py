@@ -1,5 +1,6 @@
 """Packed kernels, plain kernels and a naive dense implementation give the same integers."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -181,8 +182,6 @@ def test_per_step_network_refuses_a_single_image():
 
 
 def edited(network, index, **changes):
-    import dataclasses
-
     layers = list(network.layers)
     layers[index] = dataclasses.replace(layers[index], **changes)
     return network.replace(layers=tuple(layers))
