@@ -10,11 +10,13 @@ from sw.compiler.program import VERSION, Forecast, Program
 from sw.network import IntegerNetwork
 
 
-def compile_network(net: IntegerNetwork, config: Config) -> Program:
+def compile_network(net: IntegerNetwork, config: Config | None = None) -> Program:
     """Compile an integer network for one core.
 
-    Raises SpikeloomError where it does not fit, naming every memory and setting at once.
+    ``config`` defaults to ``Config()``. Raises SpikeloomError where the network does not fit,
+    naming every memory and setting at once.
     """
+    config = config or Config()
     mapper = Mapper(net, config)
     if misfits := mapper.misfits():
         raise SpikeloomError(
@@ -23,7 +25,7 @@ def compile_network(net: IntegerNetwork, config: Config) -> Program:
         )
     decoded = isa.instructions(mapper.words)
     cycles = timing.program_cycles(config, decoded)
-    columns = np.ascontiguousarray(mapper.columns).view("<u4").astype(np.uint32)
+    columns = np.ascontiguousarray(mapper.constants.image).view("<u4").astype(np.uint32)
     return Program(
         name=net.name,
         config=config,
@@ -32,9 +34,9 @@ def compile_network(net: IntegerNetwork, config: Config) -> Program:
         words=np.array(mapper.words, np.uint32),
         columns=columns,
         steps=net.steps,
-        input_shape=mapper.input_shape,
+        input_shape=mapper.place.input_shape,
         pixel_base=0,
-        logits_base=mapper.logits_base,
+        logits_base=mapper.place.logits_base,
         classes=net.classes,
         logits_scale=float(net.layers[-1].scale),
         labels=tuple(mapper.labels),

@@ -47,7 +47,8 @@ def _details(op: Op, i: dict[str, int]) -> list[str]:
         )
         lines.append(f"{name} @{i[f'{prefix}_base']:#06x}  {deltas}".rstrip())
     if i["n_par"]:
-        lines.append(f"par @{i['par_base']:#06x}  {i['n_par']} words  j+{i['par_j']} h+{i['par_h']}")
+        lines.append(f"par @{i['par_base']:#06x}  {i['n_par']} words  "
+                     f"j+{i['par_j']} h+{i['par_h']}")
     if op != Op.POOL:
         lines.append(f"lanes shift {formats.SHIFTS[i['shift']]} theta {i['theta']} "
                      f"last {i['lanes']}")

@@ -244,6 +244,6 @@ class Program:
         if program.digest != program.config.digest:
             raise SpikeloomError(
                 f"program {where!r} has digest {program.digest:#010x}, but its configuration has "
-                f"{program.config.digest:#010x} with this instruction set; compile the network again"
+                f"{program.config.digest:#010x} with this instruction set; compile it again"
             )
         return program

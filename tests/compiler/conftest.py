@@ -1,0 +1,56 @@
+"""What all compiler tests share."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+import sw
+from sw.compiler import compile_network, fit_config, interpret, recover
+
+FIXTURES = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "fixtures"
+SMALL = {
+    "height": 8, "width": 8, "channels": 1, "dim": 16, "depth": 1, "heads": 2, "mlp_ratio": 2,
+    "steps": 2, "order": "qk", "similarity": "and", "variant": "cifar", "classes": 3,
+}
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Arguments of a small random network."""
+    return dict(SMALL)
+
+
+@pytest.fixture(scope="session")
+def fixture_network():
+    """Return (integer network, images) of a shared fixture by name."""
+    def load(name):
+        weights = FIXTURES / f"{name}.weights.npz"
+        if not weights.exists():
+            pytest.skip(f"{weights} is not there")
+        with np.load(FIXTURES / f"{name}.io.npz") as data:
+            return sw.load(weights).lower(), data["images"][:2]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def check():
+    """Compile, interpret and compare every tensor and the logits with the golden model."""
+    def run(net, config, images):
+        program = compile_network(net, fit_config(net, config))
+        golden = net.run(images, trace=True)
+        for b, got in enumerate(interpret(program, images)):
+            assert got.cycles == program.cycles
+            assert got.instruction_cycles == tuple(f.cycles for f in program.forecast)
+            tensors = recover(program, got.events)
+            assert set(golden.trace) <= set(tensors)
+            for name, wanted in golden.trace.items():
+                wanted = wanted[b] if wanted.ndim == 2 else wanted[:, b]
+                np.testing.assert_array_equal(
+                    tensors[name].reshape(wanted.shape), wanted, err_msg=name
+                )
+            np.testing.assert_array_equal(got.logits, golden.logits[b])
+        return program
+
+    return run

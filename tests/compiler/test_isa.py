@@ -1,0 +1,66 @@
+"""The instruction encoding: no overlap, exact round trip, nothing truncated."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hw.arch import SpikeloomError, isa
+from hw.arch.isa import FIELDS, NI, Op, decode, encode, instructions
+
+
+def test_fields_do_not_overlap_and_have_one_name():
+    used = [0] * NI
+    for f in FIELDS:
+        mask = ((1 << f.bits) - 1) << f.low
+        assert mask < 1 << 32, f.name
+        assert not used[f.word] & mask, f.name
+        used[f.word] |= mask
+    assert len({f.name for f in FIELDS}) == len(FIELDS)
+
+
+def test_early_fields_come_first():
+    late = [f.word >= isa.LATE_WORD for f in FIELDS]
+    assert late == sorted(late)
+
+
+values = st.fixed_dictionaries({
+    f.name: st.integers(-(1 << (f.bits - 1)) if f.signed else 0,
+                        (1 << (f.bits - 1)) - 1 if f.signed else (1 << f.bits) - 1)
+    for f in FIELDS if f.name != "op"
+})
+
+
+@given(st.sampled_from(list(Op)), values)
+def test_round_trip(op, fields):
+    words = encode(op, **fields)
+    assert len(words) == NI
+    assert all(0 <= w < 1 << 32 for w in words)
+    assert decode(words) == {"op": op, **fields}
+
+
+@given(st.sampled_from([f for f in FIELDS if f.name != "op"]), st.data())
+def test_one_field_leaves_the_others_alone(field, data):
+    low = -(1 << (field.bits - 1)) if field.signed else 0
+    high = (1 << field.bits) - 1
+    value = data.draw(st.integers(low, high))
+    got = decode(encode(Op.GEMM, **{field.name: value}))
+    others = {k: v for k, v in got.items() if k not in ("op", field.name)}
+    assert not any(others.values())
+    assert (got[field.name] - value) % (1 << field.bits) == 0
+    for bad in (low - 1, high + 1):
+        with pytest.raises(SpikeloomError, match=f"field {field.name} has {field.bits} bits"):
+            encode(Op.GEMM, **{field.name: bad})
+
+
+def test_unknown_field_wrong_length_no_halt():
+    with pytest.raises(SpikeloomError, match="no instruction field is called 'nk'"):
+        encode(Op.GEMM, nk=3)
+    with pytest.raises(SpikeloomError, match=f"has {NI} words, not 3"):
+        decode([0, 0, 0])
+    with pytest.raises(SpikeloomError, match="has no HALT"):
+        instructions(encode(Op.POOL) * 2)
+
+
+def test_program_ends_at_halt():
+    words = encode(Op.POOL, n_k=1) + encode(Op.HALT) + encode(Op.GEMM)
+    assert [i["op"] for i in instructions(words)] == [Op.POOL, Op.HALT]
