@@ -1,7 +1,6 @@
 """Exact execution of an integer network, packed and batched."""
 
 import functools
-import importlib.util
 import types
 
 import numpy as np
@@ -31,12 +30,16 @@ IMAGE = "image"  #: Name of the frames among the tensors; uint8 (F, B, C, H, W).
 @functools.cache
 def kernels(kind: str = "auto") -> types.ModuleType:
     """Kernel module: 'numba', 'plain', or 'auto' (numba where installed)."""
-    if kind == "plain" or (kind == "auto" and importlib.util.find_spec("numba") is None):
-        return plain
-    if kind not in ("auto", "numba"):
+    if kind not in ("auto", "numba", "plain"):
         raise SpikeloomError(f"kernels must be auto, numba or plain, not {kind!r}")
-    from sw.golden import compiled
-
+    if kind == "plain":
+        return plain
+    try:
+        from sw.golden import compiled
+    except ImportError:
+        if kind == "auto":
+            return plain
+        raise SpikeloomError("The numba kernels need numba; pip install numba") from None
     return compiled
 
 

@@ -1,6 +1,7 @@
 """Containers, settings and every message of ``sw.load``."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import sw
 from hw.arch.errors import SpikeloomError
 from tests.frontend.states import make_state
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 NORM = {"mean": 0.0, "std": 1.0}
 
 
@@ -94,7 +96,7 @@ try:
 except SpikeloomError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "(2, 5)" in done.stdout
     assert "pip install -e '.[torch]'" in done.stdout

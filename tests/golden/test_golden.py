@@ -1,6 +1,9 @@
 """Packed kernels, plain kernels and a naive dense implementation give the same integers."""
 
 import dataclasses
+import pathlib
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -16,6 +19,7 @@ from sw.randnet import random_images, random_network
 from sw.storage import load, save
 from tests.golden.naive import run_naive
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = {
     "height": 8,
     "width": 12,
@@ -140,6 +144,34 @@ def test_single_images_equal_a_batch():
     images = random_images(network, 5)
     alone = [network.run(images[i : i + 1]).logits for i in range(5)]
     np.testing.assert_array_equal(np.concatenate(alone), network.run(images, batch=3).logits)
+
+
+def test_numba_may_be_missing():
+    """Without numba the numpy kernels run; asking for numba names the cure."""
+    code = f"""
+import sys
+sys.modules["numba"] = None
+from hw.arch.errors import SpikeloomError
+from sw.randnet import random_images, random_network
+network = random_network(4, **{SMALL!r})
+images = random_images(network, 3)
+print(network.run(images).logits.tolist())
+try:
+    network.run(images, kind="numba")
+except SpikeloomError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    network = random_network(4, **SMALL)
+    want = network.run(random_images(network, 3)).logits.tolist()
+    assert done.stdout == f"{want}\nThe numba kernels need numba; pip install numba\n"
+
+
+def test_unknown_kernels_are_refused():
+    network = random_network(4, **SMALL)
+    with pytest.raises(SpikeloomError, match="kernels must be auto"):
+        network.run(random_images(network, 1), kind="cuda")
 
 
 def test_fed_tensors_replace_computed_ones():
