@@ -106,7 +106,7 @@ class MaskedPopcount(wiring.Component):
             run: Value = Const(0, 1)
             length = (n_cells + n_chains - 1 - chain) // n_chains
             for level in range(1, length + 1):
-                pair = [Const(0, 1)] * 4
+                pair: list[Value] = [Const(0, 1)] * 4
                 for k, bit in enumerate(range(at, min(at + 2, self.width))):
                     pair[2 * k : 2 * k + 2] = [self.a[bit], self.b[bit]]
                 at += 2

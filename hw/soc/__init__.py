@@ -1,0 +1,1 @@
+"""Around the core: UART, link endpoint, board top."""

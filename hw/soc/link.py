@@ -1,0 +1,292 @@
+"""Link endpoint: takes frames, does what they ask of the core, answers."""
+
+from amaranth import Array as Choice
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import signed
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import link
+from hw.arch.config import Config
+from hw.arch.formats import MEMBRANE_BITS
+from hw.arch.link import Command, Reason
+
+_WORDS = (Command.WRITE, Command.WRITE_BYTES)  # requests that the buffer is walked for
+_IDLE_CORE = (*_WORDS, Command.READ, Command.START)  # requests refused while the core is busy
+
+
+class LinkEndpoint(wiring.Component):
+    """The device's side of ``hw.arch.link``: half duplex, one request at a time.
+
+    A frame is kept in a block RAM until its CRC has been checked; only then is anything done.
+    Bytes that arrive before a reply's last byte has been sent are not taken.
+
+    Latency: the reply begins 2 cycles after the frame's last byte; 3 more per payload byte of
+    WRITE, WRITE_BYTES and READ. Throughput: 1 byte per cycle in; out 1 per cycle and 2 cycles
+    per 4 payload bytes.
+
+    Parameters
+    ----------
+    config : Config
+        Told to the host, with its digest.
+    clk_freq : int
+        Hz; told to the host.
+
+    Members
+    -------
+    i, o : In, Out(stream of 8)
+        Bytes from and to the host.
+    tick : In(1)
+        Pulses; a half-received frame is given up at the second one after its last byte.
+    start, busy, done, cycles, load_valid, load_addr, load_data, peek_addr, peek_data
+        To the ports of ``hw.core.core.Core`` of these names.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    tick: Signal
+    start: Signal
+    busy: Signal
+    done: Signal
+    cycles: Signal
+    load_valid: Signal
+    load_addr: Signal
+    load_data: Signal
+    peek_addr: Signal
+    peek_data: Signal
+
+    def __init__(self, config: Config, *, clk_freq: int):
+        self.identity = link.Identity(
+            version=link.VERSION, digest=config.digest, clock=int(clk_freq), config=config
+        ).encode()
+        super().__init__({
+            "i": In(stream.Signature(8)), "o": Out(stream.Signature(8)), "tick": In(1),
+            "start": Out(1), "busy": In(1), "done": In(1), "cycles": In(32),
+            "load_valid": Out(1), "load_addr": Out(32), "load_data": Out(32),
+            "peek_addr": Out(16), "peek_data": In(signed(MEMBRANE_BITS)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.buffer = buffer = memory.Memory(
+            shape=8, depth=256, init=[], attrs={"ram_style": "block"})
+        write, read = buffer.write_port(), buffer.read_port()
+
+        code = Signal(3)  # of a known command
+        known = Signal()
+        tag = Signal(8)
+        length = Signal(8)  # payload bytes, of the request and then of the reply
+        index = Signal(8)  # payload bytes done
+        reason = Signal(range(max(Reason) + 1))  # 0: granted
+        crc = Signal(16)
+        word = Signal(32)
+        addr = Signal(32)
+        stale = Signal()
+
+        taken, sent = Signal(), Signal()
+        m.d.comb += [
+            taken.eq(self.i.valid & self.i.ready), sent.eq(self.o.valid & self.o.ready),
+            self.load_addr.eq(addr), self.load_data.eq(word), self.peek_addr.eq(addr[:16]),
+            write.addr.eq(index), write.data.eq(self.i.payload), read.addr.eq(index),
+        ]
+        following = Signal(8)
+        m.d.comb += following.eq(index + 1)
+        new_crc = _crc_step(crc, Mux(self.i.ready, self.i.payload, self.o.payload))
+        with m.If(taken | sent):
+            m.d.sync += crc.eq(new_crc)
+        with m.If(taken):
+            m.d.sync += stale.eq(0)
+        with m.Elif(self.tick):
+            m.d.sync += stale.eq(1)
+
+        def unless_silent() -> None:
+            """End a frame that stopped half way."""
+            with m.If(self.tick & stale & ~taken):
+                m.d.sync += [index.eq(0), reason.eq(Reason.TIMEOUT)]
+                m.next = "SYNC"
+
+        with m.FSM():
+            # ---- a request
+            with m.State("IDLE"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [crc.eq(0), index.eq(0), reason.eq(0), stale.eq(0)]
+                with m.If(taken & (self.i.payload == link.SYNC)):
+                    m.next = "HEAD"
+            with m.State("HEAD"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(taken):
+                    m.d.sync += index.eq(following)
+                    with m.Switch(index[:2]):
+                        with m.Case(0):
+                            m.d.sync += code.eq(self.i.payload)
+                            m.d.sync += known.eq((self.i.payload >= min(Command))
+                                                 & (self.i.payload <= max(Command)))
+                        with m.Case(1):
+                            m.d.sync += tag.eq(self.i.payload)
+                        with m.Default():
+                            m.d.sync += [length.eq(self.i.payload), index.eq(0)]
+                            m.next = "BODY"
+                            with m.If(self.i.payload == 0):
+                                m.next = "CRC"
+                unless_silent()
+            with m.State("BODY"):
+                m.d.comb += [self.i.ready.eq(1), write.en.eq(self.i.valid)]
+                with m.If(taken):
+                    m.d.sync += index.eq(following)
+                    with m.If(following == length):
+                        m.d.sync += index.eq(0)
+                        m.next = "CRC"
+                unless_silent()
+            with m.State("CRC"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(taken):
+                    m.d.sync += index.eq(following)
+                    with m.If(index[0]):
+                        m.next = "CHECK"
+                unless_silent()
+
+            # ---- what it asks
+            with m.State("CHECK"):
+                m.d.sync += index.eq(0)
+                allowed, busy, reply = Signal(), Signal(), Signal(8)
+                with m.Switch(code):
+                    for command in Command:
+                        with m.Case(command):
+                            m.d.comb += [allowed.eq(_length_allowed(command, length)),
+                                         busy.eq(self.busy & int(command in _IDLE_CORE)),
+                                         reply.eq(_REPLY_PAYLOAD.get(command, 0))]
+                with m.If(crc != 0):
+                    m.d.sync += reason.eq(Reason.CRC)
+                    m.next = "SYNC"
+                with m.Elif(~known):
+                    m.d.sync += reason.eq(Reason.UNKNOWN)
+                    m.next = "SYNC"
+                with m.Elif(~allowed):
+                    m.d.sync += reason.eq(Reason.LENGTH)
+                    m.next = "SYNC"
+                with m.Elif(busy):
+                    m.d.sync += reason.eq(Reason.BUSY)
+                    m.next = "SYNC"
+                with m.Elif((code == Command.READ) | (code == Command.WRITE)
+                            | (code == Command.WRITE_BYTES)):
+                    m.next = "FETCH"
+                with m.Else():
+                    m.d.comb += self.start.eq(code == Command.START)
+                    m.d.sync += length.eq(reply)
+                    m.next = "SYNC"
+            with m.State("FETCH"):
+                m.next = "TAKE"
+            with m.State("TAKE"):
+                # Bytes enter at the top; the single byte of a WRITE_BYTES word is the whole word.
+                m.d.sync += [index.eq(following), word.eq(Cat(word[8:], read.data))]
+                with m.If((code == Command.WRITE_BYTES) & (index[2:] != 0)):
+                    m.d.sync += word.eq(read.data)
+                m.next = "ACT"
+            with m.State("ACT"):
+                m.next = "FETCH"
+                with m.If(index == length):
+                    m.d.sync += [index.eq(0), length.eq(0)]
+                    m.next = "SYNC"
+                with m.If(index == link.ADDR_BYTES):
+                    m.d.sync += addr.eq(word)
+                with m.Elif(index[2:] != 0):
+                    with m.If(code == Command.READ):
+                        n_words = word[24:]
+                        m.d.sync += length.eq(n_words << 2)
+                        with m.If((n_words == 0) | (n_words > link.MAX_WORDS)):
+                            m.d.sync += reason.eq(Reason.LENGTH)
+                    with m.Elif((code == Command.WRITE_BYTES) | (index[:2] == 0)):
+                        m.d.comb += self.load_valid.eq(1)
+                        m.d.sync += addr[:16].eq(addr[:16] + 1)
+
+            # ---- the reply
+            refused = Signal()
+            m.d.comb += refused.eq(reason != 0)
+            total = Mux(refused, 1, length)
+            with m.State("SYNC"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(link.SYNC)]
+                m.d.sync += crc.eq(0)
+                with m.If(sent):
+                    m.next = "CODE"
+            with m.State("CODE"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(
+                    Mux(refused, link.NAK, link.REPLY | code))]
+                with m.If(sent):
+                    m.next = "TAG"
+            with m.State("TAG"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(tag)]
+                with m.If(sent):
+                    m.next = "LENGTH"
+            with m.State("LENGTH"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(total)]
+                with m.If(sent):
+                    m.next = "WAIT"
+                    with m.If(total == 0):
+                        m.next = "CRC_HIGH"
+            with m.State("WAIT"):  # addr is at the pixel memory
+                m.next = "LOAD"
+            with m.State("LOAD"):
+                with m.Switch(Cat(index[2], code == Command.READ)):
+                    with m.Case("00"):
+                        m.d.sync += word.eq(Cat(self.busy, self.done))
+                    with m.Case("01"):
+                        m.d.sync += word.eq(self.cycles)
+                    with m.Default():
+                        m.d.sync += word.eq(self.peek_data)
+                m.d.sync += addr[:16].eq(addr[:16] + 1)
+                m.next = "SEND"
+            with m.State("SEND"):
+                m.d.comb += self.o.valid.eq(1)
+                rom = Choice(Const(v, 8) for v in self.identity.ljust(64, b"\0"))
+                with m.If(refused):
+                    m.d.comb += self.o.payload.eq(reason)
+                with m.Elif(code == Command.IDENTIFY):
+                    m.d.comb += self.o.payload.eq(rom[index[:6]])
+                with m.Else():
+                    m.d.comb += self.o.payload.eq(word[:8])
+                with m.If(sent):
+                    m.d.sync += [word.eq(word >> 8), index.eq(following)]
+                    with m.If(following == total):
+                        m.next = "CRC_HIGH"
+                    with m.Elif(following[:2] == 0):
+                        m.next = "WAIT"
+            with m.State("CRC_HIGH"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(crc[8:])]
+                m.d.sync += crc.eq(crc)
+                with m.If(sent):
+                    m.next = "CRC_LOW"
+            with m.State("CRC_LOW"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(crc[:8])]
+                with m.If(sent):
+                    m.next = "IDLE"
+        return m
+
+
+_REPLY_PAYLOAD = {
+    Command.IDENTIFY: link.IDENTITY_PAYLOAD,
+    Command.STATUS: link.STATUS_PAYLOAD,
+}
+
+
+def _length_allowed(command: Command, length: Value):
+    """Tell whether a request's payload may have this length."""
+    if command == Command.WRITE:
+        return (length[:2] == 0) & (length > link.ADDR_BYTES) & (length <= link.MAX_PAYLOAD)
+    if command == Command.WRITE_BYTES:
+        return (length > link.ADDR_BYTES) & (length <= link.MAX_PAYLOAD)
+    return length == (link.READ_PAYLOAD if command == Command.READ else 0)
+
+
+def _crc_step(crc: Value, byte: Value) -> Value:
+    """CRC-16/XMODEM of one more byte (see ``hw.arch.link.crc16``), as XORs of its bits."""
+    # The step is linear: its value at each single bit of (crc ^ byte << 8) is all there is.
+    state = crc ^ Cat(Const(0, 8), byte)
+    rows = [link.crc16(b"\0", 1 << k) for k in range(16)]
+    out = []
+    for bit in range(16):
+        parity: Value = Const(0, 1)
+        for k in range(16):
+            if rows[k] >> bit & 1:
+                parity = parity ^ state[k]
+        out.append(parity)
+    return Cat(out)

@@ -1,0 +1,84 @@
+"""Board top: core, link endpoint and UART."""
+
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import link
+from hw.arch.config import Config
+from hw.core.core import Core
+from hw.soc.link import LinkEndpoint
+from hw.soc.uart import UARTReceiver, UARTTransmitter, divisor
+
+_BLINK = 4  #: log2 of the timeout ticks in half a period of ``led_alive``.
+
+
+class Top(wiring.Component):
+    """A core behind a UART; see ``hw.arch.link`` for what may be said on it.
+
+    One clock domain, ``sync``. Registers start at 0 and are set by reset, which the board holds
+    after power-up.
+
+    Parameters
+    ----------
+    config : Config
+    clk_freq : int
+        Of the clock, Hz.
+    baud : int
+        Of the UART, bits per second; the clock must be a multiple within 2 %.
+    program : sw.compiler.Program, optional
+        Initial contents of program and column memory.
+    target : str
+        'generic' or 'xc7'.
+
+    Members
+    -------
+    uart_rx : In(1)
+        From the host, asynchronous.
+    uart_tx : Out(1)
+        To the host.
+    led_busy, led_done, led_alive : Out(1)
+        The core runs; it has run since it was last started; blinks while there is a clock.
+    """
+
+    uart_rx: Signal
+    uart_tx: Signal
+    led_busy: Signal
+    led_done: Signal
+    led_alive: Signal
+
+    def __init__(self, config: Config, *, clk_freq: int, baud: int = link.BAUD,
+                 program: Any = None, target: str = "generic"):
+        self.config, self.clk_freq, self.program, self.target = config, clk_freq, program, target
+        self.divisor = divisor(clk_freq, baud)
+        super().__init__({
+            "uart_rx": In(1), "uart_tx": Out(1),
+            "led_busy": Out(1), "led_done": Out(1), "led_alive": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.rx = rx = UARTReceiver(self.divisor)
+        m.submodules.tx = tx = UARTTransmitter(self.divisor)
+        m.submodules.link = endpoint = LinkEndpoint(self.config, clk_freq=self.clk_freq)
+        core: Any = Core(self.config, self.program, target=self.target)
+        m.submodules.core = core
+        wiring.connect(m, rx.o, endpoint.i)
+        wiring.connect(m, endpoint.o, tx.i)
+        m.d.comb += [rx.rx.eq(self.uart_rx), self.uart_tx.eq(tx.tx)]
+        for name in ("start", "load_valid", "load_addr", "load_data", "peek_addr"):
+            m.d.comb += getattr(core, name).eq(getattr(endpoint, name))
+        for name in ("busy", "done", "cycles", "peek_data"):
+            m.d.comb += getattr(endpoint, name).eq(getattr(core, name))
+
+        cycles = max(2, int(self.clk_freq) * link.TIMEOUT_MS // 1000)
+        timer, tick = Signal(range(cycles)), Signal()
+        blink = Signal(_BLINK + 1)
+        m.d.sync += [timer.eq(timer + 1), tick.eq(timer == cycles - 2)]
+        with m.If(tick):
+            m.d.sync += [timer.eq(0), blink.eq(blink + 1)]
+        m.d.comb += [endpoint.tick.eq(tick), self.led_busy.eq(core.busy),
+                     self.led_done.eq(core.done), self.led_alive.eq(blink[-1])]
+        return m

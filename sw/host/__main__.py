@@ -1,0 +1,96 @@
+"""Command line of `sw.host`: a device on a serial port."""
+
+import argparse
+import sys
+from typing import Any
+
+from hw.arch import link
+from hw.arch.config import Config
+from hw.arch.errors import SpikeloomError
+from sw.compiler.program import Program
+from sw.host.device import Device, open_port
+from sw.host.image import KINDS, read_image
+
+
+def _parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="python -m sw.host", description="Run images on a Spikeloom device at a serial port."
+    )
+    p.add_argument("--port", required=True, help="serial port, such as /dev/ttyUSB1 or COM3")
+    p.add_argument("--baud", type=int, default=link.BAUD, help="bits per second (%(default)s)")
+    sub = p.add_subparsers(dest="command", required=True)
+    sub.add_parser("identify", help="print what the device is")
+    load = sub.add_parser("load", help="write a compiled program into the device")
+    load.add_argument("program", metavar="PROGRAM", help="file that sw.compiler wrote")
+    infer = sub.add_parser("infer", help="run one image and print its logits")
+    infer.add_argument("image", metavar="IMAGE", help=f"{KINDS} (test split)")
+    infer.add_argument(
+        "--program", help="file that sw.compiler wrote; if not given, the shipped digits network "
+        "is compiled for the device's configuration")
+    infer.add_argument(
+        "--loaded", action="store_true",
+        help="the device holds the program already, from its bitstream or an earlier load")
+    return p
+
+
+def _default_program(config: Config) -> Program:
+    import sw
+
+    return sw.load("digits").lower().compile(config)
+
+
+def _load(device: Device, program: Any) -> None:
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        device.load(program)
+        return
+    with tqdm(total=len(program.load_stream()), unit="word", desc=f"load {program.name}") as bar:
+        device.load(program, bar.update)
+
+
+def run(arguments: list[str]) -> None:
+    """Do what the command line says; SpikeloomError for a user's mistake."""
+    args = _parser().parse_args(arguments)
+    if args.baud <= 0:
+        raise SpikeloomError(f"--baud is {args.baud}, wanted a positive number such as {link.BAUD}")
+    path = getattr(args, "program", None)
+    program = Program.load(path) if path else None  # a bad file is told before the port is opened
+    device = open_port(args.port, args.baud)
+    identity = device.identity
+    if args.command == "identify":
+        print(f"link version {identity.version}, digest {identity.digest:#010x}, "
+              f"clock {identity.clock / 1e6:g} MHz")
+        print("\n".join(f"{name:12} {n}" for name, n in identity.config.as_dict().items()))
+        return
+    if program is None:
+        program = _default_program(identity.config)
+    device.check(program)
+    if args.command == "load":
+        _load(device, program)
+        return
+    image = read_image(args.image, program.input_shape)
+    if not args.loaded:
+        _load(device, program)
+    answer = device.infer(program, image)
+    print(f"class {answer.prediction}")
+    print("logits " + " ".join(f"{v * answer.scale:.4f}" for v in answer.logits))
+    print(f"{answer.cycles} cycles, {answer.seconds * 1e3:.3f} ms at "
+          f"{identity.clock / 1e6:g} MHz")
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    try:
+        run(sys.argv[1:])
+    except SpikeloomError as e:
+        print(f"error: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Images from files."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from hw.arch.errors import SpikeloomError
+
+KINDS = ".npy, .pgm, .png or digits:INDEX"
+
+
+def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an image as uint8 of ``shape``, [C, H, W] or [T, C, H, W].
+
+    Parameters
+    ----------
+    source : str
+        A .npy file (uint8), a .pgm (grey, 8 bits), a .png, or ``digits:INDEX``, an image of the
+        digits' test split, enlarged to the shape.
+    shape : tuple of int
+        What the network reads.
+    """
+    if source.startswith("digits:"):
+        image = _digit(source, shape)
+    else:
+        path = Path(source)
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise SpikeloomError(f"cannot read image {source!r}: {e.strerror or e}") from None
+        kind = path.suffix.lower()
+        if kind == ".npy":
+            image = _npy(path)
+        elif kind == ".pgm":
+            image = _pgm(data, source)
+        elif kind == ".png":
+            image = _png(path)
+        else:
+            raise SpikeloomError(f"image {source!r} is of no known kind; give {KINDS}")
+    if image.dtype != np.uint8:
+        raise SpikeloomError(f"image {source!r} holds {image.dtype}; give uint8 pixels 0 to 255")
+    if image.ndim == 3 and image.shape[0] not in shape[-3:-2] and image.shape[2] == shape[-3]:
+        image = np.moveaxis(image, 2, 0)  # pixels of several channels come last in PNG
+    squeezed = tuple(n for n in shape if n != 1)
+    if image.shape != tuple(shape) and tuple(n for n in image.shape if n != 1) != squeezed:
+        raise SpikeloomError(
+            f"image {source!r} has shape {list(image.shape)}, but the network reads "
+            f"{list(shape)}; resize it"
+        )
+    return image.reshape(shape)
+
+
+def _digit(source: str, shape: tuple[int, ...]) -> np.ndarray:
+    from sw.data.digits import load_digits
+
+    if len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2]:
+        raise SpikeloomError(f"digits are square and grey, but the network reads {list(shape)}")
+    images = load_digits(shape[1]).test_images
+    index = source.removeprefix("digits:")
+    if not re.fullmatch(r"\d+", index) or int(index) >= len(images):
+        raise SpikeloomError(f"image {source!r}: the index must be 0 to {len(images) - 1}")
+    return images[int(index)]
+
+
+def _npy(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, OSError, EOFError):
+        raise SpikeloomError(f"image {str(path)!r} is not a whole .npy file") from None
+
+
+def _pgm(data: bytes, source: str) -> np.ndarray:
+    # Magic, width, height and maximum, with white space and comments between, then one white byte.
+    head = re.match(rb"P[25]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s", data)
+    if head:
+        width, height, top = map(int, head.groups())
+        body = data[head.end() :]
+        try:
+            pixels = (np.array(body.split(), np.int64) if data[1:2] == b"2"
+                      else np.frombuffer(body, np.uint8))
+        except ValueError:
+            pixels = np.zeros(0)
+        if top == 255 and pixels.size >= width * height > 0:
+            pixels = pixels[: width * height]
+            if 0 <= pixels.min() <= pixels.max() <= 255:
+                return pixels.astype(np.uint8).reshape(height, width)
+    raise SpikeloomError(f"image {source!r} is not a whole grey PGM file of 8 bits (maximum 255)")
+
+
+def _png(path: Path) -> np.ndarray:
+    try:
+        from PIL import Image  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError:
+        raise SpikeloomError(
+            "Pillow is not installed, and .png images need it: pip install pillow, "
+            "or give a .npy or .pgm file"
+        ) from None
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("L"))
+    except OSError:
+        raise SpikeloomError(f"image {str(path)!r} is not a whole PNG file") from None

@@ -1,0 +1,82 @@
+"""A model of the device's side of the link, as a byte transport, with faults to order."""
+
+import numpy as np
+
+from hw.arch import Config, link
+from hw.arch.link import Command, Reason
+
+CLOCK = 50_000_000
+
+
+class VirtualDevice:
+    """Answers frames as the endpoint does; memories are one dictionary by load address.
+
+    ``answer`` turns the memory into new pixel words when the core is started; the core is then
+    busy for ``polls`` STATUS requests. ``on_request`` and ``on_reply`` may change a frame's bytes;
+    they get the frame and its number.
+    """
+
+    def __init__(self, config=None, *, answer=lambda memory: {}, polls=2,
+                 on_request=lambda frame, n: frame, on_reply=lambda frame, n: frame):
+        self.config, self.answer, self.polls = config or Config(), answer, polls
+        self.on_request, self.on_reply = on_request, on_reply
+        self.memory: dict[int, int] = {}
+        self.commands: list[int] = []  # of undamaged requests
+        self.n_requests = self.n_replies = self.starts = 0
+        self.left = 0
+        self.pending = b""
+
+    def write(self, data):
+        data = self.on_request(bytes(data), self.n_requests)
+        self.n_requests += 1
+        while (start := data.find(link.SYNC)) >= 0:
+            data = data[start + 1 :]
+            code, tag, length = (*data[:3], 0, 0, 0)[:3]
+            body, data = data[: 3 + length + 2], data[3 + length + 2 :]
+            if len(body) < 3 + length + 2:
+                reply = link.NAK, bytes([Reason.TIMEOUT])
+            elif link.crc16(body):
+                reply = link.NAK, bytes([Reason.CRC])
+            else:
+                reply = self.do(code, body[3:-2])
+            frame = link.frame(reply[0], tag, reply[1])
+            self.pending += self.on_reply(frame, self.n_replies)
+            self.n_replies += 1
+
+    def read(self, size):
+        out, self.pending = self.pending[:size], self.pending[size:]
+        return out
+
+    def do(self, code, payload):
+        self.commands.append(code)
+        addr = int.from_bytes(payload[:4], "little")
+        base, word = addr & ~0xFFFF, addr & 0xFFFF
+        if self.left and code not in (Command.STATUS, Command.IDENTIFY):
+            return link.NAK, bytes([Reason.BUSY])
+        if code == Command.IDENTIFY:
+            out = link.Identity(version=link.VERSION, digest=self.config.digest, clock=CLOCK,
+                                config=self.config).encode()
+        elif code == Command.WRITE:
+            for k, v in enumerate(np.frombuffer(payload[4:], "<u4").tolist()):
+                self.memory[base + (word + k) % 65536] = v
+            out = b""
+        elif code == Command.WRITE_BYTES:
+            for k, v in enumerate(payload[4:]):
+                self.memory[base + (word + k) % 65536] = v
+            out = b""
+        elif code == Command.START:
+            self.starts += 1
+            self.left = self.polls
+            self.memory.update(self.answer(self.memory))
+            out = b""
+        elif code == Command.STATUS:
+            busy = self.left > 0
+            self.left = max(0, self.left - 1)
+            out = link.STATUS_REPLY.pack(1 if busy else 2, 1234 - self.left)
+        elif code == Command.READ:
+            count = payload[4]
+            out = b"".join(self.memory.get(addr + k, 0).to_bytes(4, "little", signed=True)
+                           for k in range(count))
+        else:
+            return link.NAK, bytes([Reason.UNKNOWN])
+        return link.REPLY | code, out
