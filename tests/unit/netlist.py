@@ -58,7 +58,7 @@ int main() {{
 }}
 """
     (tmp_path / "main.cc").write_text(main)
-    subprocess.run([gxx, "-std=c++14", "-O1", "-w", f"-I{share}/include/backends/cxxrtl/runtime",
+    subprocess.run([gxx, "-std=c++14", "-O0", "-w", f"-I{share}/include/backends/cxxrtl/runtime",
                     "main.cc", "-o", "main"], cwd=tmp_path, check=True)
     n = len(next(iter(vectors.values())))
     lines = [str(n)]
