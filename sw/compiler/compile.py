@@ -7,7 +7,7 @@ from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
 from sw.compiler.mapper import Mapper
 from sw.compiler.program import VERSION, Forecast, Program
-from sw.network import IntegerNetwork
+from sw.network import Head, IntegerNetwork
 
 
 def compile_network(net: IntegerNetwork, config: Config | None = None) -> Program:
@@ -23,6 +23,8 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
             f"network {net.name!r} does not fit the core ({config.rows} rows, {config.cols} "
             f"columns, {config.width} bits):\n  " + "\n  ".join(misfits)
         )
+    head = net.layers[-1]
+    assert isinstance(head, Head)  # checked by IntegerNetwork
     decoded = isa.instructions(mapper.words)
     cycles = timing.program_cycles(config, decoded)
     columns = np.ascontiguousarray(mapper.constants.image).view("<u4").astype(np.uint32)
@@ -38,7 +40,7 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
         pixel_base=0,
         logits_base=mapper.place.logits_base,
         classes=net.classes,
-        logits_scale=float(net.layers[-1].scale),
+        logits_scale=float(head.scale),
         labels=tuple(mapper.labels),
         forecast=tuple(
             Forecast(layer=label.layer, op=label.op, cycles=int(n))

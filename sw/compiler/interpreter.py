@@ -107,7 +107,7 @@ class Machine:
         p = self.program
         pixels = p.pixels(image)
         self.pix[p.pixel_base : p.pixel_base + pixels.size] = pixels
-        self._record = {"row": [], "col": [], "res": [], "pix": []} if events else None
+        record = self._record = {"row": [], "col": [], "res": [], "pix": []} if events else None
         at, cycles = timing.START, []
         for n, i in enumerate(self.code):
             begin = at
@@ -121,14 +121,14 @@ class Machine:
             cycles.append(at - begin + (timing.START if n == 0 else 0))
         logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
         return Run(logits=logits, cycles=at, instruction_cycles=tuple(cycles),
-                   events=self._events() if events else None)
+                   events=self._events(record) if record is not None else None)
 
-    def _events(self) -> Events:
+    def _events(self, record: dict[str, list[np.ndarray]]) -> Events:
         dtypes = {"row": self._word, "col": self._word, "res": RESIDUAL, "pix": PIXEL}
         minor = {"row": "bank", "col": "bank", "res": "lane", "pix": "addr"}
         out = {}
-        for name, parts in self._record.items():
-            all_ = np.concatenate([np.zeros(0, dtypes[name]), *parts])
+        for name, parts in record.items():
+            all_: np.ndarray = np.concatenate([np.zeros(0, dtypes[name]), *parts])
             out[name] = all_[np.lexsort((all_[minor[name]], all_["cycle"]))]
         return Events(**out)
 

@@ -1,6 +1,7 @@
 """Integer network to instructions."""
 
 import dataclasses
+from typing import Any
 
 from hw.arch import formats, isa
 from hw.arch.config import Config
@@ -127,8 +128,8 @@ class Mapper:
         self.labels.append(Label(layer="(end)", op=Op.HALT.name))
 
     def _neuron(self, layer: Layer) -> dict[str, int]:
-        out = {"shift": formats.SHIFTS.index(layer.affine.shift if hasattr(layer, "affine")
-                                             else layer.shift)}
+        arithmetic: Any = getattr(layer, "affine", layer)
+        out = {"shift": formats.SHIFTS.index(arithmetic.shift)}
         neuron = getattr(layer, "neuron", None)
         if neuron is not None:
             out |= {"theta": int(neuron.theta), "soft": int(neuron.soft)}
@@ -302,8 +303,9 @@ class Mapper:
         self._count(depth)
         if not target.flat:
             raise self.place.fail(layer.name, "the output of attention must feed 1x1 layers")
-        if self.net.layers[self.place.maker[layer.map]].order != layer.order:
-            raise self.place.fail(layer.name, f"{layer.map!r} is a map of the other order")
+        made = self.net.layers[self.place.maker[layer.map]]
+        if not isinstance(made, AttentionMap) or made.order != layer.order:
+            raise self.place.fail(layer.name, f"{layer.map!r} is no map of order {layer.order}")
         tiles = ceil_div(width, c.cols)
         left, right = (bits, source) if qk else (source, bits)
         rows, cols = (layer.map, layer.source) if qk else (layer.source, layer.map)

@@ -26,6 +26,7 @@ from sw.network import (
     IntegerNetwork,
     Layer,
     Mean,
+    Residual,
     SpikePool,
 )
 
@@ -55,8 +56,9 @@ def reads(layer: Layer) -> Iterable[str]:
         if hasattr(layer, name):
             yield getattr(layer, name)
     yield from getattr(layer, "sources", ())
-    if getattr(layer, "residual", None) is not None:
-        yield from layer.residual.inputs
+    residual = getattr(layer, "residual", None)
+    if residual is not None:
+        yield from residual.inputs
 
 
 class Placement:
@@ -199,7 +201,7 @@ class Placement:
             if any(held.get(self._buffer[t]) != t for t in residual.inputs):
                 raise self.fail(layer.name, "reads a residual that was overwritten; the core has "
                                 "two buffers")
-            op, dest = self._residual(n, layer, held)
+            op, dest = self._residual(n, layer.name, residual, held)
             held[dest], self._buffer[residual.output] = residual.output, dest
             self.residual_op[layer.name] = (op, dest)
             channels, h, w = self.shape[residual.output]
@@ -210,24 +212,26 @@ class Placement:
                                        base=0, size=words))
         self.depth["res"] = size
 
-    def _residual(self, n: int, layer: BinaryLayer, held: dict[int, str]) -> tuple[Res, int]:
+    def _residual(
+        self, n: int, layer: str, residual: Residual, held: dict[int, str]
+    ) -> tuple[Res, int]:
         """Operation and buffer written: the oldest input's of two, the free one of one."""
-        inputs = [self._buffer[t] for t in layer.residual.inputs]
+        inputs = [self._buffer[t] for t in residual.inputs]
         needed = {b for b, t in held.items() if self.last_use(t) > n}
         if len(inputs) == 0:
             op, choice = Res.SET, (1, 0)
         elif len(inputs) == 1:
             op, choice = Res.ADD, (0, 1)
             if inputs != [1]:
-                raise self.fail(layer.name, "a single residual can be added from buffer B only, "
-                                f"but {layer.residual.inputs[0]!r} is in buffer A")
+                raise self.fail(layer, "a single residual can be added from buffer B only, "
+                                f"but {residual.inputs[0]!r} is in buffer A")
         else:
             op, choice = Res.AVERAGE, tuple(inputs)
             if inputs[0] == inputs[1]:
-                raise self.fail(layer.name, "averages a residual with itself")
+                raise self.fail(layer, "averages a residual with itself")
         free = [b for b in choice if b not in needed]
         if not free:
-            raise self.fail(layer.name, "needs a third residual buffer, but the core has two")
+            raise self.fail(layer, "needs a third residual buffer, but the core has two")
         return op, free[0]
 
     def groups(self, tokens: int) -> int:
@@ -238,9 +242,11 @@ class Placement:
         """Find means that share an instruction (buffers A and B, same shift)."""
         self.mean_runs: list[dict[int, Mean]] = []
         self.features: dict[str, tuple[int, int]] = {}
-        for kind, group in groupby(self.net.layers, key=type):
+        for _, group in groupby(self.net.layers, key=type):
             run: dict[int, Mean] = {}
-            for layer in group if kind is Mean else ():
+            for layer in group:
+                if not isinstance(layer, Mean):
+                    break
                 buffer, other = self._buffer[layer.source], next(iter(run.values()), layer)
                 if buffer in run or (layer.shift, self.shape[layer.source]) != (
                     other.shift, self.shape[other.source]

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,11 @@ from hw.arch.memmap import Mem, load_addr
 VERSION = 1  #: Of the file format.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _ARRAYS = {"words": np.uint32, "columns": np.uint32}
+
+
+def _frozen(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the dictionary with tuples for JSON's lists."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,14 +232,12 @@ class Program:
         try:
             meta["config"] = Config(**meta["config"])
             for name, kind in (("labels", Label), ("forecast", Forecast), ("regions", Region)):
-                meta[name] = tuple(
-                    kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
-                    for item in meta[name]
-                )
+                meta[name] = tuple(kind(**_frozen(item)) for item in meta[name])
             meta["ops"] = tuple((str(n), int(v)) for n, v in meta["ops"])
             meta["input_shape"] = tuple(meta["input_shape"])
             arrays = {n: arrays[n].astype(t) for n, t in _ARRAYS.items()}
-            program = cls(**meta, **arrays)
+            values: dict[str, Any] = meta | arrays
+            program = cls(**values)
             c = program.config
             if program.columns.ndim != 3 or program.columns.shape[::2] != (c.cols, c.width // 32):
                 raise ValueError(program.columns.shape)
