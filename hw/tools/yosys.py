@@ -59,7 +59,7 @@ def run_yosys(commands: Iterable[str], *, cwd: Path, name: str = "yosys") -> Pat
     )
     if done.returncode:
         lines = (cwd / log).read_text(errors="replace").splitlines()
-        status = done.returncode
-        raise ToolFailed("yosys", status, str(cwd / log), lines + done.stderr.splitlines()
-                         if not any("ERROR" in line for line in lines) else lines)
+        if not any("ERROR" in line for line in lines):
+            lines += done.stderr.splitlines()
+        raise ToolFailed("yosys", done.returncode, cwd / log, lines)
     return cwd / log

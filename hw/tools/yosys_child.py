@@ -8,7 +8,7 @@ import sys
 
 def main(script: str, log: str) -> None:
     """Run the commands of ``script``; an error ends the process with status 1."""
-    from pyosys import libyosys
+    from pyosys import libyosys  # pyright: ignore[reportAttributeAccessIssue]
 
     design = libyosys.Design()
     design.run_pass(f"tee -q -a {log} script {script}")

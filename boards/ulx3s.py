@@ -1,0 +1,20 @@
+"""Radiona ULX3S with an LFE5U-85F."""
+
+from boards import Board
+from hw.arch import Config
+
+BOARD = Board(
+    name="ulx3s",
+    title="Radiona ULX3S (85F)",
+    family="ecp5",
+    part="LFE5U-85F-6BG381C",
+    clock=25_000_000,
+    vco=600_000_000,
+    core_clock=50_000_000,
+    config=Config(rows=8),
+    platform="ulx3s:ULX3S_85F_Platform",
+    clock_resource="clk25",
+    reset_resource=None,
+    resources={"lut": 83_640, "ff": 83_640, "bram18": 208, "dsp": 156},
+    loader="ulx3s",
+)

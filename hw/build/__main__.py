@@ -1,0 +1,80 @@
+"""``python -m hw.build``: the command line of ``hw.build.build``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+import boards
+from hw.arch.errors import SpikeloomError
+from hw.build import NAMES, build
+from hw.build.pipeline import Event
+
+
+def _parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="python -m hw.build",
+        description="Build a trained network for a board: RTL, netlist, bitstream, report.",
+    )
+    p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")
+    p.add_argument("--model", default="digits", help="shipped name or file (default: digits)")
+    p.add_argument("--output", metavar="DIR", help="folder of the results (default: build/BOARD)")
+    p.add_argument("--from", dest="first", metavar="STEP", choices=NAMES,
+                   help="run again from this step on, even if nothing has changed")
+    p.add_argument("--to", dest="last", metavar="STEP", choices=NAMES,
+                   help=f"end after this step; steps: {', '.join(NAMES)}")
+    return p
+
+
+class _Progress:
+    """One line for each step; on a terminal with a spinner while it runs."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.status = console.status("")
+
+    def __call__(self, event: Event) -> None:
+        place = f"[{NAMES.index(event.step) + 1:>2}/{len(NAMES)}] {event.step:<10}"
+        if event.state == "start":
+            self.status.update(f"{event.step}: {event.text}")
+            self.status.start()
+            return
+        if event.state == "note":
+            text = f"        {event.text}"
+        else:
+            self.status.stop()
+            ending = "up to date" if event.state == "fresh" else f"{event.seconds:.1f} s"
+            text = f"{place} {event.text}: {ending}"
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 0, 1 for a mistake of the user, 2 for wrong usage."""
+    args = _parser().parse_args(argv)
+    if args.first and args.last and NAMES.index(args.first) > NAMES.index(args.last):
+        _parser().error(f"--from {args.first} comes after --to {args.last}")
+    progress = _Progress(Console())
+    try:
+        build(args.board, args.model, args.output,
+              first=args.first, last=args.last, tell=progress)
+    except SpikeloomError as e:
+        progress.status.stop()
+        print(f"error: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        progress.status.stop()
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    finally:
+        progress.status.stop()
+    folder = Path(args.output or Path("build") / args.board)
+    if args.last in (None, "report"):
+        print((folder / "report.txt").read_text(), end="")
+    print(f"results: {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""The report of a build: one schema for estimated, simulated and placed figures.
+
+Every figure that may come from different sources stands in a section with ``kind``: 'estimated'
+(from the netlist, or the compiler's forecast), 'simulated' (counted in the RTL) or 'placed' (from
+the router).
+"""
+
+import json
+from typing import Any
+
+SCHEMA = 1
+KINDS = ("estimated", "simulated", "placed")
+RESOURCE_TITLES = {
+    "lut": "LUT", "lut_as_memory": "LUT as memory", "ff": "flip-flop", "bram36": "RAMB36",
+    "bram18": "DP16KD (18 kbit)", "dsp": "DSP",
+}  # fmt: skip
+
+
+def resources(kind: str, used: dict[str, int | float], available: dict[str, int]) -> dict[str, Any]:
+    """Return the section of resources; ``share`` is used / available."""
+    items = {}
+    for name, count in used.items():
+        limit = available.get(name)
+        items[name] = {
+            "used": count,
+            "available": limit,
+            "share": round(count / limit, 4) if limit else None,
+        }
+    return {"kind": kind, "items": items}
+
+
+def timing(kind: str, fmax_mhz: float, clock_hz: int, note: str = "") -> dict[str, Any]:
+    """Return the section of the clock."""
+    return {
+        "kind": kind,
+        "fmax_mhz": round(fmax_mhz, 2),
+        "clock_mhz": clock_hz / 1e6,
+        "met": fmax_mhz * 1e6 >= clock_hz,
+        "note": note,
+    }
+
+
+def cycles(kind: str, program: Any, clock_hz: int, counted: int | None = None) -> dict[str, Any]:
+    """Return the section of cycles and operations of one image.
+
+    ``counted`` is the simulated number of cycles; without it the compiler's forecast is taken.
+    """
+    total = program.cycles if counted is None else counted
+    peak = program.config.peak
+    return {
+        "kind": kind,
+        "total": total,
+        "latency_ms": round(1000 * total / clock_hz, 4),
+        "images_per_second": round(clock_hz / total, 1),
+        "layers": [{"layer": f.layer, "op": f.op, "cycles": f.cycles} for f in program.forecast],
+        "operations": {
+            "total": program.total_ops,
+            "per_cycle": round(program.total_ops / total, 1),
+            "peak_per_cycle": peak,
+            "share_of_peak": round(program.total_ops / (total * peak), 4),
+            "layers": {name: count for name, count in program.ops},
+        },
+    }
+
+
+def memory_map(program: Any) -> dict[str, Any]:
+    """Return the section of memories: depth, words in use, and what lies where."""
+    config = program.config
+    shape = {
+        "prog": (1, 32, config.prog_depth),
+        "col": (config.cols, config.width, config.col_depth),
+        "row": (config.rows, config.width, config.row_depth),
+        "res": (2 * config.cols, 18, config.res_depth),
+        "pix": (1, 18, config.pix_depth),
+    }
+    out = {}
+    for name, (banks, width, depth) in shape.items():
+        found = [r for r in program.regions if r.memory == name]
+        out[name] = {
+            "banks": banks,
+            "width": width,
+            "depth": depth,
+            "used": max((r.base + r.size for r in found), default=0),
+            "regions": [
+                {"name": r.name, "base": r.base, "size": r.size}
+                for r in sorted(found, key=lambda r: (r.base, r.name))
+            ],
+        }
+    return out
+
+
+def to_json(report: dict[str, Any]) -> str:
+    """Return a report as the text of ``report.json``."""
+    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:6.1f} %"
+
+
+def to_text(report: dict[str, Any]) -> str:
+    """Return a report as text for people."""
+    board, model, core = report["board"], report["model"], report["core"]
+    lines = [
+        f"{model['name']} on {board['title']} ({board['part']})",
+        f"core: {core['rows']} rows x {core['cols']} columns x {core['width']} bits",
+        "",
+    ]
+    accuracy = model.get("accuracy") or {}
+    lines += [f"{k.replace('_', ' ')}: {v}" for k, v in accuracy.items()]
+    if accuracy:
+        lines.append("")
+
+    section = report["resources"]
+    lines.append(f"resources ({section['kind']})")
+    for name, item in section["items"].items():
+        limit = "" if item["available"] is None else f"of {item['available']:>7}"
+        title = RESOURCE_TITLES.get(name, name)
+        lines.append(f"  {title:<18}{item['used']:>8} {limit:<11}{_percent(item['share'])}")
+
+    section = report["timing"]
+    met = "met" if section["met"] else "NOT met"
+    lines += [
+        "",
+        f"clock: {section['clock_mhz']:g} MHz, {met}; fmax {section['fmax_mhz']:g} MHz "
+        f"({section['kind']})",
+    ]
+    if section["note"]:
+        lines.append(f"  {section['note']}")
+
+    section = report["cycles"]
+    ops = section["operations"]
+    lines += [
+        "",
+        f"cycles for one image ({section['kind']}): {section['total']} = "
+        f"{section['latency_ms']:g} ms, {section['images_per_second']:g} images/s",
+        f"  {ops['per_cycle']:g} of {ops['peak_per_cycle']} binary operations per cycle, "
+        f"{100 * ops['share_of_peak']:.1f} % of peak",
+    ]
+    lines += [f"  {f['cycles']:>9}  {f['op']:<6} {f['layer']}" for f in section["layers"]]
+
+    lines += ["", "memories"]
+    for name, item in report["memory"].items():
+        lines.append(
+            f"  {name}: {item['banks']} x {item['depth']} x {item['width']} bits, "
+            f"words 0 to {item['used'] - 1} used" if item["used"] else
+            f"  {name}: {item['banks']} x {item['depth']} x {item['width']} bits"
+        )
+        lines += [
+            f"    {r['base']:>6} to {r['base'] + r['size'] - 1:>6}  {r['name']}"
+            for r in item["regions"]
+        ]
+
+    bit = report["bitstream"]
+    lines += ["", f"bitstream: {bit['file']}, {bit['bytes']} bytes" if bit["file"] else
+              f"bitstream: none; {bit['reason']}"]
+    lines += ["", "tools"]
+    lines += [f"  {name}: {version}" for name, version in report["tools"].items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,71 @@
+import ast
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+import boards
+from hw.arch import Config, SpikeloomError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("name", boards.NAMES)
+def test_boards(name):
+    board = boards.get(name)
+    assert board.name == name
+    assert Config.for_board(name) == board.config
+    platform = board.make_platform()
+    part = re.sub("[^a-z0-9]", "", board.part.lower())
+    assert part.startswith(platform.device.lower().replace("-", ""))
+    assert platform.lookup(board.clock_resource).clock.frequency == board.clock
+
+
+def test_every_file_is_a_known_board():
+    found = {p.stem for p in (ROOT / "boards").glob("*.py")} - {"__init__"}
+    assert found == set(boards.NAMES)
+
+
+def test_unknown_board():
+    with pytest.raises(SpikeloomError, match="unknown board 'x'; known boards: arty_a7, "):
+        Config.for_board("x")
+
+
+def test_clock_that_cannot_be_made():
+    with pytest.raises(SpikeloomError, match="vco / core_clock = .* is not whole"):
+        dataclasses.replace(boards.get("ulx3s"), core_clock=47_000_000)
+
+
+#: Types that software packages share.
+TYPES = {"hw.arch", "sw.network", "sw.result", "sw.images", "sw.check", "sw.storage"}
+#: What a package may import of the project, besides itself.
+ALLOWED = {
+    "hw/arch": {"boards"},  # Config.for_board, at call time
+    "hw/core": {"hw.arch"},
+    "hw/soc": {"hw.arch", "hw.core"},
+    "hw/tools": {"hw.arch"},
+    "boards": {"hw.arch"},
+    "sw/golden": TYPES,
+    "sw/compiler": {*TYPES, "sw.golden"},
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_point_one_way(package):
+    own = package.replace("/", ".")
+    allowed = {*ALLOWED[package], own}
+    files = [p for p in (ROOT / package).rglob("*.py") if p.name != "__main__.py"]
+    for path in sorted(files):
+        for name in imports(path):
+            if name.split(".")[0] in ("hw", "sw", "sim", "boards"):
+                fits = any(name == a or name.startswith(a + ".") for a in allowed)
+                assert fits, f"{path.relative_to(ROOT)} imports {name}"

@@ -1,0 +1,174 @@
+import errno
+import json
+
+import pytest
+
+from hw.arch.errors import SpikeloomError
+from hw.build.pipeline import Pipeline, Step
+from hw.tools.errors import ToolFailed
+
+
+class Job:
+    """Counts the runs of each step; ``fault`` is raised by the step that ``broken`` names."""
+
+    def __init__(self):
+        self.ran, self.version, self.broken, self.fault = [], "1", None, None
+
+    def step(self, name, after=None):
+        def run(job, work):
+            job.ran.append(name)
+            (work / f"{name}.log").write_text("said\n")
+            (work / f"{name}.txt").write_text(f"{name} {job.version if name == 'one' else ''}\n")
+            if job.broken == name:
+                raise job.fault
+
+        return Step(name, f"do {name}", lambda job: job.version if name == "one" else 0, run)
+
+
+@pytest.fixture
+def job():
+    return Job()
+
+
+@pytest.fixture
+def pipeline(job, tmp_path):
+    events = []
+    p = Pipeline([job.step(n) for n in ("one", "two", "three")], tmp_path / "out", events.append)
+    p.events = events
+    return p
+
+
+def present(pipeline):
+    return sorted(
+        p.relative_to(pipeline.output).as_posix() for p in pipeline.output.rglob("*")
+        if p.is_file() and p.name != ".lock" and p.suffix != ".log"
+    )
+
+
+def test_second_run_does_nothing(job, pipeline):
+    pipeline.run(job)
+    pipeline.run(job)
+    assert job.ran == ["one", "two", "three"]
+    assert [e.state for e in pipeline.events] == ["start", "done"] * 3 + ["fresh"] * 3
+
+
+def test_changed_input_runs_all_that_follow(job, pipeline):
+    pipeline.run(job)
+    job.version = "2"
+    pipeline.run(job)
+    assert job.ran == ["one", "two", "three"] * 2
+
+
+def test_tampered_output_runs_again(job, pipeline):
+    pipeline.run(job)
+    (pipeline.output / "two.txt").write_text("other")
+    pipeline.run(job)
+    assert job.ran == ["one", "two", "three", "two", "three"]
+    assert (pipeline.output / "two.txt").read_text() == "two \n"
+
+
+def test_damaged_checkpoint_runs_again(job, pipeline):
+    pipeline.run(job)
+    (pipeline.output / ".steps" / "three.json").write_text("{")
+    pipeline.run(job)
+    assert job.ran[3:] == ["three"]
+
+
+def test_from_and_to(job, pipeline):
+    pipeline.run(job, last="two")
+    assert job.ran == ["one", "two"]
+    pipeline.run(job, first="two")
+    assert job.ran == ["one", "two", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        ("four", None, "unknown step 'four'; steps: one, two, three"),
+        (None, "zero", "unknown step 'zero'; steps: one, two, three"),
+        ("three", "one", "step 'three' comes after 'one'"),
+    ],
+)
+def test_wrong_steps(job, pipeline, first, last, message):
+    with pytest.raises(SpikeloomError, match=message):
+        pipeline.run(job, first=first, last=last)
+    assert not job.ran
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), RuntimeError("defect")])
+def test_interrupted_leaves_nothing_that_looks_finished(job, pipeline, fault):
+    pipeline.run(job)
+    job.version, job.broken, job.fault = "2", "two", fault
+    with pytest.raises(type(fault)):
+        pipeline.run(job)
+    assert present(pipeline) == [".steps/one.json", "one.txt"]
+    job.broken = None
+    pipeline.run(job)
+    assert job.ran == ["one", "two", "three", "one", "two", "two", "three"]
+    assert present(pipeline) == sorted(
+        [f".steps/{n}.json" for n in ("one", "two", "three")]
+        + [f"{n}.txt" for n in ("one", "two", "three")]
+    )
+
+
+def test_interrupted_while_publishing(job, pipeline, monkeypatch):
+    import os
+
+    replace = os.replace
+
+    def stop(source, target):
+        if str(target).endswith("two.txt"):
+            raise KeyboardInterrupt
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(job)
+    assert present(pipeline) == [".steps/one.json", "one.txt"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "No space left on device"),
+        (errno.EACCES, "Permission denied"),
+        (errno.EROFS, "Read-only file system"),
+    ],
+)
+def test_disk_errors_are_told(job, pipeline, code, words):
+    import os
+
+    job.broken, job.fault = "two", OSError(code, os.strerror(code), "somewhere/two.txt")
+    with pytest.raises(SpikeloomError, match=f"cannot write to somewhere/two.txt: {words}; free"):
+        pipeline.run(job)
+    assert present(pipeline) == [".steps/one.json", "one.txt"]
+
+
+def test_tool_failure_names_the_log_that_is_kept(job, pipeline, tmp_path):
+    job.broken = "two"
+    job.fault = ToolFailed("nextpnr", 3, tmp_path / "gone" / "two.log", ["x", "ERROR: too big"])
+    with pytest.raises(SpikeloomError) as e:
+        pipeline.run(job)
+    log = pipeline.output / "logs" / "two.log"
+    assert str(e.value) == f"nextpnr failed with exit status 3 (log: {log})\n  ERROR: too big"
+    assert log.read_text() == "said\n"
+
+
+def test_two_builds_in_one_folder(job, pipeline, need):
+    fcntl = pytest.importorskip("fcntl")
+    pipeline.output.mkdir()
+    with (pipeline.output / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(SpikeloomError, match="another build is running here"):
+            pipeline.run(job)
+    assert not job.ran
+
+
+def test_same_inputs_same_bytes(job, tmp_path):
+    texts = []
+    for name in ("a", "b"):
+        p = Pipeline([job.step("one")], tmp_path / name, lambda e: None)
+        p.run(job)
+        texts.append((tmp_path / name / ".steps" / "one.json").read_bytes())
+    assert texts[0] == texts[1]
+    assert sorted(json.loads(texts[0])) == ["inputs", "outputs"]
