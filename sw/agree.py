@@ -151,7 +151,7 @@ def sweep(reference: Reference, widths=range(8, 17)) -> str:
     for what, default in (("pixel", PIXEL_WEIGHT_BITS), ("head", HEAD_WEIGHT_BITS)):
         for bits in widths:
             size, per_step = reference.images.shape[-2:], reference.images.ndim == 5
-            options = {f"{what}_weight_bits": bits}
+            options: dict = {f"{what}_weight_bits": bits}
             got = reference.compare(reference.net.lower(size=size, per_step=per_step, **options))
             mark = "default" if bits == default else ""
             verdict = "meets the floors" if not got.faults else "; ".join(got.faults)
@@ -165,7 +165,9 @@ def sweep(reference: Reference, widths=range(8, 17)) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Command line options."""
-    p = argparse.ArgumentParser(prog="python -m sw.agree", description=__doc__.split("\n")[0])
+    p = argparse.ArgumentParser(
+        prog="python -m sw.agree", description="Agreement of float and integer network."
+    )
     p.add_argument("model", nargs="?", help="shipped name or weight file; default: the fixture's")
     where = p.add_mutually_exclusive_group()
     where.add_argument("--data", choices=["digits"], help="test split of this data set")

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hw.arch import formats
 from hw.arch.errors import SpikeloomError
@@ -197,10 +198,10 @@ def check_network(network) -> None:
                 accumulator(where, int((worst + np.abs(layer.bias)).max()))
 
 
-def pixel_reach(pixel_shift: int, centre: tuple[int, ...]) -> np.ndarray:
+def pixel_reach(pixel_shift: int, centre: ArrayLike) -> np.ndarray:
     """Largest ``|p|`` of each input channel over pixels 0 to 255."""
-    centre = np.asarray(centre, dtype=np.int64)
-    return np.maximum(np.abs(centre), np.abs((255 << pixel_shift) - centre))
+    offset = np.asarray(centre, dtype=np.int64)
+    return np.maximum(np.abs(offset), np.abs((255 << pixel_shift) - offset))
 
 
 def _exponent(row: np.ndarray) -> int:

@@ -189,6 +189,13 @@ class IntegerNetwork:
     def __post_init__(self):
         check_network(self)
 
+    @property
+    def head(self) -> Head:
+        """The last layer."""
+        head = self.layers[-1]
+        assert isinstance(head, Head)  # check_network has seen to it
+        return head
+
     def run(self, images: np.ndarray, trace: bool = False, **options) -> Result:
         """Run exactly: the golden model; see ``sw.golden.run``."""
         from sw.golden import run

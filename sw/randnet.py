@@ -1,7 +1,5 @@
 """Small random integer networks whose neurons do fire: food for compiler and bench tests."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from hw.arch.formats import FACTOR_MAX, SHIFTS
@@ -82,10 +80,9 @@ def random_network(
         name = f"{stems[i]}_conv"
         if i < 4:
             source = maker.binary(name, source, widths[i], 3, f"{stems[i + 1]}_lif")
-        else:
-            older, newer = None, f"{stems[4]}_bn"
-            residual = Residual(output=newer)
-            source = maker.binary(name, source, dim, 3, "block.0.attn.proj_lif", residual)
+    older, newer = "", f"{stems[4]}_bn"
+    residual = Residual(output=newer)
+    source = maker.binary(f"{stems[4]}_conv", source, dim, 3, "block.0.attn.proj_lif", residual)
     for n in range(depth):
         attn, mlp = f"block.{n}.attn", f"block.{n}.mlp"
         q, k, v = (
@@ -94,7 +91,7 @@ def random_network(
         left, right, operand = (q, k, v) if order == "qk" else (k, v, q)
         maker.map(attn, left, right, heads, order, similarity)
         o = maker.apply(attn, operand, heads, order)
-        inputs = (newer,) if older is None else (older, newer)
+        inputs = (older, newer) if older else (newer,)
         residual = Residual(output=f"block.{n}.x2", inputs=inputs)
         s = maker.binary(f"{attn}.proj_conv", o, dim, 1, f"{mlp}.mlp1_lif", residual)
         s = maker.binary(f"{mlp}.mlp1_conv", s, dim * mlp_ratio, 1, f"{mlp}.mlp2_lif")
@@ -125,7 +122,7 @@ class _Maker:
         self.rng = np.random.default_rng([seed, 1])
         self.steps, self.frac_bits = steps, frac_bits
         self.one = 1 << frac_bits
-        self.executor = Executor(SimpleNamespace(layers=(), steps=steps), "plain")
+        self.executor = Executor((), steps, "plain")
         self.env: dict[str, np.ndarray] = {}
         self.layers: list = []
 
@@ -134,8 +131,8 @@ class _Maker:
         self.layers.append(layer)
         return name
 
-    def neuron(self, name: str | None, theta: int | None = None) -> Neuron | None:
-        return None if name is None else Neuron(name=name, theta=theta or self.one)
+    def neuron(self, name: str | None) -> Neuron | None:
+        return None if name is None else Neuron(name=name, theta=self.one)
 
     def affine(self, sums: np.ndarray, shape: tuple[int, ...], axis: int) -> Affine:
         """Scales that spread x around the threshold; sums (T, B, O, ...)."""
@@ -204,7 +201,8 @@ class _Maker:
         side: int,
         neuron: str | None,
         residual: Residual | None = None,
-    ) -> str | None:
+    ) -> str:
+        """Adds the layer; gives ``neuron``, or "" where there is none."""
         weight = self.rng.random((out, self.env[source].shape[2], side, side)) < 0.5
         fields = {"name": name, "source": source, "weight": weight}
         nothing = Affine(
@@ -213,7 +211,7 @@ class _Maker:
         sums = self.executor.sums(BinaryLayer(**fields, affine=nothing), self.env)
         affine = self.affine(sums, (out,), 2)
         layer = BinaryLayer(**fields, affine=affine, residual=residual, neuron=self.neuron(neuron))
-        return self.add(layer, neuron)
+        return self.add(layer, neuron or "")
 
     def map(
         self, attn: str, left: str, right: str, heads: int, order: str, similarity: str
@@ -255,7 +253,7 @@ class _Maker:
             "heads": heads,
             "order": order,
         }
-        neuron = self.neuron(f"{attn}.attn_lif", self.one >> 1)
+        neuron = Neuron(name=f"{attn}.attn_lif", theta=self.one >> 1)
         blank = AttentionApply(**fields, affine=nothing, neuron=neuron)
         sums = self.executor.sums(blank, self.env)  # (T, B, H, d, N)
         typical = float(sums[sums > 0].mean()) if sums.any() else 0.5

@@ -52,7 +52,7 @@ def save(network: nw.IntegerNetwork, path: str | pathlib.Path) -> None:
     text = json.dumps({"format": FORMAT, "network": plain(network, "n")}, sort_keys=True)
     arrays["json"] = np.frombuffer(text.encode(), dtype=np.uint8)
     with open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def load(path: str | pathlib.Path) -> nw.IntegerNetwork:
@@ -75,7 +75,10 @@ def load(path: str | pathlib.Path) -> nw.IntegerNetwork:
         tree = json.loads(arrays["json"].tobytes())
         if tree["format"] != FORMAT:
             raise ValueError(f"format {tree['format']!r}")
-        return build(tree["network"])
+        network = build(tree["network"])
+        if not isinstance(network, nw.IntegerNetwork):
+            raise ValueError(f"holds a {type(network).__name__}")
+        return network
     except FileNotFoundError:
         raise SpikeloomError(f"{path}: no such file; save an integer network first") from None
     except (

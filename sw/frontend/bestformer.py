@@ -46,7 +46,7 @@ def recognises(state: dict[str, np.ndarray]) -> bool:
 def _variant(state: dict[str, np.ndarray]) -> str | None:
     """The variant most of whose tokenizer names are there."""
     hits = {v: sum(_stem(k) in stems for k in state) for v, (stems, _) in VARIANTS.items()}
-    best = max(hits, key=hits.get)
+    best = max(hits, key=lambda v: hits[v])
     return best if hits[best] else None
 
 
@@ -63,7 +63,7 @@ def read(
     meta: dict,
 ) -> FloatNetwork:
     """Float graph of a state dict; every key and shape is checked first."""
-    variant = _variant(state)
+    variant = _variant(state) or "cifar"
     stems, pooled = VARIANTS[variant]
     depth = 1 + max((int(m[1]) for k in state if (m := re.match(r"block\.(\d+)\.", k))), default=0)
     shapes = _Shapes(path, state, stems, depth, settings)
@@ -106,11 +106,11 @@ def read(
             x = put(MaxPool(name=f"{stem}_pool", source=x))
         x = conv_bn(stem, x, padding=1)
 
-    older, newer = None, x
+    older, newer = "", x
     for n in range(depth):
         attn, mlp = f"block.{n}.attn", f"block.{n}.mlp"
         stream = newer
-        if older is not None:
+        if older:
             stream = put(Average(name=f"block.{n}.x01", older=older, newer=newer))
         s = put(LIF(name=f"{attn}.proj_lif", source=newer))
         q, k, v = (
@@ -195,20 +195,20 @@ class _Shapes:
     def __init__(self, path, state, stems, depth, settings):
         self.path, self.state, self.stems, self.depth = path, state, stems, depth
         lam = next((v for k, v in sorted(state.items()) if k.endswith(".attn.lambda_attn")), None)
-        told = lam is not None and lam.ndim == 5
-        self.steps = lam.shape[0] if told else settings.steps or 1
-        self.heads = lam.shape[2] if told else settings.heads or 1
+        lam = lam if lam is not None and lam.ndim == 5 else None
+        self.steps = settings.steps or 1 if lam is None else lam.shape[0]
+        self.heads = settings.heads or 1 if lam is None else lam.shape[2]
         self.channels = self._side(f"{stems[0]}_conv.weight", 1, 1)
-        self.dim = self._side(f"{stems[4]}_conv.weight", 0, None) or self._side("head.weight", 1, 8)
-        self.classes = self._side("head.weight", 0, None) or self._side("head2.weight", 0, 1)
+        self.dim = self._side(f"{stems[4]}_conv.weight", 0, 0) or self._side("head.weight", 1, 8)
+        self.classes = self._side("head.weight", 0, 0) or self._side("head2.weight", 0, 1)
         for what, option in (("steps", settings.steps), ("heads", settings.heads)):
-            if told and option is not None and option != getattr(self, what):
+            if lam is not None and option is not None and option != getattr(self, what):
                 raise SpikeloomError(
                     f"{path}: lambda_attn of shape {lam.shape} tells {what} "
                     f"{getattr(self, what)}, not {option}; leave {what} out"
                 )
 
-    def _side(self, key: str, axis: int, default: int | None) -> int | None:
+    def _side(self, key: str, axis: int, default: int) -> int:
         tensor = self.state.get(key)
         return tensor.shape[axis] if tensor is not None and tensor.ndim > axis else default
 

@@ -1,6 +1,7 @@
 """Float execution of a graph with torch, as the authors' code computes in evaluation mode."""
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class _Runner:
             out = out.expand(self.net.steps, *out.shape[1:])
         return out.contiguous().numpy()
 
-    def _node(self, node, x, y=None):
+    def _node(self, node, x, y: Any = None):
         torch, steps = self.torch, self.net.steps
         functional = torch.nn.functional
         match node:

@@ -4,6 +4,7 @@ import math
 import numbers
 import pathlib
 from dataclasses import dataclass
+from typing import Any
 
 from hw.arch.errors import SpikeloomError
 
@@ -80,20 +81,21 @@ def _number(path: pathlib.Path, what: str, value: object) -> float | None:
     return float(value)
 
 
-def _choice(path: pathlib.Path, what: str, value: object, known: tuple[str, ...]) -> str | None:
+def _choice(path: pathlib.Path, what: str, value: Any, known: tuple[str, ...]) -> str | None:
     if value is not None and value not in known:
         raise SpikeloomError(f"{path}: {what} must be {' or '.join(known)}, not {value!r}")
     return value
 
 
-def _floats(path: pathlib.Path, what: str, value: object) -> tuple[float, ...] | None:
+def _floats(path: pathlib.Path, what: str, value: Any) -> tuple[float, ...] | None:
     if value is None:
         return None
     try:
         values = tuple(value) if not isinstance(value, numbers.Real) else (value,)
     except TypeError:
         values = ()
-    return tuple(_number(path, what, v) for v in values) or None
+    reals = (_number(path, what, v) for v in values)
+    return tuple(v for v in reals if v is not None) or None
 
 
 def _size(path: pathlib.Path, value: object) -> tuple[int, int] | None:
@@ -102,4 +104,5 @@ def _size(path: pathlib.Path, value: object) -> tuple[int, int] | None:
     pair = (value, value) if isinstance(value, numbers.Integral) else value
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise SpikeloomError(f"{path}: image size must be (height, width), not {value!r}")
-    return tuple(_count(path, "image size", side) for side in pair)
+    height, width = (_count(path, "image size", side) for side in pair)
+    return (height, width) if height and width else None

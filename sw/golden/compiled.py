@@ -1,5 +1,8 @@
 """The kernels of ``sw.golden.plain`` compiled by numba; importable only where numba is."""
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -12,7 +15,7 @@ __all__ = ["binary_sums", "lane", "pack_rows", "pixel_sums", "row_counts", "tap_
 
 
 @intrinsic
-def _popcount(typingctx, word):
+def _ctpop(typingctx, word):
     """Ones of a 64-bit word."""
 
     def codegen(context, builder, signature, args):
@@ -20,6 +23,9 @@ def _popcount(typingctx, word):
         return builder.call(ctpop, args)
 
     return types.int64(types.uint64), codegen
+
+
+_popcount = cast("Callable[[Any], int]", _ctpop)
 
 
 @njit(cache=True, nogil=True)

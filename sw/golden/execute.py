@@ -74,7 +74,7 @@ def run(
     )
     if batch < 1:
         raise SpikeloomError(f"batch must be 1 or more, not {batch!r}")
-    executor = Executor(network, kind)
+    executor = Executor(network.layers, network.steps, kind)
     parts = []
     for start in range(0, len(frames), batch):
         stop = min(start + batch, len(frames))
@@ -85,7 +85,7 @@ def run(
     for name, tensor in parts[0][1].items():
         axis = 0 if tensor.ndim == 2 else 1
         traced[name] = np.concatenate([part[1][name] for part in parts], axis=axis)
-    return Result(logits=logits, scale=network.layers[-1].scale, trace=traced)
+    return Result(logits=logits, scale=network.head.scale, trace=traced)
 
 
 def _batch_slice(tensor: np.ndarray, start: int, stop: int) -> tuple:
@@ -107,18 +107,18 @@ def token_tensors(layers: tuple[Layer, ...]) -> frozenset[str]:
 class Executor:
     """Runs batches of frames through a network's layers.
 
-    ``steps`` is all it needs of the network beside layers, so layers can be run one by one
-    with ``step`` on a dict of tensors (T, B, C, H, W) that begins with ``IMAGE``.
+    Layers can also be run one by one, with ``step`` on a dict of tensors (T, B, C, H, W) that
+    begins with ``IMAGE``.
     """
 
-    def __init__(self, network: IntegerNetwork, kind: str = "auto"):
-        self.layers = network.layers
-        self.steps = network.steps
+    def __init__(self, layers: tuple[Layer, ...], steps: int, kind: str = "auto"):
+        self.layers = layers
+        self.steps = steps
         self.kernels = kernels(kind)
-        self.tokens = token_tensors(network.layers)
+        self.tokens = token_tensors(layers)
         self.words = {
             id(layer): plain.tap_major(layer.weight)
-            for layer in network.layers
+            for layer in layers
             if isinstance(layer, BinaryLayer)
         }
 
@@ -127,7 +127,7 @@ class Executor:
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Logits (B, classes) and traced tensors of frames (B, F, C, H, W)."""
         env = {IMAGE: frames.transpose(1, 0, 2, 3, 4)}
-        traced, out = {}, None
+        traced, out = {}, env[IMAGE]
         for layer in self.layers:
             for name, out in self.step(layer, env).items():
                 if trace and layer is not self.layers[-1]:

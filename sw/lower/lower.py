@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NoReturn, TypeVar
 
 import numpy as np
 
@@ -28,6 +29,7 @@ MIN_FRAC_BITS = 6
 PIXEL_WEIGHT_BITS = 11  #: Mantissa of the first convolution; narrowest that meets all floors.
 HEAD_WEIGHT_BITS = 8  #: Weights of the heads; both measured by ``python -m sw.agree --sweep``.
 MEAN_SHIFT = 14
+Kind = TypeVar("Kind")
 PEAK_SIGMAS = 6  #: Built-in estimate of the residual stream's peak, in standard deviations.
 
 
@@ -97,7 +99,7 @@ def lower(
             why.append(f"{bits}: estimated residual peak {peak:.1f} would saturate")
             continue
         try:
-            note = {"why": "; ".join(why) or "default"}
+            note: dict = {"why": "; ".join(why) or "default"}
             if peak is not None:
                 note["residual_peak_estimated"] = round(peak, 3)
             network = _Lowering(net, options, bits).network(note)
@@ -130,8 +132,8 @@ def _measure_peak(network: IntegerNetwork, images: np.ndarray) -> tuple[float, b
 
 def residual_names(network: IntegerNetwork) -> list[str]:
     """Names of the residual tensors, in order."""
-    layers = (la for la in network.layers if isinstance(la, BinaryLayer) and la.residual)
-    return [layer.residual.output for layer in layers]
+    found = (la.residual for la in network.layers if isinstance(la, BinaryLayer))
+    return [residual.output for residual in found if residual]
 
 
 def estimate_peak(net: g.FloatNetwork) -> float:
@@ -239,7 +241,7 @@ class _Lowering:
             meta=meta,
         )
 
-    def _fail(self, node, text: str):
+    def _fail(self, node, text: str) -> NoReturn:
         raise SpikeloomError(
             f"{self.net.name}: {node.name} cannot be lowered: {text}; "
             "run it in float, or use a network of a supported family"
@@ -258,10 +260,12 @@ class _Lowering:
                 "'minus' (--zero-weights plus|minus), or train on"
             )
 
-    def _only(self, name: str, kind: type):
+    def _only(self, name: str, kind: type[Kind]) -> Kind | None:
         """The only consumer of tensor ``name``, if it is a ``kind``, else None."""
         readers = self.consumers.get(name, [])
-        return readers[0] if len(readers) == 1 and isinstance(readers[0], kind) else None
+        if len(readers) == 1 and isinstance(readers[0], kind):
+            return readers[0]
+        return None
 
     def _neuron(self, node: g.LIF) -> Neuron:
         if node.tau != 2.0 or not node.decay_input:
@@ -368,7 +372,7 @@ class _Lowering:
     def _apply(self, node: g.Apply) -> None:
         scale = self._only(node.name, g.Scale)
         lif = self._only(scale.name, g.LIF) if scale is not None else None
-        if lif is None:
+        if scale is None or lif is None:
             self._fail(node, "a scale and a neuron must follow, alone")
         heads, space = node.heads, self.space[node.source]
         width = self.widths[node.source]
@@ -401,14 +405,15 @@ class _Lowering:
         )
 
     def _head(self, node: g.HeadAverage) -> None:
-        heads = [self.nodes[name] for name in node.sources]
-        if not all(isinstance(h, g.Linear) and h.source in self.units for h in heads):
+        found = [self.nodes[name] for name in node.sources]
+        heads = [h for h in found if isinstance(h, g.Linear) and h.source in self.units]
+        if len(heads) != len(found):
             self._fail(node, "its inputs must be linear layers of token means")
         unit = self.units[heads[0].source]
         parts = [
             h.weight.astype(np.float64) * (self.units[h.source] / unit / len(heads)) for h in heads
         ]
-        bias = sum(h.bias.astype(np.float64) for h in heads) / len(heads)
+        bias = np.mean([h.bias.astype(np.float64) for h in heads], axis=0)
         bits = self.options.head_weight_bits
         fields = quantise.head(node.name, np.concatenate(parts, axis=1), bias, unit, bits)
         sources = tuple(h.source for h in heads)
