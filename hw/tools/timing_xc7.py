@@ -151,7 +151,7 @@ def longest_path(netlist: Netlist) -> Path:
         return Path(0.0, ())
     total, bit, name = max(ends)
     names = _public_names(netlist)
-    into = {c.name: c.connections["Q"][0] for c in netlist.cells if c.type.startswith("FD")}
+    into = {c.name: b for c in netlist.cells if c.type.startswith("FD") for b in _nets(c, "Q")}
     step: int | None = bit
     nets = [names.get(into.get(name, -1), name)]
     while step is not None:

@@ -33,7 +33,7 @@ def test_unknown_board():
 
 
 def test_clock_that_cannot_be_made():
-    with pytest.raises(SpikeloomError, match="vco / core_clock = .* is not whole"):
+    with pytest.raises(SpikeloomError, match=r"vco / core_clock = .* is not whole"):
         dataclasses.replace(boards.get("ulx3s"), core_clock=47_000_000)
 
 

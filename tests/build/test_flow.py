@@ -138,14 +138,14 @@ def test_open_flow_goes_on_to_a_bitstream(tmp_path, monkeypatch):
 
     # the tool goes on to fail: nothing that looks finished is left
     _fake(tools / "nextpnr-xilinx", "echo ERROR: no way to route; exit 1")
-    with pytest.raises(SpikeloomError, match="(?s)nextpnr-xilinx failed .*ERROR: no way to route"):
+    with pytest.raises(SpikeloomError, match=r"(?s)nextpnr-xilinx failed .*ERROR: no way to route"):
         build("arty_a7", output=out, design=echo, first="route")
     for name in ("top.bit", "top.fasm", "report.json", "report.txt"):
         assert not (out / name).exists()
 
     # and a database that is not there is told
     monkeypatch.setenv(xc7.DATABASE, str(tmp_path / "gone"))
-    with pytest.raises(SpikeloomError, match="PRJXRAY_DB_DIR is .* but there is nothing"):
+    with pytest.raises(SpikeloomError, match=r"PRJXRAY_DB_DIR is .* but there is nothing"):
         build("arty_a7", output=out, design=echo)
 
 

@@ -81,8 +81,8 @@ def test_verilog_has_no_block_that_waits_for_ever(tmp_path):
 
 
 SHAPES = [  # width, depth, bits per write enable
-    (32, 1024, 8), (32, 2048, 8), (18, 1024, None), (32, 1024, None), (64, 1024, 8), (36, 1024, None),
-    (16, 2048, 8), (4, 4096, None),
+    (32, 1024, 8), (32, 2048, 8), (18, 1024, None), (32, 1024, None), (64, 1024, 8),
+    (36, 1024, None), (16, 2048, 8), (4, 4096, None),
 ]  # fmt: skip
 
 
