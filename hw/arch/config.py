@@ -23,7 +23,7 @@ class Config:
     cols: int = 16  #: C, array columns and lanes; a power of two, 8 to 64, at most R * R.
     width: int = 32  #: W, bits of an operand word; 32, 64 or 128, a multiple of C.
     row_depth: int = 2048  #: Words of one row bank (R banks of W bits): spikes.
-    col_depth: int = 1024  #: Words of one column bank (C banks of W bits): weights, parameters, K/V.
+    col_depth: int = 1024  #: Words of one column bank (C of W bits): weights, parameters, K/V.
     res_depth: int = 1024  #: Words of one residual bank (2 buffers of C banks of 18 bits).
     pix_depth: int = 1024  #: Words of the pixel memory (18 bits): image, features, logits.
     prog_depth: int = 1024  #: Words of the program memory (32 bits).

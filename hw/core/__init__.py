@@ -1,0 +1,1 @@
+"""Gateware of the core; ``docs/architecture/core.md`` says exactly what it does."""

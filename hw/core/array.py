@@ -1,5 +1,7 @@
 """The systolic array: output-stationary AND-popcount elements, read out by the wave itself."""
 
+from typing import Any
+
 from amaranth import Array as Choice
 from amaranth import Module, Mux, Signal
 from amaranth.hdl import signed
@@ -65,6 +67,15 @@ class SystolicArray(wiring.Component):
     pops : Out, popcount of the row's plain words, tau + ACC - 1 + r (combinational of row_ones).
     accs : Out, C times; column c at tau + S_READY + r + c (registered).
     """
+
+    rows: Any
+    cols: Any
+    first: Any
+    neg: Any
+    row_ones: Any
+    row_sel: Any
+    pops: Any
+    accs: Any
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target

@@ -1,5 +1,7 @@
 """The core: wiring of memories, sequencer, array, lanes and write-back."""
 
+from typing import Any
+
 from amaranth import Array as Choice
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.hdl import signed
@@ -40,6 +42,28 @@ class Core(wiring.Component):
         it lands two cycles later.
     peek_addr : In(16), peek_data : Out(18), pixel memory, one cycle later, while not busy.
     """
+
+    start: Any
+    busy: Any
+    done: Any
+    cycles: Any
+    load_valid: Any
+    load_addr: Any
+    load_data: Any
+    peek_addr: Any
+    peek_data: Any
+    t_row_en: Any
+    t_row_addr: Any
+    t_row_data: Any
+    t_col_en: Any
+    t_col_addr: Any
+    t_col_data: Any
+    t_res_en: Any
+    t_res_addr: Any
+    t_res_data: Any
+    t_pix_en: Any
+    t_pix_addr: Any
+    t_pix_data: Any
 
     def __init__(self, config: Config, program=None, *, trace: bool = False,
                  target: str = "generic"):

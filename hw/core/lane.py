@@ -1,8 +1,10 @@
 """One lane: scale, residual, neuron. Lane c works c cycles after lane 0."""
 
+from typing import Any
+
 from amaranth import Array as Choice
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.hdl import signed
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -33,12 +35,12 @@ def saturate(m: Module, value, *, name: str) -> Signal:
 class LaneMode(data.Struct):
     """What the instruction sets; constant while words are in flight."""
 
-    gemm: 1
-    mac: 1
-    double: 1
-    soft: 1
-    res: 2
-    shift: 2
+    gemm: unsigned(1)
+    mac: unsigned(1)
+    double: unsigned(1)
+    soft: unsigned(1)
+    res: unsigned(2)
+    shift: unsigned(2)
     theta: signed(MEMBRANE_BITS)
 
 
@@ -59,6 +61,28 @@ class Lane(wiring.Component):
     fire : the neuron steps, with row and start (v = 0), at 5.
     x at 4, y at 5, spike at 6.
     """
+
+    mode: Any
+    acc: Any
+    side: Any
+    col: Any
+    par_we: Any
+    par_index: Any
+    par_half: Any
+    use: Any
+    swap: Any
+    first: Any
+    mean_a: Any
+    mean_b: Any
+    load: Any
+    res_a: Any
+    res_b: Any
+    fire: Any
+    row: Any
+    start: Any
+    x: Any
+    y: Any
+    spike: Any
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target

@@ -1,5 +1,7 @@
 """Spike pooling: OR over 3x3 windows at stride 2, fed by the skewed row words."""
 
+from typing import Any
+
 from amaranth import Array as Choice
 from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -14,6 +16,12 @@ class PoolUnit(wiring.Component):
     """Members: rows (as RowRead's); first (word opens a tile) and left (shift -1) at cycle 0;
     row : row index at tau + ROW_READ + 2 + r; o : window of even row r, ROW_READ + 3 + r.
     """
+
+    rows: Any
+    first: Any
+    left: Any
+    row: Any
+    o: Any
 
     def __init__(self, config: Config):
         self.config = config

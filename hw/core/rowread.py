@@ -1,5 +1,7 @@
 """Row operands: R banks read at once, rotated by a horizontal tap, masked, skewed."""
 
+from typing import Any
+
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -19,6 +21,14 @@ class RowRead(wiring.Component):
     addr : Out(ADDR), R times, bank addresses at cycle 0; data : In(W), R times, at cycle 1.
     rows : Out(W), R times; row r at ROW_READ + r.
     """
+
+    word: Any
+    pack: Any
+    slot_bytes_log2: Any
+    gs: Any
+    addr: Any
+    data: Any
+    rows: Any
 
     def __init__(self, config: Config):
         self.config = config

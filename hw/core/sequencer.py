@@ -1,8 +1,10 @@
 """Sequencer: fetches macro-instructions, walks their loop nest, issues one word a cycle."""
 
+from typing import Any
+
 from amaranth import Array as Choice
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.hdl import signed
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +16,7 @@ ADDR = 16  #: Width of addresses inside the sequencer.
 
 def instruction_layout() -> data.StructLayout:
     """All fields at their bits of NI concatenated words."""
-    members: dict[str, object] = {}
+    members: dict[str, Any] = {}
     pos = 0
     for f in FIELDS:
         at = 32 * f.word + f.low
@@ -30,43 +32,43 @@ def instruction_layout() -> data.StructLayout:
 class Word(data.Struct):
     """What goes out with every issue cycle, at cycle 0."""
 
-    valid: 1  #: A word of the current tile.
-    par: 1  #: A parameter word.
-    par_index: 5
-    half: 1  #: Which half of the factor table parameters go to, or words use.
-    row_addr: ADDR
-    col_addr: ADDR
-    first: 1  #: First word of its tile.
-    last: 1  #: Last word of its tile.
-    new: 1  #: The tile is the first of its column tile.
-    neg: 1  #: Inverted rows, subtract.
-    left: 1  #: Horizontal shift -1.
-    right: 1  #: Horizontal shift +1.
-    dx0: 1  #: dx == 0.
-    y_ok: 1  #: The input row is inside the image.
-    x_ok: 1  #: MAC: the tap's column is inside the image.
-    k: 4  #: k modulo 16.
-    x_zero: 1  #: x == 0.
-    x_left: 12  #: Tokens from the tile's first to the end of the image row.
-    second: 1  #: h == 1 (MEAN: buffer B).
-    sum_ok: 1  #: MEAN: the word is a valid token.
+    valid: unsigned(1)  #: A word of the current tile.
+    par: unsigned(1)  #: A parameter word.
+    par_index: unsigned(5)
+    half: unsigned(1)  #: Which half of the factor table parameters go to, or words use.
+    row_addr: unsigned(ADDR)
+    col_addr: unsigned(ADDR)
+    first: unsigned(1)  #: First word of its tile.
+    last: unsigned(1)  #: Last word of its tile.
+    new: unsigned(1)  #: The tile is the first of its column tile.
+    neg: unsigned(1)  #: Inverted rows, subtract.
+    left: unsigned(1)  #: Horizontal shift -1.
+    right: unsigned(1)  #: Horizontal shift +1.
+    dx0: unsigned(1)  #: dx == 0.
+    y_ok: unsigned(1)  #: The input row is inside the image.
+    x_ok: unsigned(1)  #: MAC: the tap's column is inside the image.
+    k: unsigned(4)  #: k modulo 16.
+    x_zero: unsigned(1)  #: x == 0.
+    x_left: unsigned(12)  #: Tokens from the tile's first to the end of the image row.
+    second: unsigned(1)  #: h == 1 (MEAN: buffer B).
+    sum_ok: unsigned(1)  #: MEAN: the word is a valid token.
 
 
 class Tag(data.Struct):
     """A tile, for lanes and write-back; valid in the cycle after tau."""
 
-    valid: 1
-    half: 1
-    new: 1  #: First tile of a column tile.
-    final: 1  #: Last column tile of its head.
-    t: 4
-    start: 1  #: t == 0.
-    n_valid: 5  #: Valid rows.
-    nb: 8  #: Token counter, low bits.
-    addr: ADDR  #: Destination address of row 0.
-    slot: 5
-    res: ADDR  #: Residual group of row 0.
-    x_out: 11  #: Destination image column of row 0.
+    valid: unsigned(1)
+    half: unsigned(1)
+    new: unsigned(1)  #: First tile of a column tile.
+    final: unsigned(1)  #: Last column tile of its head.
+    t: unsigned(4)
+    start: unsigned(1)  #: t == 0.
+    n_valid: unsigned(5)  #: Valid rows.
+    nb: unsigned(8)  #: Token counter, low bits.
+    addr: unsigned(ADDR)  #: Destination address of row 0.
+    slot: unsigned(5)
+    res: unsigned(ADDR)  #: Residual group of row 0.
+    x_out: unsigned(11)  #: Destination image column of row 0.
 
 
 class Sequencer(wiring.Component):
@@ -80,6 +82,17 @@ class Sequencer(wiring.Component):
     setup : Out(1), the cycle before the first issue: copies of early fields are taken.
     word : Out(Word), at cycle 0. tag : Out(Tag), at tau + 1.
     """
+
+    start: Any
+    busy: Any
+    done: Any
+    cycles: Any
+    prog_addr: Any
+    prog_data: Any
+    insn: Any
+    setup: Any
+    word: Any
+    tag: Any
 
     def __init__(self, config: Config):
         self.config = config
@@ -304,7 +317,7 @@ class Sequencer(wiring.Component):
             w.second.eq(idx["h"][0]),
             w.sum_ok.eq(~last_group | (idx["k"] < i.mean_mask)),
         ]
-        tag = Signal(Tag)
+        tag: Any = Signal(Tag)
         m.d.comb += self.tag.eq(tag)
         m.d.sync += [
             tag.valid.eq(tile_words_done), tag.half.eq(half), tag.new.eq(fresh),

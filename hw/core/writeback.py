@@ -1,7 +1,9 @@
 """Write-back: spikes, pooled words and x to row, column and pixel memory."""
 
+from typing import Any
+
 from amaranth import Cat, Const, Module, Mux, Signal
-from amaranth.hdl import signed
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,17 +16,17 @@ from hw.core.sequencer import ADDR, Tag
 class WriteMode(data.Struct):
     """Fields of the instruction in flight; constant while tags are."""
 
-    dest: 3
-    pool: 1
-    spread: 1
-    n_spread: 4
-    gs: ADDR
-    t: ADDR  #: Destination distance between steps.
-    lanes: 7
-    pack: 2
-    slot_log2: 2
-    chan_gs: 10
-    img_w: 11
+    dest: unsigned(3)
+    pool: unsigned(1)
+    spread: unsigned(1)
+    n_spread: unsigned(4)
+    gs: unsigned(ADDR)
+    t: unsigned(ADDR)  #: Destination distance between steps.
+    lanes: unsigned(7)
+    pack: unsigned(2)
+    slot_log2: unsigned(2)
+    chan_gs: unsigned(10)
+    img_w: unsigned(11)
 
 
 class WriteBack(wiring.Component):
@@ -39,6 +41,21 @@ class WriteBack(wiring.Component):
     row_en : Out(W/8), R times, byte enables; row_addr, row_data. col_* likewise, C times.
     pix_en, pix_addr, pix_data : Out.
     """
+
+    mode: Any
+    tag: Any
+    spikes: Any
+    pooled: Any
+    x: Any
+    row_en: Any
+    row_addr: Any
+    row_data: Any
+    col_en: Any
+    col_addr: Any
+    col_data: Any
+    pix_en: Any
+    pix_addr: Any
+    pix_data: Any
 
     def __init__(self, config: Config):
         self.config = config
@@ -61,7 +78,7 @@ class WriteBack(wiring.Component):
         log_r = n.bit_length() - 1
 
         # ---- one event per row, step (spread) or lane (PIX)
-        tag = Signal(Tag)
+        tag: Any = Signal(Tag)
         active = Signal()
         count = Signal(range(max(cols, n, MAX_STEPS)))
         last = Signal(range(max(cols, n, MAX_STEPS)))
