@@ -1,0 +1,85 @@
+"""Cycles of an inference and share of the array's peak: ``python -m benchmarks.cycles``.
+
+Share of peak is (binary operations of binary layers and attention) / (cycles * R * C * W), true
+sizes without padding. Cycles are the compiler's forecast; ``--simulate`` also runs the CIFAR-10
+size on RTL (minutes), where every memory write, the logits and the cycles must equal it.
+"""
+
+import argparse
+import sys
+import time
+
+import sim
+import sw
+from benchmarks.floor import Floor, plain
+from hw.arch import Config
+from sw.compiler import Program, fit_config
+from sw.network import IntegerNetwork
+from sw.randnet import random_images, random_network
+
+SHARE = Floor(bound=25, unit="%", least=True, digits=1)
+CIFAR = Config(rows=8, cols=16, width=32)
+
+
+def mnist() -> IntegerNetwork:
+    """Return a network of MNIST's size with random weights."""
+    return random_network(
+        0, height=28, width=28, channels=1, dim=64, depth=2, heads=4, mlp_ratio=4, steps=4,
+        order="qk", similarity="and", variant="cifar", classes=10,
+    )  # fmt: skip
+
+
+def cifar() -> IntegerNetwork:
+    """Return a network of the published CIFAR-10 size, 4-384, with random weights."""
+    return random_network(
+        0, height=32, width=32, channels=3, dim=384, depth=4, heads=8, mlp_ratio=4, steps=4,
+        order="qk", similarity="and", variant="cifar", classes=10,
+    )  # fmt: skip
+
+
+def show(title: str, program: Program, limit: int | None, share: Floor | None) -> None:
+    """Print cycles and share of one program."""
+    c = program.config
+    print(f"{title}: {c.rows} x {c.cols} x {c.width} bits")
+    if limit is None:
+        print(plain("cycles, forecast", program.cycles))
+    else:
+        print(Floor(bound=limit).line("cycles, forecast", program.cycles))
+    used = 100 * program.share
+    print(share.line("share of peak", used) if share else plain("share of peak", used, "%", 1))
+
+
+def simulate(network: IntegerNetwork, program: Program) -> bool:
+    """Run one random image on RTL and print what came out; whether it was exact."""
+    began = time.perf_counter()
+    images = random_images(network, 1)
+    got = sim.run(program, images, check=True)
+    exact = not got.mismatches and got.logits.tolist() == network.run(images).logits.tolist()
+    print(Floor(bound=1_150_000).line("cycles, simulated", int(got.cycles[0])))
+    if got.mismatches:
+        print(f"  FIRST MISMATCH: {got.mismatches[0]}")
+    text = f"{got.writes:,} memory writes, logits and cycles equal the golden model and forecast"
+    verdict = "PASS" if exact else "MISS"
+    print(f"  {text}: {verdict} ({time.perf_counter() - began:.0f} s)", flush=True)
+    return exact
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the figures; 1 only where a simulation is not exact."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cycles", description=__doc__)
+    parser.add_argument("--simulate", action="store_true", help="run the CIFAR-10 size on RTL")
+    args = parser.parse_args(argv)
+    arty, ulx3s = Config.for_board("arty_a7"), Config.for_board("ulx3s")
+    digits, large = sw.load("digits").lower(), mnist()
+    show("digits, 16x16x1, Arty A7-35T", digits.compile(arty), 25_000, SHARE)
+    show("MNIST size, 28x28x1, Arty A7-35T", large.compile(arty), 85_000, SHARE)
+    show("digits, 16x16x1, ULX3S", digits.compile(ulx3s), None, None)
+    show("MNIST size, 28x28x1, ULX3S", large.compile(ulx3s), None, None)
+    network = cifar()
+    program = network.compile(fit_config(network, CIFAR))
+    show("CIFAR-10 4-384, 32x32x3, memories as deep as needed", program, 1_150_000, None)
+    return 0 if not args.simulate or simulate(network, program) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Speed of the core's simulators: ``python -m benchmarks.simulator``.
+
+Clock cycles per second of the Verilator model (whole inferences of digits, with and without a
+comparison of every memory write) and of Amaranth's own simulator (the same core, its first cycles
+of the same inference), in the Arty A7-35T's configuration.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from amaranth.hdl import ClockDomain, Module
+from amaranth.sim import Simulator
+
+import sim
+import sw
+from benchmarks.floor import plain
+from hw.arch import Config
+from hw.core.core import Core
+from sim import verilator
+from sim.simulate import commands, frames
+from sim.testbench import run_free
+from sw.compiler import Program
+from sw.data import load_digits
+
+CLOCK = 1e-8
+
+
+def verilator_rate(program: Program, images: np.ndarray) -> float:
+    """Return busy cycles per second of the compiled model alone; loading is part of the time."""
+    simulator = verilator.build(program.config)
+    with tempfile.TemporaryDirectory(prefix="spikeloom-bench-") as name:
+        folder = Path(name)
+        commands(program, frames(program, images)).write(folder)
+        began = time.perf_counter()
+        outcome = run_free(simulator, folder, log=False)
+        seconds = time.perf_counter() - began
+    return sum(r.counted for r in outcome.runs) / seconds
+
+
+def checked_rate(program: Program, images: np.ndarray) -> float:
+    """Return busy cycles per second of ``sim.run`` with every write compared."""
+    began = time.perf_counter()
+    got = sim.run(program, images, check=True)
+    seconds = time.perf_counter() - began
+    assert not got.mismatches, got.mismatches[0]
+    return int(got.cycles.sum()) / seconds
+
+
+def pysim_rate(program: Program, cycles: int) -> float:
+    """Return cycles per second of Amaranth's simulator, from the start pulse on."""
+    top = Module()
+    top.domains.sync = ClockDomain("sync")
+    top.submodules.core = core = Core(program.config, program)
+    simulator = Simulator(top)
+    simulator.add_clock(CLOCK)
+    seconds = 0.0
+
+    async def bench(ctx):
+        nonlocal seconds
+        ctx.set(core.start, 1)
+        await ctx.tick()
+        ctx.set(core.start, 0)
+        began = time.perf_counter()
+        await ctx.tick().repeat(cycles)
+        seconds = time.perf_counter() - began
+        assert ctx.get(core.busy)
+
+    simulator.add_testbench(bench)
+    simulator.run()
+    return cycles / seconds
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulator", description=__doc__)
+    parser.add_argument("--images", type=int, default=32, help="digits on Verilator (%(default)s)")
+    parser.add_argument("--cycles", type=int, default=2000, help="on pysim (%(default)s)")
+    args = parser.parse_args(argv)
+    program = sw.load("digits").lower().compile(Config.for_board("arty_a7"))
+    if args.images < 1 or not 1 <= args.cycles < program.cycles:
+        parser.error(f"--images must be 1 or more, --cycles 1 to {program.cycles - 1}")
+    images = load_digits().test_images[: args.images]
+    verilator.build(program.config)  # seconds to minutes, once
+    fast = verilator_rate(program, images)
+    checked = checked_rate(program, images[:8])
+    slow = pysim_rate(program, args.cycles)
+    c = program.config
+    print(f"core of {c.rows} x {c.cols} x {c.width} bits, digits")
+    print(plain("Verilator", fast, "cycles/s"))
+    print(plain("Verilator, every write compared", checked, "cycles/s"))
+    print(plain("pysim", slow, "cycles/s"))
+    print(plain("Verilator / pysim", fast / slow, "x"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
