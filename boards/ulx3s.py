@@ -11,7 +11,8 @@ BOARD = Board(
     clock=25_000_000,
     vco=600_000_000,
     core_clock=50_000_000,
-    config=Config(rows=8),
+    # The array of the Arty 35T with deeper memories: networks of twice the size fit.
+    config=Config(row_depth=4096, col_depth=2048, res_depth=2048, pix_depth=4096),
     platform="ulx3s:ULX3S_85F_Platform",
     clock_resource="clk25",
     reset_resource=None,
