@@ -23,7 +23,11 @@ class ToolFailed(SpikeloomError):
         super().__init__(tool, status)
 
     def __str__(self) -> str:
-        head = f"{self.tool} failed with exit status {self.status} (log: {self.log})"
+        how = (
+            f"was ended by signal {-self.status}" if self.status < 0
+            else f"failed with exit status {self.status}"
+        )
+        head = f"{self.tool} {how} (log: {self.log})"
         return "\n".join([head, *(f"  {line}" for line in self.lines)])
 
 

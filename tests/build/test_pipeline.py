@@ -154,6 +154,13 @@ def test_tool_failure_names_the_log_that_is_kept(job, pipeline, tmp_path):
     assert log.read_text() == "said\n"
 
 
+def test_tool_that_was_killed_is_told(job, pipeline, tmp_path):
+    job.broken, job.fault = "two", ToolFailed("nextpnr", -15, tmp_path / "two.log", ["placing"])
+    with pytest.raises(SpikeloomError, match="nextpnr was ended by signal 15"):
+        pipeline.run(job)
+    assert present(pipeline) == [".steps/one.json", "one.txt"]
+
+
 def test_two_builds_in_one_folder(job, pipeline, need):
     fcntl = pytest.importorskip("fcntl")
     pipeline.output.mkdir()
