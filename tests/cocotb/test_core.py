@@ -1,0 +1,133 @@
+"""Whole inferences on RTL under cocotb: every memory write, logits and cycles, exactly.
+
+One compiled simulator per core configuration serves every network.
+"""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import sw
+from hw.arch import Config, SpikeloomError
+from hw.arch.isa import Op
+from sim import verilator
+from sim.cocotb_run import BenchError, run_cocotb
+from sim.compare import save_job
+from sim.simulate import commands, frames
+from sw.compiler import compile_network, fit_config
+from sw.data.digits import load_digits
+from sw.randnet import random_images, random_network
+
+CONFIGS = {
+    "arty_a7": Config.for_board("arty_a7"),
+    "ulx3s": Config.for_board("ulx3s"),
+    "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
+    "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
+}
+EXAMPLES = 15
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    return CONFIGS[request.param]
+
+
+def check(network, program, images):
+    """Run under cocotb, which compares writes, logits and cycles; then the golden model."""
+    images = frames(program, images)
+    simulator = verilator.build(program.config)
+    with tempfile.TemporaryDirectory(prefix="spikeloom-cocotb-") as name:
+        folder = Path(name)
+        commands(program, images).write(folder)
+        save_job(folder, program, images)
+        outcome = run_cocotb(simulator, folder)
+    logits = np.array([r.words for r in outcome.runs])
+    assert logits.tolist() == network.run(images).logits.tolist()
+    assert [r.counted for r in outcome.runs] == [program.cycles] * len(images)
+    assert [r.cycles for r in outcome.runs] == [program.cycles] * len(images)
+    return logits
+
+
+def test_digits(config):
+    data = load_digits()
+    network = sw.load("digits").lower()
+    images = data.test_images[:8]
+    logits = check(network, network.compile(config), images)
+    assert (logits.argmax(axis=1) == data.test_labels[:8]).sum() >= 7
+
+
+def test_a_wrong_weight_is_found_and_named(tmp_path):
+    """The core gets a program with weights inverted; the bench must tell where it shows first."""
+    network = sw.load("digits").lower()
+    program = network.compile(CONFIGS["arty_a7"])
+    images = frames(program, load_digits().test_images[:1])
+    last = max(n for n, i in enumerate(program.instructions()) if i["op"] == Op.GEMM)
+    base = program.instructions()[last]["col_base"]
+    columns = program.columns.copy()
+    columns[5, base] ^= 0xFFFFFFFF
+    commands(dataclasses.replace(program, columns=columns), images).write(tmp_path)
+    save_job(tmp_path, program, images)
+    layer = program.labels[last].layer.replace(".", r"\.")
+    with pytest.raises(BenchError, match=rf"image 0, cycle \d+: layer {layer}, tensor .*, step \d, "
+                       r"token \d+, channel 5: residual . memory lane 5 word \d+: expected"):
+        run_cocotb(verilator.build(program.config), tmp_path)
+
+
+@pytest.mark.slow
+def test_published_cifar10_size():
+    """Depth 4, D 384, H 8, T 4, 32x32x3, random weights: forecast and simulation agree."""
+    network = random_network(
+        0, height=32, width=32, channels=3, dim=384, depth=4, heads=8, mlp_ratio=4, steps=4,
+        order="qk", similarity="and", variant="cifar", classes=10,
+    )  # fmt: skip
+    config = fit_config(network, Config(rows=8, cols=16, width=32))
+    program = compile_network(network, config)
+    assert program.cycles <= 1_150_000
+    check(network, program, random_images(network, 1))
+
+
+@st.composite
+def networks(draw):
+    """Arguments of a small random network; shrinks towards few and small layers."""
+    order, similarity = draw(st.sampled_from([("qk", "and"), ("kv", "and"), ("qk", "xnor")]))
+    heads = draw(st.integers(1, 4))
+    return {
+        "seed": draw(st.integers(0, 1 << 16)),
+        "height": draw(st.integers(4, 20)),
+        "width": draw(st.integers(4, 20)),
+        "channels": draw(st.integers(1, 3)),
+        "dim": draw(st.sampled_from([d for d in (16, 24, 32, 48, 64, 96) if d % heads == 0])),
+        "depth": draw(st.integers(1, 2)),
+        "heads": heads,
+        "mlp_ratio": draw(st.sampled_from([1, 2, 4])),
+        "steps": draw(st.integers(1, 5)),
+        "order": order,
+        "similarity": similarity,
+        "variant": draw(st.sampled_from(["imagenet", "cifar"])),
+        "classes": draw(st.integers(2, 20)),
+        "per_step_input": draw(st.booleans()),
+    }
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much,
+    ],
+)
+@given(networks())
+def test_random_networks(config, arguments):
+    network = random_network(**arguments)
+    try:
+        program = compile_network(network, config)
+    except SpikeloomError:
+        assume(False)  # does not fit
+    check(network, program, random_images(network, 2, arguments["seed"]))
