@@ -1,0 +1,130 @@
+# amaranth: UnusedElaboratable=no
+"""Config refuses impossible sizes in a sentence; load port addresses hold what they should."""
+
+import dataclasses
+import re
+
+import pytest
+
+from hw.arch import Config, SpikeloomError
+from hw.arch.memmap import Mem, load_addr
+
+FIELDS = [f.name for f in dataclasses.fields(Config)]
+DEPTHS = ["row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"]
+
+
+def refused(**sizes):
+    with pytest.raises(SpikeloomError) as e:
+        Config(**sizes)
+    return str(e.value)
+
+
+def says(name, value, want):
+    return f"core configuration: {name} = {value!r}, but it must be {want}"
+
+
+@pytest.mark.parametrize("value", [0, -1, 4.0, "4", None, True])
+@pytest.mark.parametrize("name", FIELDS)
+def test_positive_integers(name, value):
+    assert refused(**{name: value}) == says(name, value, "a positive integer")
+
+
+@pytest.mark.parametrize(("name", "value", "want", "rest"), [
+    ("rows", 1, "4, 8 or 16", {}),
+    ("rows", 2, "4, 8 or 16", {}),
+    ("rows", 5, "4, 8 or 16", {}),  # not a power of two
+    ("rows", 32, "4, 8 or 16", {}),
+    ("cols", 4, "8, 16, 32 or 64", {}),
+    ("cols", 12, "8, 16, 32 or 64", {}),
+    ("cols", 128, "8, 16, 32 or 64", {"rows": 16}),
+    ("cols", 32, "at most rows squared (16)", {"rows": 4}),
+    ("cols", 8, "at least rows (16)", {"rows": 16}),
+    ("width", 16, "32, 64 or 128", {}),
+    ("width", 48, "32, 64 or 128", {}),
+    ("width", 256, "32, 64 or 128", {}),
+    ("width", 32, "a multiple of cols (64)", {"rows": 8, "cols": 64}),
+    ("acc_bits", 7, "8 to 16", {}),
+    ("acc_bits", 17, "8 to 16", {}),
+    *((name, value, "64 to 65536", {}) for name in DEPTHS for value in (1, 63, 65537)),
+])
+def test_refuses(name, value, want, rest):
+    assert refused(**{name: value, **rest}) == says(name, value, want)
+
+
+def test_first_mistake_is_the_one_named():
+    assert refused(rows=3, cols=7) == says("rows", 3, "4, 8 or 16")
+
+
+@pytest.mark.parametrize("sizes", [
+    {"rows": 4, "cols": 8, "width": 32}, {"rows": 4, "cols": 16, "width": 128},
+    {"rows": 8, "cols": 64, "width": 64}, {"rows": 16, "cols": 64, "width": 128},
+    {"rows": 16, "cols": 16, "width": 32}, {"acc_bits": 8}, {"acc_bits": 16},
+    *({name: value} for name in DEPTHS for value in (64, 65536)),
+])
+def test_accepts_the_ends_of_every_range(sizes):
+    config = Config(**sizes)
+    assert {k: v for k, v in config.as_dict().items() if k in sizes} == sizes
+
+
+def test_positional_and_later_changes_are_refused():
+    with pytest.raises(TypeError):
+        Config(4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().rows = 8
+    with pytest.raises(SpikeloomError, match=re.escape(says("cols", 12, "8, 16, 32 or 64"))):
+        dataclasses.replace(Config(), cols=12)
+
+
+def test_derived_numbers():
+    config = Config(rows=4, cols=8, width=32, acc_bits=8)
+    assert config.peak == 4 * 8 * 32
+    assert config.max_count == 127
+    assert list(config.as_dict()) == FIELDS
+    assert Config(**config.as_dict()) == config
+
+
+def test_digest_tells_every_field_apart():
+    plain = Config(rows=8, cols=16, width=64)
+    others = [dataclasses.replace(plain, **change) for change in (
+        {"rows": 4}, {"cols": 8}, {"width": 32}, {"acc_bits": 12},
+        *({name: 100} for name in DEPTHS))]
+    digests = [c.digest for c in (plain, *others)]
+    assert len(set(digests)) == len(FIELDS) + 1
+    assert all(0 <= d < 1 << 32 for d in digests)
+    assert dataclasses.replace(plain).digest == plain.digest
+
+
+def test_for_board():
+    import boards
+
+    for name in boards.NAMES:
+        assert Config.for_board(name) == boards.get(name).config
+
+
+@pytest.mark.parametrize("name", ["arty", "ULX3S", "", "__init__"])
+def test_for_board_lists_the_known_ones(name):
+    import boards
+
+    with pytest.raises(SpikeloomError) as e:
+        Config.for_board(name)
+    assert str(e.value) == (
+        f"unknown board {name!r}; known boards: {', '.join(boards.NAMES)}")
+
+
+def test_load_addr_fields_do_not_overlap():
+    assert load_addr(Mem.PROG, 0) == 0
+    assert load_addr(Mem.PROG, 0xFFFF) == 0xFFFF
+    assert load_addr(Mem.PROG, 0, part=15) == 0xF << 16
+    assert load_addr(Mem.PROG, 0, bank=127) == 0x7F << 20
+    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3]
+    assert load_addr(Mem.PIX, 0xFFFF, bank=127, part=15) == 3 << 27 | (1 << 27) - 1
+
+
+@pytest.mark.parametrize("bad", [
+    {"word": -1}, {"word": 1 << 16}, {"word": 0, "part": 16}, {"word": 0, "part": -1},
+    {"word": 0, "bank": 128}, {"word": 0, "bank": -1},
+])
+def test_load_addr_refuses(bad):
+    """A defect of the caller, not of the user: an assertion."""
+    with pytest.raises(AssertionError):
+        load_addr(Mem.ROW, **bad)

@@ -1,0 +1,313 @@
+"""Sequencer against a naive nested loop, cycle by cycle of ``hw.arch.timing``."""
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, assume, example, given, seed, settings
+from hypothesis import strategies as st
+
+from hw.arch import Config, isa, timing
+from hw.arch.isa import LEVELS, Mod, Op, Step
+from hw.core.sequencer import Sequencer
+from tests.unit.bench import Bench, timeline
+
+CONFIG = Config(rows=4, cols=8, width=32)
+R = CONFIG.rows
+ORDER = tuple(reversed(LEVELS))  # outer to inner
+
+
+class Runner:
+    def __init__(self):
+        self.bench = Bench(Sequencer(CONFIG), ["start", "prog_data"],
+                           ["busy", "done", "cycles", "prog_addr", "insn", "setup", "word", "tag"])
+
+    def run(self, program, cycles, starts=(2,)):
+        """Outputs by cycle, cycle 0 being the first busy one after the first start."""
+        stimulus = timeline(starts[0] + cycles + 6)
+        for s in starts:
+            stimulus[s]["start"] = 1
+
+        def react(_, out):
+            at = out["prog_addr"]
+            return {"prog_data": program[at] if at < len(program) else 0xFFFFFFFF}
+
+        seen = self.bench.play(stimulus, react)
+        assert not any(s["busy"] or s["done"] for s in seen[: starts[0] + 1])
+        return seen[starts[0] + 1:]
+
+
+@pytest.fixture(scope="module")
+def runner():
+    return Runner()
+
+
+def assemble(instructions):
+    """Program memory and decoded form, HALT added."""
+    words = [w for i in instructions for w in isa.encode(Op(i["op"]), **{
+        k: v for k, v in i.items() if k != "op"})] + isa.encode(Op.HALT)
+    return words, isa.instructions(words)
+
+
+def naive(program):
+    """Expected {cycle: word}, {cycle: tag} and (first, last) issue cycle of each instruction."""
+    words, tags, spans, at, half = {}, {}, [], timing.START, 0
+    for i in program[:-1]:
+        starts = timing.column_starts(i)
+        row, col, par = i["row_base"], i["col_base"], i["par_base"]
+        wc, slot, rc, before, fresh = i["w_base"], 0, 0, None, -1
+        n = {lv: i[f"n_{lv}"] for lv in LEVELS}
+        total = timing.tile_words(i)
+        period = max(total, i["tile_min"])
+        for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
+            cycle = at + starts[column]
+            for p in range(i["n_par"]):
+                words[cycle + p] = {"valid": 0, "par": 1, "par_index": p, "half": half,
+                                    "col_addr": (par + p) & 0xFFFF}
+            cycle += i["n_par"]
+            nb = groups = rgroups = 0
+            for y, x, t in itertools.product(range(n["y"]), range(n["x"]), range(n["t"])):
+                if t == 0 and (y, x) != (0, 0):  # x or y advanced
+                    step = {Step.ONE: 1, Step.HALF: R // 2}.get(i["n_step"], R)
+                    if i["n_step"] == Step.ROWS and i["flat"]:
+                        step = min(R, i["img_w"] - R * ((x or n["x"]) - 1))
+                    new = nb + step
+                    if x == 0 and not i["flat"]:
+                        new = -(-new // R) * R
+                    per = {Mod.ROWS: R, Mod.COLS: CONFIG.cols, Mod.WORD: CONFIG.width}[i["w_mod"]]
+                    groups += i["w_gs"] * (new // per != nb // per)
+                    rgroups += i["res_gs"] * (new // R != nb // R)
+                    nb = new
+                inner = itertools.product(range(n["dy"]), range(n["dx"]), range(n["k"]))
+                at_word = cycle
+                for dy, dx, k in inner:
+                    here = (h, j, y, x, t, dy, dx, k)
+                    if before is not None:
+                        level = ORDER[next(m for m in range(8) if here[m] != before[m])]
+                        row += i[f"row_{level}"]
+                        col += i[f"col_{level}"]
+                    before = here
+                    y_in = (2 * y if i["y_twice"] else y) + dy - i["pad_y"]
+                    x_in = x + dx - i["shift_left"]
+                    for neg in range(2 if i["xnor"] else 1):
+                        words[at_word] = {
+                            "valid": 1, "par": 0, "half": half, "neg": neg,
+                            "row_addr": row & 0xFFFF, "col_addr": col & 0xFFFF,
+                            "first": int(dy == dx == k == neg == 0),
+                            "last": int(at_word == cycle + total - 1),
+                            "new": int(column != fresh), "k": k & 15,
+                            "left": int(i["shift_left"] and dx == 0),
+                            "right": int(dx - i["shift_left"] == 1), "dx0": int(dx == 0),
+                            "y_ok": int(0 <= y_in < i["img_h"]),
+                            "x_ok": int(0 <= x_in < i["img_w"]),
+                            "x_zero": int(x == 0), "second": h & 1,
+                            "x_left": (i["img_w"] - R * x) & 0xFFF,
+                            "sum_ok": int(not i["mean_mask"] or dy < n["dy"] - 1
+                                          or k < i["mean_mask"]),
+                        }
+                        at_word += 1
+                advance = {Step.ONE: 1, Step.HALF: R // 2}.get(i["n_step"], R)
+                tags[at_word] = {  # tau + 1
+                    "half": half, "new": int(column != fresh), "final": int(j == n["j"] - 1),
+                    "t": t, "start": int(t == 0), "nb": nb & 0xFF,
+                    "n_valid": 1 if i["n_step"] == Step.ONE else min(R, i["img_w"] - R * x),
+                    "addr": (wc + groups + i["w_t"] * t) & 0xFFFF, "slot": slot,
+                    "res": (rc + rgroups + t) & 0xFFFF,
+                    "x_out": x * (min(advance, i["img_w"]) if i["flat"] and advance == R
+                                  else advance),
+                }
+                fresh = column
+                cycle += period
+            head_ends = j == n["j"] - 1
+            slot += 1
+            if slot == i["slots"] or (i["head_align"] and head_ends):
+                slot, wc = 0, wc + i["w_j"]
+            par += i["par_h"] if head_ends else i["par_j"]
+            rc += i["res_j"]
+            half ^= 1
+        spans.append((at, at + starts[-1] - 1))
+        assert cycle == at + starts[-1]
+        at += starts[-1] + timing.overhead(CONFIG)
+    return words, tags, spans, at + 1
+
+
+def check(runner, instructions):
+    code, program = assemble(instructions)
+    words, tags, spans, total = naive(program)
+    assert total == sum(timing.program_cycles(CONFIG, program))
+    seen = runner.run(code, total)
+    for cycle, s in enumerate(seen):
+        word, tag = s["word"], s["tag"]
+        want = words.get(cycle, {"valid": 0, "par": 0})
+        assert {k: int(word[k]) for k in want} == want, f"word of cycle {cycle}"
+        assert tag["valid"] == (cycle in tags), f"tag of cycle {cycle}"
+        if cycle in tags:
+            want = tags[cycle]
+            assert {k: int(tag[k]) for k in want} == want, f"tag of cycle {cycle}"
+        assert s["busy"] == (cycle < total), cycle
+        assert s["done"] == (cycle >= total), cycle
+        assert s["cycles"] == min(cycle, total), cycle
+    setups = [cycle for cycle, s in enumerate(seen) if s["setup"]]
+    assert setups == [first - 1 for first, _ in spans] + [total - 2]
+    for (first, last), i in zip(spans, program, strict=False):
+        for s in seen[first: last + 1]:
+            assert all(s["insn"][f.name] == i[f.name] for f in isa.FIELDS)
+        for s in seen[last + 1: last + 1 + timing.drain_cycles(CONFIG)]:
+            assert all(s["insn"][f.name] == i[f.name] for f in isa.FIELDS
+                       if f.word >= isa.LATE_WORD)
+
+
+def gemm(**fields):
+    """A GEMM whose counts and addresses are given; the rest plain."""
+    counts = {f"n_{lv}": 1 for lv in LEVELS}
+    out = {"op": Op.GEMM, **counts, "tile_min": R, "slots": 1, "img_w": R, "img_h": 1, **fields}
+    if "img_w" not in fields:
+        out["img_w"] = R * out["n_x"]
+    return out
+
+
+DELTAS = {f"{side}_{lv}": 3 + 5 * n + 41 * (side == "col")
+          for side in ("row", "col") for n, lv in enumerate(LEVELS)}
+
+
+def test_halt_alone(runner):
+    check(runner, [])
+
+
+def test_one_word(runner):
+    check(runner, [gemm(row_base=7, col_base=9, tile_min=1)])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_one_level(runner, level):
+    check(runner, [gemm(**{f"n_{level}": 3}, **DELTAS, n_par=2, par_base=100, par_j=5, par_h=9)])
+
+
+@pytest.mark.parametrize("level", LEVELS[3:])
+def test_xnor_issues_twice(runner, level):
+    check(runner, [gemm(xnor=1, n_k=3, n_dx=2, **{f"n_{level}": 2}, **DELTAS)])
+
+
+@pytest.mark.parametrize("n_k", [1, 6, 7, 8, 9, 12])
+def test_parameters_wait_for_swap(runner, n_k):
+    """Short column tiles: their parameters come SWAP cycles after tau of the one before."""
+    check(runner, [gemm(n_k=n_k, n_j=3, n_h=2, n_par=3, tile_min=1, **DELTAS, par_base=50, par_j=4,
+                        par_h=7, head_align=1, slots=2, w_j=100)])
+
+
+def test_starts_of_short_column_tiles():
+    """The wait in numbers: a one-word column tile with 2 parameters lasts 2 + SWAP."""
+    i = isa.decode(isa.encode(Op.GEMM, **{k: v for k, v in gemm(
+        n_j=3, n_par=2, tile_min=1).items() if k != "op"}))
+    assert timing.column_starts(i) == [0, 2 + timing.SWAP, 2 * (2 + timing.SWAP),
+                                       2 * (2 + timing.SWAP) + 3]
+
+
+def test_several_instructions(runner):
+    """Overhead between them; the parameter half goes on alternating; MAC and MEAN fields."""
+    check(runner, [
+        gemm(n_k=2, n_x=2, img_w=6, n_t=2, n_j=3, n_par=2, w_gs=8, w_t=1, res_gs=2, res_j=16,
+             theta=77, dest=1, shift=2, **DELTAS),
+        gemm(op=Op.MAC, n_step=Step.ONE, n_k=3, n_dx=3, n_dy=3, shift_left=1, pad_y=1, n_x=3,
+             n_y=2, img_w=3, img_h=2, n_par=1, w_gs=5, tile_min=20, theta=5, centre3=-9, **DELTAS),
+        gemm(op=Op.MEAN, n_step=Step.ONE, n_k=R, n_dx=2, n_dy=2, n_h=2, mean_mask=3, n_par=2,
+             dest=6, **DELTAS),
+        gemm(op=Op.POOL, n_step=Step.HALF, n_dx=2, n_dy=3, n_t=2, n_x=2, n_y=2, y_twice=1, pad_y=1,
+             shift_left=1, img_w=2 * R, img_h=3, tile_min=6, w_gs=3, **DELTAS),
+    ])
+
+
+@pytest.mark.parametrize("mod", Mod)
+@pytest.mark.parametrize("flat", [0, 1])
+def test_destination_groups(runner, flat, mod):
+    """Token counters over image rows that end inside a group, over more than a word of tokens."""
+    check(runner, [gemm(n_x=3, n_y=5, img_w=9, img_h=5, flat=flat, w_mod=int(mod), w_gs=100,
+                        res_gs=10, n_j=2, w_j=1000, res_j=3000, tile_min=1, w_base=60000)])
+
+
+@pytest.mark.parametrize("tile_min", [1, 3, 64, 255])
+def test_tile_min(runner, tile_min):
+    check(runner, [gemm(n_k=3, n_t=2, n_par=1, n_j=2, tile_min=tile_min, **DELTAS)])
+
+
+def test_longest_tile_clock(runner):
+    """A tile longer than the 8-bit tile clock, and k beyond 16."""
+    check(runner, [gemm(n_k=300, n_t=2, tile_min=255, **DELTAS)])
+
+
+@st.composite
+def instruction(draw):
+    counts = {f"n_{lv}": draw(st.integers(1, 4 if lv == "k" else 3)) for lv in LEVELS}
+    size = 1
+    for v in counts.values():
+        size *= v
+    assume(size <= 160)
+    signed, plain = st.integers(-(1 << 15), (1 << 16) - 1), st.integers(0, (1 << 16) - 1)
+    deltas = {k: draw(signed) for k in DELTAS}
+    bits = {k: draw(st.integers(0, 1)) for k in (
+        "xnor", "shift_left", "pad_y", "y_twice", "head_align")}
+    words = {k: draw(plain) for k in (
+        "row_base", "col_base", "par_base", "par_j", "par_h", "w_base", "w_gs", "w_t", "w_j",
+        "res_j")}
+    step = draw(st.sampled_from(Step))
+    return gemm(
+        **counts, **deltas, **bits, **words, n_step=int(step),
+        flat=draw(st.integers(0, 1)) if step == Step.ROWS else 0,
+        n_par=draw(st.integers(0, 17)), tile_min=draw(st.integers(1, 12)),
+        img_w=R * (counts["n_x"] - 1) + draw(st.integers(1, R)), img_h=draw(st.integers(1, 4)),
+        slots=draw(st.integers(1, 4)), w_mod=int(draw(st.sampled_from(Mod))),
+        res_gs=draw(st.integers(0, 255)), mean_mask=draw(st.integers(0, 3)),
+        theta=draw(st.integers(0, 1 << 17)),
+    )
+
+
+@seed(20260101)
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(instruction(), min_size=1, max_size=2))
+@example([gemm(n_k=2, n_t=3, n_j=2, n_par=17, **DELTAS)])
+def test_any_loop_nest(runner, instructions):
+    check(runner, instructions)
+
+
+def test_start_while_busy_is_ignored(runner):
+    """Pulses in every state, up to the last busy cycle, change nothing."""
+    code, program = assemble([gemm(n_k=3, n_j=2, n_par=2, **DELTAS)])
+    total = sum(timing.program_cycles(CONFIG, program))
+    plain = runner.run(code, total)
+    pulses = [2, 4, 3 + timing.START, 3 + timing.START + 4, total - 3, 2 + total]
+    disturbed = runner.run(code, total, starts=pulses)
+    for cycle, (a, b) in enumerate(zip(plain, disturbed, strict=True)):
+        assert {k: str(v) for k, v in a.items()} == {k: str(v) for k, v in b.items()}, cycle
+    assert disturbed[total]["done"]
+
+
+def test_second_run(runner):
+    """A start after done: done falls, cycles count from 0, the same words again."""
+    code, program = assemble([gemm(n_k=5, **DELTAS)])
+    total = sum(timing.program_cycles(CONFIG, program))
+    gap = 4
+    seen = runner.run(code, 2 * total + gap + 2, starts=[2, 2 + total + gap])
+    again = seen[total + gap:]
+    assert seen[total]["done"]
+    assert not again[0]["done"]
+    assert again[0]["busy"]
+    for cycle in range(total + 1):
+        assert again[cycle]["cycles"] == seen[cycle]["cycles"] == cycle
+        got, want = again[cycle]["word"], seen[cycle]["word"]
+        assert (got["valid"], got["par"]) == (want["valid"], want["par"])
+        if want["valid"]:
+            fields = [name for name, _ in want.shape() if name != "half"]
+            assert [got[f] for f in fields] == [want[f] for f in fields]
+            assert got["half"] == 1 - want["half"]  # goes on alternating
+
+
+@pytest.mark.parametrize("name", [
+    "xnor", "n_par", "img_h", "row_h", "res_j", "w_chan_gs", "theta", "centre0", "centre3"])
+def test_instruction_register(runner, name):
+    """One field all ones, the others 0, reaches ``insn`` in the set-up cycle; HALT has no words."""
+    f = isa.BY_NAME[name]
+    code = isa.encode(Op.HALT, **{name: -1 if f.signed else (1 << f.bits) - 1})
+    seen = runner.run(code, timing.START + 1)
+    at = seen[timing.START - 1]
+    assert at["setup"]
+    assert {g.name: int(at["insn"][g.name]) for g in isa.FIELDS} == isa.decode(code)
+    assert not any(s["word"]["valid"] or s["tag"]["valid"] for s in seen)

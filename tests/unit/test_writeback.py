@@ -1,0 +1,309 @@
+"""WriteBack: bank, address, bytes and cycle of every write, for each destination.
+
+The tag comes two cycles before the first write (tau + write_cycle); offsets are the table of
+"Cycles of writes" in ``docs/architecture/core.md``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from hw.arch import Config
+from hw.arch.isa import Dest, Pack
+from hw.core.writeback import WriteBack
+from tests.unit.bench import Bench, timeline
+
+CONFIGS = {
+    "r4c8w32": Config(rows=4, cols=8, width=32),
+    "r4c16w64": Config(rows=4, cols=16, width=64),
+    "r8c16w32": Config(rows=8, cols=16, width=32),
+    "r16c16w32": Config(rows=16, cols=16, width=32),
+}
+WRITE = 2  #: First write, from the tag: tau + write_cycle.
+OUTPUTS = [f"{m}_{f}" for m in ("row", "col") for f in ("en", "addr", "data")]
+
+
+@dataclass(frozen=True, order=True)
+class Write:
+    """One write; ``data`` are the enabled bytes in place, others 0."""
+
+    cycle: int
+    memory: str
+    bank: int
+    addr: int
+    mask: int  #: Byte enables; pixel memory: 1.
+    data: int
+
+
+def spread_mask(mask):
+    return sum(0xFF << (8 * b) for b in range(mask.bit_length()) if mask >> b & 1)
+
+
+def slot_write(cycle, memory, bank, addr, first, size, value, config, extend=True):
+    """``size`` bytes at byte ``first``; at byte 0 the whole word (zero extension)."""
+    mask = ((1 << size) - 1) << first
+    if extend and first == 0:
+        mask = (1 << (config.width // 8)) - 1
+    return Write(cycle, memory, bank, addr & 0xFFFF, mask, value << (8 * first))
+
+
+class Unit:
+    """Plays tiles and returns writes."""
+
+    def __init__(self, config):
+        self.config = config
+        self.bench = Bench(WriteBack(config), ["mode", "tag", "spikes", "pooled", "x"],
+                           [*OUTPUTS, "pix_en", "pix_addr", "pix_data"])
+
+    def run(self, mode, tiles, key, values, period):
+        """Tile n's tag at n * period; ``values[n][e]`` on port ``key`` e + 1 cycles after it.
+
+        Other data ports, and mode fields of no meaning, stay as given or 0.
+        """
+        cycles = (len(tiles) + 1) * period + self.config.cols + self.config.rows + WRITE + 20
+        stimulus = timeline(cycles)
+        for s in stimulus:
+            s["mode"] = {"lanes": self.config.cols, **mode}
+        for n, (tag, data) in enumerate(zip(tiles, values, strict=True)):
+            stimulus[n * period]["tag"] = {"valid": 1, "n_valid": self.config.rows, **tag}
+            for e, v in enumerate(data):
+                stimulus[n * period + 1 + e][key] = v
+        out = []
+        for cycle, s in enumerate(self.bench.play(stimulus)):
+            for memory in ("row", "col"):
+                for bank, mask in enumerate(s[f"{memory}_en"]):
+                    if mask:
+                        data = s[f"{memory}_data"][bank] & spread_mask(mask)
+                        out.append(
+                            Write(cycle, memory, bank, s[f"{memory}_addr"][bank], mask, data))
+            if s["pix_en"]:
+                out.append(Write(cycle, "pix", 0, s["pix_addr"], 1, s["pix_data"]))
+        return sorted(out)
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def unit(request):
+    return Unit(CONFIGS[request.param])
+
+
+def draw(rng, config, tiles, count):
+    """Spikes of ``count`` events of each tile, C bits each."""
+    return rng.integers(1 << config.cols, size=(tiles, count)).tolist()
+
+
+def test_nothing_comes_of_none(unit):
+    c, rng = unit.config, np.random.default_rng(0)
+    tiles = [{"addr": 5, "nb": n * c.rows} for n in range(3)]
+    data = draw(rng, c, 3, c.rows)
+    assert unit.run({"dest": int(Dest.NONE)}, tiles, "spikes", data, c.rows) == []
+
+
+def packed_tiles(rng, config, aligned):
+    """Tags of tiles with every slot, token counters, partial tiles and the last column tile."""
+    slots = config.width // config.cols
+    for n in range(14):
+        nb = int(rng.integers(200))
+        yield {"addr": int(rng.integers(1 << 16)), "slot": n % slots,
+               "nb": nb // config.rows * config.rows if aligned else nb,
+               "n_valid": int(rng.integers(1, config.rows + 1)) if n % 3 else config.rows,
+               "final": n & 1}
+
+
+@pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "carry"])
+def test_row(unit, aligned):
+    """Slots of channel-packed words; slot 0 extends with zeros; tokens past a group carry."""
+    c, rng = unit.config, np.random.default_rng(1)
+    tiles = list(packed_tiles(rng, c, aligned))
+    data = draw(rng, c, len(tiles), c.rows)
+    gs, lanes, size = 37, c.cols - 3, c.cols // 8
+    got = unit.run({"dest": int(Dest.ROW), "gs": gs, "lanes": lanes}, tiles, "spikes", data, c.rows)
+    want = []
+    for n, (tag, spikes) in enumerate(zip(tiles, data, strict=True)):
+        for r in range(tag["n_valid"]):
+            value = spikes[r] & ((1 << lanes) - 1) if tag["final"] else spikes[r]
+            carry = gs if tag["nb"] % c.rows + r >= c.rows else 0
+            want.append(slot_write(n * c.rows + WRITE + r, "row", (tag["nb"] + r) % c.rows,
+                                   tag["addr"] + carry, tag["slot"] * size, size, value, c))
+    assert got == sorted(want)
+
+
+def test_col_token(unit):
+    """Keys: bank n mod C, one address for the whole tile."""
+    c, rng = unit.config, np.random.default_rng(2)
+    tiles = list(packed_tiles(rng, c, True))
+    data = draw(rng, c, len(tiles), c.rows)
+    size = c.cols // 8
+    got = unit.run({"dest": int(Dest.COL_TOKEN), "gs": 99, "lanes": 1}, tiles, "spikes", data,
+                   c.rows)
+    want = []
+    for n, (tag, spikes) in enumerate(zip(tiles, data, strict=True)):
+        for r in range(tag["n_valid"]):
+            value = spikes[r] & 1 if tag["final"] else spikes[r]
+            want.append(slot_write(n * c.rows + WRITE + r, "col", (tag["nb"] + r) % c.cols,
+                                   tag["addr"], tag["slot"] * size, size, value, c))
+    assert got == sorted(want)
+
+
+def tap_writes(c, cycle, tag, r, value, log2, pack, img_w, gs):
+    """The writer of token x writes its slice for readers at x-1 (slot 2), x (1) and x+1 (0)."""
+    size, x = 1 << log2, tag["x_out"] + r
+    for d, q in ((-1, 2), (0, 1), (1, 0)):
+        if not 0 <= x + d < img_w or (q == 2 and pack == Pack.PAIR):
+            continue
+        at = tag["nb"] % c.rows + r + d
+        yield slot_write(cycle, "row", at % c.rows, tag["addr"] + gs * (at // c.rows), q * size,
+                         size, value & ((1 << 8 * size) - 1), c, extend=False)
+
+
+@pytest.mark.parametrize("pack", [Pack.PAIR, Pack.TRIPLE])
+def test_row_taps(unit, pack):
+    """Image rows of several widths: edges, neighbours in the groups before and after."""
+    c, rng = unit.config, np.random.default_rng(3)
+    gs, slots = 23, 3 if pack == Pack.TRIPLE else 2
+    for log2 in range(3):
+        if (1 << log2) > c.cols // 8 or slots << log2 > c.width // 8:
+            continue
+        for img_w in (1, c.rows - 1, c.rows, 2 * c.rows + 1):
+            tiles = [{"addr": int(rng.integers(1 << 16)), "nb": (y * -(-img_w // c.rows) + x)
+                      * c.rows, "x_out": x * c.rows, "n_valid": min(c.rows, img_w - x * c.rows)}
+                     for y in range(2) for x in range(-(-img_w // c.rows))]
+            data = draw(rng, c, len(tiles), c.rows)
+            got = unit.run({"dest": int(Dest.ROW_TAPS), "gs": gs, "pack": int(pack),
+                            "slot_log2": log2, "img_w": img_w}, tiles, "spikes", data, c.rows)
+            want = [w for n, tag in enumerate(tiles) for r in range(tag["n_valid"])
+                    for w in tap_writes(c, n * c.rows + WRITE + r, tag, r, data[n][r], log2, pack,
+                                        img_w, gs)]
+            assert got == sorted(want), (log2, img_w)
+
+
+def token_packed(c, tiles, data, lanes):
+    """Pieces per tile: (tile, byte, [value of each lane], size)."""
+    kept = {}
+    for n, (tag, spikes) in enumerate(zip(tiles, data, strict=True)):
+        mask = (1 << lanes) - 1 if tag["final"] else -1
+        bits = [sum(((spikes[r] & mask) >> lane & 1) << r for r in range(tag["n_valid"]))
+                for lane in range(c.cols)]
+        first = tag["nb"] % c.width // 8
+        if c.rows == 4 and tag["nb"] % 8:
+            bits = [k | b << 4 for k, b in zip(kept[tag["t"]], bits, strict=True)]
+        elif c.rows == 4:
+            kept[tag["t"]] = bits
+        yield n, first, bits, max(1, c.rows // 8)
+
+
+def token_tiles(rng, c):
+    """Tiles of two words of tokens, t innermost, the last one not full; addresses at random."""
+    count = 2 * c.width // c.rows - 1
+    steps = 2
+    return [{"addr": int(rng.integers(1 << 16)), "nb": x * c.rows, "t": t, "final": final,
+             "n_valid": c.rows if x < count - 1 else c.rows - 1}
+            for final in (0, 1) for x in range(count) for t in range(steps)]
+
+
+def test_col_channel(unit):
+    """Bank = lane, one write with row R-1; R = 4 keeps the even tile's half for the odd one."""
+    c, rng = unit.config, np.random.default_rng(4)
+    tiles, lanes = token_tiles(rng, c), c.cols - 1
+    data = draw(rng, c, len(tiles), c.rows)
+    got = unit.run({"dest": int(Dest.COL_CHANNEL), "lanes": lanes}, tiles, "spikes", data, c.rows)
+    want = [slot_write(n * c.rows + WRITE + c.rows - 1, "col", lane, tiles[n]["addr"], first, size,
+                       bits[lane], c)
+            for n, first, bits, size in token_packed(c, tiles, data, lanes)
+            for lane in range(c.cols)]
+    assert got == sorted(want)
+
+
+def test_row_channel(unit):
+    """Bank = channel mod R: a burst of C / R cycles after row R-1, tiles back to back."""
+    c, rng = unit.config, np.random.default_rng(5)
+    tiles, lanes, gs = token_tiles(rng, c), c.cols - 1, 45
+    data = draw(rng, c, len(tiles), c.rows)
+    got = unit.run({"dest": int(Dest.ROW_CHANNEL), "lanes": lanes, "chan_gs": gs}, tiles,
+                   "spikes", data, c.rows)
+    want = [slot_write(n * c.rows + WRITE + c.rows + lane // c.rows, "row", lane % c.rows,
+                       tiles[n]["addr"] + lane // c.rows * gs, first, size, bits[lane], c)
+            for n, first, bits, size in token_packed(c, tiles, data, lanes)
+            for lane in range(c.cols)]
+    assert got == sorted(want)
+
+
+def test_pix(unit):
+    """x of lane c in cycle c, to consecutive words; tiles C cycles apart."""
+    c, rng = unit.config, np.random.default_rng(6)
+    tiles = [{"addr": int(rng.integers(1 << 16)), "n_valid": 1} for _ in range(4)]
+    tiles[0]["addr"] = 0xFFFF - 2  # wraps
+    data = rng.integers(-1 << 17, 1 << 17, size=(4, c.cols)).tolist()
+    got = unit.run({"dest": int(Dest.PIX)}, tiles, "x", data, c.cols)
+    want = [Write(n * c.cols + WRITE + lane, "pix", 0, (tag["addr"] + lane) & 0xFFFF, 1, x)
+            for n, tag in enumerate(tiles) for lane, x in enumerate(data[n])]
+    assert got == sorted(want)
+
+
+@pytest.mark.parametrize("dest", [Dest.ROW, Dest.ROW_TAPS, Dest.COL_TOKEN])
+@pytest.mark.parametrize("steps", [1, 5, 16])
+def test_spread(unit, dest, steps):
+    """One token, one step a cycle, addresses w_t apart."""
+    c, rng = unit.config, np.random.default_rng(7)
+    gs, t, img_w, size = 11, 300, 6, c.cols // 8
+    tiles = [{"addr": 1000 * x, "nb": x, "x_out": x, "n_valid": 1, "slot": 0}
+             for x in range(img_w)]
+    data = draw(rng, c, img_w, steps)
+    got = unit.run({"dest": int(dest), "gs": gs, "spread": 1, "n_spread": steps - 1, "t": t,
+                    "pack": int(Pack.TRIPLE), "img_w": img_w}, tiles, "spikes", data, steps)
+    want = []
+    for n, tag in enumerate(tiles):
+        for s in range(steps):
+            cycle, here = n * steps + WRITE + s, {**tag, "addr": tag["addr"] + s * t}
+            if dest == Dest.ROW_TAPS:
+                want += tap_writes(c, cycle, here, 0, data[n][s], 0, Pack.TRIPLE, img_w, gs)
+            else:
+                name, banks = ("row", c.rows) if dest == Dest.ROW else ("col", c.cols)
+                want.append(slot_write(cycle, name, n % banks, here["addr"], 0, size, data[n][s],
+                                       c))
+    assert got == sorted(want)
+
+
+def test_pool_to_row(unit):
+    """Whole pooled words of even rows; token nb + r / 2, R / 2 tokens a tile."""
+    c, rng = unit.config, np.random.default_rng(8)
+    gs, half, period = 13, c.rows // 2, max(c.rows, 6)
+    tiles = [{"addr": 500 + n, "nb": n * half, "n_valid": c.rows - n % 3, "slot": 0,
+              "final": 1} for n in range(6)]
+    data = [[int.from_bytes(rng.bytes(c.width // 8), "little") for _ in range(c.rows)]
+            for _ in tiles]
+    got = unit.run({"dest": int(Dest.ROW), "gs": gs, "pool": 1, "lanes": 1}, tiles, "pooled", data,
+                   period)
+    want = []
+    for n, tag in enumerate(tiles):
+        for r in range(0, tag["n_valid"], 2):
+            at = tag["nb"] % c.rows + r // 2
+            want.append(slot_write(n * period + WRITE + r, "row", at % c.rows,
+                                   tag["addr"] + at // c.rows * gs, 0, c.width // 8, data[n][r], c))
+    assert got == sorted(want)
+
+
+@pytest.mark.parametrize("pack", [Pack.PAIR, Pack.TRIPLE])
+def test_pool_to_row_taps(unit, pack):
+    """The low C bits of pooled words, to the neighbours of each output token."""
+    c, rng = unit.config, np.random.default_rng(9)
+    gs, half, period = 13, c.rows // 2, max(c.rows, 6)
+    width = 3 * c.rows - 2  # of the input
+    out_w = -(-width // 2)
+    tiles = [{"addr": 500 * n, "nb": n * half, "x_out": n * half,
+              "n_valid": min(c.rows, width - n * c.rows)} for n in range(3)]
+    data = [[int.from_bytes(rng.bytes(c.width // 8), "little") for _ in range(c.rows)]
+            for _ in tiles]
+    got = unit.run({"dest": int(Dest.ROW_TAPS), "gs": gs, "pool": 1, "pack": int(pack),
+                    "img_w": out_w}, tiles, "pooled", data, period)
+    want = [w for n, tag in enumerate(tiles) for r in range(0, tag["n_valid"], 2)
+            for w in tap_writes(c, n * period + WRITE + r, tag, r // 2,
+                                data[n][r], 0, pack, out_w, gs)]
+    assert got == sorted(want)
+
+
+def test_no_valid_row(unit):
+    """No valid row: nothing is written."""
+    c = unit.config
+    got = unit.run({"dest": int(Dest.ROW)}, [{"n_valid": 0}], "spikes", [[1] * c.rows], c.rows)
+    assert got == []
