@@ -6,11 +6,14 @@ already normalised. Feature tensors are (T, B, C, H, W); N = H * W tokens. The g
 image size: it is bound when images arrive or when the network is lowered.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import numpy as np
 
+from hw.arch.errors import SpikeloomError
 from sw.result import Result
 
 IMAGE = "image"  #: Name of the normalised input.
@@ -18,7 +21,11 @@ IMAGE = "image"  #: Name of the normalised input.
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """Convolution, zero-padded; with ``binary`` the weights used are ``binarise(weight)``."""
+    """Convolution, zero-padded.
+
+    The weights used are ``binarise(weight)`` with ``binary``, ``quantise(weight, weight_bits)``
+    with ``weight_bits``, else ``weight``.
+    """
 
     name: str
     source: str
@@ -28,6 +35,7 @@ class Conv:
     stride: int = 1
     scale: np.ndarray | None = None  #: Multiplies the output; (O,).
     bias: np.ndarray | None = None  #: Added after ``scale``; (O,).
+    weight_bits: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +61,10 @@ class LIF:
     """Leaky integrate-and-fire neuron; writes spikes.
 
     ``decay_input``: ``v += (x - v) / tau``, else ``v = v / tau + x``. Fires at ``v >= theta``
-    (``strict``: ``>``); then v becomes 0, or ``v - theta`` with ``soft``.
+    (``strict``: ``>``); then v becomes 0, or ``v - theta`` with ``soft``. With ``state_bits`` b
+    what is then kept for the next step is, with L = 2**(b-1) - 1,
+    ``round(clip(tanh(v) / alpha, -1, 1) * L) * alpha / L``, ties to even. ``alpha`` None is the
+    largest ``|tanh(v)|`` of the step over the whole batch: no single image has it.
     """
 
     name: str
@@ -63,6 +74,8 @@ class LIF:
     decay_input: bool = True
     soft: bool = False
     strict: bool = False
+    state_bits: int | None = None
+    alpha: float | None = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +87,15 @@ class MaxPool:
     size: int = 3
     stride: int = 2
     padding: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePool:
+    """Mean over windows of ``size`` x ``size``, side by side; what is left over is dropped."""
+
+    name: str
+    source: str
+    size: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +156,16 @@ class Average:
 
 @dataclass(frozen=True, kw_only=True)
 class MeanTokens:
-    """Mean over tokens, then over steps; (B, C)."""
+    """Mean over tokens, (T, B, C), then with ``over_steps`` over steps, (B, C)."""
+
+    name: str
+    source: str
+    over_steps: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten:
+    """All channels and pixels of a step in one axis, channel major; (T, B, C * H * W)."""
 
     name: str
     source: str
@@ -142,12 +173,24 @@ class MeanTokens:
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """``x weight^T + bias``; weight float32 (classes, C), bias (classes,)."""
+    """``x weight^T + bias``; weight float32 (classes, C), bias (classes,).
+
+    With ``weight_bits`` the weights used are ``quantise(weight, weight_bits)``.
+    """
 
     name: str
     source: str
     weight: np.ndarray
     bias: np.ndarray
+    weight_bits: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanSteps:
+    """Mean of (T, B, C) over steps; (B, C)."""
+
+    name: str
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +206,16 @@ Node = (
     | BatchNorm
     | LIF
     | MaxPool
+    | AveragePool
     | Similarity
     | Apply
     | Scale
     | Add
     | Average
     | MeanTokens
+    | Flatten
     | Linear
+    | MeanSteps
     | HeadAverage
 )
 
@@ -195,6 +241,34 @@ def binarise(weight: np.ndarray) -> np.ndarray:
     """``sign(W - mean(W))`` per output channel in float32: -1, 0 or +1, shape kept."""
     flat = weight.reshape(len(weight), -1)
     return np.sign(flat - flat.mean(axis=1, dtype=np.float32, keepdims=True)).reshape(weight.shape)
+
+
+def power_of_two(weight: np.ndarray) -> np.ndarray:
+    """``2 ** round(log2(mean(|Z|)))`` per output channel, float32 (O,).
+
+    Z is the filter less its mean over its unbiased deviation. NaN where all weights of a filter
+    are equal.
+    """
+    flat = weight.reshape(len(weight), -1).astype(np.float64)
+    z = flat - flat.mean(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z /= flat.std(axis=1, ddof=1, keepdims=True)
+        return np.exp2(np.rint(np.log2(np.abs(z).mean(axis=1)))).astype(np.float32)
+
+
+def integers(weight: np.ndarray, bits: int) -> np.ndarray:
+    """``round(weight / max(weight) * L)``, L = 2**(bits-1) - 1, int64.
+
+    The maximum is the signed one of the whole tensor, so integers below -L occur.
+    """
+    top = np.float32(2 ** (bits - 1) - 1)
+    return np.rint(weight.astype(np.float32) / weight.max() * top).astype(np.int64)
+
+
+def quantise(weight: np.ndarray, bits: int) -> np.ndarray:
+    """``integers(weight, bits) / L * max(weight)``, float32."""
+    top = np.float32(2 ** (bits - 1) - 1)
+    return integers(weight, bits).astype(np.float32) / top * weight.max()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +311,41 @@ class FloatNetwork:
                 products.add(node.name)
         return frozenset(names | products)
 
+    def with_alpha(self, alpha: float | str | Mapping[str, float]) -> "FloatNetwork":
+        """The network with other state quantisers.
+
+        Parameters
+        ----------
+        alpha : one number for all neurons whose state is quantised, a number for each by name,
+            or 'batch': the largest ``|tanh(v)|`` of each step over each batch, as in training.
+        """
+        quantised = [n.name for n in self.nodes if isinstance(n, LIF) and n.state_bits]
+        if alpha == "batch":
+            table: dict[str, float | None] = dict.fromkeys(quantised)
+        elif isinstance(alpha, Mapping):
+            table = dict(alpha)
+        else:
+            table = dict.fromkeys(quantised, alpha)  # type: ignore[arg-type]
+        if unknown := sorted(table.keys() - set(quantised)):
+            known = ", ".join(quantised) or "none"
+            raise SpikeloomError(
+                f"{self.name}: no neuron of quantised state is called {', '.join(unknown)}; "
+                f"there are {known}"
+            )
+        for name, value in table.items():
+            if value is None and alpha == "batch":
+                continue
+            real = isinstance(value, Real) and not isinstance(value, bool)
+            if not real or not 0 < value < math.inf:  # type: ignore[operator]
+                raise SpikeloomError(
+                    f"{self.name}: alpha of {name} must be above 0 or 'batch', not {value!r}"
+                )
+        nodes = (
+            replace(n, alpha=table[n.name]) if isinstance(n, LIF) and n.name in table else n
+            for n in self.nodes
+        )
+        return replace(self, nodes=tuple(nodes))
+
     def run(
         self,
         images: np.ndarray,
@@ -259,6 +368,12 @@ class FloatNetwork:
 
     def lower(self, calibration: np.ndarray | None = None, **options):
         """Integer network; see ``sw.lower.lower`` for the options."""
+        for node in self.nodes:
+            if isinstance(node, LIF) and (node.state_bits or not node.decay_input):
+                raise SpikeloomError(
+                    f"{self.name}: {node.name} cannot be lowered: neurons whose input does not "
+                    "decay (Q-SNN) exist in float only so far; use net.run()"
+                )
         from sw.lower import lower
 
         return lower(self, calibration, **options)

@@ -2,12 +2,13 @@
 
 import pathlib
 import re
+import warnings
 
 import numpy as np
 
 from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MAX_STEPS
-from sw.frontend.settings import Settings
+from sw.frontend.settings import Settings, per_channel
 from sw.graph import (
     IMAGE,
     LIF,
@@ -26,6 +27,9 @@ from sw.graph import (
 )
 
 FAMILY = "BESTformer"
+OPTIONS = (
+    "heads", "steps", "attention", "similarity", "map_theta", "mean", "std", "image_size",
+)  # fmt: skip
 #: Stems of the five tokenizer stages, and the stages with a pool before their convolution.
 VARIANTS = {
     "cifar": (tuple(f"patch_embed.block{i}" for i in range(5)), (3, 4)),
@@ -79,8 +83,14 @@ def read(
     theta = settings.map_theta
     if theta is None:
         theta = 1.0 if similarity == "and" else dim / heads / 2 + 1
-    mean = _per_channel(path, "mean", settings.mean, 0.0, shapes.channels)
-    std = _per_channel(path, "std", settings.std, 1.0, shapes.channels)
+    if settings.mean is None or settings.std is None:
+        warnings.warn(
+            f"{path.name}: no file tells the normalisation; mean 0 and std 1 assumed, give "
+            "mean= and std=",
+            stacklevel=3,
+        )
+    mean = per_channel(path, "mean", settings.mean, 0.0, shapes.channels)
+    std = per_channel(path, "std", settings.std, 1.0, shapes.channels)
     if min(std) <= 0:
         raise SpikeloomError(f"{path}: std must be above 0, not {std}")
 
@@ -169,24 +179,6 @@ def read(
         size=settings.image_size,
         meta={**meta, "variant": variant, "attention": order, "similarity": similarity},
     )
-
-
-def _per_channel(
-    path: pathlib.Path,
-    what: str,
-    values: tuple[float, ...] | None,
-    default: float,
-    channels: int,
-) -> tuple[float, ...]:
-    values = (default,) if values is None else values
-    if len(values) == 1:
-        values *= channels
-    if len(values) != channels:
-        raise SpikeloomError(
-            f"{path}: {what} has {len(values)} values, the network reads {channels} channels; "
-            "give one value, or one per channel"
-        )
-    return values
 
 
 class _Shapes:

@@ -12,16 +12,20 @@ from sw.graph import (
     Add,
     Apply,
     Average,
+    AveragePool,
     BatchNorm,
     Conv,
+    Flatten,
     FloatNetwork,
     HeadAverage,
     Linear,
     MaxPool,
+    MeanSteps,
     MeanTokens,
     Scale,
     Similarity,
     binarise,
+    quantise,
     sources,
 )
 from sw.images import as_frames
@@ -56,6 +60,13 @@ def run(
     return Result(logits=logits, trace=traced)
 
 
+def _used(node: Conv | Linear) -> np.ndarray:
+    """The weights a node computes with."""
+    if isinstance(node, Conv) and node.binary:
+        return binarise(node.weight)
+    return node.weight if node.weight_bits is None else quantise(node.weight, node.weight_bits)
+
+
 class _Runner:
     def __init__(self, torch, net: FloatNetwork, trace: bool | str | Collection[str]):
         self.torch, self.net = torch, net
@@ -66,9 +77,9 @@ class _Runner:
         self.traced = frozenset(trace)
         self.tokens = net.token_tensors()
         self.weights = {
-            node.name: torch.from_numpy(binarise(node.weight) if node.binary else node.weight)
+            node.name: torch.from_numpy(_used(node))
             for node in net.nodes
-            if isinstance(node, Conv)
+            if isinstance(node, Conv | Linear)
         }
         self.last_use = {source: node.name for node in net.nodes for source in sources(node)}
 
@@ -123,6 +134,10 @@ class _Runner:
             case MaxPool():
                 flat = functional.max_pool2d(x.flatten(0, 1), node.size, node.stride, node.padding)
                 return flat.unflatten(0, x.shape[:2])
+            case AveragePool():
+                self._must_hold(node, x, node.size)
+                flat = functional.avg_pool2d(x.flatten(0, 1), node.size)
+                return flat.unflatten(0, x.shape[:2])
             case Similarity():
                 left, right = self._heads(x, node.heads), self._heads(y, node.heads)
                 if node.order == "kv":
@@ -145,14 +160,33 @@ class _Runner:
             case Average():
                 return (x + y) / 2
             case MeanTokens():
-                return x.flatten(3).mean(3).mean(0)
+                mean = x.flatten(3).mean(3)
+                return mean.mean(0) if node.over_steps else mean
+            case Flatten():
+                return x.flatten(2)
             case Linear():
-                return functional.linear(x, *map(torch.from_numpy, (node.weight, node.bias)))
+                if x.shape[-1] != node.weight.shape[1]:
+                    raise SpikeloomError(
+                        f"{self.net.name}: images of this size bring {x.shape[-1]} values to "
+                        f"{node.name}, which reads {node.weight.shape[1]}; give images of the "
+                        "size the network was trained for"
+                    )
+                return functional.linear(x, self.weights[node.name], torch.from_numpy(node.bias))
+            case MeanSteps():
+                return x.mean(0)
             case HeadAverage() if len(node.sources) == 2:
                 return (x + y) / 2
             case HeadAverage():
                 return x
         raise TypeError(f"no rule for {type(node).__name__}")
+
+    def _must_hold(self, node, x, side: int) -> None:
+        """Refuse maps smaller than a window of ``side``."""
+        if min(x.shape[-2:]) < side:
+            raise SpikeloomError(
+                f"{self.net.name}: {node.name} pools {side}x{side} and gets "
+                f"{x.shape[-2]}x{x.shape[-1]}; give larger images"
+            )
 
     def _heads(self, x, heads: int):
         """(T, B, C, H, W) to (T, B, heads, N, d), channel c = head * d + i."""
@@ -167,4 +201,14 @@ class _Runner:
             fired = v > node.theta if node.strict else v >= node.theta
             spikes[t] = fired
             v = v - node.theta * spikes[t] if node.soft else v.masked_fill(fired, 0.0)
+            if node.state_bits is not None:
+                v = self._stored(v, 2 ** (node.state_bits - 1) - 1, node.alpha)
         return spikes
+
+    def _stored(self, v, levels: int, alpha: float | None):
+        """What ``levels`` values on either side of 0 keep of a membrane."""
+        u = self.torch.tanh(v)
+        scale = u.abs().max() if alpha is None else alpha
+        if scale == 0:
+            return u  # all 0
+        return self.torch.round((u / scale).clamp(-1.0, 1.0) * levels) * scale / levels

@@ -1,5 +1,6 @@
 """Reading weight files into a flat dict of float32 arrays, whatever the container."""
 
+import argparse
 import json
 import pathlib
 import struct
@@ -10,8 +11,9 @@ import numpy as np
 
 from hw.arch.errors import SpikeloomError
 
-SUFFIXES = (".safetensors", ".npz", ".pt", ".pth")
+SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".tar")
 WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "state_dict_ema")
+PREFIXES = ("module.", "_orig_mod.")  #: Of DataParallel and torch.compile.
 BROKEN = (
     ValueError,
     OSError,
@@ -43,13 +45,20 @@ def read_state(path: pathlib.Path) -> dict[str, np.ndarray]:
     return _clean(path, raw)
 
 
+def stem(path: pathlib.Path) -> str:
+    """Network's name in a file's name: ``x`` of ``x.npz``, ``x.weights.npz``, ``x.pth.tar``."""
+    name = path.name.removesuffix(path.suffix)
+    for suffix in (".pth", ".pt", ".weights"):
+        name = name.removesuffix(suffix)
+    return name
+
+
 def read_sidecar(path: pathlib.Path) -> dict:
-    """Settings in the JSON file beside ``path`` (``x.json`` for ``x.npz``, ``x.weights.npz``).
+    """Settings in the JSON file beside ``path`` (``x.json``, see ``stem``).
 
     Empty where there is no such file.
     """
-    stem = path.name.removesuffix(path.suffix).removesuffix(".weights")
-    side = path.with_name(stem + ".json")
+    side = path.with_name(stem(path) + ".json")
     if not side.is_file():
         return {}
     try:
@@ -107,10 +116,18 @@ def _read_torch(path: pathlib.Path) -> dict:
     import pickle
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_plain_types()):
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, AttributeError, IndexError, *BROKEN) as error:
         raise _broken(path, "a torch file of weights only", error) from None
     return _unwrap(path, state)
+
+
+def _plain_types() -> list:
+    """Types of settings and numbers that trainers store beside weights; none of them acts."""
+    scalar = np.float64(0).__reduce__()[0]
+    types: list = [argparse.Namespace, np.dtype, *(type(np.dtype(t)) for t in "?bBhHiIlLefd")]
+    return [*types, scalar, (scalar, "numpy.core.multiarray.scalar")]
 
 
 def _unwrap(path: pathlib.Path, state: object) -> dict:
@@ -134,10 +151,10 @@ def _clean(path: pathlib.Path, raw: dict) -> dict[str, np.ndarray]:
     state, wrong, unreal = {}, [], []
     for key, value in raw.items():
         name = key
-        while name.startswith("module."):
-            name = name.removeprefix("module.")
-        if name.endswith("num_batches_tracked"):
-            continue
+        while name.startswith(PREFIXES):
+            name = name.partition(".")[2]
+        if name.endswith("num_batches_tracked") or (value.ndim == 0 and "." not in name):
+            continue  # the second kind: the epoch and such, beside the tensors
         if value.dtype.kind not in "fiub":
             wrong.append(f"{key} ({value.dtype})")
             continue

@@ -1,16 +1,15 @@
 """``load``: find a file, find its family, read its graph."""
 
 import pathlib
-import warnings
 
 from hw.arch.errors import SpikeloomError
-from sw.frontend import bestformer
-from sw.frontend.files import SUFFIXES, read_sidecar, read_state
+from sw.frontend import bestformer, qsnn
+from sw.frontend.files import SUFFIXES, read_sidecar, read_state, stem
 from sw.frontend.settings import Settings
 from sw.graph import FloatNetwork
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "shipped"
-FAMILIES = (bestformer,)
+FAMILIES = (bestformer, qsnn)
 
 
 def load(
@@ -21,6 +20,9 @@ def load(
     attention: str | None = None,
     similarity: str | None = None,
     map_theta: float | None = None,
+    membrane_bits: int | None = None,
+    alpha: float | str | None = None,
+    strides: tuple[int, ...] | None = None,
     mean: float | tuple[float, ...] | None = None,
     std: float | tuple[float, ...] | None = None,
     image_size: int | tuple[int, int] | None = None,
@@ -29,16 +31,20 @@ def load(
     """Load a trained network.
 
     Options win over the JSON file beside the weights, and both over the family's default; an
-    option that contradicts the weights is refused.
+    option that contradicts the weights, or that their family does not have, is refused.
 
     Parameters
     ----------
-    source : name of a shipped network, or path of a .safetensors, .npz, .pt or .pth file.
-    heads, steps : H and T; told by ``lambda_attn`` where the file holds it.
+    source : name of a shipped network, or path of a .safetensors, .npz, .pt, .pth or .tar file.
+    heads, steps : H and T; a BESTformer tells them in ``lambda_attn``.
     attention : 'qk' or 'kv'; default 'qk' for the CIFAR variant, 'kv' for the ImageNet variant.
     similarity : 'and' (default) or 'xnor' (qk order only).
     map_theta : threshold of the map's neuron; default 1 for 'and', d/2 + 1 for 'xnor'.
-    mean, std : per channel, of pixels scaled to 0..1; default 0 and 1, with a warning.
+    membrane_bits : 2, 4 or 8, width of a Q-SNN's stored membranes.
+    alpha : scale of the stored membranes, default 1; 'batch' takes it from each batch, as the
+        authors' code does.
+    strides : 1 or 2 for each convolution of a Q-SNN VGG net without pools.
+    mean, std : per channel, of pixels scaled to 0..1.
     image_size : height and width the network was trained for; one number if square.
     name : name of the network; default the file's.
     """
@@ -50,30 +56,32 @@ def load(
         keys = ", ".join(sorted(state)[:4])
         raise SpikeloomError(
             f"{path}: not a network of a known family (its {len(state)} tensors begin {keys}); "
-            "give a BESTformer state dict under the authors' names"
+            "give a BESTformer or Q-SNN state dict under the authors' names"
         )
-    settings = Settings.merge(
-        path,
-        side,
+    options = dict(
         heads=heads,
         steps=steps,
         attention=attention,
         similarity=similarity,
         map_theta=map_theta,
+        membrane_bits=membrane_bits,
+        alpha=alpha,
+        strides=strides,
         mean=mean,
         std=std,
         image_size=image_size,
     )
-    if settings.mean is None or settings.std is None:
-        warnings.warn(
-            f"{path.name}: no file tells the normalisation; mean 0 and std 1 assumed, give "
-            "mean= and std=",
-            stacklevel=2,
+    foreign = [k for k, v in options.items() if v is not None and k not in family.OPTIONS]
+    if foreign:
+        raise SpikeloomError(
+            f"{path}: a {family.FAMILY} has no {', '.join(foreign)}; leave it out (its options "
+            f"are {', '.join(family.OPTIONS)})"
         )
+    settings = Settings.merge(path, side, **options)
     meta = {"source": path.name, "family": family.FAMILY}
     meta |= {k: side[k] for k in ("data", "test_acc", "preprocess") if k in side}
-    stem = path.name.removesuffix(path.suffix).removesuffix(".weights")
-    return family.read(path, state, settings, name=name or str(side.get("name", stem)), meta=meta)
+    label = name or str(side.get("name", stem(path)))
+    return family.read(path, state, settings, name=label, meta=meta)
 
 
 def find(source: str | pathlib.Path) -> pathlib.Path:

@@ -18,6 +18,9 @@ class Settings:
     attention: str | None = None
     similarity: str | None = None
     map_theta: float | None = None
+    membrane_bits: int | None = None
+    alpha: float | str | None = None
+    strides: tuple[int, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     image_size: tuple[int, int] | None = None
@@ -26,16 +29,20 @@ class Settings:
     def merge(cls, path: pathlib.Path, side: dict, **options) -> "Settings":
         """Options first, then the JSON file's fields, its own or under ``hp`` or ``config``.
 
-        ``hp`` uses the authors' names (``num_heads``, ``T``, ``img_size_h``, ...). A ``steps``
-        beside an ``hp`` counts training steps and is not read.
+        ``hp`` uses the authors' names (``num_heads``, ``T``, ``step``, ``num_bits_u``,
+        ``img_size_h``, ...). A ``steps`` or ``step`` beside an ``hp``, and a ``step`` anywhere
+        else, counts training steps and is not read.
         """
         told: dict = {}
         for section in ("hp", "config", "model"):
             if isinstance(side.get(section), dict):
                 told |= side[section]
         told = {**side, **told} if told else dict(side)
-        if isinstance(side.get("hp"), dict) and "steps" not in side["hp"]:
+        hp = side.get("hp") if isinstance(side.get("hp"), dict) else None
+        if hp is not None and "steps" not in hp:
             told.pop("steps", None)
+        if hp is None or "step" not in hp:
+            told.pop("step", None)
 
         def pick(option: str, *keys: str):
             if options.get(option) is not None:
@@ -53,12 +60,15 @@ class Settings:
             size = (told["height"], told["width"])
         return cls(
             heads=_count(path, "heads", pick("heads", "heads", "num_heads")),
-            steps=_count(path, "steps", pick("steps", "T", "steps")),
+            steps=_count(path, "steps", pick("steps", "T", "steps", "step")),
             attention=_choice(path, "attention", attention, ("qk", "kv")),
             similarity=_choice(
                 path, "similarity", pick("similarity", "similarity"), ("and", "xnor")
             ),
             map_theta=_number(path, "map_theta", pick("map_theta", "map_theta", "theta")),
+            membrane_bits=_bits(path, pick("membrane_bits", "membrane_bits", "num_bits_u")),
+            alpha=_alpha(path, pick("alpha", "membrane_alpha")),
+            strides=_strides(path, pick("strides", "strides")),
             mean=_floats(path, "mean", pick("mean", "mean")),
             std=_floats(path, "std", pick("std", "std")),
             image_size=_size(path, size),
@@ -85,6 +95,49 @@ def _choice(path: pathlib.Path, what: str, value: Any, known: tuple[str, ...]) -
     if value is not None and value not in known:
         raise SpikeloomError(f"{path}: {what} must be {' or '.join(known)}, not {value!r}")
     return value
+
+
+def _bits(path: pathlib.Path, value: object) -> int | None:
+    if value is not None and (isinstance(value, bool) or value not in (2, 4, 8)):
+        raise SpikeloomError(f"{path}: membrane_bits must be 2, 4 or 8, not {value!r}")
+    return None if value is None else int(value)  # type: ignore[call-overload]
+
+
+def _alpha(path: pathlib.Path, value: object) -> float | str | None:
+    if value is None or value == "batch":
+        return value  # type: ignore[return-value]
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0.0 < float(value) < math.inf:  # type: ignore[arg-type]
+        raise SpikeloomError(f"{path}: alpha must be above 0 or 'batch', not {value!r}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _strides(path: pathlib.Path, value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    given = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not given or any(isinstance(v, bool) or v not in (1, 2) for v in given):
+        raise SpikeloomError(f"{path}: strides must be 1 or 2 for each layer, not {value!r}")
+    return tuple(int(v) for v in given)
+
+
+def per_channel(
+    path: pathlib.Path,
+    what: str,
+    values: tuple[float, ...] | None,
+    default: float,
+    channels: int,
+) -> tuple[float, ...]:
+    """One value per image channel, of one or as many."""
+    values = (default,) if values is None else values
+    if len(values) == 1:
+        values *= channels
+    if len(values) != channels:
+        raise SpikeloomError(
+            f"{path}: {what} has {len(values)} values, the network reads {channels} channels; "
+            "give one value, or one per channel"
+        )
+    return values
 
 
 def _floats(path: pathlib.Path, what: str, value: Any) -> tuple[float, ...] | None:
