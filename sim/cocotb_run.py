@@ -18,10 +18,19 @@ class BenchError(AssertionError):
     """A cocotb test failed; the message is the test's own."""
 
 
-def run_cocotb(
-    simulator: Simulator, folder: Path, module: str = "sim.cocotb_bench"
-) -> Outcome:
-    """Run the commands in ``folder`` under cocotb test ``module``; BenchError if it fails."""
+def run_cocotb(simulator: Simulator, folder: Path) -> Outcome:
+    """Run the commands in ``folder`` under cocotb; BenchError if its check fails."""
+    run_module("sim.cocotb_bench", simulator.folder, folder, plusargs(folder, log=True))
+    return read_results(simulator, folder)
+
+
+def run_module(
+    module: str, build: Path, folder: Path, arguments: list[str] | None = None
+) -> None:
+    """Run a module of cocotb tests on the compiled bench in ``build``, with ``folder`` as job.
+
+    BenchError with the test's own message if one fails.
+    """
     from cocotb_tools.runner import get_runner
 
     log = folder / "cocotb.log"
@@ -29,14 +38,13 @@ def run_cocotb(
     try:
         get_runner("verilator").test(
             test_module=module, hdl_toplevel="tb", hdl_toplevel_lang="verilog",
-            build_dir=simulator.folder, test_dir=folder, results_xml=str(results),
-            plusargs=plusargs(folder, log=True), log_file=log,
+            build_dir=build, test_dir=folder, results_xml=str(results),
+            plusargs=arguments or [], log_file=log,
             extra_env={JOB: str(folder), "COCOTB_ANSI_OUTPUT": "0", **_python_path()},
         )  # fmt: skip
     except SystemExit:  # a failed test; its message is in the results file
         pass
     _check(results, log)
-    return read_results(simulator, folder)
 
 
 def _python_path() -> dict[str, str]:

