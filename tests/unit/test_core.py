@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.arch import Config, isa, timing
-from hw.arch.formats import SHIFTS
+from hw.arch.formats import MEMBRANE_MAX, SHIFTS
 from hw.arch.isa import LEVELS, NI, Dest, Op, Res, Step
 from hw.arch.memmap import Mem, load_addr
 from hw.core.core import Core
@@ -127,7 +127,7 @@ def small_program(shift=1):
         + isa.encode(Op.MAC, **counts(
             n_k=5, n_par=1, tile_min=C, img_w=1, img_h=1, row_k=1, col_k=1, row_base=2,
             col_base=40, par_base=39, n_step=int(Step.ONE), w_base=50, dest=int(Dest.PIX),
-            pix_shift=2, centre0=-7, centre1=100, centre2=3, centre3=-1, shift=0, lanes=C))
+            pix_shift=2, centre0=-7, centre1=100, centre2=3, centre3=-1, shift=1))
         + isa.encode(Op.HALT)
     )
 
@@ -137,7 +137,7 @@ def small_data(rng):
         "q": (rng.random((R, 2 * W)) < 0.5).astype(int),
         "w": (rng.random((C, 2 * W)) < 0.5).astype(int),
         "bias": rng.integers(-20000, 20000, size=C), "factor": rng.integers(-1000, 1000, size=C),
-        "pixels": rng.integers(256, size=5), "head": rng.integers(-(1 << 17), 1 << 17, size=(C, 5)),
+        "pixels": rng.integers(256, size=5), "head": rng.integers(-2000, 2000, size=(C, 5)),
         "head_bias": rng.integers(-(1 << 20), 1 << 20, size=C),
     }
 
@@ -163,7 +163,7 @@ def expected(d):
     x = ops.affine(ops.popcount_dot(d["q"], d["w"]), d["factor"], d["bias"], SHIFTS[1])
     _, spikes = ops.lif_step(np.zeros_like(x), x, 40)
     p = (d["pixels"] << 2) - np.array([-7, 100, 3, -1, -7])
-    return x, spikes, ops.head_sum(p, d["head"], d["head_bias"], SHIFTS[0])
+    return x, spikes, ops.head_sum(p, d["head"], d["head_bias"], SHIFTS[1])
 
 
 def writes_of(seen):
@@ -202,6 +202,7 @@ def test_small_program(machine, seed):
     tau = lengths[0] + 1 + 5 - 1
     want += [(tau + write + c, "pix", 0, 50 + c, int(logits[c])) for c in range(C)]
     assert spikes.min() < spikes.max()
+    assert np.abs(logits).max() < MEMBRANE_MAX
     assert sorted(writes_of(seen[begin:])) == sorted(want)
     assert not list(writes_of(seen[:begin]))
     assert values_of(seen, C) == logits.tolist()
