@@ -1,18 +1,18 @@
 """Amaranth's own simulator for unit tests: a run with a budget, stream sources and sinks."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
-Process = Callable[[Any], Awaitable[None]]
+Process = Callable[[Any], Coroutine[Any, Any, None]]
 PERIOD = 1e-8
 
 
 def run(
-    dut: Elaboratable, *processes: Process, cycles: int = 10_000, vcd: str | None = None
+    dut: Any, *processes: Process, cycles: int = 10_000, vcd: str | None = None
 ) -> None:
     """Simulate ``dut`` until all processes (test benches, ``async def p(ctx)``) have returned.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
+from cocotb.task import bridge, resume
 from cocotb.triggers import Event, FallingEdge, First, Timer
 
 from hw.arch import link
@@ -25,8 +26,8 @@ class Pins:
         self.dut, self.bit = dut, bit_ns
         self.bytes: deque[int] = deque()
         self.heard = Event()
-        self.write = cocotb.task.resume(self._write)
-        self.read = cocotb.task.resume(self._read)
+        self.write = resume(self._write)
+        self.read = resume(self._read)
 
     async def listen(self) -> None:
         """Collect bytes from ``uart_tx`` for ever."""
@@ -82,6 +83,6 @@ async def infer(dut):
         answers = [device.infer(program, image) for image in images]
         return [{"logits": a.logits.tolist(), "cycles": a.cycles} for a in answers]
 
-    answers = await cocotb.task.bridge(talk)()
+    answers = await bridge(talk)()
     assert dut.led_done.value == 1
     (folder / "answers.json").write_text(json.dumps(answers))

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -218,6 +219,7 @@ def compile_bench(
     with locked(root / f"{key}.lock"):
         if final.exists():
             return final
+        _tidy(root)
         with tempfile.TemporaryDirectory(dir=root, prefix="build-") as name:
             folder = Path(name)
             log = folder / "build.log"
@@ -232,11 +234,21 @@ def compile_bench(
             _library(tool, root, folder, log, wave)
             _links(tool, folder / "obj", log, wave, free)
             shutil.rmtree(folder / "obj")
+            (folder / "design.v").unlink()
             part = root / f"{key}.part"
             shutil.rmtree(part, ignore_errors=True)
             shutil.copytree(folder, part)
             part.rename(final)
     return final
+
+
+def _tidy(root: Path, hours: int = 6) -> None:
+    """Remove what builds that were killed have left."""
+    for pattern in ("build-*", "export-*"):
+        for left in root.glob(pattern):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > 3600 * hours:
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 def _make(tool: _Tools, folder: Path, log: Path, target: str) -> None:
