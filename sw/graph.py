@@ -346,6 +346,15 @@ class FloatNetwork:
         )
         return replace(self, nodes=tuple(nodes))
 
+    def measure_alpha(self, images: np.ndarray, *, batch: int = 64) -> dict[str, float]:
+        """Largest ``|tanh(v)|`` that each quantised state has on ``images``, for ``with_alpha``.
+
+        A neuron whose state is always 0 gets 1.
+        """
+        from sw.frontend.execute import measure_alpha
+
+        return measure_alpha(self, images, batch=batch)
+
     def run(
         self,
         images: np.ndarray,

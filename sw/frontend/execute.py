@@ -40,6 +40,16 @@ def run(
     batch: int = 64,
 ) -> Result:
     """Run ``net``; see ``FloatNetwork.run``."""
+    return _run(net, images, trace, batch)[0]
+
+
+def measure_alpha(net: FloatNetwork, images: np.ndarray, *, batch: int = 64) -> dict[str, float]:
+    """Largest ``|tanh(v)|`` of each stored state; see ``FloatNetwork.measure_alpha``."""
+    peaks = _run(net, images, False, batch)[1].peaks
+    return {name: peak or 1.0 for name, peak in peaks.items()}
+
+
+def _run(net, images, trace, batch: int) -> "tuple[Result, _Runner]":
     try:
         import torch
     except ImportError:
@@ -57,7 +67,7 @@ def run(
     names = parts[0][1]
     axis = {name: 0 if tensor.ndim == 2 else 1 for name, tensor in names.items()}
     traced = {n: np.concatenate([part[1][n] for part in parts], axis=axis[n]) for n in names}
-    return Result(logits=logits, trace=traced)
+    return Result(logits=logits, trace=traced), runner
 
 
 def _used(node: Conv | Linear) -> np.ndarray:
@@ -76,6 +86,7 @@ class _Runner:
             trace = {node.name for node in net.nodes if trace and isinstance(node, LIF)}
         self.traced = frozenset(trace)
         self.tokens = net.token_tensors()
+        self.peaks: dict[str, float] = {}  # name of a neuron -> largest |tanh(v)| it stored
         self.weights = {
             node.name: torch.from_numpy(_used(node))
             for node in net.nodes
@@ -202,13 +213,17 @@ class _Runner:
             spikes[t] = fired
             v = v - node.theta * spikes[t] if node.soft else v.masked_fill(fired, 0.0)
             if node.state_bits is not None:
-                v = self._stored(v, 2 ** (node.state_bits - 1) - 1, node.alpha)
+                v = self._stored(node, v) if t + 1 < len(x) else v
         return spikes
 
-    def _stored(self, v, levels: int, alpha: float | None):
-        """What ``levels`` values on either side of 0 keep of a membrane."""
+    def _stored(self, node: LIF, v):
+        """What the neuron's bits keep of its membranes."""
+        assert node.state_bits is not None
+        levels = 2 ** (node.state_bits - 1) - 1
         u = self.torch.tanh(v)
-        scale = u.abs().max() if alpha is None else alpha
+        peak = float(u.abs().max())
+        self.peaks[node.name] = max(peak, self.peaks.get(node.name, 0.0))
+        scale = peak if node.alpha is None else node.alpha
         if scale == 0:
             return u  # all 0
         return self.torch.round((u / scale).clamp(-1.0, 1.0) * levels) * scale / levels

@@ -7,6 +7,7 @@ import numpy as np
 
 from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MAX_STEPS
+from sw.frontend.qsnn_keys import BLOCK, BN, Residual, Shapes, Vgg, unify
 from sw.frontend.settings import Settings, per_channel
 from sw.graph import (
     IMAGE,
@@ -27,12 +28,6 @@ from sw.graph import (
 FAMILY = "Q-SNN"
 OPTIONS = ("steps", "membrane_bits", "alpha", "strides", "mean", "std", "image_size")
 EDGE_BITS = 8  #: Weights of the first and the last layer.
-MEMBRANE_BITS = (2, 4, 8)
-BN = ("weight", "bias", "running_mean", "running_var")
-_BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
-_FEATURE = re.compile(r"features\.(\d+)\.")
-_CONV_ALIAS = re.compile(r"(conv\d+)_s\.layer\.module\.")
-_BN_ALIAS = re.compile(r"conv(\d+)_s\.bn\.bn\.")
 _NORMALISATIONS = {
     1: "MNIST mean=0.1307, std=0.3081",
     3: "CIFAR-10 mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.201); ImageNet "
@@ -40,15 +35,9 @@ _NORMALISATIONS = {
 }
 
 
-def canonical(key: str) -> str:
-    """The one name of a tensor the authors' modules hold under several."""
-    key = key.replace(".seqbn.module.", ".bn.")
-    return _BN_ALIAS.sub(r"bn\1.bn.", _CONV_ALIAS.sub(r"\1.", key))
-
-
 def recognises(state: dict[str, np.ndarray]) -> bool:
     """Whether the names are Q-SNN's."""
-    return any(_BLOCK.match(key) or re.match(r"features\.\d+\.fwd\.", key) for key in state)
+    return any(BLOCK.match(key) or re.match(r"features\.\d+\.fwd\.", key) for key in state)
 
 
 def read(
@@ -61,8 +50,8 @@ def read(
 ) -> FloatNetwork:
     """Float graph of a state dict; every key and shape is checked first."""
     state, faults = unify(state)
-    residual = any(_BLOCK.match(key) for key in state)
-    shapes = _Residual(state) if residual else _Vgg(state)
+    residual = any(BLOCK.match(key) for key in state)
+    shapes = Residual(state) if residual else Vgg(state)
     faults += shapes.faults()
     if faults:
         raise SpikeloomError(
@@ -79,7 +68,7 @@ def read(
     if min(std) <= 0:
         raise SpikeloomError(f"{path}: std must be above 0, not {std}")
     graph = _Graph(state, bits)
-    if isinstance(shapes, _Residual):
+    if isinstance(shapes, Residual):
         _residual(graph, shapes)
     else:
         _vgg(graph, shapes, settings.strides)
@@ -97,150 +86,7 @@ def read(
     return net if settings.alpha is None else net.with_alpha(settings.alpha)
 
 
-def unify(state: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Each tensor once, under its canonical name, and the aliases that differ."""
-    one: dict[str, np.ndarray] = {}
-    first: dict[str, str] = {}
-    faults = []
-    for key, value in state.items():
-        target = canonical(key)
-        if target not in one:
-            one[target], first[target] = value, key
-        elif not np.array_equal(one[target], value):
-            faults.append(f"{key} differs from {first[target]}, the same tensor under another name")
-    return one, faults
-
-
-class _Shapes:
-    """Sizes of a state dict and the check of all its keys and shapes."""
-
-    head: str  #: Stem of the last linear layer.
-    channels: int
-    classes: int
-
-    def __init__(self, state: dict[str, np.ndarray]):
-        self.state = state
-        self.wanted: dict[str, tuple[int, ...]] = {}
-        self.wrong: list[str] = []
-
-    def side(self, key: str, axis: int, default: int) -> int:
-        tensor = self.state.get(key)
-        return tensor.shape[axis] if tensor is not None and tensor.ndim > axis else default
-
-    def conv(self, conv: str, bn: str, *shape: int) -> None:
-        self.wanted[f"{conv}.weight"] = shape
-        self.wanted.update({f"{bn}.{part}": shape[:1] for part in BN})
-
-    def faults(self) -> list[str]:
-        """Missing, unexpected and mis-shaped keys, all of them."""
-        want, state = self.wanted, self.state
-        faults = [f"missing {k}, wanted {want[k]}" for k in want if k not in state]
-        faults += [f"unexpected {k} {state[k].shape}" for k in state if k not in want]
-        faults += [
-            f"{k} is {state[k].shape}, wanted {shape}"
-            for k, shape in want.items()
-            if k in state and state[k].shape != shape
-        ]
-        faults += [f"{k} is empty: {value.shape}" for k, value in state.items() if not value.size]
-        return faults + self.wrong
-
-    def sizes(self) -> dict:
-        """Sizes told by the file, as JSON types."""
-        raise NotImplementedError
-
-
-class _Residual(_Shapes):
-    head = "fc.ops"
-
-    def __init__(self, state: dict[str, np.ndarray]):
-        super().__init__(state)
-        found = {(int(m[1]), int(m[2])) for key in state if (m := _BLOCK.match(key))}
-        stages = max(stage for stage, _ in found)
-        self.blocks = [
-            1 + max((m for s, m in found if s == stage), default=0)
-            for stage in range(1, stages + 1)
-        ]
-        self.kernel = self.side("conv1.weight", 2, 3)
-        if self.kernel not in (3, 7):
-            self.wrong.append(f"conv1.weight is {self.kernel}x{self.kernel}, wanted 3x3 or 7x7")
-        self.channels = self.side("conv1.weight", 1, 1)
-        width = self.stem = self.side("conv1.weight", 0, 64)
-        self.conv("conv1", "bn1.bn", width, self.channels, self.kernel, self.kernel)
-        self.widths = []
-        self.projected: dict[str, bool] = {}
-        for stage, blocks in enumerate(self.blocks, 1):
-            for block in range(blocks):
-                stem = f"layer{stage}.{block}"
-                out = self.side(f"{stem}.conv1.weight", 0, width)
-                self.conv(f"{stem}.conv1", f"{stem}.bn1.bn", out, width, 3, 3)
-                self.conv(f"{stem}.conv2", f"{stem}.bn2.bn", out, out, 3, 3)
-                held = block == 0 and any(k.startswith(f"{stem}.downsample.") for k in state)
-                self.projected[stem] = held or self.stride(stem) == 2 or out != width
-                if self.projected[stem]:
-                    shortcut = f"{stem}.downsample"
-                    self.conv(f"{shortcut}.layer.module", f"{shortcut}.bn.bn", out, width, 1, 1)
-                width = out
-            self.widths.append(width)
-        self.classes = self.side("fc.ops.weight", 0, self.side("fc.ops.bias", 0, 10))
-        self.wanted |= {"fc.ops.weight": (self.classes, width), "fc.ops.bias": (self.classes,)}
-
-    def stride(self, stem: str) -> int:
-        """2 in the first block of every stage but the first."""
-        match = _BLOCK.match(f"{stem}.")
-        assert match
-        return 2 if int(match[1]) > 1 and int(match[2]) == 0 else 1
-
-    def sizes(self) -> dict:
-        return {
-            "variant": "resnet",
-            "stem": f"{self.kernel}x{self.kernel} to {self.stem}",
-            "blocks": list(self.blocks),
-            "widths": list(self.widths),
-        }
-
-
-class _Vgg(_Shapes):
-    head = "classifier.module"
-
-    def __init__(self, state: dict[str, np.ndarray]):
-        super().__init__(state)
-        found = {int(m[1]) for key in state if (m := _FEATURE.match(key))}
-        self.indices = sorted(found | {0})
-        for before, after in zip(self.indices, self.indices[1:], strict=False):
-            if after - before > 2:
-                self.wrong.append(f"nothing under features.{before + 1} to features.{after - 1}")
-        self.pooled = [i > 0 and i - 1 not in self.indices for i in self.indices]
-        first = f"features.{self.indices[0]}.fwd.module.0.weight"
-        self.channels = width = self.side(first, 1, 3)
-        self.widths = []
-        for i in self.indices:
-            stem = f"features.{i}.fwd.module"
-            out = self.side(f"{stem}.0.weight", 0, self.side(f"{stem}.1.weight", 0, width))
-            self.conv(f"{stem}.0", f"{stem}.1", out, width, 3, 3)
-            if i:
-                self.wanted[f"{stem}.0.bias"] = (out,)
-            width = out
-            self.widths.append(out)
-        head = f"{self.head}.weight"
-        self.classes = self.side(head, 0, self.side(f"{self.head}.bias", 0, 10))
-        self.features = self.side(head, 1, width)
-        if width and self.features % width:
-            self.wrong.append(
-                f"{head} reads {self.features} values, which are no whole number of pixels of "
-                f"{width} channels"
-            )
-        self.wanted |= {head: (self.classes, self.features), f"{self.head}.bias": (self.classes,)}
-
-    def sizes(self) -> dict:
-        return {
-            "variant": "vgg",
-            "widths": list(self.widths),
-            "average_pools": sum(self.pooled),
-            "last_pixels": self.features // self.widths[-1],
-        }
-
-
-def _check_values(path: pathlib.Path, state: dict[str, np.ndarray], shapes: _Shapes) -> None:
+def _check_values(path: pathlib.Path, state: dict[str, np.ndarray], shapes: Shapes) -> None:
     """Refuse weights that have no sign or no scale, and negative variances."""
     faults = []
     heads = [f"{shapes.head}.weight", next(iter(shapes.wanted))]
@@ -262,7 +108,7 @@ def _check_values(path: pathlib.Path, state: dict[str, np.ndarray], shapes: _Sha
         raise SpikeloomError(f"{path}: {'; '.join(faults)}; train the network again")
 
 
-def _ask(path: pathlib.Path, settings: Settings, shapes: _Shapes) -> None:
+def _ask(path: pathlib.Path, settings: Settings, shapes: Shapes) -> None:
     """Refuse settings that nothing tells, all at once, with what they may be."""
     wanted = []
     if settings.steps is None:
@@ -281,7 +127,7 @@ def _ask(path: pathlib.Path, settings: Settings, shapes: _Shapes) -> None:
             for what in ("mean", "std")
             if getattr(settings, what) is None
         ]
-    if isinstance(shapes, _Vgg):
+    if isinstance(shapes, Vgg):
         layers = len(shapes.indices)
         strides = settings.strides
         if strides is not None and len(strides) != layers:
@@ -356,7 +202,7 @@ class _Graph:
         self.put(MeanSteps(name="logits", source=name))
 
 
-def _residual(graph: _Graph, shapes: _Residual) -> None:
+def _residual(graph: _Graph, shapes: Residual) -> None:
     wide = shapes.kernel == 7
     x = graph.conv_bn("conv1", "bn1.bn", IMAGE, stride=2 if wide else 1)
     x = graph.lif("lif1", x)
@@ -376,7 +222,7 @@ def _residual(graph: _Graph, shapes: _Residual) -> None:
     graph.head("fc.ops", x)
 
 
-def _vgg(graph: _Graph, shapes: _Vgg, strides: tuple[int, ...] | None) -> None:
+def _vgg(graph: _Graph, shapes: Vgg, strides: tuple[int, ...] | None) -> None:
     strides = strides or (1,) * len(shapes.indices)
     x = IMAGE
     for i, pooled, stride in zip(shapes.indices, shapes.pooled, strides, strict=True):

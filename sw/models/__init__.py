@@ -1,4 +1,4 @@
-"""Torch models: binary layers, neurons and the BESTformer. Torch is an optional dependency."""
+"""Torch models: binary layers, neurons BESTformer and Q-SNN. Torch is an optional dependency."""
 
 from hw.arch.errors import SpikeloomError
 
@@ -11,5 +11,7 @@ except ModuleNotFoundError as error:
 
 from sw.models.bestformer import Bestformer
 from sw.models.config import BestformerConfig
+from sw.models.qsnn import Qsnn
+from sw.models.qsnn_config import QsnnConfig
 
-__all__ = ["Bestformer", "BestformerConfig"]
+__all__ = ["Bestformer", "BestformerConfig", "Qsnn", "QsnnConfig"]

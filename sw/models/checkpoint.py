@@ -13,12 +13,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensors_to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from hw.arch.errors import SpikeloomError
 from sw.models.bestformer import Bestformer
 from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise
 from sw.models.config import BestformerConfig
+from sw.models.qsnn import Qsnn
+from sw.models.qsnn_config import QsnnConfig
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -50,12 +52,21 @@ def compact_weights(weight: Tensor) -> Tensor | None:
     return compact if same else None
 
 
-def checkpoint_tensors(model: Bestformer, *, compact: bool = False) -> dict[str, Tensor]:
+def own_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """State dict without bookkeeping, each tensor once under the first of its names."""
+    tensors: dict[str, Tensor] = {}
+    seen = set()
+    for name, tensor in model.state_dict().items():
+        if not name.endswith("num_batches_tracked") and tensor.data_ptr() not in seen:
+            seen.add(tensor.data_ptr())
+            tensors[name] = tensor
+    return tensors
+
+
+def checkpoint_tensors(model: Bestformer | Qsnn, *, compact: bool = False) -> dict[str, Tensor]:
     """Tensors of a checkpoint by key; ``compact`` stores binary layers as int8 where it can."""
     tensors = {
-        name: tensor.detach().float().contiguous()
-        for name, tensor in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        name: tensor.detach().float().contiguous() for name, tensor in own_tensors(model).items()
     }
     if compact:
         for name, module in model.named_modules():
@@ -67,20 +78,24 @@ def checkpoint_tensors(model: Bestformer, *, compact: bool = False) -> dict[str,
 
 
 def save_checkpoint(
-    model: Bestformer, path: Path, notes: dict[str, Any] | None = None, *, compact: bool = False
+    model: Bestformer | Qsnn,
+    path: Path,
+    notes: dict[str, Any] | None = None,
+    *,
+    compact: bool = False,
 ) -> None:
     """Write ``path`` (.safetensors) and the JSON beside it, each atomically.
 
     Parameters
     ----------
-    model : Bestformer
+    model : Bestformer or Qsnn
         What to write; its configuration makes the JSON's fields.
     path : Path
         Ends in .safetensors; its folder exists.
     notes : dict, optional
         Further JSON fields.
     compact : bool
-        Store binary layers as int8 (see `compact_weights`).
+        Store binary layers of a BESTformer as int8 (see `compact_weights`).
     """
     if path.suffix != ".safetensors":
         raise SpikeloomError(
@@ -92,7 +107,7 @@ def save_checkpoint(
     write_atomically(path, content)
 
 
-def load_checkpoint(path: Path) -> tuple[Bestformer, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[Bestformer | Qsnn, dict[str, Any]]:
     """The model in evaluation mode, and all fields of its JSON file.
 
     Parameters
@@ -117,12 +132,12 @@ def load_checkpoint(path: Path) -> tuple[Bestformer, dict[str, Any]]:
         ) from error
     if not isinstance(fields, dict):
         raise SpikeloomError(f"{beside}: holds no JSON object; write the checkpoint anew")
-    model = Bestformer(BestformerConfig.from_json(fields, str(beside)))
-    wanted = {
-        name: tensor
-        for name, tensor in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
+    model: Bestformer | Qsnn
+    if fields.get("model") == "qsnn":
+        model = Qsnn(QsnnConfig.from_json(fields, str(beside)))
+    else:
+        model = Bestformer(BestformerConfig.from_json(fields, str(beside)))
+    wanted = own_tensors(model)
     for name in sorted(wanted.keys() | tensors.keys()):
         if name not in tensors or name not in wanted:
             fault = "is missing" if name not in tensors else "has no place in this configuration"

@@ -50,6 +50,19 @@ def test_alpha_is_one_by_default():
     assert {n.alpha for n in net.nodes if isinstance(n, LIF)} == {1.0}
 
 
+def test_measured_alpha_is_that_of_all_images():
+    net, images = sw.load(FIXTURES / "q8.weights.npz"), archive("io")["images"]
+    alphas = net.measure_alpha(images, batch=50)
+    assert list(alphas) == [node.name for node in net.nodes if isinstance(node, LIF)]
+    assert all(0.9 < alpha <= 1 for alpha in alphas.values())
+    assert alphas == net.measure_alpha(images, batch=64)
+    batch = net.with_alpha("batch").run(images, batch=64)
+    np.testing.assert_array_equal(
+        net.with_alpha(net.with_alpha("batch").measure_alpha(images)).run(images).predictions,
+        batch.predictions,
+    )
+
+
 def test_sizes_are_told_back():
     net = sw.load(FIXTURES / "q8.weights.npz")
     assert (net.steps, net.channels, net.classes, net.mean, net.std) == (2, 1, 10, (0.0,), (1.0,))

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 import sw
 from hw.arch.errors import SpikeloomError
-from sw.frontend.qsnn import canonical
+from sw.frontend.qsnn_keys import canonical
 
 torch = pytest.importorskip("torch")
 from tests.frontend.qsnn_states import residual_state, vgg_state, with_aliases  # noqa: E402

@@ -1,0 +1,93 @@
+"""``python -m sw.convert``."""
+
+import json
+
+import numpy as np
+import pytest
+
+import sw
+from hw.arch.errors import SpikeloomError
+from sw.convert import convert, main
+from tests.fixtures import FIXTURES
+from tests.frontend.states import make_state
+
+torch = pytest.importorskip("torch")
+from tests.frontend.qsnn_states import residual_state, vgg_state, with_aliases  # noqa: E402
+
+
+def same(a, b):
+    assert [n.name for n in a.nodes] == [n.name for n in b.nodes]
+    for one, other in zip(a.nodes, b.nodes, strict=True):
+        for field, value in vars(one).items():
+            np.testing.assert_array_equal(value, getattr(other, field))
+    told = ("name", "steps", "channels", "classes", "mean", "std", "size")
+    assert [getattr(a, k) for k in told] == [getattr(b, k) for k in told]
+
+
+@pytest.mark.parametrize("name", ["q8", "best_digits", "best_kv_a"])
+def test_fixtures(tmp_path, name, capsys):
+    source = FIXTURES / f"{name}.weights.npz"
+    out = tmp_path / f"{name}.safetensors"
+    assert main([str(source), "--out", str(out)]) == 0
+    same(sw.load(out), sw.load(source))
+    shown = capsys.readouterr().out
+    assert f"{name}: {'Q-SNN' if name == 'q8' else 'BESTformer'}" in shown
+    assert f"written: {out}" in shown
+    again = tmp_path / "again.safetensors"
+    convert(source, again)
+    assert again.read_bytes() == out.read_bytes()
+
+
+def test_options_have_the_names_of_load(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    state = {f"module.{k}": torch.tensor(v) for k, v in with_aliases(residual_state()).items()}
+    torch.save({"net": state, "epoch": 9}, "net.pth.tar")
+    assert main(["net.pth.tar"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    for option in ("steps=", "membrane_bits=", "mean=", "std="):
+        assert option in message
+    told = ["--steps", "3", "--membrane_bits", "4", "--mean", "0.13", "--std=0.3", "--alpha=0.9"]
+    assert main(["net.pth.tar", *told, "--image-size", "8x9"]) == 0
+    options = {"steps": 3, "membrane_bits": 4, "mean": 0.13, "std": 0.3, "alpha": 0.9}
+    want = sw.load("net.pth.tar", **options, image_size=(8, 9))
+    same(sw.load("build/convert/net.safetensors"), want)
+    shown = capsys.readouterr().out
+    for line in ("membrane_bits    4", "widths           4, 8", "blocks           1, 2"):
+        assert line in shown
+    fields = json.loads((tmp_path / "build/convert/net.json").read_text())
+    assert fields["membrane_alpha"] == 0.9
+
+
+def test_strides_and_channels(tmp_path):
+    np.savez(tmp_path / "net.npz", **vgg_state(pooled=False))
+    told = ["--steps=2", "--membrane-bits=8", "--mean=0.1,0.2", "--std=1", "--strides=1,2,1"]
+    out = tmp_path / "out.safetensors"
+    assert main([str(tmp_path / "net.npz"), *told, "--out", str(out)]) == 0
+    convs = [n.stride for n in sw.load(out).nodes if n.name.endswith("module.0")]
+    assert (convs, sw.load(out).mean) == ([1, 2, 1], (0.1, 0.2))
+
+
+def test_bestformer_options(tmp_path):
+    np.savez(tmp_path / "net.npz", **make_state())
+    options = {"similarity": "xnor", "map_theta": 3.0, "mean": 0.5, "std": 0.5, "name": "mine"}
+    net, out = convert(tmp_path / "net.npz", tmp_path / "out.safetensors", **options)
+    same(sw.load(out), net)
+
+
+def test_unknown_normalisation_is_said(tmp_path, capsys):
+    np.savez(tmp_path / "net.npz", **make_state())
+    assert main([str(tmp_path / "net.npz"), "--out", str(tmp_path / "o.safetensors")]) == 0
+    assert "warning: net.npz: no file tells the normalisation" in capsys.readouterr().err
+
+
+def test_wrong_outputs(tmp_path):
+    source = FIXTURES / "q8.weights.npz"
+    with pytest.raises(SpikeloomError, match=r"wanted '\.safetensors'"):
+        convert(source, tmp_path / "out.npz")
+    convert(source, tmp_path / "a.safetensors")
+    with pytest.raises(SpikeloomError, match="is the checkpoint itself"):
+        convert(tmp_path / "a.safetensors", tmp_path / "a.safetensors")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpikeloomError, match="cannot be written"):
+        convert(source, tmp_path / "file" / "b.safetensors")
