@@ -70,6 +70,7 @@ def read(
     variant = _variant(state) or "cifar"
     stems, pooled = VARIANTS[variant]
     depth = 1 + max((int(m[1]) for k in state if (m := re.match(r"block\.(\d+)\.", k))), default=0)
+    depth = min(depth, len(state))  # a wild number in a key must not cost an endless list
     shapes = _Shapes(path, state, stems, depth, settings)
     shapes.check()
     steps, heads, dim = shapes.steps, shapes.heads, shapes.dim

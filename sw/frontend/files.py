@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+import re
 import struct
 import zipfile
 import zlib
@@ -119,6 +120,12 @@ def _read_torch(path: pathlib.Path) -> dict:
         with torch.serialization.safe_globals(_plain_types()):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, AttributeError, IndexError, *BROKEN) as error:
+        if found := re.search(r"GLOBAL (\w[\w.]*)", str(error)):
+            raise SpikeloomError(
+                f"{path}: not readable as a torch file of weights only: it holds objects of "
+                f"{found[1]}, and nothing from a checkpoint is executed; save "
+                "model.state_dict() alone"
+            ) from None
         raise _broken(path, "a torch file of weights only", error) from None
     return _unwrap(path, state)
 

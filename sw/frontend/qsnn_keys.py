@@ -77,9 +77,10 @@ class Residual(Shapes):
     def __init__(self, state: dict[str, np.ndarray]):
         super().__init__(state)
         found = {(int(m[1]), int(m[2])) for key in state if (m := BLOCK.match(key))}
-        stages = max(stage for stage, _ in found)
+        most = len(state)  # a wild number in a key must not cost an endless list
+        stages = min(max(stage for stage, _ in found), most)
         self.blocks = [
-            1 + max((m for s, m in found if s == stage), default=0)
+            min(1 + max((m for s, m in found if s == stage), default=0), most)
             for stage in range(1, stages + 1)
         ]
         self.kernel = self.side("conv1.weight", 2, 3)

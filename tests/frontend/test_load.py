@@ -180,6 +180,11 @@ def test_all_missing_unexpected_and_misshaped_keys_in_one_message(tmp_path):
         assert part.replace("\\", "") in message
 
 
+def test_wild_numbers_in_keys(tmp_path):
+    state = {**make_state(), "block.999999999.attn.q_bn.bias": np.ones(16, np.float32)}
+    assert "unexpected block.999999999.attn.q_bn.bias" in refuse(write(tmp_path, state), "missing")
+
+
 def test_complex_tensors_are_refused(tmp_path):
     state = make_state()
     state["head.bias"] = state["head.bias"].astype(complex)

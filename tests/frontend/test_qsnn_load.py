@@ -95,6 +95,17 @@ def test_all_missing_unexpected_and_misshaped_keys_in_one_message(tmp_path):
         assert part in message
 
 
+def test_wild_numbers_in_keys(tmp_path):
+    for key in ("layer999999999.0.conv1.weight", "layer1.999999999.conv1.weight"):
+        state = {**residual_state(), key: np.ones((4, 4, 3, 3), np.float32)}
+        assert f"unexpected {key}" in refuse(npz(tmp_path, state), "state dict")
+
+
+def test_objects_that_would_act_are_named(tmp_path):
+    torch.save({"state_dict": {}, "args": tmp_path}, tmp_path / "net.pth")
+    refuse(tmp_path / "net.pth", r"it holds objects of pathlib\S*, and nothing .* is executed")
+
+
 def test_missing_blocks_and_stages(tmp_path):
     state = {k: v for k, v in residual_state().items() if not k.startswith("layer1.")}
     assert "missing layer1.0.conv1.weight" in refuse(npz(tmp_path, state), "state dict")

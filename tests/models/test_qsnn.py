@@ -218,6 +218,24 @@ def test_every_parameter_learns():
             assert parameter.grad.abs().sum() > 0 or name.endswith("0.bias"), name
 
 
+def test_training_fits_a_few_images():
+    torch.manual_seed(0)
+    config = QsnnConfig(widths=(8, 16), blocks=(1, 1), height=8, width=8, classes=4)
+    model = Qsnn(config).train()
+    x, labels = model.normalise(images(config, 16)), torch.arange(16) % 4
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for step in range(40):
+        model.anneal(step / 40)
+        trace = {}
+        value = loss(model(x, trace), labels, trace)
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        losses.append(value.item())
+    assert losses[-1] < 0.5 * losses[0], losses[:: len(losses) // 8]
+
+
 def test_losses():
     trace = {"a": torch.tensor([1.0, 0.0, 0.0, 0.0]), "b": torch.ones(4)}
     assert rate_loss(trace).item() == pytest.approx((0.25**2 + 0.5**2) / 2)
