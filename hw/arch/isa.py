@@ -132,7 +132,7 @@ FIELDS = _pack(
         [
             Field("n_j", 12, "count of column tiles j"),
             Field("n_h", 8, "count of heads h"),
-            Field("tile_min", 8, "least cycles per tile"),
+            Field("tile_min", 8, "least cycles per tile, 2 or more"),
             Field("n_spread", 4, "MAC with spread: steps - 1"),
         ],
         [Field("img_w", 12, "input image width (tokens, for 1x1 layers)"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -132,12 +132,15 @@ class Sequencer(wiring.Component):
         # ---- loop nest
         idx = {lv: Signal(BY_NAME[f"n_{lv}"].bits, name=f"idx_{lv}", reset_less=True)
                for lv in LEVELS}
-        wrap = {lv: Signal(name=f"wrap_{lv}") for lv in LEVELS}
-        for lv in LEVELS:
-            m.d.comb += wrap[lv].eq(idx[lv] + 1 == i[f"n_{lv}"])
+        wrap = {lv: Signal(name=f"wrap_{lv}", reset_less=True) for lv in LEVELS}  # at its last
+
+        def restart(lv):
+            """Statements that put a level back to 0."""
+            return [idx[lv].eq(0), wrap[lv].eq(i[f"n_{lv}"] == 1)]
+
         phase = Signal(reset_less=True)  # second pass of an xnor word
         pad = Signal()  # waiting for tile_min
-        clock = Signal(8, reset_less=True)  # cycles in this tile, saturating
+        wait = Signal(8, reset_less=True)  # cycles until the tile may end
         fresh = Signal(reset_less=True)  # first tile of a column tile
         opening = Signal(reset_less=True)  # first word of a tile
         half = Signal()
@@ -150,26 +153,28 @@ class Sequencer(wiring.Component):
 
         issue, paired, tile_words_done, tile_end = Signal(), Signal(), Signal(), Signal()
         column_end, end = Signal(), Signal()
+        outer_end = Signal(reset_less=True)  # the tile is the column tile's last
         running = Signal()
         m.d.comb += [
             issue.eq(running & ~pad),
             paired.eq(issue & (phase | ~i.xnor)),  # addresses advance
             tile_words_done.eq(paired & wrap["k"] & wrap["dx"] & wrap["dy"]),
-            tile_end.eq((tile_words_done | (running & pad)) & (clock + 1 >= i.tile_min)),
-            column_end.eq(tile_end & wrap["t"] & wrap["x"] & wrap["y"]),
+            tile_end.eq((tile_words_done | (running & pad)) & (wait == 0)),
+            column_end.eq(tile_end & outer_end),
             end.eq(column_end & wrap["j"] & wrap["h"]),
         ]
 
         # destination bookkeeping
-        nb, nb_next = Signal(ADDR, reset_less=True), Signal(ADDR)
+        nb, nb_next = Signal(ADDR, reset_less=True), Signal(ADDR, reset_less=True)
         moved = Signal(ADDR)
         n_valid = Signal(5)
-        x_left = Signal(12, reset_less=True)
+        x_left, y_left = Signal(12, reset_less=True), Signal(12, reset_less=True)
         x_out = Signal(11, reset_less=True)
         groups, wcol, wt = (Signal(ADDR, name=n, reset_less=True) for n in ("wg", "wc", "wt"))
         rgroups, rcol = (Signal(ADDR, name=n, reset_less=True) for n in ("rg", "rc"))
         slot = Signal(5, reset_less=True)
         n_step = Signal(5)
+        one = i.n_step == Step.ONE
         row_mask = cfg.rows - 1
         shifts = {Mod.ROWS: log_r, Mod.COLS: cfg.cols.bit_length() - 1,
                   Mod.WORD: cfg.width.bit_length() - 1}
@@ -177,44 +182,50 @@ class Sequencer(wiring.Component):
         w_crossed = Signal()
         m.d.comb += [
             n_valid.eq(Mux(x_left >= cfg.rows, cfg.rows, x_left[:5])),
-            n_step.eq(Mux(i.n_step == Step.ONE, 1,
-                          Mux(i.n_step == Step.HALF, cfg.rows // 2,
-                              Mux(i.flat, n_valid, cfg.rows)))),
+            n_step.eq(Mux(one, 1, Mux(i.n_step == Step.HALF, cfg.rows // 2,
+                                      Mux(i.flat, n_valid, cfg.rows)))),
             moved.eq(nb + n_step),
-            nb_next.eq(moved),
-            w_crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod]),
         ]
-        with m.If(wrap["x"] & ~i.flat):
-            m.d.comb += nb_next.eq((moved + row_mask) & ~row_mask & 0xFFFF)
+        # What the end of the tile will do is known a cycle ahead: a tile takes 2 cycles or more.
+        m.d.sync += nb_next.eq(Mux(wrap["x"] & ~i.flat, (moved + row_mask) & ~row_mask, moved))
         for mod in Mod:
             m.d.comb += crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod]))
+        m.d.comb += w_crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod])
+        outer = {}
+        before = Const(1, 1)
+        row_outer, col_outer = Signal(ADDR, reset_less=True), Signal(ADDR, reset_less=True)
+        for lv in LEVELS[3:]:
+            outer[lv] = Signal(name=f"outer_{lv}", reset_less=True)
+            m.d.sync += outer[lv].eq(before & ~wrap[lv])
+            with m.If(before & ~wrap[lv]):
+                m.d.sync += [row_outer.eq(i[f"row_{lv}"]), col_outer.eq(i[f"col_{lv}"])]
+            before = before & wrap[lv]
+        m.d.sync += outer_end.eq(wrap["t"] & wrap["x"] & wrap["y"])
 
         # which level advances
-        levels = {}
         inner = Signal()
         m.d.comb += inner.eq(paired & ~tile_words_done)
-        levels["k"] = inner & ~wrap["k"]
-        levels["dx"] = inner & wrap["k"] & ~wrap["dx"]
-        levels["dy"] = inner & wrap["k"] & wrap["dx"]
-        levels["t"] = tile_end & ~wrap["t"]
-        levels["x"] = tile_end & wrap["t"] & ~wrap["x"]
-        levels["y"] = tile_end & wrap["t"] & wrap["x"] & ~wrap["y"]
-        levels["j"] = column_end & ~wrap["j"]
-        levels["h"] = column_end & wrap["j"] & ~wrap["h"]
-        go = {}
-        for lv in LEVELS:
-            go[lv] = Signal(name=f"go_{lv}")
-            m.d.comb += go[lv].eq(levels[lv])
+        go = {
+            "k": inner & ~wrap["k"],
+            "dx": inner & wrap["k"] & ~wrap["dx"],
+            "dy": inner & wrap["k"] & wrap["dx"],
+            **{lv: tile_end & outer[lv] for lv in LEVELS[3:]},
+        }
         row_delta, col_delta = Signal(ADDR), Signal(ADDR)
-        for lv in LEVELS:
+        with m.If(tile_end):
+            m.d.comb += [row_delta.eq(row_outer), col_delta.eq(col_outer)]
+        for lv in LEVELS[:3]:
             with m.If(go[lv]):
                 m.d.comb += [row_delta.eq(i[f"row_{lv}"]), col_delta.eq(i[f"col_{lv}"])]
-                m.d.sync += idx[lv].eq(idx[lv] + 1)
+        for lv in LEVELS:
+            with m.If(go[lv]):
+                m.d.sync += [idx[lv].eq(idx[lv] + 1), wrap[lv].eq(idx[lv] + 2 == i[f"n_{lv}"])]
                 for below in LEVELS[: LEVELS.index(lv)]:
-                    m.d.sync += idx[below].eq(0)
+                    m.d.sync += restart(below)
         with m.If(running):
             m.d.sync += [row_addr.eq(row_addr + row_delta), col_addr.eq(col_addr + col_delta)]
-            m.d.sync += clock.eq(Mux(clock == 255, 255, clock + 1))
+            with m.If(wait != 0):
+                m.d.sync += wait.eq(wait - 1)
         with m.If(issue):
             m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
         with m.If(tile_words_done):
@@ -222,18 +233,21 @@ class Sequencer(wiring.Component):
             with m.If(fresh):
                 m.d.sync += swap.eq(timing.SWAP - 1)
         with m.If(tile_end):
-            m.d.sync += [pad.eq(0), clock.eq(0), opening.eq(1), fresh.eq(0)]
+            m.d.sync += [pad.eq(0), wait.eq(i.tile_min - 1), opening.eq(1), fresh.eq(0)]
             with m.If(~wrap["t"]):
                 m.d.sync += wt.eq(wt + i.w_t)
             with m.Else():
                 m.d.sync += [wt.eq(0), nb.eq(nb_next),
-                             x_left.eq(x_left - cfg.rows), x_out.eq(x_out + n_step)]
+                             x_left.eq(x_left - Mux(one, 1, cfg.rows)),
+                             x_out.eq(x_out + n_step)]
                 with m.If(w_crossed):
                     m.d.sync += groups.eq(groups + i.w_gs)
                 with m.If(crossed[Mod.ROWS]):
                     m.d.sync += rgroups.eq(rgroups + i.res_gs)
                 with m.If(wrap["x"]):
-                    m.d.sync += [x_left.eq(i.img_w), x_out.eq(0)]
+                    m.d.sync += [x_left.eq(i.img_w), x_out.eq(0),
+                                 y_left.eq(Mux(wrap["y"], i.img_h,
+                                               y_left - Mux(i.y_twice, 2, 1)))]
         slot_wrap = Signal()
         m.d.comb += slot_wrap.eq((slot + 1 == i.slots) | (i.head_align & wrap["j"]))
         # parameters have already moved past this column tile's words: step from its first
@@ -264,10 +278,11 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.setup.eq(1)
                 m.d.sync += [
                     row_addr.eq(i.row_base), col_addr.eq(i.col_base), par_addr.eq(i.par_base),
-                    phase.eq(0), pad.eq(0), clock.eq(0), fresh.eq(1), opening.eq(1), par.eq(0),
+                    phase.eq(0), pad.eq(0), fresh.eq(1), opening.eq(1), par.eq(0),
+                    wait.eq(i.tile_min - 1), x_left.eq(i.img_w), y_left.eq(i.img_h),
                     swap.eq(0), nb.eq(0), groups.eq(0), wcol.eq(i.w_base), wt.eq(0),
-                    rgroups.eq(0), rcol.eq(0), slot.eq(0), x_left.eq(i.img_w), x_out.eq(0),
-                    *(idx[lv].eq(0) for lv in LEVELS),
+                    rgroups.eq(0), rcol.eq(0), slot.eq(0), x_out.eq(0),
+                    *(statement for lv in LEVELS for statement in restart(lv)),
                 ]
                 with m.If(i.op == Op.HALT):
                     m.next = "HALT"
@@ -296,13 +311,17 @@ class Sequencer(wiring.Component):
             m.d.sync += self.cycles.eq(self.cycles + 1)
 
         # ---- what leaves
-        y_in, x_in = Signal(signed(15)), Signal(signed(14))
         left, right = Signal(), Signal()
+
+        def within(position, remaining, tap, back):
+            """Tap ``tap - back`` from ``position`` lies inside, ``remaining`` being to the end."""
+            ahead = (tap - back)[:4]
+            return Mux(back & (tap == 0), position != 0,
+                       remaining[4:].any() | (remaining[:4] > ahead))
+
         last_group = wrap["dy"] & (i.mean_mask != 0)
         w = self.word
         m.d.comb += [
-            y_in.eq(Mux(i.y_twice, idx["y"] << 1, idx["y"]) + idx["dy"] - i.pad_y),
-            x_in.eq(idx["x"] + idx["dx"] - i.shift_left),
             left.eq(i.shift_left & (idx["dx"] == 0)),
             right.eq(idx["dx"] == i.shift_left + 1),
             w.valid.eq(issue), w.par.eq(par_issue), w.par_index.eq(par), w.half.eq(half),
@@ -311,8 +330,8 @@ class Sequencer(wiring.Component):
             w.first.eq(opening & ~phase), w.last.eq(tile_words_done), w.new.eq(fresh),
             w.neg.eq(phase),
             w.left.eq(left), w.right.eq(right), w.dx0.eq(idx["dx"] == 0),
-            w.y_ok.eq((y_in >= 0) & (y_in < i.img_h)),
-            w.x_ok.eq((x_in >= 0) & (x_in < i.img_w)),
+            w.y_ok.eq(within(idx["y"], y_left, idx["dy"], i.pad_y)),
+            w.x_ok.eq(within(idx["x"], x_left, idx["dx"], i.shift_left)),
             w.k.eq(idx["k"]), w.x_zero.eq(idx["x"] == 0), w.x_left.eq(x_left),
             w.second.eq(idx["h"][0]),
             w.sum_ok.eq(~last_group | (idx["k"] < i.mean_mask)),
@@ -322,7 +341,7 @@ class Sequencer(wiring.Component):
         m.d.sync += [
             tag.valid.eq(tile_words_done), tag.half.eq(half), tag.new.eq(fresh),
             tag.final.eq(wrap["j"]), tag.t.eq(idx["t"]), tag.start.eq(idx["t"] == 0),
-            tag.n_valid.eq(Mux(i.n_step == Step.ONE, 1, n_valid)), tag.nb.eq(nb),
+            tag.n_valid.eq(Mux(one, 1, n_valid)), tag.nb.eq(nb),
             tag.addr.eq(wcol + groups + wt), tag.slot.eq(slot),
             tag.res.eq(rcol + rgroups + idx["t"]), tag.x_out.eq(x_out),
         ]

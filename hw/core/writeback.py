@@ -91,13 +91,17 @@ class WriteBack(wiring.Component):
                 m.d.sync += tag.addr.eq(tag.addr + mode.t)
             with m.If(count == last):
                 m.d.sync += active.eq(0)
+        row = Signal(range(n))  # count, but 0 with spread
+        m.d.sync += row.eq(Mux(mode.spread, 0, row + 1))
+        to_edge = Signal(11)  # columns from the tile's first to the end of the image row
+        at_start = Signal()  # the tile is the first of its image row
         with m.If(self.tag.valid):
-            m.d.sync += [tag.eq(self.tag), active.eq(1), count.eq(0)]
+            m.d.sync += [tag.eq(self.tag), active.eq(1), count.eq(0), row.eq(0),
+                         to_edge.eq(mode.img_w - self.tag.x_out),
+                         at_start.eq(self.tag.x_out == 0)]
 
-        row = Signal(range(n))
         valid = Signal()
         m.d.comb += [
-            row.eq(Mux(mode.spread, 0, count)),
             valid.eq(active & (row < tag.n_valid) & (~mode.pool | ~row[0])),
         ]
         mask = Cat(Const(c, 7) < mode.lanes for c in range(cols))
@@ -109,7 +113,7 @@ class WriteBack(wiring.Component):
         offset = Signal(range(2 * n))
         centre, right, left = Signal(ADDR), Signal(ADDR), Signal(ADDR)
         bank = Signal(range(n))
-        x_out = Signal(11)
+        has_left, has_right = Signal(), Signal()
         step = Signal(range(n))
         m.d.comb += [
             step.eq(Mux(mode.pool, row >> 1, row)),
@@ -117,7 +121,7 @@ class WriteBack(wiring.Component):
             bank.eq(offset[:log_r]),
             centre.eq(tag.addr + Mux(offset[log_r], mode.gs, 0)),
             right.eq(centre + mode.gs), left.eq(centre - mode.gs),
-            x_out.eq(tag.x_out + step),
+            has_left.eq(~at_start | (step != 0)), has_right.eq(step + 1 < to_edge),
         ]
 
         # ---- channel-packed word
@@ -217,9 +221,9 @@ class WriteBack(wiring.Component):
                 before, after = (b - 1) % n, (b + 1) % n  # banks of this bank's neighbours
                 with m.If(valid & (bank == b)):
                     m.d.sync += en_q.eq(tap_en[1])
-                with m.If(valid & (bank == before) & (x_out + 1 < mode.img_w)):
+                with m.If(valid & (bank == before) & has_right):
                     m.d.sync += en_q.eq(tap_en[0])
-                with m.If(valid & (bank == after) & (x_out != 0) & (mode.pack == Pack.TRIPLE)):
+                with m.If(valid & (bank == after) & has_left & (mode.pack == Pack.TRIPLE)):
                     m.d.sync += en_q.eq(tap_en[2])
                 if b == 0:
                     with m.If(bank == n - 1):

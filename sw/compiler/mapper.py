@@ -165,7 +165,7 @@ class Mapper:
             **counts, img_w=self.net.width, img_h=self.net.height,
             shift_left=layer.padding, pad_y=layer.padding,
             spread=int(spread), n_spread=self.steps - 1 if spread else 0,
-            tile_min=self.steps if spread else 1, n_step=Step.ONE, n_par=2,
+            tile_min=max(2, self.steps if spread else 1), n_step=Step.ONE, n_par=2,
             par_base=params, par_j=2, par_h=2, flat=int(self.place.layouts[name].flat),
             pix_shift=layer.pixel_shift, lanes=self._last_lanes(out),
             **{f"centre{k}": v for k, v in enumerate(centre[:4])},

@@ -56,6 +56,7 @@ def naive(program):
         row, col, par = i["row_base"], i["col_base"], i["par_base"]
         wc, slot, rc, before, fresh = i["w_base"], 0, 0, None, -1
         n = {lv: i[f"n_{lv}"] for lv in LEVELS}
+        pixels = i["n_step"] == Step.ONE
         total = timing.tile_words(i)
         period = max(total, i["tile_min"])
         for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
@@ -98,9 +99,9 @@ def naive(program):
                             "left": int(i["shift_left"] and dx == 0),
                             "right": int(dx - i["shift_left"] == 1), "dx0": int(dx == 0),
                             "y_ok": int(0 <= y_in < i["img_h"]),
-                            "x_ok": int(0 <= x_in < i["img_w"]),
+                            **({"x_ok": int(0 <= x_in < i["img_w"])} if pixels else {}),
                             "x_zero": int(x == 0), "second": h & 1,
-                            "x_left": (i["img_w"] - R * x) & 0xFFF,
+                            "x_left": (i["img_w"] - (x if pixels else R * x)) & 0xFFF,
                             "sum_ok": int(not i["mean_mask"] or dy < n["dy"] - 1
                                           or k < i["mean_mask"]),
                         }
@@ -162,6 +163,8 @@ def gemm(**fields):
     out = {"op": Op.GEMM, **counts, "tile_min": R, "slots": 1, "img_w": R, "img_h": 1, **fields}
     if "img_w" not in fields:
         out["img_w"] = R * out["n_x"]
+    if "img_h" not in fields:
+        out["img_h"] = out["n_y"]
     return out
 
 
@@ -174,7 +177,7 @@ def test_halt_alone(runner):
 
 
 def test_one_word(runner):
-    check(runner, [gemm(row_base=7, col_base=9, tile_min=1)])
+    check(runner, [gemm(row_base=7, col_base=9, tile_min=2)])
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -190,7 +193,7 @@ def test_xnor_issues_twice(runner, level):
 @pytest.mark.parametrize("n_k", [1, 6, 7, 8, 9, 12])
 def test_parameters_wait_for_swap(runner, n_k):
     """Short column tiles: their parameters come SWAP cycles after tau of the one before."""
-    check(runner, [gemm(n_k=n_k, n_j=3, n_h=2, n_par=3, tile_min=1, **DELTAS, par_base=50, par_j=4,
+    check(runner, [gemm(n_k=n_k, n_j=3, n_h=2, n_par=3, tile_min=2, **DELTAS, par_base=50, par_j=4,
                         par_h=7, head_align=1, slots=2, w_j=100)])
 
 
@@ -221,7 +224,7 @@ def test_several_instructions(runner):
 def test_destination_groups(runner, flat, mod):
     """Token counters over image rows that end inside a group, over more than a word of tokens."""
     check(runner, [gemm(n_x=3, n_y=5, img_w=9, img_h=5, flat=flat, w_mod=int(mod), w_gs=100,
-                        res_gs=10, n_j=2, w_j=1000, res_j=3000, tile_min=1, w_base=60000)])
+                        res_gs=10, n_j=2, w_j=1000, res_j=3000, tile_min=2, w_base=60000)])
 
 
 @pytest.mark.parametrize("tile_min", [1, 3, 64, 255])
@@ -252,8 +255,9 @@ def instruction(draw):
     return gemm(
         **counts, **deltas, **bits, **words, n_step=int(step),
         flat=draw(st.integers(0, 1)) if step == Step.ROWS else 0,
-        n_par=draw(st.integers(0, 17)), tile_min=draw(st.integers(1, 12)),
-        img_w=R * (counts["n_x"] - 1) + draw(st.integers(1, R)), img_h=draw(st.integers(1, 4)),
+        n_par=draw(st.integers(0, 17)), tile_min=draw(st.integers(2, 12)),
+        img_w=R * (counts["n_x"] - 1) + draw(st.integers(1, R)),
+        img_h=(counts["n_y"] - 1) * (1 + bits["y_twice"]) + draw(st.integers(1, 4)),
         slots=draw(st.integers(1, 4)), w_mod=int(draw(st.sampled_from(Mod))),
         res_gs=draw(st.integers(0, 255)), mean_mask=draw(st.integers(0, 3)),
         theta=draw(st.integers(0, 1 << 17)),
