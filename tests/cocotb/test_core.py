@@ -26,6 +26,7 @@ from sw.randnet import random_images, random_network
 CONFIGS = {
     "arty_a7": Config.for_board("arty_a7"),
     "ulx3s": Config.for_board("ulx3s"),
+    "arty_a7_100": Config.for_board("arty_a7_100"),  # R = 8, C = 16, W = 32
     "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
     "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
 }
