@@ -8,6 +8,7 @@ from boards import Board
 from hw.arch.errors import SpikeloomError
 from hw.build.board_top import Pin
 from hw.tools.find import run_tool
+from hw.tools.yosys import without_paths
 
 SEED = 1
 PLACED = {
@@ -24,6 +25,7 @@ def synthesis_commands(rtlil: str, netlist: str, stat: str) -> list[str]:
         f"read_rtlil {rtlil}",
         "synth_ecp5 -nowidelut -top top",
         f"tee -q -o {stat} stat",
+        *without_paths("top"),
         f"write_json -noscopeinfo {netlist}",
     ]
 

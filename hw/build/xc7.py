@@ -9,6 +9,7 @@ from hw.build.board_top import Pin
 from hw.tools import find
 from hw.tools.errors import ToolFailed
 from hw.tools.find import run_tool
+from hw.tools.yosys import without_paths
 
 SEED = 1
 CHIPDB, DATABASE = "SPIKELOOM_CHIPDB", "PRJXRAY_DB_DIR"  #: Environment variables.
@@ -20,6 +21,7 @@ def synthesis_commands(rtlil: str, netlist: str, stat: str) -> list[str]:
         f"read_rtlil {rtlil}",
         "synth_xilinx -family xc7 -flatten -nodsp -top top",
         f"tee -q -o {stat} stat -tech xilinx",
+        *without_paths("top"),
         f"write_json -noscopeinfo {netlist}",
     ]
 

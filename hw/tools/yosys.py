@@ -63,3 +63,18 @@ def run_yosys(commands: Iterable[str], *, cwd: Path, name: str = "yosys") -> Pat
             lines += done.stderr.splitlines()
         raise ToolFailed("yosys", done.returncode, cwd / log, lines)
     return cwd / log
+
+
+def without_paths(top: str) -> list[str]:
+    """Return Yosys commands that take this machine's paths out of a mapped netlist.
+
+    Source places of cells and wires, and the insides of library modules, whose cells are named
+    after the files they come from: the same design gives the same bytes wherever the tools are.
+    """
+    return [
+        "attrmap -remove src =*",
+        "attrmap -modattr -remove src =*",
+        f"select -set library =* {top} %d",
+        "setattr -mod -unset blackbox @library",
+        "blackbox @library",
+    ]

@@ -162,3 +162,12 @@ def test_a_failing_clock_is_refused(ulx3s, tmp_path):
     pack = next(s for s in STEPS if s.name == "pack")
     with pytest.raises(SpikeloomError, match=r"the router reached 12.3 MHz, but .* is 50 MHz"):
         pack.run(job, tmp_path)
+
+
+@pytest.mark.parametrize("board", ["arty", "ulx3s"])
+def test_netlist_names_no_folder(board, request):
+    """Same inputs, same bytes, wherever the tools are installed."""
+    text = (request.getfixturevalue(board)[0] / "top.json").read_text()
+    assert "site-packages" not in text
+    assert '"src"' not in text
+    assert '"port_directions"' in text
