@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw.arch.errors import SpikeloomError
+from sw.models.common import own_fields, per_channel
 
 VARIANTS = ("cifar", "imagenet")  #: Tokenizers; side / 4 and side / 16.
 ATTENTIONS = ("qk", "kv")  #: Binary map of q k^T (N x N) or of k^T v (d x d).
@@ -90,17 +91,8 @@ class BestformerConfig:
                 "leave it out, or use similarity 'xnor'",
             )  # fmt: skip
         for field in ("mean", "std"):
-            got = getattr(self, field)
-            values = tuple(got) if isinstance(got, list | tuple) else (got,)
-            if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
-                _refuse(field, got, "finite numbers", "correct it")
-            if len(values) == 1:
-                values *= self.channels
-            if len(values) != self.channels:
-                _refuse(field, got, f"{self.channels} numbers, one per channel", "correct it")
-            if field == "std" and min(values) <= 0:
-                _refuse(field, got, "numbers above 0", "correct it")
-            object.__setattr__(self, field, tuple(float(v) for v in values))
+            values = per_channel(field, getattr(self, field), self.channels, _refuse)
+            object.__setattr__(self, field, values)
 
     @property
     def downscale(self) -> int:
@@ -143,15 +135,4 @@ class BestformerConfig:
         where : str
             Name of the source in messages.
         """
-        if fields.get("model") != "bestformer":
-            raise SpikeloomError(
-                f"{where}: model is {fields.get('model')!r}, wanted 'bestformer'; "
-                "give a configuration that sw.train wrote"
-            )
-        names = [f.name for f in dataclasses.fields(cls)]
-        missing = [n for n in names if n not in fields and n != "theta"]
-        if missing:
-            raise SpikeloomError(
-                f"{where}: lacks {', '.join(missing)}; add the fields that sw.train writes"
-            )
-        return cls(**{n: fields[n] for n in names if n in fields})
+        return cls(**own_fields(cls, fields, "bestformer", where, ("theta",)))

@@ -1,11 +1,11 @@
 """Sizes and modes of a Q-SNN: everything that fixes its state dict and its arithmetic."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from hw.arch.errors import SpikeloomError
+from sw.models.common import own_fields, per_channel
 
 NETS = ("resnet", "vgg")
 STEMS = (3, 7)  #: Kernel of a residual net's first convolution; 7 has stride 2 and a max-pool.
@@ -88,17 +88,8 @@ class QsnnConfig:
         ):
             _refuse("alpha", self.alpha, "a number above 0, or None", "use 1")
         for field in ("mean", "std"):
-            got = getattr(self, field)
-            values = tuple(got) if isinstance(got, list | tuple) else (got,)
-            if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
-                _refuse(field, got, "finite numbers", "correct it")
-            if len(values) == 1:
-                values *= self.channels
-            if len(values) != self.channels:
-                _refuse(field, got, f"{self.channels} numbers, one per channel", "correct it")
-            if field == "std" and min(values) <= 0:
-                _refuse(field, got, "numbers above 0", "correct it")
-            object.__setattr__(self, field, tuple(float(v) for v in values))
+            values = per_channel(field, getattr(self, field), self.channels, _refuse)
+            object.__setattr__(self, field, values)
         if min(self.grid) < 1:
             _refuse(
                 "height and width", (self.height, self.width), "images that leave a pixel",
@@ -161,15 +152,4 @@ class QsnnConfig:
         where : str
             Name of the source in messages.
         """
-        if fields.get("model") != "qsnn":
-            raise SpikeloomError(
-                f"{where}: model is {fields.get('model')!r}, wanted 'qsnn'; "
-                "give a configuration that sw.train wrote"
-            )
-        names = [f.name for f in dataclasses.fields(cls)]
-        missing = [n for n in names if n not in fields]
-        if missing:
-            raise SpikeloomError(
-                f"{where}: lacks {', '.join(missing)}; add the fields that sw.train writes"
-            )
-        return cls(**{n: fields[n] for n in names})
+        return cls(**own_fields(cls, fields, "qsnn", where))
