@@ -221,7 +221,7 @@ class Bestformer(nn.Module):
         features = [y.flatten(3).mean(3).mean(0) for y in (x0, x1)]
         return self.head(features[0]), self.head2(features[1])
 
-    def mean_logits(self, x: Tensor) -> Tensor:
-        """Mean of both heads' logits, (B, classes); ``x`` as in `forward`."""
-        head, head2 = self(x)
+    def mean_logits(self, x: Tensor, trace: Trace | None = None) -> Tensor:
+        """Mean of both heads' logits, (B, classes); arguments as in `forward`."""
+        head, head2 = self(x, trace)
         return (head + head2) / 2

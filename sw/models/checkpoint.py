@@ -1,7 +1,8 @@
 """Checkpoints: a safetensors file under the authors' keys and its configuration, a JSON file.
 
-``X.safetensors`` lies beside ``X.json``. Tensors are float32; a binary layer's may be int8 -1/+1 in
-their place (``compact``), which binarise to the same weights once cast to float32.
+``X.safetensors`` lies beside ``X.json``. Tensors are float32; a binary layer's may be int8 in their
+place (``compact``), which binarise to the same weights once cast to float32: -1/+1, and in a Q-SNN
+two larger ones in a filter whose scale asks for them.
 """
 
 import json
@@ -21,6 +22,8 @@ from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise
 from sw.models.config import BestformerConfig
 from sw.models.qsnn import Qsnn
 from sw.models.qsnn_config import QsnnConfig
+from sw.models.qsnn_layers import ScaledBinaryConv2d
+from sw.models.qsnn_layers import compact_weights as compact_scaled_weights
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -70,10 +73,13 @@ def checkpoint_tensors(model: Bestformer | Qsnn, *, compact: bool = False) -> di
     }
     if compact:
         for name, module in model.named_modules():
+            whole = None
             if isinstance(module, BinaryConv1d | BinaryConv2d):
-                signs = compact_weights(module.weight)
-                if signs is not None:
-                    tensors[f"{name}.weight"] = signs
+                whole = compact_weights(module.weight)
+            elif isinstance(module, ScaledBinaryConv2d):
+                whole = compact_scaled_weights(module.weight)
+            if whole is not None:
+                tensors[f"{name}.weight"] = whole
     return tensors
 
 
@@ -95,7 +101,7 @@ def save_checkpoint(
     notes : dict, optional
         Further JSON fields.
     compact : bool
-        Store binary layers of a BESTformer as int8 (see `compact_weights`).
+        Store binary layers as int8; the network stays the same.
     """
     if path.suffix != ".safetensors":
         raise SpikeloomError(

@@ -178,7 +178,7 @@ class Qsnn(nn.Module):
                 module.t = sharpness(progress)
 
     def forward(self, x: Tensor, trace: Trace | None = None) -> Tensor:
-        """Logits of every step, (T, B, classes); the prediction is the class of their mean.
+        """Logits of every step, (T, B, classes); the prediction is the class of `mean_logits`.
 
         Parameters
         ----------
@@ -200,6 +200,10 @@ class Qsnn(nn.Module):
         if c.net == "resnet":
             return self._run_residual(frames, trace)
         return self._run_vgg(frames, trace)
+
+    def mean_logits(self, x: Tensor, trace: Trace | None = None) -> Tensor:
+        """Mean of all steps' logits, (B, classes); arguments as in `forward`."""
+        return self(x, trace).mean(0)
 
     def _shown(self, currents: Tensor) -> Tensor:
         """Currents of one frame or of all steps as those of all steps."""
@@ -229,7 +233,14 @@ def rate_loss(trace: Trace) -> Tensor:
     return torch.stack([(spikes.mean() - 0.5) ** 2 for spikes in trace.values()]).mean()
 
 
-def loss(logits: Tensor, labels: Tensor, trace: Trace, rate_weight: float = RATE_WEIGHT) -> Tensor:
+def loss(
+    logits: Tensor,
+    labels: Tensor,
+    trace: Trace,
+    rate_weight: float = RATE_WEIGHT,
+    *,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """Cross-entropy averaged over steps, plus ``rate_weight`` of `rate_loss`.
 
     Parameters
@@ -242,6 +253,10 @@ def loss(logits: Tensor, labels: Tensor, trace: Trace, rate_weight: float = RATE
         Spikes of all neurons.
     rate_weight : float
         Share of the spike-rate loss.
+    label_smoothing : float
+        Of the cross-entropy, 0 up to below 1.
     """
-    entropy = F.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)))
+    entropy = F.cross_entropy(
+        logits.flatten(0, 1), labels.repeat(len(logits)), label_smoothing=label_smoothing
+    )
     return entropy + rate_weight * rate_loss(trace)

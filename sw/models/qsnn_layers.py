@@ -51,9 +51,38 @@ def binarise(weight: Tensor, t: float) -> Tensor:
     """
     z = standardise(weight)
     with torch.no_grad():
-        mean = z.abs().flatten(1).mean(1).view(-1, *[1] * (z.ndim - 1))
-        scale = torch.exp2(torch.round(torch.log2(mean)))
+        scale = torch.exp2(torch.round(magnitude(z))).view(-1, *[1] * (z.ndim - 1))
     return _Sign.apply(z, t) * scale  # type: ignore[operator]
+
+
+def magnitude(z: Tensor) -> Tensor:
+    """Binary logarithm of the mean of ``|z|`` per output channel, (O,); rounded, the scale's."""
+    return torch.log2(z.abs().flatten(1).mean(1))
+
+
+def compact_weights(weight: Tensor) -> Tensor | None:
+    """Int8 with the same signs and scales as ``weight`` (O, ...), or None if there are none.
+
+    All are -1/+1, but for two of a filter whose scale is below that of equal magnitudes: one of
+    either sign has the magnitude k > 1, which widens the deviation and leaves the mean. k brings
+    the scale's logarithm nearest to its whole number.
+    """
+    z = standardise(weight.detach())
+    signs = torch.sign(z).flatten(1)
+    if not bool(((signs == 1).any(1) & (signs == -1).any(1) & (signs != 0).all(1)).all()):
+        return None
+    rows = torch.arange(len(signs))
+    extremes = signs.argmax(1), signs.argmin(1)  # the first +1 and the first -1 of each filter
+    wanted = torch.round(magnitude(z))
+    best, distance = signs.clone(), torch.full_like(wanted, torch.inf)
+    for k in range(1, 128):
+        trial = signs.clone()
+        trial[rows, extremes[0]], trial[rows, extremes[1]] = float(k), float(-k)
+        off = (magnitude(standardise(trial)) - wanted).abs()
+        nearer = off < distance - 1e-6
+        best[nearer], distance[nearer] = trial[nearer], off[nearer]
+    compact = best.view_as(weight).to(torch.int8)
+    return compact if torch.equal(binarise(compact.float(), 1.0), binarise(weight, 1.0)) else None
 
 
 def quantise(weight: Tensor, bits: int = EDGE_BITS) -> Tensor:
@@ -159,3 +188,13 @@ class QuantLIF(nn.Module):
     def extra_repr(self) -> str:
         """State of the neuron for ``repr``."""
         return f"bits={self.bits}, alpha={self.alpha}"
+
+
+def zero_weights(model: nn.Module) -> dict[str, int]:
+    """Number of weights without a sign in each binary layer that has any."""
+    counts = {
+        name: int((torch.sign(standardise(m.weight.detach())).abs() != 1).sum())
+        for name, m in model.named_modules()
+        if isinstance(m, ScaledBinaryConv2d)
+    }
+    return {name: count for name, count in counts.items() if count}

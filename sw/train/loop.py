@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hw.arch.errors import SpikeloomError
 from sw.data import Digits, load_digits
 from sw.data.augment import augment
 from sw.data.digits import SPLIT
-from sw.models.bestformer import Bestformer
-from sw.models.binary import zero_weights
 from sw.models.checkpoint import save_checkpoint, write_atomically
+from sw.train.learner import EVALUATED, Learner, Model, make_learner
 from sw.train.options import TrainOptions
 
 STATE_FORMAT = 1  #: Of the state file; older or newer ones are refused.
@@ -32,8 +30,8 @@ Report = Callable[[dict[str, Any]], None]
 class Result:
     """What a finished run found."""
 
-    model: Bestformer
-    test_accuracy: float  #: Of the mean of both heads, 0 to 1.
+    model: Model
+    test_accuracy: float  #: 0 to 1.
     notes: dict[str, Any]  #: JSON fields written beside the weights.
 
 
@@ -78,13 +76,13 @@ def _prepare_folder(out: Path) -> None:
 
 
 def evaluate(
-    model: Bestformer, images: np.ndarray, labels: np.ndarray, batch: int = 128
+    model: Model, images: np.ndarray, labels: np.ndarray, batch: int = EVALUATED
 ) -> tuple[float, dict[str, list[float]]]:
-    """Accuracy of the mean of both heads, and spike rates per neuron and step.
+    """Accuracy, and spike rates per neuron and step.
 
     Parameters
     ----------
-    model : Bestformer
+    model : Bestformer or Qsnn
         Put into evaluation mode for the measurement, then back.
     images : ndarray
         uint8 (n, C, H, W), n at least 1.
@@ -99,8 +97,8 @@ def evaluate(
     with torch.no_grad():
         for i in range(0, len(images), batch):
             trace: dict[str, Tensor] = {}
-            head, head2 = model(model.normalise(torch.from_numpy(images[i : i + batch])), trace)
-            predicted = ((head + head2) / 2).argmax(1).numpy()
+            x = model.normalise(torch.from_numpy(images[i : i + batch]))
+            predicted = model.mean_logits(x, trace).argmax(1).numpy()
             right += int((predicted == labels[i : i + batch]).sum())
             for name, spikes in trace.items():
                 rates = spikes.flatten(1).mean(1) * len(predicted)
@@ -108,18 +106,6 @@ def evaluate(
     model.train(was_training)
     n = len(images)
     return right / n, {name: [round(float(r), 5) for r in s / n] for name, s in sums.items()}
-
-
-def _optimiser(model: Bestformer, options: TrainOptions) -> torch.optim.AdamW:
-    decayed, free = [], []
-    for name, p in model.named_parameters():
-        is_weight = name.endswith("_conv.weight") or name in ("head.weight", "head2.weight")
-        (decayed if is_weight else free).append(p)
-    groups = [
-        {"params": decayed, "weight_decay": options.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=options.lr)
 
 
 def _rate(options: TrainOptions, progress: float) -> float:
@@ -130,15 +116,15 @@ def _rate(options: TrainOptions, progress: float) -> float:
     return options.lr * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 
-def _save_state(path: Path, epoch: int, model: Bestformer, optimiser: Any, options: TrainOptions):
+def _save_state(path: Path, epoch: int, learner: Learner, options: TrainOptions) -> None:
     buffer = io.BytesIO()
     torch.save(
         {
             "format": STATE_FORMAT,
             "options": options.to_json(),
             "epoch": epoch,
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
+            "model": learner.model.state_dict(),
+            "optimiser": learner.optimiser.state_dict(),
             "rng": torch.get_rng_state(),
         },
         buffer,
@@ -146,7 +132,7 @@ def _save_state(path: Path, epoch: int, model: Bestformer, optimiser: Any, optio
     write_atomically(path, buffer.getvalue())
 
 
-def _load_state(path: Path, model: Bestformer, optimiser: Any, options: TrainOptions) -> int:
+def _load_state(path: Path, learner: Learner, options: TrainOptions) -> int:
     """Restore everything; the number of epochs done."""
     if not path.is_file():
         raise SpikeloomError(
@@ -170,17 +156,15 @@ def _load_state(path: Path, model: Bestformer, optimiser: Any, options: TrainOpt
             f"Resume: {path} belongs to a run with other options ({'; '.join(changed)}); "
             "give the options of that run, or another --out to start anew"
         )
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
+    learner.model.load_state_dict(state["model"])
+    learner.optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["rng"])
     return state["epoch"]
 
 
-def _epoch(
-    model: Bestformer, optimiser: Any, options: TrainOptions, data: Digits, n: int, epoch: int
-) -> float:
+def _epoch(learner: Learner, options: TrainOptions, data: Digits, n: int, epoch: int) -> float:
     """One pass over the first ``n`` training images; the mean loss."""
-    model.train()
+    model, optimiser = learner.model.train(), learner.optimiser
     images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
     order = torch.randperm(n)
     batches = n // options.batch  # what is left over waits for another order
@@ -190,11 +174,7 @@ def _epoch(
             group["lr"] = _rate(options, epoch + (i + 1) / batches)
         rows = order[i * options.batch : (i + 1) * options.batch]
         x = model.normalise(augment(images[rows], data.factor, options.augment))
-        loss, loss2 = (
-            F.cross_entropy(logits, labels[rows], label_smoothing=options.label_smoothing)
-            for logits in model(x)
-        )
-        loss = (loss + loss2) / 2
+        loss = learner.loss(x, labels[rows], (epoch + i / batches) / options.epochs)
         if not torch.isfinite(loss):
             raise SpikeloomError(
                 f"Training: the loss is {loss.item()} in epoch {epoch + 1}, batch {i + 1}, wanted "
@@ -216,7 +196,7 @@ def train(
     report: Report | None = None,
     command: str = "",
 ) -> Result:
-    """Train a BESTformer and write its checkpoint; both heads learn the labels.
+    """Train a network and write its checkpoint.
 
     After every epoch the run's state is replaced atomically (`state_path`), so that it can be
     killed at any moment and resumed to the same weights. The test split is measured once, at the
@@ -225,7 +205,7 @@ def train(
     Parameters
     ----------
     options : TrainOptions
-        All that decides the outcome.
+        All that decides the outcome; of a Q-SNN, `QsnnOptions`.
     out : Path
         The .safetensors to write; the JSON goes beside it.
     resume : bool
@@ -256,24 +236,24 @@ def _train(
     command: str,
 ) -> Result:  # fmt: skip
     torch.manual_seed(options.seed)
-    model = Bestformer(options.config)
-    optimiser = _optimiser(model, options)
+    learner = make_learner(options)
+    model = learner.model
     state = state_path(out)
     n = len(data.train_labels) - options.validation
-    done = _load_state(state, model, optimiser, options) if resume else 0
+    done = _load_state(state, learner, options) if resume else 0
     report({"epoch": done})
     started = time.monotonic()
     held_out = None
     for epoch in range(done, options.epochs):
-        progress: dict[str, Any] = {"loss": _epoch(model, optimiser, options, data, n, epoch)}
+        progress: dict[str, Any] = {"loss": _epoch(learner, options, data, n, epoch)}
         if options.validation:
             held_out, _ = evaluate(model, data.train_images[n:], data.train_labels[n:])
             progress["validation"] = held_out
-        _save_state(state, epoch + 1, model, optimiser, options)
+        _save_state(state, epoch + 1, learner, options)
         report({"epoch": epoch + 1, **progress})
     seconds = time.monotonic() - started
     model.eval()
-    if zeros := zero_weights(model):
+    if zeros := learner.zero_weights():
         raise SpikeloomError(
             f"Training: sign(W - mean) is exactly 0 for {zeros}, wanted no zeros (a weight has one "
             "bit); train with another --seed"
@@ -290,7 +270,7 @@ def _train(
         "test_images": len(data.test_labels),
         "test_accuracy": accuracy,
         "test_wrong": round((1 - accuracy) * len(data.test_labels)),
-        "prediction": "argmax of the mean of head and head2, both trained on the labels",
+        "prediction": learner.prediction,
         "input": "x = (uint8 / 255 - mean) / std, then zero padding",
         "spike_rate": rates,
         "compact": compact,

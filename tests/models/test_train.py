@@ -70,6 +70,8 @@ def test_resumed_run_equals_an_uninterrupted_one(few_digits, tmp_path):
     train(OPTIONS, whole, report=seen.append)
     assert [p["epoch"] for p in seen] == [0, 1, 2, 3]
     assert all(0 <= p["validation"] <= 1 for p in seen[1:])
+    losses = [p["loss"] for p in seen[1:]]  # held as they were when `digits` was trained
+    assert losses == pytest.approx([2.34113, 2.31567, 2.25089], rel=2e-3)
     with pytest.raises(KeyboardInterrupt):
         train(OPTIONS, parts, report=stop_after(2, KeyboardInterrupt()))
     assert files(tmp_path) == ["parts.state.pt", "whole.json", "whole.safetensors"]

@@ -1,0 +1,118 @@
+"""What the training loop knows of a model family: its network, loss and optimiser."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hw.arch.errors import SpikeloomError
+from sw.models.bestformer import Bestformer
+from sw.models.binary import zero_weights
+from sw.models.config import BestformerConfig
+from sw.models.qsnn import Qsnn, Trace
+from sw.models.qsnn import loss as qsnn_loss
+from sw.models.qsnn_config import QsnnConfig
+from sw.models.qsnn_layers import zero_weights as scaled_zero_weights
+from sw.train.options import QsnnOptions, TrainOptions
+
+MOMENTUM = 0.9  #: Of a Q-SNN's SGD.
+EVALUATED = 128  #: Images at a time in evaluation.
+
+Model = Bestformer | Qsnn
+
+
+class Learner(ABC):
+    """A network in training, made anew from torch's RNG."""
+
+    model: Model
+    optimiser: torch.optim.Optimizer
+    prediction: str  #: What the predicted class is, in words.
+
+    @abstractmethod
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """Scalar loss of normalised images (B, C, H, W); ``progress`` of the run, 0 to 1."""
+
+    @abstractmethod
+    def zero_weights(self) -> dict[str, int]:
+        """Number of weights without a sign in each binary layer that has any."""
+
+
+class BestformerLearner(Learner):
+    """AdamW; both heads learn the labels."""
+
+    prediction = "argmax of the mean of head and head2, both trained on the labels"
+
+    def __init__(self, options: TrainOptions, config: BestformerConfig):
+        self.options = options
+        self.model: Bestformer = Bestformer(config)
+        heads = ("head.weight", "head2.weight")
+        groups = _decayed(
+            self.model, options, lambda name, _: name.endswith("_conv.weight") or name in heads
+        )
+        self.optimiser = torch.optim.AdamW(groups, lr=options.lr)
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """Mean of both heads' cross-entropies."""
+        loss, loss2 = (
+            F.cross_entropy(logits, labels, label_smoothing=self.options.label_smoothing)
+            for logits in self.model(x)
+        )
+        return (loss + loss2) / 2
+
+    def zero_weights(self) -> dict[str, int]:
+        """Exact zeros of sign(W - mean), by layer."""
+        return zero_weights(self.model)
+
+
+class QsnnLearner(Learner):
+    """SGD with momentum; the sign's gradient sharpens with the run's progress."""
+
+    def __init__(self, options: QsnnOptions):
+        self.options = options
+        self.prediction = "argmax of the mean of all steps' logits"
+        if options.config.alpha is None:
+            self.prediction += f", alpha from batches of {EVALUATED} images"
+        self.model: Qsnn = Qsnn(options.config)
+        groups = _decayed(self.model, options, lambda _, p: p.ndim > 1)
+        self.optimiser = torch.optim.SGD(groups, lr=options.lr, momentum=MOMENTUM)
+
+    def loss(self, x: Tensor, labels: Tensor, progress: float) -> Tensor:
+        """Cross-entropy averaged over steps, plus the spike-rate loss."""
+        self.model.anneal(progress)
+        trace: Trace = {}
+        logits = self.model(x, trace)
+        options = self.options
+        return qsnn_loss(
+            logits, labels, trace, options.rate_weight, label_smoothing=options.label_smoothing
+        )
+
+    def zero_weights(self) -> dict[str, int]:
+        """Standardised weights of no sign, by layer."""
+        return scaled_zero_weights(self.model)
+
+
+def _decayed(
+    model: Model, options: TrainOptions, is_weight: Callable[[str, Tensor], bool]
+) -> list[dict]:
+    """Parameter groups, with weight decay for those parameters that are weights."""
+    decayed, free = [], []
+    for name, p in model.named_parameters():
+        (decayed if is_weight(name, p) else free).append(p)
+    return [
+        {"params": decayed, "weight_decay": options.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+
+
+def make_learner(options: TrainOptions) -> Learner:
+    """Learner of the family whose configuration ``options`` hold."""
+    if isinstance(options, QsnnOptions):
+        return QsnnLearner(options)
+    if isinstance(options.config, QsnnConfig):
+        raise SpikeloomError(
+            "Training: TrainOptions hold the configuration of a Q-SNN, wanted a BESTformer's; "
+            "use QsnnOptions"
+        )
+    return BestformerLearner(options, options.config)
