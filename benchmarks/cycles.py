@@ -15,7 +15,7 @@ from benchmarks.floor import Floor, plain
 from hw.arch import Config
 from sw.compiler import Program, fit_config
 from sw.network import IntegerNetwork
-from sw.randnet import random_images, random_network
+from sw.randnet import random_images, random_network, random_residual_network
 
 SHARE = Floor(bound=25, unit="%", least=True, digits=1)
 CIFAR = Config(rows=8, cols=16, width=32)
@@ -34,6 +34,14 @@ def cifar() -> IntegerNetwork:
     return random_network(
         0, height=32, width=32, channels=3, dim=384, depth=4, heads=8, mlp_ratio=4, steps=4,
         order="qk", similarity="and", variant="cifar", classes=10,
+    )  # fmt: skip
+
+
+def resnet19() -> IntegerNetwork:
+    """Return a network of the published Q-SNN ResNet-19's size, T 2, with random weights."""
+    return random_residual_network(
+        0, height=32, width=32, channels=3, widths=(128, 256, 512), blocks=(3, 3, 2), bits=8,
+        steps=2, classes=10,
     )  # fmt: skip
 
 
@@ -71,10 +79,16 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     arty, ulx3s = Config.for_board("arty_a7"), Config.for_board("ulx3s")
     digits, large = sw.load("digits").lower(), mnist()
+    residual, step = (sw.load("digits-qsnn").lower(stream=stream) for stream in (False, True))
     show("digits, 16x16x1, Arty A7-35T", digits.compile(arty), 25_000, SHARE)
     show("MNIST size, 28x28x1, Arty A7-35T", large.compile(arty), 85_000, SHARE)
     show("digits, 16x16x1, ULX3S", digits.compile(ulx3s), None, None)
     show("MNIST size, 28x28x1, ULX3S", large.compile(ulx3s), None, None)
+    show("digits-qsnn, 16x16x1, Arty A7-35T", residual.compile(arty), None, None)
+    show("digits-qsnn, one step of a stream, Arty A7-35T", step.compile(arty), None, None)
+    network = resnet19()
+    program = network.compile(fit_config(network, CIFAR))
+    show("Q-SNN ResNet-19, 32x32x3, T 2, memories as deep as needed", program, None, None)
     network = cifar()
     program = network.compile(fit_config(network, CIFAR))
     show("CIFAR-10 4-384, 32x32x3, memories as deep as needed", program, 1_150_000, None)

@@ -12,7 +12,9 @@ from sim.testbench import MEMORIES, NOT_BUSY, WRITE, Outcome, SimulationError
 from sim.verilator import Simulator
 from sw.compiler import Events, Program, interpret, locate
 
-SHOWN = {"row": "row", "col": "column", "a": "residual A", "b": "residual B", "pix": "pixel"}
+SHOWN = {"row": "row", "col": "column", "a": "residual A", "b": "residual B", "pix": "pixel",
+         "mem": "membrane"}
+SOURCES = {"row": 0, "col": 1, "res": 2, "pix": 4, "mem": 5}  #: Events' field to (first) memory.
 MASK = (1 << 18) - 1
 
 
@@ -50,7 +52,7 @@ class Expected:
     def __init__(self, program: Program, events: Events, run: int):
         self.program, self.events = program, events
         parts, origins = [], []
-        for name, memory in (("row", 0), ("col", 1), ("res", 2), ("pix", 4)):
+        for name, memory in SOURCES.items():
             source = getattr(events, name)
             out = np.zeros(len(source), WRITE)
             out["run"], out["cycle"], out["addr"] = run, source["cycle"], source["addr"]
@@ -60,6 +62,9 @@ class Expected:
                 words[:, : source["data"].shape[1]] = source["data"]
                 halves = words.view("<u8")
                 out["lo"], out["hi"] = halves[:, 0], halves[:, 1]
+            elif name == "mem":
+                out["mem"], out["bank"], half = memory, source["lane"], source["half"]
+                out["en"], out["lo"] = 1 << half, source["value"].astype(np.int64) << 8 * half
             else:
                 out["mem"], out["en"] = memory, 1
                 out["lo"] = source["value"].astype(np.int64) & MASK
@@ -75,7 +80,7 @@ class Expected:
     def place(self, n: int, bit: int | None = None) -> dict[str, Any]:
         """Return the place of expected write ``n``, or of a bit of it."""
         memory, index = self.origin[n].tolist()
-        name = {0: "row", 1: "col", 2: "res", 4: "pix"}[memory]
+        name = {number: name for name, number in SOURCES.items()}[memory]
         event = getattr(self.events, name)[index]
         place = locate(self.program, name, event)
         token, channel = place.token, place.channel
@@ -95,6 +100,9 @@ class Expected:
 
 def _data(write: np.void, width: int) -> str:
     value = int(write["lo"]) | int(write["hi"]) << 64
+    if MEMORIES[int(write["mem"])] == "mem":
+        half = int(write["en"]) >> 1
+        return f"0x{value >> 8 * half:02x} ({'high' if half else 'low'} byte)"
     if write["mem"] >= 2:
         return str(value - ((value >> 17) << 18))
     return f"0x{value:0{width // 4}x} (bytes 0b{int(write['en']):0{width // 8}b})"
@@ -102,7 +110,8 @@ def _data(write: np.void, width: int) -> str:
 
 def _where(write: np.void) -> str:
     name = MEMORIES[int(write["mem"])]
-    bank = "" if name == "pix" else f" {'lane' if name in 'ab' else 'bank'} {int(write['bank'])}"
+    kind = "lane" if name in ("a", "b", "mem") else "bank"
+    bank = "" if name == "pix" else f" {kind} {int(write['bank'])}"
     return f"{SHOWN[name]} memory{bank} word {int(write['addr'])}"
 
 

@@ -30,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
                        help="core configuration, e.g. rows=8,width=64; the rest as by default")
     p.add_argument("--fit", action="store_true",
                    help="make the memories as deep as the network needs")
+    p.add_argument("--stream", action="store_true",
+                   help="one call per step, membranes in memory; the image is the first step")
     p.add_argument("--image", metavar="IMAGE",
                    help=f"{KINDS}, or a number N for digits:N (default: digits:0 where the network "
                    "reads digits, else noise)")
@@ -52,7 +54,7 @@ def _program(args: argparse.Namespace) -> Program:
                 )
             return program
     config = Config.for_board(args.board) if args.board else parse_config(args.config)
-    network = read_network(args.model)
+    network = read_network(args.model, args.stream)
     return compile_network(network, fit_config(network, config) if args.fit else config)
 
 

@@ -10,7 +10,7 @@
 //       p ADDR 0        read a pixel word
 //   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE", "p DATA",
 //               "t COUNTED" (budget used up; ends the simulation), "d" (not done, not busy), "e" (end)
-//   +log=PREFIX  (optional) PREFIX.row, .col, .res, .pix: binary records of 32-bit words, little
+//   +log=PREFIX  (optional) PREFIX.row, .col, .res, .mem, .pix: binary records of 32-bit words, little
 //               endian: run, cycle (all ones: not busy), then data, address, enable vectors as they
 //               are at the core's trace ports, each padded to whole words
 //   +wave=FILE  (optional, where compiled in) waveform
@@ -43,6 +43,9 @@ module tb #(
     wire [2*C-1:0] t_res_en;
     wire [C*16-1:0] t_res_addr;
     wire [C*18-1:0] t_res_data;
+    wire [2*C-1:0] t_mem_en;
+    wire [C*16-1:0] t_mem_addr;
+    wire [C*16-1:0] t_mem_data;
     wire t_pix_en;
     wire [15:0] t_pix_addr;
     wire [17:0] t_pix_data;
@@ -54,6 +57,7 @@ module tb #(
         .t_row_en(t_row_en), .t_row_addr(t_row_addr), .t_row_data(t_row_data),
         .t_col_en(t_col_en), .t_col_addr(t_col_addr), .t_col_data(t_col_data),
         .t_res_en(t_res_en), .t_res_addr(t_res_addr), .t_res_data(t_res_data),
+        .t_mem_en(t_mem_en), .t_mem_addr(t_mem_addr), .t_mem_data(t_mem_data),
         .t_pix_en(t_pix_en), .t_pix_addr(t_pix_addr), .t_pix_data(t_pix_data)
     );
 
@@ -67,9 +71,12 @@ module tb #(
     wire [`WORDS(2*C)-1:0] res_en = t_res_en;
     wire [`WORDS(C*16)-1:0] res_addr = t_res_addr;
     wire [`WORDS(C*18)-1:0] res_data = t_res_data;
+    wire [`WORDS(2*C)-1:0] mem_en = t_mem_en;
+    wire [`WORDS(C*16)-1:0] mem_addr = t_mem_addr;
+    wire [`WORDS(C*16)-1:0] mem_data = t_mem_data;
     wire [63:0] pix = {14'b0, t_pix_data, 16'b0, t_pix_addr};
 
-    integer stim, out, f_row, f_col, f_res, f_pix, got;
+    integer stim, out, f_row, f_col, f_res, f_mem, f_pix, got;
     reg logging;
     string path;
     initial begin
@@ -85,6 +92,7 @@ module tb #(
             f_row = $fopen({path, ".row"}, "wb");
             f_col = $fopen({path, ".col"}, "wb");
             f_res = $fopen({path, ".res"}, "wb");
+            f_mem = $fopen({path, ".mem"}, "wb");
             f_pix = $fopen({path, ".pix"}, "wb");
         end
         if ($value$plusargs("wave=%s", path)) begin
@@ -160,6 +168,7 @@ module tb #(
                     $fclose(f_row);
                     $fclose(f_col);
                     $fclose(f_res);
+                    $fclose(f_mem);
                     $fclose(f_pix);
                 end
                 finished <= 1;
@@ -174,6 +183,7 @@ module tb #(
             if (|t_row_en) $fwrite(f_row, "%u", {row_en, row_addr, row_data, cycle, run});
             if (|t_col_en) $fwrite(f_col, "%u", {col_en, col_addr, col_data, cycle, run});
             if (|t_res_en) $fwrite(f_res, "%u", {res_en, res_addr, res_data, cycle, run});
+            if (|t_mem_en) $fwrite(f_mem, "%u", {mem_en, mem_addr, mem_data, cycle, run});
             if (t_pix_en) $fwrite(f_pix, "%u", {pix, cycle, run});
         end
 endmodule

@@ -11,10 +11,11 @@ import numpy as np
 from sim.verilator import Simulator
 
 NOT_BUSY = 0xFFFFFFFF  #: Cycle of a write outside a run.
-MEMORIES = ("row", "col", "a", "b", "pix")  #: Order of ``mem`` in a write.
+MEMORIES = ("row", "col", "a", "b", "pix", "mem")  #: Order of ``mem`` in a write.
 
 #: One write of one bank. ``en``: byte enables (1 for residual and pixel words); ``lo``, ``hi``: the
-#: enabled bytes, others 0; residual and pixel words as 18 bits, unsigned.
+#: enabled bytes, others 0; residual and pixel words as 18 bits, unsigned; mem: codes of membranes,
+#: two bytes a word.
 WRITE = np.dtype(
     [
         ("run", "<u4"),
@@ -186,6 +187,7 @@ def read_log(folder: Path, simulator: Simulator, chunk: int = 1 << 15) -> np.nda
         ("row", (0,), r, w, w // 8),
         ("col", (1,), c, w, w // 8),
         ("res", (2, 3), c, 18, 1),
+        ("mem", (5,), c, 16, 2),
     ):
         vectors = (banks * width, banks * 16, banks * enables * len(mem))
         words = 2 + sum(-(-n // 32) for n in vectors)

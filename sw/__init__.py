@@ -10,7 +10,8 @@
     program = q.compile(config)
 """
 
+from sw import nir
 from sw.frontend import load
 from sw.network import IntegerNetwork
 
-__all__ = ["IntegerNetwork", "load"]
+__all__ = ["IntegerNetwork", "load", "nir"]

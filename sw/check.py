@@ -47,13 +47,14 @@ def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
                 want(layer, "weight", layer.weight.shape, (out, network.channels, kh, kw))
                 want(layer, "bias", layer.bias.shape, (out,))
                 want(layer, "centre", (len(layer.centre),), (network.channels,))
-                side = (
-                    network.height + 2 * layer.padding - kh + 1,
-                    network.width + 2 * layer.padding - kw + 1,
+                _choice(layer, fail, "stride", (1, 2))
+                room = (
+                    network.height + 2 * layer.padding - kh,
+                    network.width + 2 * layer.padding - kw,
                 )
-                if min(side) < 1:
+                if min(room) < 0:
                     fail(layer, f"kernel {kh}x{kw} does not fit the image")
-                put(layer, layer.neuron.name, (out, *side))
+                put(layer, layer.neuron.name, (out, *(n // layer.stride + 1 for n in room)))
             case nw.BinaryLayer():
                 source = get(layer, layer.source, 3)
                 out, _, kh, kw = layer.weight.shape
@@ -65,9 +66,21 @@ def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
                     )
                 want(layer, "factor", layer.affine.factor.shape, (out,))
                 want(layer, "bias", layer.affine.bias.shape, (out,))
-                shape = (out, *source[1:])
+                _choice(layer, fail, "stride", (1, 2))
+                _choice(layer, fail, "pool", (1, 2))
+                if layer.pool * layer.stride > 2:
+                    fail(layer, "pools and strides at once")
+                sides = tuple(-(-(n // layer.pool) // layer.stride) for n in source[1:])
+                if min(sides) < 1:
+                    fail(layer, f"pools {source[1]}x{source[2]} spikes to nothing")
+                shape = (out, *sides)
                 if layer.residual is None and layer.neuron is None:
                     fail(layer, "has neither neuron nor residual")
+                if layer.shortcut is not None:
+                    if layer.residual is not None and layer.residual.inputs:
+                        fail(layer, "adds a shortcut and a residual")
+                    name = layer.shortcut.source
+                    want(layer, name, get(layer, name, 3), shape)
                 if layer.residual is not None:
                     if len(layer.residual.inputs) > 2:
                         fail(layer, f"adds {len(layer.residual.inputs)} residuals, at most 2")
@@ -97,7 +110,8 @@ def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
                     want(layer, what, array.shape, (network.steps, layer.heads))
                 put(layer, layer.neuron.name, (c, h, w))
             case nw.Mean():
-                put(layer, layer.name, get(layer, layer.source, 3)[:1])
+                source = get(layer, layer.source, 3)
+                put(layer, layer.name, source[:1] if layer.over_tokens else (math.prod(source),))
             case nw.Head():
                 inputs = sum(get(layer, source, 1)[0] for source in layer.sources)
                 want(layer, "weight", layer.weight.shape, (network.classes, inputs))
@@ -106,6 +120,12 @@ def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
             case _:
                 raise SpikeloomError(f"Integer network {network.name}: unknown layer {layer!r}")
     return shapes
+
+
+def _choice(layer, fail, what: str, wanted: tuple[int, ...]) -> None:
+    value = getattr(layer, what)
+    if value not in wanted:
+        fail(layer, f"{what} must be {' or '.join(map(str, wanted))}, not {value!r}")
 
 
 def _modes(layer, fail, channels: int) -> None:
@@ -124,7 +144,7 @@ def largest_sum(network, layer, shapes: dict[str, tuple[int, ...]]) -> int:
 
     match layer:
         case nw.BinaryLayer():
-            return math.prod(layer.weight.shape[1:])
+            return math.prod(layer.weight.shape[1:]) * layer.pool**2
         case nw.AttentionMap():
             c, h, w = shapes[layer.left]
             return c // layer.heads if layer.order == "qk" else h * w
@@ -154,6 +174,37 @@ def check_network(network) -> None:
     if not network.layers or not isinstance(network.layers[-1], nw.Head):
         fail("the last layer must be a Head")
     shapes = tensor_shapes(network)
+    if network.stream:
+        neurons = [n for layer in network.layers if (n := getattr(layer, "neuron", None))]
+        plain = [n.name for n in neurons if n.state is None]
+        if plain:
+            fail(f"is a stream, but {', '.join(plain)} keep no membrane between images")
+        if network.steps != 1 or network.per_step_input:
+            fail("is a stream: steps must be 1, and an image is one step")
+
+    def state(where: str, neuron) -> None:
+        kept = neuron.state
+        if kept.bits not in formats.STATE_BITS or kept.shift not in formats.STATE_SHIFTS:
+            fail(
+                f"{where}: a state of {kept.bits} bits and shift {kept.shift}; wanted bits of "
+                f"{formats.STATE_BITS} and a shift of {formats.STATE_SHIFTS}"
+            )
+        if neuron.soft:
+            fail(f"{where}: a neuron with a state resets to 0 only, not by subtraction")
+        levels = formats.state_levels(kept.bits)
+        if kept.thresholds.shape != (levels,):
+            fail(f"{where}: {kept.thresholds.shape} thresholds of a state, wanted ({levels},)")
+        bound(f"{where}: thresholds", kept.thresholds, 1, formats.STATE_MAX + 1)
+        if (np.diff(kept.thresholds) < 0).any():
+            fail(f"{where}: the thresholds of a state must ascend")
+        cell = formats.state_cell(kept.shift)
+        cells = kept.thresholds[kept.thresholds <= formats.STATE_MAX] // cell
+        last = formats.STATE_CELLS - (cell == formats.STATE_CELL_FINE)
+        if (np.diff(cells) == 0).any() or (cells >= last).any():
+            fail(
+                f"{where}: thresholds of a state of shift {kept.shift} must lie in cells of {cell} "
+                f"units of their own, below {last * cell}; lower with another alpha"
+            )
 
     def accumulator(where: str, worst: int) -> None:
         if worst > PRODUCT_MAX:
@@ -162,11 +213,17 @@ def check_network(network) -> None:
                 "lower with fewer frac_bits"
             )
 
+    spikes = {n.name for layer in network.layers if (n := getattr(layer, "neuron", None))}
     for layer in network.layers:
         where = f"layer {layer.name}"
         neuron = getattr(layer, "neuron", None)
         if neuron is not None:
             bound(f"{where}: theta", neuron.theta, 1, formats.MEMBRANE_MAX)
+            if neuron.state is not None:
+                state(where, neuron)
+        if (shortcut := getattr(layer, "shortcut", None)) is not None:
+            most = formats.MEMBRANE_MAX
+            bound(f"{where}: value of the shortcut", shortcut.value, -most, most)
         affine = getattr(layer, "affine", layer)
         if hasattr(affine, "shift") and affine.shift not in formats.SHIFTS:
             fail(f"{where}: shift {affine.shift} is not one of {formats.SHIFTS}")
@@ -189,7 +246,10 @@ def check_network(network) -> None:
                 accumulator(where, int((worst + np.abs(affine.bias)).max()))
             case nw.Mean():
                 count = network.steps * math.prod(shapes[layer.source][1:])
-                worst = abs(layer.factor) * count * -formats.MEMBRANE_MIN + abs(layer.bias)
+                if not layer.over_tokens:
+                    count = network.steps
+                largest = 1 if layer.source in spikes else -formats.MEMBRANE_MIN
+                worst = abs(layer.factor) * count * largest + abs(layer.bias)
                 accumulator(where, worst)
             case nw.Head():
                 limit = (1 << (layer.weight_bits - 1)) - 1

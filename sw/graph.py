@@ -377,12 +377,6 @@ class FloatNetwork:
 
     def lower(self, calibration: np.ndarray | None = None, **options):
         """Integer network; see ``sw.lower.lower`` for the options."""
-        for node in self.nodes:
-            if isinstance(node, LIF) and (node.state_bits or not node.decay_input):
-                raise SpikeloomError(
-                    f"{self.name}: {node.name} cannot be lowered: neurons whose input does not "
-                    "decay (Q-SNN) exist in float only so far; use net.run()"
-                )
         from sw.lower import lower
 
         return lower(self, calibration, **options)

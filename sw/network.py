@@ -7,14 +7,22 @@ and the accuracy notes in ``meta`` are labels only).
 Lane arithmetic, shared by all layers (``formats`` = ``hw.arch.formats``; ``>>`` is floor)::
 
     x = saturate((factor * S + bias) >> shift)          # shift is one of formats.SHIFTS
-    y = saturate(x + r)    r = 0, or residual b, or (residual a + residual b) >> 1
+    y = saturate(x + r)    r = 0, or a shortcut's spike * value, or residual b, or
+                           (residual a + residual b) >> 1
     u = (v + y) >> 1       spike = u >= theta
     v = 0 where spike (hard) or u - theta where spike (soft), else u
 
-``saturate`` clips to a signed ``MEMBRANE_BITS`` integer. Rounding to nearest is part of the
-bias: lowering adds ``1 << (shift - 1)``. v starts at 0 for each image. The soft reset cannot
-overflow. Spike tensors are 0/1, named after their neuron, canonical shape (T, B, C, H, W);
-attention operands and maps have the shapes given at their layer.
+A neuron with a ``State`` keeps a code of few bits instead (u is not saturated)::
+
+    u = (code << state.shift) + y                       spike = u >= theta
+    w = 0 where spike, else u
+    code = sign(w) * (number of thresholds <= min(|w|, STATE_MAX))
+
+``saturate`` clips to a signed ``MEMBRANE_BITS`` integer. Rounding to nearest (or up) is part of
+the bias: lowering adds ``1 << (shift - 1)`` (or ``(1 << shift) - 1``). v and code start at 0 for
+each image; with ``stream`` images are the steps of one stream, and codes start at 0 for the first.
+The soft reset cannot overflow. Spike tensors are 0/1, named after their neuron, canonical shape
+(T, B, C, H, W); attention operands and maps have the shapes given at their layer.
 """
 
 import dataclasses
@@ -27,12 +35,28 @@ from sw.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
+class State:
+    """A membrane that is stored in ``bits`` bits, as one of 2 * L + 1 codes, L = 2**(bits-1) - 1.
+
+    One step of the code is ``1 << (shift + 1)`` units of membrane; half of it is what the leak
+    leaves, so that no product is needed. The thresholds of ``round(tanh(v) / alpha * L)`` are at
+    least a step apart, so cells of a step or less hold one each.
+    """
+
+    bits: int  #: One of formats.STATE_BITS.
+    thresholds: np.ndarray  #: int64 (L,), ascending, 1 to STATE_MAX + 1 (which is never reached);
+    #: no two reachable ones in the same cell of formats.state_cell(shift) units.
+    shift: int  #: One of formats.STATE_SHIFTS.
+
+
+@dataclass(frozen=True, kw_only=True)
 class Neuron:
     """A leaky integrate-and-fire neuron; its spikes are the tensor called ``name``."""
 
     name: str
     theta: int  #: Threshold in units of the layer's x; 1 to MEMBRANE_MAX; strict '>' is theta + 1.
     soft: bool = False  #: Reset by subtraction (attention map) instead of to 0.
+    state: State | None = None  #: Of a neuron whose input does not decay; hard reset only.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +81,22 @@ class Residual:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shortcut:
+    """r = ``value`` where ``source`` spikes, else 0; ``source`` has the layer's output shape."""
+
+    source: str
+    value: int  #: In units of the layer's x; |value| <= MEMBRANE_MAX.
+
+
+@dataclass(frozen=True, kw_only=True)
 class PixelConv:
     """First, multi-bit convolution: S = sum w * p, p = (pixel << pixel_shift) - centre[c].
 
-    Padded taps add 0. ``weight`` (O, I, kh, kw) int64, ``|w| <= FACTOR_MAX``: a signed mantissa of
-    ``weight_bits`` bits times a power of two per output channel. There is no factor here:
-    x = saturate((S + bias) >> shift), bias (O,). Input: the image, (B, I, H, W), the same at every
-    step, or (B, T, I, H, W), one frame per step.
+    Output sides are (side + 2 * padding - kernel) // stride + 1. Padded taps add 0. ``weight``
+    (O, I, kh, kw) int64, ``|w| <= FACTOR_MAX``: a signed mantissa of ``weight_bits`` bits times a
+    power of two per output channel. There is no factor here: x = saturate((S + bias) >> shift),
+    bias (O,). Input: the image, (B, I, H, W), the same at every step, or (B, T, I, H, W), one
+    frame per step.
     """
 
     name: str
@@ -75,23 +108,31 @@ class PixelConv:
     centre: tuple[int, ...]  #: One per input channel, |p| < 2**17 for every pixel 0..255.
     padding: int
     neuron: Neuron
+    stride: int = 1  #: 1 or 2.
 
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryLayer:
-    """Binary convolution (1x1 or 3x3, stride 1, 'same' zero padding) on spikes.
+    """Binary convolution (1x1 or 3x3, 'same' zero padding) on spikes.
 
     S = 2*popcount(s AND weight) - popcount(s), over all taps; ``weight`` (O, I, kh, kw) bool,
     True is +1. ``affine`` arrays (O,). Writes ``neuron``'s spikes, or a residual, or both (the
     neuron then reads y).
+
+    Output sides are ceil(side / stride). With ``pool`` 2 the convolution (then of stride 1) reads
+    counts of spikes in 2x2 windows, 0 to 4, side by side, what is left over dropped: the windows'
+    averages are quarters of them, and ``affine`` holds the quarter.
     """
 
     name: str
     source: str
     weight: np.ndarray
     affine: Affine
-    residual: Residual | None = None
+    residual: Residual | None = None  #: Without inputs where there is a shortcut.
     neuron: Neuron | None = None
+    stride: int = 1  #: 1 or 2.
+    pool: int = 1  #: 1 or 2.
+    shortcut: Shortcut | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +180,10 @@ class AttentionApply:
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """x[c] = saturate((sum over tokens and steps of factor * residual[c] + bias) >> shift).
+    """x[c] = saturate((sum over tokens and steps of factor * source[c] + bias) >> shift).
 
-    ``factor``, ``bias`` one int each. Output tensor ``name`` (B, C).
+    ``source`` is a residual or a spike tensor. ``factor``, ``bias`` one int each. Output tensor
+    ``name`` (B, C); without ``over_tokens`` only steps are summed: (B, C * H * W), C major.
     """
 
     name: str
@@ -149,14 +191,15 @@ class Mean:
     factor: int
     bias: int
     shift: int
+    over_tokens: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
     """logits = saturate((sum weight * concat(sources) + bias) >> shift).
 
-    ``weight`` (classes, sum of C), ``bias`` (classes,). Lowering proves that it cannot saturate.
-    ``scale``: float logit = integer logit * scale.
+    ``weight`` (classes, sum of the sources' sizes), ``bias`` (classes,). Lowering proves
+    that it cannot saturate. ``scale``: float logit = integer logit * scale.
     """
 
     name: str
@@ -181,9 +224,12 @@ class IntegerNetwork:
     height: int
     width: int
     classes: int
-    frac_bits: int  #: Fraction bits of membranes and residuals (theta 1.0 == 1 << frac_bits).
+    frac_bits: int  #: Fraction bits of membranes and residuals (theta 1.0 == 1 << frac_bits);
+    #: neurons with a State, and what feeds them, have units of their own.
     layers: tuple[Layer, ...]
     per_step_input: bool = False  #: One frame per step instead of one image.
+    stream: bool = False  #: Images are the steps of one stream; steps is 1, every neuron has a
+    #: State, which survives from image to image, and the logits are those of the step.
     meta: dict = field(default_factory=dict)  #: Labels: source file, accuracy notes. JSON types.
 
     def __post_init__(self):

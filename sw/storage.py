@@ -14,9 +14,11 @@ FORMAT = "spikeloom integer network 1"
 TYPES = {
     t.__name__: t
     for t in (
+        nw.State,
         nw.Neuron,
         nw.Affine,
         nw.Residual,
+        nw.Shortcut,
         nw.PixelConv,
         nw.BinaryLayer,
         nw.SpikePool,

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from hw.arch.errors import SpikeloomError
+from hw.arch.formats import STATE_BITS
 
 
 def _power_of_two(value: int) -> bool:
@@ -28,6 +29,7 @@ class Config:
     pix_depth: int = 1024  #: Words of the pixel memory (18 bits): image, features, logits.
     prog_depth: int = 1024  #: Words of the program memory (32 bits).
     acc_bits: int = 13  #: Signed width of an element's accumulator; 8 to 16.
+    state_bits: int = 8  #: Widest membrane that lanes can store as a code: 0 (none), 2, 4 or 8.
 
     def __post_init__(self) -> None:
         def check(ok: bool, name: str, want: str) -> None:
@@ -38,8 +40,9 @@ class Config:
 
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            check(isinstance(value, int) and not isinstance(value, bool) and value > 0,
-                  f.name, "a positive integer")
+            least = 0 if f.name == "state_bits" else 1
+            check(isinstance(value, int) and not isinstance(value, bool) and value >= least,
+                  f.name, "a positive integer" if least else "a whole number")
         check(self.rows in (4, 8, 16), "rows", "4, 8 or 16")
         check(_power_of_two(self.cols) and 8 <= self.cols <= 64, "cols", "8, 16, 32 or 64")
         check(self.cols <= self.rows**2, "cols", f"at most rows squared ({self.rows**2})")
@@ -47,6 +50,7 @@ class Config:
         check(self.width in (32, 64, 128), "width", "32, 64 or 128")
         check(self.width % self.cols == 0, "width", f"a multiple of cols ({self.cols})")
         check(8 <= self.acc_bits <= 16, "acc_bits", "8 to 16")
+        check(self.state_bits in (0, *STATE_BITS), "state_bits", "0, 2, 4 or 8")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
             check(64 <= getattr(self, name) <= 1 << 16, name, "64 to 65536")
 
@@ -69,7 +73,8 @@ class Config:
         """32-bit fingerprint of configuration and instruction set; an image carries it."""
         from hw.arch import formats, isa
 
-        text = json.dumps([self.as_dict(), isa.fingerprint(), formats.SHIFTS], sort_keys=True)
+        facts = [formats.SHIFTS, formats.STATE_SHIFTS, formats.STATE_MAX, formats.STATE_CELLS]
+        text = json.dumps([self.as_dict(), isa.fingerprint(), *facts], sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
     @classmethod

@@ -6,8 +6,24 @@ BIAS_BITS = 32  #: Signed width of a lane's bias, added before the shift.
 PRODUCT_BITS = 36  #: Signed width of the lane accumulator; lowering proves it cannot overflow.
 SHIFTS = (4, 7, 10, 14)  #: Right shifts a layer may choose between accumulator and x.
 MAX_STEPS = 16  #: Largest number of time steps.
+STATE_BITS = (2, 4, 8)  #: Widths of a stored membrane; b bits hold 2 * L + 1 codes.
+STATE_SHIFTS = (1, 4, 8, 11)  #: Left shifts from code to what the leak leaves of the membrane.
+STATE_CELLS = 512  #: Cells of equal size, each with at most one threshold of a stored membrane.
+STATE_CELL_COARSE = 32  #: Units of a cell,
+STATE_CELL_FINE = 4  #: but these with the smallest shift, whose last cell has no threshold.
+STATE_MAX = STATE_CELLS * STATE_CELL_COARSE - 2  #: Largest magnitude that thresholds tell apart.
 
 MEMBRANE_MAX = (1 << (MEMBRANE_BITS - 1)) - 1
 MEMBRANE_MIN = -(1 << (MEMBRANE_BITS - 1))
 FACTOR_MAX = (1 << (FACTOR_BITS - 1)) - 1
 BIAS_MAX = (1 << (BIAS_BITS - 1)) - 1
+
+
+def state_cell(shift: int) -> int:
+    """Return the units of a cell for one of STATE_SHIFTS."""
+    return STATE_CELL_FINE if shift == min(STATE_SHIFTS) else STATE_CELL_COARSE
+
+
+def state_levels(bits: int) -> int:
+    """Return L, codes per side of a stored membrane: 2**(bits-1) - 1."""
+    return (1 << (bits - 1)) - 1

@@ -7,7 +7,10 @@ Loop nest (inner to outer): k, dx, dy | t, x, y, j, h. The first three make a *t
 output-stationary pass of the array; a *tile* of MAC is one pixel, of MEAN a whole sum); j is the
 column tile, h the head (buffer in MEAN). After each issued word the row and column addresses
 grow by the delta of the level that advances (inner levels rewind: the compiler folds the rewind
-into the delta). Addresses are modulo 2**16, truncated to the memory.
+into the delta); dx and dy have a second delta for advances from an odd index. Addresses are
+modulo 2**16, truncated to the memory.
+
+TABLE is followed by n_k words: the thresholds of stored membranes in ascending order.
 """
 
 import enum
@@ -25,6 +28,7 @@ class Op(enum.IntEnum):
     MAC = 2  #: Pixel memory x column memory on the lanes (first layer, heads).
     POOL = 3  #: OR of 3x3 windows at stride 2, row memory to row memory.
     MEAN = 4  #: Sum of a residual buffer over tokens and steps, per lane.
+    TABLE = 5  #: Load the thresholds of stored membranes: n_k words follow the instruction.
 
 
 class Dest(enum.IntEnum):
@@ -47,13 +51,29 @@ class Pack(enum.IntEnum):
     TRIPLE = 2  #: Slots x-1, x, x+1.
 
 
-class Res(enum.IntEnum):
-    """Residual operation of the lanes."""
+class Taps(enum.IntEnum):
+    """What the dx of a GEMM's word means."""
 
-    NONE = 0  #: y = x, nothing stored.
-    SET = 1  #: y = x, stored.
-    ADD = 2  #: y = x + B, stored.
-    AVERAGE = 3  #: y = x + ((A + B) >> 1), stored.
+    SIDE = 0  #: A column: shift = dx - shift_left.
+    STRIDE = 1  #: Of split columns (see Mod.PAIR): odd, even, odd plane; shift -1, 0, 0.
+    POOL = 2  #: Even and odd plane by turns: shift = (dx >> 1) - shift_left.
+
+
+class Res(enum.IntEnum):
+    """What the lanes add: y = x + r."""
+
+    NONE = 0  #: r = 0.
+    SPIKE = 1  #: r = sc_value where the shortcut spikes, else 0.
+    ADD = 2  #: r = B.
+    AVERAGE = 3  #: r = (A + B) >> 1.
+
+
+class Keep(enum.IntEnum):
+    """What is stored in the residual memory."""
+
+    NONE = 0
+    Y = 1  #: y.
+    SPIKE = 2  #: 1 where the neuron fires, else 0.
 
 
 class Mod(enum.IntEnum):
@@ -62,6 +82,7 @@ class Mod(enum.IntEnum):
     ROWS = 0  #: R
     COLS = 1  #: C
     WORD = 2  #: W
+    PAIR = 3  #: 2 R, image rows padded to it; ROW: even and odd columns in planes w_half apart.
 
 
 class Step(enum.IntEnum):
@@ -109,9 +130,13 @@ FIELDS = _pack(
             Field("xnor", 1, "GEMM: each word twice, second time inverted rows, subtracting"),
             Field("pack", 2, "GEMM: Pack of the input words"),
             Field("slot_bytes_log2", 2, "log2 of bytes per tap slot, input (GEMM, pack != NONE)"),
-            Field("shift_left", 1, "horizontal tap shift starts at -1 instead of 0"),
-            Field("pad_y", 1, "vertical taps start at -1 instead of 0"),
-            Field("y_twice", 1, "y advances input rows by 2 (POOL)"),
+            Field("shift_left", 2, "horizontal taps start at minus this (GEMM, POOL: 0 or 1)"),
+            Field("pad_y", 2, "vertical taps start at minus this"),
+            Field("y_twice", 1, "y advances input rows by 2"),
+            Field("x_twice", 1, "MAC: x advances input columns by 2"),
+            Field("taps", 2, "GEMM: Taps"),
+            Field("odd_w", 1, "GEMM, STRIDE: the odd plane lacks the last column"),
+            Field("shortcut", 1, "GEMM: after each tile a word of shortcut spikes is read"),
             Field("flat", 1, "output tokens are numbered without gaps at image-row ends"),
             Field("n_step", 2, "Step: output tokens per tile"),
             Field("factor_per_step", 1, "factor table is indexed by t (AV)"),
@@ -120,7 +145,7 @@ FIELDS = _pack(
             Field("mean_mask", 4, "MEAN: valid rows in the last group of R tokens, 0 = all"),
         ],
         [
-            Field("n_k", 16, "count of k, 1.."),
+            Field("n_k", 16, "count of k, 1.. (TABLE: words that follow, 0..)"),
             Field("n_dx", 8, "count of dx (MEAN: time steps)"),
             Field("n_dy", 8, "count of dy (MEAN: groups of R tokens)"),
         ],
@@ -145,6 +170,10 @@ FIELDS = _pack(
         [_delta("col", "dy"), _delta("col", "t")],
         [_delta("col", "x"), _delta("col", "y")],
         [_delta("col", "j"), _delta("col", "h")],
+        [Field("row_dx2", 16, "row address delta when dx advances from an odd index", True),
+         Field("row_dy2", 16, "row address delta when dy advances from an odd index", True)],
+        [Field("col_dx2", 16, "col address delta when dx advances from an odd index", True),
+         Field("col_dy2", 16, "col address delta when dy advances from an odd index", True)],
         [Field("row_base", 16, "row (MAC: pixel, MEAN: residual) address of the first word"),
          Field("col_base", 16, "column address of the first word")],
         [Field("row_gs", 16, "row address distance between groups of R tokens (input)"),
@@ -160,6 +189,12 @@ FIELDS = _pack(
          Field("head_align", 1, "a new head starts a new destination word"),
          Field("res_gs", 8, "residual groups between token groups: steps"),
          Field("res_j", 16, "residual group distance between column tiles")],
+        [Field("w_half", 16, "destination distance from even to odd columns (w_mod PAIR)"),
+         Field("sc_base", 16, "row address of the shortcut")],
+        [Field("sc_gs", 16, "shortcut: distance between groups of R tokens"),
+         Field("sc_t", 16, "shortcut: distance between steps")],
+        [Field("st_base", 16, "membranes in memory: first group of R codes"),
+         Field("sc_byte", 4, "shortcut: byte of the first column tile's C bits in its word")],
         # ---- fields from here on are used at lanes and write-back: fetched after the drain
         [Field("dest", 3, "Dest"),
          Field("double", 1, "S = 2*acc instead of acc"),
@@ -179,6 +214,12 @@ FIELDS = _pack(
          Field("centre1", 16, "channel 1 mod 4", True)],
         [Field("centre2", 16, "channel 2 mod 4", True),
          Field("centre3", 16, "channel 3 mod 4", True)],
+        [Field("sc_value", 18, "Res.SPIKE: what a spike of the shortcut adds", True),
+         Field("keep", 2, "Keep"),
+         Field("leak", 1, "the neuron keeps a code: u = (code << state_shift) + y"),
+         Field("state_shift", 2, "index into formats.STATE_SHIFTS"),
+         Field("state_bits", 2, "index into formats.STATE_BITS"),
+         Field("persist", 1, "codes live in residual buffer A, from run to run")],
     ]
 )
 
@@ -224,10 +265,18 @@ def fingerprint() -> list[list[str | int]]:
 
 
 def instructions(program: Iterable[int]) -> list[dict[str, int]]:
-    """Decode a program memory image up to and including HALT."""
-    words, out = [int(w) for w in program], []
-    for i in range(0, len(words) - NI + 1, NI):
-        out.append(decode(words[i : i + NI]))
-        if out[-1]["op"] == Op.HALT:
+    """Decode a program memory image up to and including HALT.
+
+    A TABLE's dictionary has one more entry, ``table``: its words.
+    """
+    words, out, at = [int(w) for w in program], [], 0
+    while at + NI <= len(words):
+        i: dict = decode(words[at : at + NI])
+        at += NI
+        if i["op"] == Op.TABLE:
+            i["table"] = tuple(words[at : at + i["n_k"]])
+            at += i["n_k"]
+        out.append(i)
+        if i["op"] == Op.HALT:
             return out
     raise SpikeloomError(f"program of {len(words)} words has no HALT")

@@ -17,6 +17,7 @@ from types import ModuleType
 from hw.arch import config, formats, isa, link, memmap, timing
 from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
+from hw.arch.isa import Op
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 COMMAND = "python -m hw.arch.manual"
@@ -195,7 +196,7 @@ def timing_page() -> list[str]:
             except SpikeloomError:
                 continue
             rows.append((n_rows, cols, timing.write_cycle(c), timing.drain_cycles(c),
-                         timing.overhead(c)))
+                         timing.overhead(c, {"op": Op.GEMM, "spread": 0, "leak": 0})))
     names = ("write_cycle", "drain_cycles", "overhead")
     return [
         "# Timing", "", *prose(timing.__doc__), "## Distances", "", *constants(timing),
@@ -203,8 +204,9 @@ def timing_page() -> list[str]:
         *[f"* `{name}`: {(getattr(timing, name).__doc__ or '').strip()}" for name in names], "",
         *table(("rows", "cols", *(f"`{name}`" for name in names)), rows),
         "## Length of a program", "",
-        *[f"* `{name}`: {line}" for name in ("tile_words", "column_tile", "column_starts",
-                                           "issue_cycles", "program_cycles")
+        *[f"* `{name}`: {line}"
+          for name in ("tile_words", "tile_cycles", "column_tile", "column_starts",
+                       "issue_cycles", "program_cycles")
           for line in [" ".join(inspect.cleandoc(getattr(timing, name).__doc__ or "").split())]],
         "",
     ]

@@ -14,6 +14,7 @@ class Mem(enum.IntEnum):
     COL = 1  #: C banks of col_depth x W
     ROW = 2  #: R banks of row_depth x W
     PIX = 3  #: pix_depth x 18; readable
+    CTRL = 4  #: one word; a write of anything makes membranes in memory 0 for the next run
 
 
 def load_addr(mem: Mem, word: int, bank: int = 0, part: int = 0) -> int:

@@ -6,6 +6,7 @@ the row memory). Gateware asserts them at elaboration; forecast and interpreter 
 """
 
 from hw.arch.config import Config
+from hw.arch.formats import MAX_STEPS, STATE_CELLS
 from hw.arch.isa import LATE_WORD, NI, Op
 
 POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
@@ -17,6 +18,8 @@ PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P).
 X = PRODUCT + 1  #: x visible.
 Y = X + 1  #: y (residual applied) visible; residual write presented in this cycle.
 SPIKE = Y + 1  #: Spike of lane 0, row 0.
+STATE_GAP = 5  #: From a neuron's step to its next, where the lane stores a code of its membrane.
+STATE_WRITE = Y + STATE_GAP - 1  #: A code for residual buffer A is presented in this cycle.
 SWAP = 8  #: Parameters of the next column tile may be issued this long after tau of the first.
 
 
@@ -25,15 +28,29 @@ def write_cycle(config: Config) -> int:
     return SPIKE + config.cols
 
 
-def drain_cycles(config: Config) -> int:
-    """Cycles from the last issue until every write of an instruction has landed."""
+def spread_gap(i: dict[str, int]) -> int:
+    """Cycles between the steps of a MAC with spread."""
+    return STATE_GAP if i["leak"] else 1
+
+
+def drain_cycles(config: Config, spread_codes: bool = False) -> int:
+    """Cycles from the last issue until every write of an instruction has landed.
+
+    Parameters
+    ----------
+    spread_codes : the instruction has both ``spread`` and ``leak``.
+    """
     # rows or steps still to come, then the burst of ROW_CHANNEL or PIX
-    return write_cycle(config) + max(config.rows, 16) + config.cols + 4
+    steps = MAX_STEPS * STATE_GAP if spread_codes else 16
+    return write_cycle(config) + max(config.rows, steps) + config.cols + 4
 
 
-def overhead(config: Config) -> int:
-    """Cycles between the last issue of one instruction and the first of the next."""
-    return max(LATE_WORD, drain_cycles(config)) + (NI - LATE_WORD) + 2
+def overhead(config: Config, i: dict[str, int]) -> int:
+    """Cycles between the last issue of an instruction and the first of the next."""
+    if i["op"] == Op.TABLE:  # nothing to drain; a cell a cycle
+        return STATE_CELLS + NI + 2
+    drain = drain_cycles(config, bool(i["spread"] and i["leak"]))
+    return max(LATE_WORD, drain) + (NI - LATE_WORD) + 2
 
 
 START = NI + 2  #: Cycles from start to the first instruction's first issue cycle.
@@ -44,11 +61,15 @@ def tile_words(i: dict[str, int]) -> int:
     return i["n_k"] * i["n_dx"] * i["n_dy"] * (2 if i["xnor"] else 1)
 
 
+def tile_cycles(i: dict[str, int]) -> int:
+    """Cycles from tile to tile; a shortcut is one more word, after the others."""
+    return max(tile_words(i) + i["shortcut"], i["tile_min"])
+
+
 def column_tile(i: dict[str, int]) -> tuple[int, int]:
     """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
     words = tile_words(i)
-    tile = max(words, i["tile_min"])
-    return words, tile * i["n_t"] * i["n_x"] * i["n_y"]
+    return words, tile_cycles(i) * i["n_t"] * i["n_x"] * i["n_y"]
 
 
 def column_starts(i: dict[str, int]) -> list[int]:
@@ -70,7 +91,7 @@ def column_starts(i: dict[str, int]) -> list[int]:
 
 def issue_cycles(i: dict[str, int]) -> int:
     """Cycles from the first issue cycle of an instruction to after its last."""
-    return 0 if i["op"] == Op.HALT else column_starts(i)[-1]
+    return 0 if i["op"] in (Op.HALT, Op.TABLE) else column_starts(i)[-1]
 
 
 def program_cycles(config: Config, program: list[dict[str, int]]) -> list[int]:
@@ -82,6 +103,6 @@ def program_cycles(config: Config, program: list[dict[str, int]]) -> list[int]:
     out = []
     for n, i in enumerate(program):
         lead = START if n == 0 else 0
-        tail = 1 if i["op"] == Op.HALT else issue_cycles(i) + overhead(config)
+        tail = 1 if i["op"] == Op.HALT else issue_cycles(i) + overhead(config, i)
         out.append(lead + tail)
     return out

@@ -29,6 +29,7 @@ def build(
     last: str | None = None,
     tell: Callable[[Event], None] = lambda event: None,
     design: Callable[[boards.Board, Any], Any] = board_design,
+    stream: bool = False,
 ) -> dict[str, Any]:
     """Build a model for a board; return the report, or {} where ``last`` comes before it.
 
@@ -41,12 +42,13 @@ def build(
         ``last`` the build ends.
     tell : is called with each Event.
     design : makes what goes between the board's UART pins from board and program.
+    stream : one call per step, membranes in memory between calls; for nets that store them.
     """
     found = board if isinstance(board, boards.Board) else boards.get(board)
     folder = Path(output) if output is not None else Path("build") / found.name
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise SpikeloomError(f"output {folder} is a file; choose a folder with --output")
-    job = Job(found, str(model), folder, tell, design)
+    job = Job(found, str(model), folder, tell, design, stream)
     Pipeline(STEPS, folder, tell).run(job, first=first, last=last)
     return job.read("report.json") if last in (None, "report") else {}

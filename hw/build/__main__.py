@@ -20,6 +20,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")
     p.add_argument("--model", default="digits", help="shipped name or file (default: digits)")
+    p.add_argument("--stream", action="store_true",
+                   help="one call per step, membranes in memory between calls: for event streams")
     p.add_argument("--output", metavar="DIR", help="folder of the results (default: build/BOARD)")
     p.add_argument("--from", dest="first", metavar="STEP", choices=NAMES,
                    help="run again from this step on, even if nothing has changed")
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = _Progress(Console())
     try:
         build(args.board, args.model, args.output,
-              first=args.first, last=args.last, tell=progress)
+              first=args.first, last=args.last, tell=progress, stream=args.stream)
     except SpikeloomError as e:
         progress.status.stop()
         print(f"error: {e}", file=sys.stderr)

@@ -89,6 +89,20 @@ def memory_map(program: Any) -> dict[str, Any]:
     return out
 
 
+def membranes(program: Any) -> dict[str, Any]:
+    """Return the section of membranes: how many, of what width, and the memory at each width."""
+    from sw.compiler.report import WIDTHS, membranes
+
+    found = membranes(program)
+    return {
+        "count": found.count,
+        "bits": list(found.bits),
+        "in_memory": found.in_memory,
+        "bits_at_width": {str(w): found.total(w) for w in WIDTHS},
+        "words_at_width": {str(w): found.words[w] for w in WIDTHS},
+    }
+
+
 def to_json(report: dict[str, Any]) -> str:
     """Return a report as the text of ``report.json``."""
     return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
@@ -150,6 +164,13 @@ def to_text(report: dict[str, Any]) -> str:
             f"    {r['base']:>6} to {r['base'] + r['size'] - 1:>6}  {r['name']}"
             for r in item["regions"]
         ]
+
+    section = report["membranes"]
+    where = "in residual memory" if section["in_memory"] else "in the lanes, none in memory"
+    bits = " and ".join(map(str, section["bits"]))
+    sizes = ", ".join(f"{n} at {w}" for w, n in section["bits_at_width"].items())
+    lines += ["", f"membranes: {section['count']} of {bits} bits, {where}; "
+              f"bits in memory by width: {sizes}"]
 
     bit = report["bitstream"]
     lines += ["", f"bitstream: {bit['file']}, {bit['bytes']} bytes" if bit["file"] else

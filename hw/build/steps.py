@@ -45,6 +45,7 @@ class Job:
     output: Path
     tell: Callable[[Event], None]
     design: Callable[[Board, Any], Any] = board_design
+    stream: bool = False  #: One call per step, membranes in memory.
 
     @functools.cached_property
     def source(self) -> Path:
@@ -129,7 +130,7 @@ def _load(job: Job, work: Path) -> None:
 
 
 def _lower(job: Job, work: Path) -> None:
-    job.network.lower().save(work / "network.npz")
+    job.network.lower(stream=job.stream).save(work / "network.npz")
 
 
 def _compile(job: Job, work: Path) -> None:
@@ -281,6 +282,7 @@ def make_report(job: Job) -> dict[str, Any]:
         "timing": clock,
         "cycles": report.cycles("estimated", program, board.core_clock),
         "memory": report.memory_map(program),
+        "membranes": report.membranes(program),
         "bitstream": {
             "file": bit.name if made else None,
             "bytes": bit.stat().st_size if made else None,
@@ -318,7 +320,7 @@ def _route_inputs(job: Job) -> list[Any]:
 
 
 def _model_inputs(job: Job) -> list[Any]:
-    return [file_digest(job.source), _side(job.source), code_digest(*SOFTWARE)]
+    return [file_digest(job.source), _side(job.source), job.stream, code_digest(*SOFTWARE)]
 
 
 def _elaborate_inputs(job: Job) -> list[Any]:

@@ -3,14 +3,14 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.hdl import signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
-from hw.arch.isa import Dest, Op, Res
+from hw.arch.isa import Dest, Keep, Mod, Op
 from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
 from hw.core.lane import Lane
@@ -18,7 +18,9 @@ from hw.core.pipe import chain, delay
 from hw.core.pool import PoolUnit
 from hw.core.rowread import RowRead
 from hw.core.sequencer import ADDR, Sequencer
-from hw.core.writeback import WriteBack
+from hw.core.shortcut import ShortcutRead
+from hw.core.state import CODE_BITS, StateTable
+from hw.core.writeback import WriteBack, event_pacer
 
 EXPAND = 4  #: Distance from tau to the row event of row 0.
 
@@ -32,7 +34,8 @@ class Core(wiring.Component):
     program : object with ``words`` (ints, program memory) and ``columns`` (array [C, n, W/32] of
         32-bit parts), or None: initial contents of program and column memory.
     trace : bool
-        Adds ``t_*`` outputs: every write of row, column, residual and pixel memory.
+        Adds ``t_*`` outputs: every write of row, column, residual and pixel memory, and (mem) of
+        membrane codes, two bytes of each lane's word.
     target : 'generic' or 'xc7' (instantiated LUT6_2 and DSP48E1).
 
     Members
@@ -64,6 +67,9 @@ class Core(wiring.Component):
     t_pix_en: Any
     t_pix_addr: Any
     t_pix_data: Any
+    t_mem_en: Any
+    t_mem_addr: Any
+    t_mem_data: Any
 
     def __init__(self, config: Config, program=None, *, trace: bool = False,
                  target: str = "generic"):
@@ -81,6 +87,8 @@ class Core(wiring.Component):
                 "t_res_en": Out(2 * c), "t_res_addr": Out(c * ADDR),
                 "t_res_data": Out(c * MEMBRANE_BITS),
                 "t_pix_en": Out(1), "t_pix_addr": Out(ADDR), "t_pix_data": Out(MEMBRANE_BITS),
+                "t_mem_en": Out(2 * c), "t_mem_addr": Out(c * ADDR),
+                "t_mem_data": Out(2 * CODE_BITS * c),
             }
         super().__init__(ports)
 
@@ -107,14 +115,20 @@ class Core(wiring.Component):
         # Early fields that are still needed while the pipeline drains.
         gemm, mac, mean, pooling, per_step, spread = (
             Signal(name=s) for s in ("gemm", "mac", "mean", "pooling", "per_step", "spread"))
-        w_gs, w_t, res_gs = Signal(ADDR), Signal(ADDR), Signal(8)
+        w_gs, w_t, w_half, res_gs, st_base = (
+            Signal(ADDR), Signal(ADDR), Signal(ADDR), Signal(8), Signal(ADDR))
+        split = Signal()
         n_spread = Signal(4)
         with m.If(seq.setup):
             m.d.sync += [
                 gemm.eq(i.op == Op.GEMM), mac.eq(i.op == Op.MAC), mean.eq(i.op == Op.MEAN),
                 pooling.eq(i.op == Op.POOL), per_step.eq(i.factor_per_step), spread.eq(i.spread),
                 n_spread.eq(i.n_spread), w_gs.eq(i.w_gs), w_t.eq(i.w_t), res_gs.eq(i.res_gs),
+                w_half.eq(i.w_half), split.eq(i.w_mod == Mod.PAIR), st_base.eq(i.st_base),
             ]
+        slow = spread & i.leak
+        # Membranes in memory count from the first run after a reset or a write to CTRL.
+        remembering, forget = Signal(), Signal()
 
         # ---- load port
         load = {k: delay(m, s, 1, name=k) for k, s in
@@ -128,6 +142,12 @@ class Core(wiring.Component):
 
         def bytes_of_part():
             return Cat((load_part == p).replicate(4) for p in range(parts))
+
+        with m.If(hit(Mem.CTRL)):
+            m.d.sync += remembering.eq(0)
+        with m.Elif(seq.setup & (i.op == Op.HALT)):
+            m.d.sync += remembering.eq(1)
+        m.d.comb += forget.eq(~remembering)
 
         m.submodules.prog = prog = memory.Memory(
             shape=32, depth=cfg.prog_depth, attrs=block,
@@ -203,26 +223,30 @@ class Core(wiring.Component):
         active, count = Signal(), Signal(4)
         last = Signal(4)
         m.d.comb += last.eq(Mux(gemm | pooling, n - 1, Mux(spread, n_spread, 0)))
-        with m.If(active):
+        due, pause = event_pacer(m, active, slow)
+        with m.If(due):
             m.d.sync += count.eq(count + 1)
             with m.If(count == last):
                 m.d.sync += active.eq(0)
         with m.If(waiting["valid"]):
-            m.d.sync += [active.eq(1), count.eq(0), *(held[f].eq(waiting[f]) for f in held)]
+            m.d.sync += [active.eq(1), count.eq(0), pause.eq(0),
+                         *(held[f].eq(waiting[f]) for f in held)]
         row = Signal(range(n))
         offset = Signal(range(2 * n))
         first_event = count == 0
         m.d.comb += [row.eq(Mux(spread, 0, count)), offset.eq(held["nb"][:log_r] + row)]
+        group = held["res"] + Mux(offset[log_r], res_gs, 0)
         events = {
             "row": row,
             "use": Cat(Mux(per_step, held["t"], 0), held["half"]),
-            "swap": active & held["new"] & first_event & gemm,
-            "load": active & (first_event | ~spread),
-            "fire": active & (gemm | mac),
-            "start": Mux(spread, first_event, held["start"]),
-            "store": active & (row < held["n_valid"]) & (i.res != Res.NONE),
-            "res": Cat(offset[:log_r],
-                       (held["res"] + Mux(offset[log_r], res_gs, 0))[: ADDR - log_r]),
+            "swap": due & held["new"] & first_event & gemm,
+            "load": due & (first_event | ~spread),
+            "fire": due & (gemm | mac),
+            "start": Mux(spread, first_event, held["start"]) & ~i.persist,
+            "store": due & (row < held["n_valid"]) & (i.keep != Keep.NONE),
+            "res": Cat(offset[:log_r], group[: ADDR - log_r]),
+            "code": Cat(offset[:log_r], (group + st_base)[: ADDR - log_r]),
+            "code_keep": due & (row < held["n_valid"]) & i.persist,
         }
         moments: dict = {}
 
@@ -265,36 +289,85 @@ class Core(wiring.Component):
         par_near = delay(m, par, timing.ELEMENT_IN - 1, name="par_near")
         par_far = delay(m, par_near, ready - (timing.ELEMENT_IN - 1), name="par_far")
         par_at = per_lane(Mux(gemm, par_near, par_far), "par")
+        m.submodules.shortcuts = shortcuts = ShortcutRead(cfg)
+        m.d.comb += [
+            shortcuts.take.eq(word.sc), shortcuts.byte.eq(word.sc_byte),
+            *(shortcuts.data[r].eq(rowread.data[r]) for r in range(n)),
+        ]
         load_x = per_lane(event("load", timing.PRODUCT), "load")
-        res_read = per_lane(Mux(mean, delay(m, word.row_addr, ready - 1, name="sum_addr"),
-                                event("res", timing.PRODUCT - 1)), "res_read")
+        sum_addr = delay(m, word.row_addr, ready - 1, name="sum_addr")
+        read_b = Mux(mean, sum_addr, event("res", timing.PRODUCT - 1))
+        res_read = [None, per_lane(read_b, "res_read")]
+        codes = bool(cfg.state_bits)
+        if codes:
+            def word_of(index):
+                """Return the word of buffer A that holds code ``index``."""
+                return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
+
+            code_at, code_into = event("code", timing.PRODUCT), event("code", timing.STATE_WRITE)
+            res_read[0] = per_lane(
+                Mux(i.persist, word_of(event("code", timing.PRODUCT - 1)), read_b), "mem_read")
+            code_at = per_lane(code_at[:3], "code_at")
+            pick = per_lane(Cat(event("fire", timing.X), event("row", timing.X)), "pick")
+            code_half = Choice([code_into[2], code_into[1], code_into[0]])[i.state_bits]
+            code_write = per_lane(
+                Cat(code_into[:2] & Choice([3, 1, 0])[i.state_bits], code_half,
+                    event("code_keep", timing.STATE_WRITE)), "code_write")
+            mem_write = per_lane(word_of(code_into), "mem_write")
+        else:
+            res_read[0] = res_read[1]
         fire = per_lane(Cat(event("fire", timing.Y), event("start", timing.Y),
                             event("row", timing.Y)), "fire")
         store = per_lane(event("store", timing.Y), "store")
         res_write = per_lane(event("res", timing.Y), "res_write")
         on_bus = per_lane(event("load", timing.X) & (i.dest == Dest.PIX), "on_bus")
         spikes, bus, res_en = [], [], [[], []]
+        table: Any = None
+        mem_en = Signal(2 * cols)
         for c, lane in enumerate(lanes):
             m.d.comb += [
                 lane.mode.gemm.eq(gemm), lane.mode.mac.eq(mac), lane.mode.double.eq(i.double),
                 lane.mode.soft.eq(i.soft), lane.mode.res.eq(i.res), lane.mode.shift.eq(i.shift),
-                lane.mode.theta.eq(i.theta),
+                lane.mode.theta.eq(i.theta), lane.mode.keep.eq(i.keep),
+                lane.mode.sc_value.eq(i.sc_value), lane.mode.leak.eq(i.leak),
+                lane.mode.state_shift.eq(i.state_shift), lane.mode.state_bits.eq(i.state_bits),
+                lane.mode.persist.eq(i.persist),
+                lane.sc.eq(delay(m, shortcuts.o[c], c, name=f"sc_{c}")),
                 lane.acc.eq(array.accs[c]), lane.side.eq(side[c]), lane.col.eq(col_data[c][:32]),
                 Cat(lane.par_we, lane.par_index, lane.par_half).eq(par_at[c]),
                 lane.use.eq(use[c]), lane.swap.eq(swap[c]), lane.first.eq(first[c]),
                 lane.mean_a.eq(mean_a[c]), lane.mean_b.eq(mean_b[c]), lane.load.eq(load_x[c]),
                 Cat(lane.fire, lane.start, lane.row).eq(fire[c]),
             ]
+            if codes:
+                if c % 2 == 0:
+                    m.submodules[f"table_{c}"] = table = StateTable()
+                    m.d.comb += table.write.eq(seq.table)
+                m.d.comb += [table.cell[c % 2].eq(lane.cell), lane.entry.eq(table.entry[c % 2])]
+                m.d.comb += [lane.code_at.eq(code_at[c]), lane.forget.eq(forget),
+                             Cat(lane.pick, lane.pick_row).eq(pick[c]),
+                             lane.code_into.eq(code_write[c][:2]),
+                             lane.code_keep.eq(code_write[c][3])]
             for k, port in enumerate((lane.res_a, lane.res_b)):
-                mem = memory.Memory(shape=signed(MEMBRANE_BITS), depth=cfg.res_depth, init=[],
-                                    attrs=block)
+                mem = memory.Memory(shape=MEMBRANE_BITS, depth=cfg.res_depth, init=[], attrs=block)
                 m.submodules[f"res_{'ab'[k]}_{c}"] = mem
-                wp, rp = mem.write_port(), mem.read_port()
+                shared = codes and k == 0  # with codes, written by halves
+                wp = mem.write_port(granularity=MEMBRANE_BITS // 2 if shared else None)
+                rp = mem.read_port()
+                keep = store[c] & (i.res_dest == k)
                 m.d.comb += [
-                    rp.addr.eq(res_read[c]), port.eq(rp.data), wp.addr.eq(res_write[c]),
-                    wp.data.eq(lane.y), wp.en.eq(store[c] & (i.res_dest == k)),
+                    rp.addr.eq(res_read[k][c]), port.eq(rp.data), wp.addr.eq(res_write[c]),
+                    wp.data.eq(lane.kept), wp.en.eq(keep.replicate(len(wp.en))),
                 ]
-                res_en[k].append(wp.en)
+                if shared:
+                    half, writing = code_write[c][2], code_write[c][3]
+                    m.d.comb += mem_en[2 * c: 2 * c + 2].eq(Cat(writing & ~half, writing & half))
+                    with m.If(i.persist):
+                        m.d.comb += [
+                            wp.addr.eq(mem_write[c]), wp.en.eq(mem_en[2 * c: 2 * c + 2]),
+                            wp.data.eq(Cat(lane.code, Const(0, 1), lane.code, Const(0, 1))),
+                        ]
+                res_en[k].append(keep)
             spikes.append(delay(m, lane.spike, cols - 1 - c, name=f"spike_{c}"))
             bus.append(lane.x & on_bus[c].replicate(MEMBRANE_BITS))
         x_bus = bus[0]
@@ -314,7 +387,8 @@ class Core(wiring.Component):
             back.mode.n_spread.eq(n_spread), back.mode.gs.eq(w_gs), back.mode.t.eq(w_t),
             back.mode.lanes.eq(i.lanes), back.mode.pack.eq(i.w_pack),
             back.mode.slot_log2.eq(i.w_slot_log2), back.mode.chan_gs.eq(i.w_chan_gs),
-            back.mode.img_w.eq(i.w_img_w),
+            back.mode.img_w.eq(i.w_img_w), back.mode.split.eq(split), back.mode.half.eq(w_half),
+            back.mode.slow.eq(slow),
             back.spikes.eq(Cat(*spikes)),
             back.pooled.eq(delay(m, pool.o, write - timing.ROW_READ - 3, name="pooled")),
             back.x.eq(delay(m, gathered, write - timing.X - 1, name="gathered")),
@@ -329,8 +403,12 @@ class Core(wiring.Component):
                 self.t_col_addr.eq(Cat(*back.col_addr)), self.t_col_data.eq(Cat(*back.col_data)),
                 self.t_res_en.eq(Cat(*res_en[0], *res_en[1])),
                 self.t_res_addr.eq(Cat(a[:ADDR] for a in res_write)),
-                self.t_res_data.eq(Cat(lane.y for lane in lanes)),
+                self.t_res_data.eq(Cat(lane.kept for lane in lanes)),
                 self.t_pix_en.eq(back.pix_en & on), self.t_pix_addr.eq(back.pix_addr),
                 self.t_pix_data.eq(back.pix_data),
+                self.t_mem_en.eq(mem_en),
             ]
+            if codes:
+                m.d.comb += [self.t_mem_addr.eq(Cat(Value.cast(a)[:ADDR] for a in mem_write)),
+                             self.t_mem_data.eq(Cat(Cat(x.code, x.code) for x in lanes))]
         return m

@@ -58,7 +58,8 @@ class RowRead(wiring.Component):
             near = []  # tap at shift - 1, shift, shift + 1
             for q in (-1, 0, 1):
                 at = r + q + 2
-                near.append(Mux(w.left, inside[at - 1], Mux(w.right, inside[at + 1], inside[at])))
+                near.append(Mux(w.left, inside[at - 1],
+                                Mux(w.right | w.edge, inside[at + 1], inside[at])))
             mask = []
             for b in range(n_bytes):
                 slot = [b >> s for s in range(4)]

@@ -9,7 +9,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.isa import BY_NAME, FIELDS, LATE_WORD, LEVELS, NI, Mod, Op, Step
+from hw.arch.formats import STATE_CELLS
+from hw.arch.isa import BY_NAME, FIELDS, LATE_WORD, LEVELS, NI, Mod, Op, Step, Taps
+from hw.core.state import TableLoader, TableWrite
 
 ADDR = 16  #: Width of addresses inside the sequencer.
 
@@ -52,6 +54,9 @@ class Word(data.Struct):
     x_left: unsigned(12)  #: Tokens from the tile's first to the end of the image row.
     second: unsigned(1)  #: h == 1 (MEAN: buffer B).
     sum_ok: unsigned(1)  #: MEAN: the word is a valid token.
+    edge: unsigned(1)  #: Mask as if the shift were +1 (last odd column missing).
+    sc: unsigned(1)  #: A word of shortcut spikes; not valid.
+    sc_byte: unsigned(4)  #: Byte of the column tile's C bits in it.
 
 
 class Tag(data.Struct):
@@ -81,6 +86,7 @@ class Sequencer(wiring.Component):
     insn : Out, the instruction register; late words change only when the pipeline is empty.
     setup : Out(1), the cycle before the first issue: copies of early fields are taken.
     word : Out(Word), at cycle 0. tag : Out(Tag), at tau + 1.
+    table : Out(TableWrite), the table that a TABLE makes, an entry a cycle.
     """
 
     start: Any
@@ -93,6 +99,7 @@ class Sequencer(wiring.Component):
     setup: Any
     word: Any
     tag: Any
+    table: Any
 
     def __init__(self, config: Config):
         self.config = config
@@ -100,7 +107,7 @@ class Sequencer(wiring.Component):
             "start": In(1), "busy": Out(1), "done": Out(1), "cycles": Out(32),
             "prog_addr": Out(ADDR), "prog_data": In(32),
             "insn": Out(instruction_layout()), "setup": Out(1),
-            "word": Out(Word), "tag": Out(Tag),
+            "word": Out(Word), "tag": Out(Tag), "table": Out(TableWrite),
         })
 
     def elaborate(self, platform):
@@ -115,10 +122,11 @@ class Sequencer(wiring.Component):
         pc = Signal(ADDR)
         fetch = Signal(range(NI + 2))
         capture, capture_at = Signal(), Signal(range(NI))
-        drain = Signal(range(timing.drain_cycles(cfg) + 1))
+        drain = Signal(range(timing.drain_cycles(cfg, True) + 1))
         advance = Signal()
+        m.submodules.loader = loader = TableLoader()
         m.d.comb += [
-            self.prog_addr.eq(pc),
+            self.prog_addr.eq(Mux(loader.take, pc + 1, pc)),
             advance.eq((fetch != NI) & ~((fetch == LATE_WORD) & (drain != 0))),
         ]
         m.d.sync += capture.eq(0)
@@ -159,7 +167,7 @@ class Sequencer(wiring.Component):
             issue.eq(running & ~pad),
             paired.eq(issue & (phase | ~i.xnor)),  # addresses advance
             tile_words_done.eq(paired & wrap["k"] & wrap["dx"] & wrap["dy"]),
-            tile_end.eq((tile_words_done | (running & pad)) & (wait == 0)),
+            tile_end.eq(((tile_words_done & ~i.shortcut) | (running & pad)) & (wait == 0)),
             column_end.eq(tile_end & outer_end),
             end.eq(column_end & wrap["j"] & wrap["h"]),
         ]
@@ -173,11 +181,17 @@ class Sequencer(wiring.Component):
         groups, wcol, wt = (Signal(ADDR, name=n, reset_less=True) for n in ("wg", "wc", "wt"))
         rgroups, rcol = (Signal(ADDR, name=n, reset_less=True) for n in ("rg", "rc"))
         slot = Signal(5, reset_less=True)
+        sc_now = Signal()
+        sc_addr, sc_word, sc_groups, sc_step = (
+            Signal(ADDR, name=n, reset_less=True)
+            for n in ("sc_addr", "sc_word", "sc_groups", "sc_step"))
+        sc_byte = Signal((cfg.width // 8).bit_length() - 1, reset_less=True)
         n_step = Signal(5)
         one = i.n_step == Step.ONE
         row_mask = cfg.rows - 1
         shifts = {Mod.ROWS: log_r, Mod.COLS: cfg.cols.bit_length() - 1,
-                  Mod.WORD: cfg.width.bit_length() - 1}
+                  Mod.WORD: cfg.width.bit_length() - 1, Mod.PAIR: log_r + 1}
+        next_line = Signal(ADDR)  # token count at the start of the next image row
         crossed = {mod: Signal(name=f"crossed_{mod.name}") for mod in Mod}
         w_crossed = Signal()
         m.d.comb += [
@@ -187,10 +201,15 @@ class Sequencer(wiring.Component):
             moved.eq(nb + n_step),
         ]
         # What the end of the tile will do is known a cycle ahead: a tile takes 2 cycles or more.
-        m.d.sync += nb_next.eq(Mux(wrap["x"] & ~i.flat, (moved + row_mask) & ~row_mask, moved))
+        m.d.comb += next_line.eq(
+            Mux(i.w_mod == Mod.PAIR, (moved + 2 * cfg.rows - 1) & -2 * cfg.rows,
+                (moved + row_mask) & ~row_mask))
+        m.d.sync += nb_next.eq(Mux(wrap["x"] & ~i.flat, next_line, moved))
         for mod in Mod:
             m.d.comb += crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod]))
         m.d.comb += w_crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod])
+        gone = Signal(2)  # groups of R tokens, 0 to 2
+        m.d.comb += gone.eq((nb_next >> log_r) - (nb >> log_r))
         outer = {}
         before = Const(1, 1)
         row_outer, col_outer = Signal(ADDR, reset_less=True), Signal(ADDR, reset_less=True)
@@ -211,12 +230,16 @@ class Sequencer(wiring.Component):
             "dy": inner & wrap["k"] & wrap["dx"],
             **{lv: tile_end & outer[lv] for lv in LEVELS[3:]},
         }
+        deltas = {lv: tuple(
+            i[f"{mem}_{lv}"] if lv == "k" else
+            Mux(idx[lv][0], i[f"{mem}_{lv}2"], i[f"{mem}_{lv}"])
+            for mem in ("row", "col")) for lv in LEVELS[:3]}
         row_delta, col_delta = Signal(ADDR), Signal(ADDR)
         with m.If(tile_end):
             m.d.comb += [row_delta.eq(row_outer), col_delta.eq(col_outer)]
         for lv in LEVELS[:3]:
             with m.If(go[lv]):
-                m.d.comb += [row_delta.eq(i[f"row_{lv}"]), col_delta.eq(i[f"col_{lv}"])]
+                m.d.comb += [row_delta.eq(deltas[lv][0]), col_delta.eq(deltas[lv][1])]
         for lv in LEVELS:
             with m.If(go[lv]):
                 m.d.sync += [idx[lv].eq(idx[lv] + 1), wrap[lv].eq(idx[lv] + 2 == i[f"n_{lv}"])]
@@ -228,6 +251,8 @@ class Sequencer(wiring.Component):
                 m.d.sync += wait.eq(wait - 1)
         with m.If(issue):
             m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
+        m.d.sync += [sc_now.eq(tile_words_done & i.shortcut),
+                     sc_addr.eq(sc_word + sc_groups + sc_step)]
         with m.If(tile_words_done):
             m.d.sync += pad.eq(1)
             with m.If(fresh):
@@ -235,19 +260,23 @@ class Sequencer(wiring.Component):
         with m.If(tile_end):
             m.d.sync += [pad.eq(0), wait.eq(i.tile_min - 1), opening.eq(1), fresh.eq(0)]
             with m.If(~wrap["t"]):
-                m.d.sync += wt.eq(wt + i.w_t)
+                m.d.sync += [wt.eq(wt + i.w_t), sc_step.eq(sc_step + i.sc_t)]
             with m.Else():
-                m.d.sync += [wt.eq(0), nb.eq(nb_next),
-                             x_left.eq(x_left - Mux(one, 1, cfg.rows)),
+                m.d.sync += [wt.eq(0), nb.eq(nb_next), sc_step.eq(0),
+                             sc_groups.eq(sc_groups + i.sc_gs),
+                             x_left.eq(x_left - Mux(one, Mux(i.x_twice, 2, 1), cfg.rows)),
                              x_out.eq(x_out + n_step)]
                 with m.If(w_crossed):
                     m.d.sync += groups.eq(groups + i.w_gs)
-                with m.If(crossed[Mod.ROWS]):
-                    m.d.sync += rgroups.eq(rgroups + i.res_gs)
+                with m.If(gone != 0):
+                    m.d.sync += rgroups.eq(rgroups + (i.res_gs << gone[1]))
                 with m.If(wrap["x"]):
                     m.d.sync += [x_left.eq(i.img_w), x_out.eq(0),
                                  y_left.eq(Mux(wrap["y"], i.img_h,
                                                y_left - Mux(i.y_twice, 2, 1)))]
+        log_bytes = (cfg.width // 8).bit_length() - 1
+        sc_next = Signal(log_bytes + 1)
+        m.d.comb += sc_next.eq(sc_byte + cfg.cols // 8)
         slot_wrap = Signal()
         m.d.comb += slot_wrap.eq((slot + 1 == i.slots) | (i.head_align & wrap["j"]))
         # parameters have already moved past this column tile's words: step from its first
@@ -259,9 +288,19 @@ class Sequencer(wiring.Component):
             ]
             with m.If(slot_wrap):
                 m.d.sync += wcol.eq(wcol + i.w_j)
+            m.d.sync += [sc_groups.eq(0), sc_byte.eq(sc_next[: len(sc_byte)]),
+                         sc_word.eq(sc_word + (sc_next >> log_bytes))]
 
         # ---- states
         par_issue = Signal()
+        words_left, cells_left = Signal(7), Signal(range(STATE_CELLS))
+        m.d.comb += [
+            loader.first.eq(self.setup), loader.more.eq(words_left != 0),
+            loader.fine.eq(i.state_shift == 0), self.table.eq(loader.write),
+            loader.threshold.eq(self.prog_data[: len(loader.threshold)]),
+        ]
+        with m.If(loader.take):
+            m.d.sync += [pc.eq(pc + 1), words_left.eq(words_left - 1)]
         with m.FSM(name="state") as fsm:
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -282,14 +321,25 @@ class Sequencer(wiring.Component):
                     wait.eq(i.tile_min - 1), x_left.eq(i.img_w), y_left.eq(i.img_h),
                     swap.eq(0), nb.eq(0), groups.eq(0), wcol.eq(i.w_base), wt.eq(0),
                     rgroups.eq(0), rcol.eq(0), slot.eq(0), x_out.eq(0),
+                    sc_now.eq(0), sc_word.eq(i.sc_base), sc_groups.eq(0), sc_step.eq(0),
+                    sc_byte.eq(i.sc_byte), words_left.eq(i.n_k),
+                    cells_left.eq(STATE_CELLS - 1),
                     *(statement for lv in LEVELS for statement in restart(lv)),
                 ]
                 with m.If(i.op == Op.HALT):
                     m.next = "HALT"
+                with m.Elif(i.op == Op.TABLE):
+                    m.next = "TABLE"
                 with m.Elif(i.n_par != 0):
                     m.next = "PAR"
                 with m.Else():
                     m.next = "RUN"
+            with m.State("TABLE"):
+                m.d.comb += loader.run.eq(1)
+                m.d.sync += cells_left.eq(cells_left - 1)
+                with m.If(cells_left == 0):
+                    m.d.sync += [fetch.eq(0), drain.eq(0)]
+                    m.next = "FETCH"
             with m.State("PAR"):
                 m.d.comb += par_issue.eq((swap == 0) | (par != 0))
                 with m.If(par_issue):
@@ -299,7 +349,11 @@ class Sequencer(wiring.Component):
             with m.State("RUN"):
                 m.d.comb += running.eq(1)
                 with m.If(end):
-                    m.d.sync += [drain.eq(timing.drain_cycles(cfg)), fetch.eq(0)]
+                    m.d.sync += [
+                        drain.eq(Mux(i.spread & i.leak, timing.drain_cycles(cfg, True),
+                                     timing.drain_cycles(cfg))),
+                        fetch.eq(0),
+                    ]
                     m.next = "FETCH"
                 with m.Elif(column_end & (i.n_par != 0)):
                     m.next = "PAR"
@@ -313,25 +367,34 @@ class Sequencer(wiring.Component):
         # ---- what leaves
         left, right = Signal(), Signal()
 
-        def within(position, remaining, tap, back):
-            """Tap ``tap - back`` from ``position`` lies inside, ``remaining`` being to the end."""
+        def within(position, remaining, tap, back, twice):
+            """Whether tap ``tap - back`` of ``position`` is inside, ``remaining`` to the end."""
+            near = Signal(2)  # position, 3 if more
+            first = Signal(3)
+            lack = Signal(3)
+            m.d.comb += [near.eq(position[:2] | position[2:].any().replicate(2)),
+                         first.eq(near << twice), lack.eq(back - tap[:2])]
+            before = tap < back
             ahead = (tap - back)[:4]
-            return Mux(back & (tap == 0), position != 0,
-                       remaining[4:].any() | (remaining[:4] > ahead))
+            return Mux(before, first >= lack, remaining[4:].any() | (remaining[:4] > ahead))
 
+        side = Signal(8)  # index of the horizontal shift
         last_group = wrap["dy"] & (i.mean_mask != 0)
         w = self.word
         m.d.comb += [
-            left.eq(i.shift_left & (idx["dx"] == 0)),
-            right.eq(idx["dx"] == i.shift_left + 1),
+            side.eq(idx["dx"] >> (i.taps == Taps.POOL)),
+            left.eq((i.shift_left != 0) & (side == 0) & ~sc_now),
+            right.eq((side == i.shift_left + 1) & (i.taps != Taps.STRIDE) & ~sc_now),
+            w.edge.eq((i.taps == Taps.STRIDE) & i.odd_w & idx["dx"][1]),
+            w.sc.eq(sc_now), w.sc_byte.eq(sc_byte),
             w.valid.eq(issue), w.par.eq(par_issue), w.par_index.eq(par), w.half.eq(half),
-            w.row_addr.eq(row_addr),
+            w.row_addr.eq(Mux(sc_now, sc_addr, row_addr)),
             w.col_addr.eq(Mux(par_issue, par_addr + par, col_addr)),
             w.first.eq(opening & ~phase), w.last.eq(tile_words_done), w.new.eq(fresh),
             w.neg.eq(phase),
             w.left.eq(left), w.right.eq(right), w.dx0.eq(idx["dx"] == 0),
-            w.y_ok.eq(within(idx["y"], y_left, idx["dy"], i.pad_y)),
-            w.x_ok.eq(within(idx["x"], x_left, idx["dx"], i.shift_left)),
+            w.y_ok.eq(within(idx["y"], y_left, idx["dy"], i.pad_y, i.y_twice)),
+            w.x_ok.eq(within(idx["x"], x_left, idx["dx"], i.shift_left, i.x_twice)),
             w.k.eq(idx["k"]), w.x_zero.eq(idx["x"] == 0), w.x_left.eq(x_left),
             w.second.eq(idx["h"][0]),
             w.sum_ok.eq(~last_group | (idx["k"] < i.mean_mask)),

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import Config
 from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
 from hw.arch.isa import Dest, Pack
+from hw.arch.timing import STATE_GAP
 from hw.core.sequencer import ADDR, Tag
 
 
@@ -27,6 +28,18 @@ class WriteMode(data.Struct):
     slot_log2: unsigned(2)
     chan_gs: unsigned(10)
     img_w: unsigned(11)
+    split: unsigned(1)  #: Even and odd columns in planes.
+    half: unsigned(ADDR)  #: Distance from even to odd columns.
+    slow: unsigned(1)  #: Steps (spread) come every STATE_GAP cycles.
+
+
+def event_pacer(m: Module, active: Signal, slow) -> tuple[Signal, Signal]:
+    """Return (an event is due, counter to clear at the first): every cycle, or STATE_GAP cycles."""
+    pause = Signal(range(STATE_GAP), reset_less=True)
+    event = Signal()
+    m.d.comb += event.eq(active & (pause == 0))
+    m.d.sync += pause.eq(Mux(~slow | (pause == STATE_GAP - 1), 0, pause + 1))
+    return event, pause
 
 
 class WriteBack(wiring.Component):
@@ -82,10 +95,11 @@ class WriteBack(wiring.Component):
         active = Signal()
         count = Signal(range(max(cols, n, MAX_STEPS)))
         last = Signal(range(max(cols, n, MAX_STEPS)))
+        event, pause = event_pacer(m, active, mode.slow & mode.spread)
         is_pix = mode.dest == Dest.PIX
         m.d.comb += last.eq(
             Mux(is_pix, cols - 1, Mux(mode.spread, mode.n_spread, n - 1)))
-        with m.If(active):
+        with m.If(event):
             m.d.sync += count.eq(count + 1)
             with m.If(mode.spread):
                 m.d.sync += tag.addr.eq(tag.addr + mode.t)
@@ -96,13 +110,13 @@ class WriteBack(wiring.Component):
         to_edge = Signal(11)  # columns from the tile's first to the end of the image row
         at_start = Signal()  # the tile is the first of its image row
         with m.If(self.tag.valid):
-            m.d.sync += [tag.eq(self.tag), active.eq(1), count.eq(0), row.eq(0),
+            m.d.sync += [tag.eq(self.tag), active.eq(1), count.eq(0), row.eq(0), pause.eq(0),
                          to_edge.eq(mode.img_w - self.tag.x_out),
                          at_start.eq(self.tag.x_out == 0)]
 
         valid = Signal()
         m.d.comb += [
-            valid.eq(active & (row < tag.n_valid) & (~mode.pool | ~row[0])),
+            valid.eq(event & (row < tag.n_valid) & (~mode.pool | ~row[0])),
         ]
         mask = Cat(Const(c, 7) < mode.lanes for c in range(cols))
         bits = Signal(cols)  # spikes of the event, one per lane
@@ -118,8 +132,9 @@ class WriteBack(wiring.Component):
         m.d.comb += [
             step.eq(Mux(mode.pool, row >> 1, row)),
             offset.eq(tag.nb[:log_r] + step),
-            bank.eq(offset[:log_r]),
-            centre.eq(tag.addr + Mux(offset[log_r], mode.gs, 0)),
+            bank.eq(Mux(mode.split, Cat(offset[:log_r], tag.nb[log_r])[1:], offset[:log_r])),
+            centre.eq(tag.addr + Mux(mode.split, Mux(offset[0], mode.half, 0),
+                                     Mux(offset[log_r], mode.gs, 0))),
             right.eq(centre + mode.gs), left.eq(centre - mode.gs),
             has_left.eq(~at_start | (step != 0)), has_right.eq(step + 1 < to_edge),
         ]

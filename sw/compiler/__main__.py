@@ -9,11 +9,8 @@ from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
 from sw.compiler.compile import compile_network
 from sw.compiler.mapper import fit_config
-from sw.compiler.program import Program
+from sw.compiler.report import report
 from sw.network import IntegerNetwork
-
-_MEMORIES = {"row": "row_depth", "col": "col_depth", "res": "res_depth", "pix": "pix_depth",
-             "prog": "prog_depth"}
 
 
 def parse_config(text: str) -> Config:
@@ -33,58 +30,27 @@ def parse_config(text: str) -> Config:
     return Config(**values)
 
 
-def read_network(source: str) -> IntegerNetwork:
-    """Return an integer network that was saved, or lower the float network ``source`` names."""
+def read_network(source: str, stream: bool = False) -> IntegerNetwork:
+    """Return an integer network that was saved, or lower the float network ``source`` names.
+
+    ``stream``: its images are the steps of one stream.
+    """
     try:
         with zipfile.ZipFile(source) as z:
             saved = "json.npy" in z.namelist()
     except (OSError, zipfile.BadZipFile):
         saved = False
     if saved:
-        return IntegerNetwork.load(source)
+        net = IntegerNetwork.load(source)
+        if stream and not net.stream:
+            raise SpikeloomError(
+                f"integer network {source!r} was lowered for whole images, not for a stream; "
+                "lower the float network again with stream=True"
+            )
+        return net
     import sw
 
-    return sw.load(source).lower()
-
-
-def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
-    """Return aligned columns; the first is text, the others numbers."""
-    text = [head, *[tuple(str(v) for v in row) for row in rows]]
-    width = [max(len(row[n]) for row in text) for n in range(len(head))]
-    return "\n".join(
-        "  ".join(v.ljust(w) if n == 0 else v.rjust(w)
-                  for n, (v, w) in enumerate(zip(row, width, strict=True))).rstrip()
-        for row in text
-    )
-
-
-def report(program: Program) -> str:
-    """Return forecast, memory map and share of peak as text."""
-    c, ops = program.config, dict(program.ops)
-    rows = []
-    for f in program.forecast:
-        done = ops.get(f.layer, 0)
-        rows.append((f.layer, f.op, f.cycles, f"{100 * f.cycles / program.cycles:.1f} %", done,
-                     f"{100 * done / (f.cycles * c.peak):.0f} %" if done else "-"))
-    rows.append(("total", "", program.cycles, "100.0 %", program.total_ops,
-                 f"{100 * program.share:.1f} %"))
-    memory = []
-    for name, depth in _MEMORIES.items():
-        mine = [r for r in program.regions if r.memory == name]
-        top = max((r.base + r.size for r in mine), default=0)
-        memory += [(f"{name}  {r.name}", r.base, r.size) for r in mine]
-        memory.append((f"{name}  used, of {getattr(c, depth)}", "", top))
-    return "\n".join([
-        f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, "
-        f"{program.steps} steps",
-        "",
-        _table(("layer", "op", "cycles", "share", "binary ops", "of peak"), rows),
-        "",
-        _table(("memory", "base", "words"), memory),
-        "",
-        f"{program.cycles} cycles, {program.total_ops} binary operations: "
-        f"{100 * program.share:.1f} % of the peak of {c.peak} per cycle",
-    ])
+    return sw.load(source).lower(stream=stream)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -99,12 +65,14 @@ def main(argv: list[str] | None = None) -> int:
                        help="core configuration, e.g. rows=8,width=64; the rest as by default")
     parser.add_argument("--fit", action="store_true",
                         help="make the memories as deep as the network needs")
+    parser.add_argument("--stream", action="store_true",
+                        help="one call per step, membranes in memory between calls")
     parser.add_argument("--output", metavar="FILE", help="write the program (.npz)")
     parser.add_argument("--disassemble", action="store_true", help="print the program")
     args = parser.parse_args(argv)
     try:
         config = Config.for_board(args.board) if args.board else parse_config(args.config)
-        net = read_network(args.model)
+        net = read_network(args.model, args.stream)
         if args.fit:
             config = fit_config(net, config)
         program = compile_network(net, config)

@@ -48,4 +48,5 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
         ),
         regions=tuple(mapper.regions),
         ops=tuple(mapper.ops),
+        stream=net.stream,
     )

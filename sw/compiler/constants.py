@@ -40,7 +40,7 @@ class Constants:
                     self._apply(layer)
                 case Head():
                     self._head(layer)
-        for run in place.mean_runs:
+        for run in place.residuals.mean_runs:
             self._means(run)
 
     @property
@@ -105,13 +105,26 @@ class Constants:
         """Weights in the order of the features in pixel memory."""
         slots = self._slots(len(layer.weight))
         self._bias_only(layer, slots)
-        words = np.zeros((len(layer.weight), self.place.feature_count), np.int64)
+        residuals = self.place.residuals
+        words = np.zeros((len(layer.weight), residuals.feature_count), np.int64)
         at = 0
         for source in layer.sources:
-            base, count = self.place.features[source]
-            words[:, base : base + count] += np.asarray(layer.weight, np.int64)[:, at : at + count]
-            at += count
+            place = self._feature_places(source)
+            words[:, place] += np.asarray(layer.weight, np.int64)[:, at : at + len(place)]
+            at += len(place)
         self.weights[layer.name] = self._lane_weights(words, slots)
+
+    def _feature_places(self, name: str) -> np.ndarray:
+        """Place of each number of a mean among the features."""
+        residuals = self.place.residuals
+        base, channels = residuals.features[name]
+        mean = residuals.mean(name)
+        if mean.over_tokens:
+            return base + np.arange(channels)
+        pitch = ceil_div(channels, self.config.cols) * self.config.cols
+        _, h, w = self.place.shape[mean.source]
+        tokens = np.array([residuals.token_index(mean.source, n) for n in range(h * w)])
+        return base + (tokens * pitch + np.arange(channels)[:, None]).ravel()
 
     def _means(self, run: dict[int, Mean]) -> None:
         """Tables of a run of means, buffer A first; zeros where A's mean is not wanted."""

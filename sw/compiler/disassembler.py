@@ -1,7 +1,7 @@
 """Programs as text."""
 
 from hw.arch import formats, isa
-from hw.arch.isa import LEVELS, Dest, Mod, Op, Pack, Res
+from hw.arch.isa import LEVELS, Dest, Keep, Mod, Op, Pack, Res, Taps
 from sw.compiler.program import Program
 
 
@@ -13,25 +13,36 @@ def disassemble(program: Program) -> str:
         f"R = {c.rows}, C = {c.cols}, W = {c.width}, T = {program.steps}, "
         f"digest {program.digest:#010x}"
     ]
-    code = program.instructions()
-    for n, (i, label, forecast) in enumerate(
-        zip(code, program.labels, program.forecast, strict=True)
-    ):
+    code: list[dict] = [*program.instructions()]
+    at = 0
+    for i, label, forecast in zip(code, program.labels, program.forecast, strict=True):
         op = Op(i["op"])
         writes = ", ".join(t for t in (*label.tensor.split(","), label.residual) if t)
-        out.append(f"{n * isa.NI:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}"
+        out.append(f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}"
                    f"  [{forecast.cycles} cycles]")
         if op != Op.HALT:
             out += [f"             {line}" for line in _details(op, i)]
+        at += isa.NI + len(i.get("table", ()))
     return "\n".join(out) + "\n"
 
 
-def _details(op: Op, i: dict[str, int]) -> list[str]:
+def _table(words: tuple[int, ...]) -> list[str]:
+    """Thresholds of membranes, eight in a line."""
+    cells = [str(w) for w in words]
+    return [f"thresholds {' '.join(cells[n : n + 8])}" for n in range(0, len(cells), 8)]
+
+
+def _details(op: Op, i: dict) -> list[str]:
+    if op == Op.TABLE:
+        return _table(i["table"])
     loops = " ".join(f"{level}:{i[f'n_{level}']}" for level in LEVELS if i[f"n_{level}"] > 1)
-    flags = [name for name in ("xnor", "double", "rowpop", "soft", "flat", "y_twice",
+    flags = [name for name in ("xnor", "double", "rowpop", "soft", "flat",
+                               "x_twice", "y_twice", "odd_w",
                                "factor_per_step", "head_align") if i[name]]
     if i["pack"]:
         flags.append(f"pack={Pack(i['pack']).name}/{1 << i['slot_bytes_log2']}B")
+    if i["taps"]:
+        flags.append(f"taps={Taps(i['taps']).name}")
     if i["spread"]:
         flags.append(f"spread={i['n_spread'] + 1}")
     lines = [
@@ -42,9 +53,7 @@ def _details(op: Op, i: dict[str, int]) -> list[str]:
     for name, prefix in ((source, "row"), ("col", "col")):
         if prefix == "col" and op in (Op.POOL, Op.MEAN):
             continue
-        deltas = " ".join(
-            f"{level}{i[f'{prefix}_{level}']:+d}" for level in LEVELS if i[f"n_{level}"] > 1
-        )
+        deltas = " ".join(_delta(i, prefix, level) for level in LEVELS if i[f"n_{level}"] > 1)
         lines.append(f"{name} @{i[f'{prefix}_base']:#06x}  {deltas}".rstrip())
     if i["n_par"]:
         lines.append(f"par @{i['par_base']:#06x}  {i['n_par']} words  "
@@ -55,16 +64,32 @@ def _details(op: Op, i: dict[str, int]) -> list[str]:
     if op == Op.MAC and i["pix_shift"]:
         lines.append(f"pixel << {i['pix_shift']} - "
                      f"{[i[f'centre{k}'] for k in range(4)]}")
-    if i["res"]:
-        lines.append(f"res {Res(i['res']).name} into {'AB'[i['res_dest']]}  "
-                     f"group+{i['res_gs']} j+{i['res_j']}")
+    if i["leak"]:
+        where = f", in memory from group {i['st_base']:#06x}" if i["persist"] else ""
+        lines.append(f"membranes of {formats.STATE_BITS[i['state_bits']]} bits "
+                     f"<< {formats.STATE_SHIFTS[i['state_shift']]}{where}")
+    if i["shortcut"]:
+        lines.append(f"shortcut @{i['sc_base']:#06x}  group+{i['sc_gs']} t+{i['sc_t']} byte "
+                     f"{i['sc_byte']}, a spike adds {i['sc_value']}")
+    if i["res"] in (Res.ADD, Res.AVERAGE) or i["keep"]:
+        kept = f", {Keep(i['keep']).name} kept in {'AB'[i['res_dest']]}" if i["keep"] else ""
+        lines.append(f"res {Res(i['res']).name}{kept}  group+{i['res_gs']} j+{i['res_j']}")
     if i["dest"]:
         text = (f"dest {Dest(i['dest']).name} @{i['w_base']:#06x}  group+{i['w_gs']} per "
                 f"{Mod(i['w_mod']).name}  t+{i['w_t']}  j+{i['w_j']} per {i['slots']} slots")
         if i["dest"] == Dest.ROW_TAPS:
             text += (f"  {Pack(i['w_pack']).name}/{1 << i['w_slot_log2']}B"
                      f" width {i['w_img_w']}")
+        if i["w_mod"] == Mod.PAIR:
+            text += f"  odd columns+{i['w_half']}"
         if i["dest"] == Dest.ROW_CHANNEL:
             text += f"  channels+{i['w_chan_gs']}"
         lines.append(text)
     return lines
+
+
+def _delta(i: dict[str, int], prefix: str, level: str) -> str:
+    """A level's delta, both where odd indices have another."""
+    text = f"{level}{i[f'{prefix}_{level}']:+d}"
+    odd = i.get(f"{prefix}_{level}2")
+    return text if odd is None or odd == i[f"{prefix}_{level}"] else f"{text}/{odd:+d}"

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.isa import Dest
-from sw.compiler.program import Program
+from hw.arch.isa import Dest, Keep
+from sw.compiler.program import Label, Program
 
 _PLACE = [("instruction", "i4"), ("step", "i2"), ("head", "i2"), ("token", "i4"),
           ("channel", "i4")]
 RESIDUAL = np.dtype([("cycle", "i8"), ("buffer", "i1"), ("lane", "i2"), ("addr", "i4"),
                      ("value", "i4"), *_PLACE])
+MEMBRANE = np.dtype([("cycle", "i8"), ("lane", "i2"), ("addr", "i4"), ("half", "i1"),
+                     ("value", "u1"), *_PLACE])
 PIXEL = np.dtype([("cycle", "i8"), ("addr", "i4"), ("value", "i4"), *_PLACE])
 
 
@@ -35,6 +37,7 @@ class Events:
     col: np.ndarray  #: `word_dtype`.
     res: np.ndarray  #: `RESIDUAL`.
     pix: np.ndarray  #: `PIXEL`.
+    mem: np.ndarray  #: `MEMBRANE`: bytes of codes in residual buffer A.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +65,15 @@ def locate(program: Program, memory: str, event: np.void) -> Place:
     Parameters
     ----------
     memory : str
-        Name of the field of `Events` that ``event`` comes from: row, col, res or pix.
+        Name of the field of `Events` that ``event`` comes from: row, col, res, pix or mem.
     """
     label = program.labels[int(event["instruction"])]
     return Place(
         layer=label.layer,
-        tensor=label.residual if memory == "res" else label.tensor,
+        tensor=(label.residual if memory == "res" else "") or label.tensor,
         step=int(event["step"]),
         token=int(event["token"]),
-        channel=int(event["head"]) * label.head_width + int(event["channel"]),
+        channel=label.first + int(event["head"]) * label.head_width + int(event["channel"]),
     )
 
 
@@ -78,28 +81,54 @@ def recover(program: Program, events: Events) -> dict[str, np.ndarray]:
     """Return all tensors that a run wrote, by name, from its memory writes alone.
 
     Spikes and residuals (T, C, H, W), maps as `sw.network` shapes them without B, means and
-    logits (C,).
+    logits (C,), means of single tokens (C * H * W,). Residuals that nobody reads are not written.
     """
     out: dict[str, np.ndarray] = {}
     decoded = program.instructions()
-    for n, label in enumerate(program.labels):
+    for n, (label, i) in enumerate(zip(program.labels, decoded, strict=True)):
         if label.kind == "values":
             values = events.pix[events.pix["instruction"] == n]
             for head, name in enumerate(label.tensor.split(",")):
-                mine = values[(values["head"] == head) & (values["channel"] < label.shape[0])]
                 if name:
-                    out[name] = np.zeros(label.shape, np.int64)
-                    out[name][mine["channel"]] = mine["value"]
+                    part = _values(label, values[values["head"] == head])
+                    out[name] = out[name] + part if label.first else part
             continue
+        parts = {}
         if label.residual:
-            mine = events.res[events.res["instruction"] == n]
-            mine = mine[mine["channel"] < label.shape[0]]
-            residual = np.zeros((program.steps, label.shape[0], np.prod(label.shape[1:])), np.int64)
-            residual[mine["step"], mine["channel"], mine["token"]] = mine["value"]
-            out[label.residual] = residual.reshape(program.steps, *label.shape)
-        if label.tensor:
-            out[label.tensor] = _spikes(program, events, n, decoded[n])
+            parts[label.residual] = _residual(program, events, n)
+        if label.tensor and i["dest"] == Dest.NONE and i["keep"] == Keep.SPIKE:
+            parts[label.tensor] = _residual(program, events, n).astype(np.uint8)
+        elif label.tensor:
+            parts[label.tensor] = _spikes(program, events, n, i)
+        for name, part in parts.items():
+            out[name] = out[name] + part if label.first else part
     return out
+
+
+def _values(label: Label, values: np.ndarray) -> np.ndarray:
+    """Features or logits."""
+    values = values[label.first + values["channel"] < label.shape[0]]
+    channel = label.first + values["channel"]
+    if not label.pitch:
+        out = np.zeros(label.shape, np.int64)
+        out[channel] = values["value"]
+        return out
+    _, h, w = label.shape
+    y, x = np.divmod(values["token"], label.pitch)
+    ok = (y < h) & (x < w)
+    out = np.zeros((label.shape[0], h, w), np.int64)
+    out[channel[ok], y[ok], x[ok]] = values["value"][ok]
+    return out.ravel()
+
+
+def _residual(program: Program, events: Events, n: int) -> np.ndarray:
+    """What instruction ``n`` left in residual memory: (T, C, H, W)."""
+    shape, first = program.labels[n].shape, program.labels[n].first
+    mine = events.res[events.res["instruction"] == n]
+    mine = mine[first + mine["channel"] < shape[0]]
+    out = np.zeros((program.steps, shape[0], np.prod(shape[1:])), np.int64)
+    out[mine["step"], first + mine["channel"], mine["token"]] = mine["value"]
+    return out.reshape(program.steps, *shape)
 
 
 def _spikes(program: Program, events: Events, n: int, i: dict[str, int]) -> np.ndarray:
@@ -118,7 +147,7 @@ def _spikes(program: Program, events: Events, n: int, i: dict[str, int]) -> np.n
         bits = np.unpackbits(payload, axis=1, bitorder="little")
         token, channel = (mine[f][:, None] + 0 * bits.astype(np.int64)
                           for f in ("token", "channel"))
-        along = np.arange(bits.shape[1])
+        along, channel = np.arange(bits.shape[1]), channel + label.first
         if dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
             token = token + along
         else:

@@ -31,6 +31,8 @@ class Layout:
     pack: Pack = Pack.NONE
     slot: int = 1  #: Bytes per tap slot.
     position: np.ndarray | None = None  #: Bit of each channel in a token's words; None: identity.
+    line: int = 0  #: Address distance between image rows; 0: tokens are numbered without gaps.
+    half: int = 0  #: Split: address distance from even to odd columns, else 0.
 
     @property
     def memory(self) -> str:
@@ -53,6 +55,8 @@ class Layout:
             "slots": config.width // config.cols,
             "head_align": int(self.head_words > 0),
         }
+        if self.half:
+            out |= {"w_mod": Mod.PAIR, "w_half": self.half}
         if self.dest == Dest.ROW_TAPS:
             out |= {"w_pack": self.pack, "w_slot_log2": self.slot.bit_length() - 1,
                     "w_img_w": img_w}
@@ -61,16 +65,21 @@ class Layout:
 
 def channel_packed(
     config: Config, steps: int, *, channels: int, height: int, width: int, flat: bool,
-    pack: Pack = Pack.NONE, slot: int = 1, position: np.ndarray | None = None, bits: int = 0,
+    split: bool = False, pack: Pack = Pack.NONE, slot: int = 1,
+    position: np.ndarray | None = None, bits: int = 0,
 ) -> Layout:
-    """Return the layout of an image's spikes in row memory."""
-    groups = (
-        ceil_div(height * width, config.rows) if flat else height * ceil_div(width, config.rows)
-    )
+    """Return the layout of an image's spikes in row memory.
+
+    ``split``: even and odd columns in planes of their own, each as without it.
+    """
     words = ceil_div(bits or channels, config.width)
+    group = steps * words
+    across = ceil_div(width, config.rows * (2 if split else 1))
+    size = group * (ceil_div(height * width, config.rows) if flat else height * across)
     dest = Dest.ROW if pack == Pack.NONE else Dest.ROW_TAPS
-    return Layout(dest=dest, words=words, group=steps * words, size=groups * steps * words,
-                  flat=flat, pack=pack, slot=slot, position=position)
+    return Layout(dest=dest, words=words, group=group, size=2 * size if split else size,
+                  flat=flat, pack=pack, slot=slot, position=position,
+                  line=0 if flat else across * group, half=size if split else 0)
 
 
 def head_packed(

@@ -1,14 +1,10 @@
-"""Where everything lies: layouts of tensors, residual buffers, row, column and pixel regions."""
-
-from collections.abc import Iterable
-from itertools import groupby
+"""Where everything lies: layouts of tensors, row, column and pixel regions."""
 
 import numpy as np
 
 from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
-from hw.arch.isa import Dest, Pack, Res
-from sw.check import tensor_shapes
+from hw.arch.isa import Dest, Pack
 from sw.compiler.layout import (
     Allocator,
     Layout,
@@ -18,7 +14,10 @@ from sw.compiler.layout import (
     head_packed,
     token_packed,
 )
+from sw.compiler.numbering import Numbering, Numberings
 from sw.compiler.program import Region
+from sw.compiler.residuals import Residuals
+from sw.compiler.uses import Uses, spikes
 from sw.network import (
     AttentionApply,
     AttentionMap,
@@ -26,39 +25,7 @@ from sw.network import (
     IntegerNetwork,
     Layer,
     Mean,
-    Residual,
-    SpikePool,
 )
-
-
-def written(layer: Layer) -> Iterable[str]:
-    """Names of the tensors that a layer writes."""
-    residual, neuron = getattr(layer, "residual", None), getattr(layer, "neuron", None)
-    if residual is not None:
-        yield residual.output
-    if neuron is not None:
-        yield neuron.name
-    elif residual is None:
-        yield layer.name
-
-
-def spikes(layer: Layer) -> str | None:
-    """Name of the spike tensor that a layer writes."""
-    if isinstance(layer, SpikePool):
-        return layer.name
-    neuron = getattr(layer, "neuron", None)
-    return None if neuron is None else neuron.name
-
-
-def reads(layer: Layer) -> Iterable[str]:
-    """Names of the tensors that a layer reads."""
-    for name in ("source", "left", "right", "map"):
-        if hasattr(layer, name):
-            yield getattr(layer, name)
-    yield from getattr(layer, "sources", ())
-    residual = getattr(layer, "residual", None)
-    if residual is not None:
-        yield from residual.inputs
 
 
 class Placement:
@@ -66,18 +33,14 @@ class Placement:
 
     Attributes
     ----------
+    uses, numbers, residuals
+        See `Uses`, `Numberings`, `Residuals`.
     shape : dict
         (C, H, W) of spikes and residuals, (H, rows, columns) of maps, (C,) of features.
     layouts, base : dict
-        Layout and address of each spike tensor; addresses after `place_tensors`.
+        Layout and address of each spike tensor that is stored; addresses after `place_tensors`.
     heads : dict
         Heads of the tensors that attention reads.
-    residual_op : dict
-        Layer name to (Res, buffer written).
-    mean_runs : list
-        Means that one instruction computes: buffer to layer, in order of execution.
-    features : dict
-        Mean's name to (offset among the features, channels).
     regions : list of Region
     depth : dict
         Words needed of each memory.
@@ -85,51 +48,32 @@ class Placement:
 
     def __init__(self, net: IntegerNetwork, config: Config):
         self.net, self.config, self.steps = net, config, net.steps
-        self.shape = tensor_shapes(net)
-        self.maker: dict[str, int] = {}
-        self.readers: dict[str, list[int]] = {}
-        for n, layer in enumerate(net.layers):
-            for name in reads(layer):
-                self.readers[name].append(n)
-            for name in written(layer):
-                self.maker[name], self.readers[name] = n, []
+        self.uses = uses = Uses(net)
+        self.shape = uses.shape
+        self.numbers = Numberings(uses, config)
         self.heads: dict[str, int] = {}
         self.base: dict[str, int] = {}
         self.regions: list[Region] = []
         self.depth: dict[str, int] = {}
         self.layouts: dict[str, Layout] = {}
         for layer in net.layers:
-            if (name := spikes(layer)) is not None:
+            name = spikes(layer)
+            if name is not None and uses.stored(name):
                 self.layouts[name] = self._layout(layer, name)
-        self._place_residuals()
-        self._group_means()
+        self.residuals = Residuals(net, config, uses, self.numbers)
+        self.regions += self.residuals.regions
+        self.depth["res"] = self.residuals.depth
         self._place_pixels()
 
     def fail(self, layer: str, what: str) -> SpikeloomError:
         """Return the error for a network that cannot be mapped."""
-        return SpikeloomError(f"network {self.net.name!r}, layer {layer!r}: {what}")
-
-    def last_use(self, name: str) -> int:
-        """Index of the last layer that needs a tensor."""
-        return max(self.readers[name], default=self.maker[name])
-
-    def _needs_2d(self, name: str) -> bool:
-        for n in self.readers[name]:
-            match self.net.layers[n]:
-                case SpikePool():
-                    return True
-                case BinaryLayer() as layer if layer.source == name:
-                    if layer.weight.shape[2:] == (3, 3):
-                        return True
-                    if layer.neuron is not None and self._needs_2d(layer.neuron.name):
-                        return True
-        return False
+        return self.uses.fail(layer, what)
 
     def _role(self, name: str) -> tuple:
         """How attention reads a tensor: (Dest, heads), or () where no attention does."""
         roles = set()
-        for n in self.readers[name]:
-            match self.net.layers[n]:
+        for reader in self.uses.readers_of(name):
+            match reader:
                 case AttentionMap() as layer if name in (layer.left, layer.right):
                     qk, left = layer.order == "qk", name == layer.left
                     if qk:
@@ -156,7 +100,8 @@ class Placement:
         channels, h, w = self.shape[name]
         if role := self._role(name):
             dest, heads = role
-            if not isinstance(layer, BinaryLayer) or layer.residual is not None:
+            if (not isinstance(layer, BinaryLayer) or layer.residual is not None
+                    or layer.shortcut is not None):
                 raise self.fail(
                     layer.name, "attention can read a binary layer without residual only"
                 )
@@ -176,94 +121,22 @@ class Placement:
                 np.arange(layer.heads)[:, None] * padded + np.arange(width)
             ).ravel()
             bits = layer.heads * padded
-        flat = not self._needs_2d(name)
+        numbering = self.numbers.tensor[name]
         pack, slot = Pack.NONE, 1
-        readers = [self.net.layers[n] for n in self.readers[name]]
-        if readers and position is None and not flat and all(
-            isinstance(r, BinaryLayer) and r.weight.shape[2:] == (3, 3) for r in readers
-        ):
+        if position is None and numbering == Numbering.GRID and self._three_by_three(name):
             pack, slot = choose_pack(c, channels)
-        return channel_packed(c, t, channels=channels, height=h, width=w, flat=flat, pack=pack,
-                              slot=slot, position=position, bits=bits)
+        return channel_packed(c, t, channels=channels, height=h, width=w,
+                              flat=numbering == Numbering.FLAT,
+                              split=numbering == Numbering.PAIR, pack=pack, slot=slot,
+                              position=position, bits=bits)
 
-    # ---- residual buffers and means --------------------------------------------------------
-
-    def _place_residuals(self) -> None:
-        """Choose a buffer (0 = A, 1 = B) for every residual tensor."""
-        self.residual_op: dict[str, tuple[Res, int]] = {}
-        self._buffer: dict[str, int] = {}
-        held: dict[int, str] = {}
-        size = 0
-        for n, layer in enumerate(self.net.layers):
-            residual = getattr(layer, "residual", None)
-            if residual is None:
-                continue
-            if any(held.get(self._buffer[t]) != t for t in residual.inputs):
-                raise self.fail(layer.name, "reads a residual that was overwritten; the core has "
-                                "two buffers")
-            op, dest = self._residual(n, layer.name, residual, held)
-            held[dest], self._buffer[residual.output] = residual.output, dest
-            self.residual_op[layer.name] = (op, dest)
-            channels, h, w = self.shape[residual.output]
-            words = ceil_div(channels, self.config.cols) * self.steps * self.groups(h * w)
-            words *= self.config.rows
-            size = max(size, words)
-            self.regions.append(Region(name=f"{residual.output} ({'AB'[dest]})", memory="res",
-                                       base=0, size=words))
-        self.depth["res"] = size
-
-    def _residual(
-        self, n: int, layer: str, residual: Residual, held: dict[int, str]
-    ) -> tuple[Res, int]:
-        """Operation and buffer written: the oldest input's of two, the free one of one."""
-        inputs = [self._buffer[t] for t in residual.inputs]
-        needed = {b for b, t in held.items() if self.last_use(t) > n}
-        if len(inputs) == 0:
-            op, choice = Res.SET, (1, 0)
-        elif len(inputs) == 1:
-            op, choice = Res.ADD, (0, 1)
-            if inputs != [1]:
-                raise self.fail(layer, "a single residual can be added from buffer B only, "
-                                f"but {residual.inputs[0]!r} is in buffer A")
-        else:
-            op, choice = Res.AVERAGE, tuple(inputs)
-            if inputs[0] == inputs[1]:
-                raise self.fail(layer, "averages a residual with itself")
-        free = [b for b in choice if b not in needed]
-        if not free:
-            raise self.fail(layer, "needs a third residual buffer, but the core has two")
-        return op, free[0]
-
-    def groups(self, tokens: int) -> int:
-        """Groups of R tokens."""
-        return ceil_div(tokens, self.config.rows)
-
-    def _group_means(self) -> None:
-        """Find means that share an instruction (buffers A and B, same shift)."""
-        self.mean_runs: list[dict[int, Mean]] = []
-        self.features: dict[str, tuple[int, int]] = {}
-        for _, group in groupby(self.net.layers, key=type):
-            run: dict[int, Mean] = {}
-            for layer in group:
-                if not isinstance(layer, Mean):
-                    break
-                buffer, other = self._buffer[layer.source], next(iter(run.values()), layer)
-                if buffer in run or (layer.shift, self.shape[layer.source]) != (
-                    other.shift, self.shape[other.source]
-                ):
-                    self.mean_runs.append(run)
-                    run = {}
-                run[buffer] = layer
-            if run:
-                self.mean_runs.append(run)
-        at = 0
-        for run in self.mean_runs:
-            channels = self.shape[next(iter(run.values())).source][0]
-            span = ceil_div(channels, self.config.cols) * self.config.cols
-            for buffer, layer in run.items():
-                self.features[layer.name] = (at + buffer * span, channels)
-            at += (max(run) + 1) * span
-        self.feature_count = at
+    def _three_by_three(self, name: str) -> bool:
+        """Whether 3x3 layers read a tensor, and only they (shortcuts read any packing)."""
+        readers = [r for r in self.uses.readers_of(name) if not isinstance(r, Mean)]
+        sources = [r for r in readers if not (isinstance(r, BinaryLayer) and r.source != name)]
+        return bool(sources) and all(
+            isinstance(r, BinaryLayer) and r.weight.shape[2:] == (3, 3) for r in sources
+        )
 
     # ---- memories --------------------------------------------------------------------------
 
@@ -275,7 +148,7 @@ class Placement:
         for name, layout in self.layouts.items():
             memory = layout.memory
             self.base[name] = places[memory].place(
-                layout.size, self.maker[name], self.last_use(name), floor[memory]
+                layout.size, self.uses.maker[name], self.residuals.last_use(name), floor[memory]
             )
             self.regions.append(
                 Region(name=name, memory=memory, base=self.base[name], size=layout.size)
@@ -289,13 +162,16 @@ class Placement:
         self.input_shape = (net.channels, net.height, net.width)
         if net.per_step_input:
             self.input_shape = (net.steps, *self.input_shape)
-        self.feature_base = int(np.prod(self.input_shape))
-        self.logits_base = self.feature_base + self.feature_count
+        image, features = int(np.prod(self.input_shape)), self.residuals.feature_count
+        self.feature_base = image + self.residuals.feature_gap
+        self.logits_base = self.feature_base + features
         logits = ceil_div(net.classes, cols) * cols
         self.depth["pix"] = self.logits_base + logits
         for name, base, size in (
-            ("image", 0, self.feature_base),
-            ("features", self.feature_base, self.feature_count),
+            ("image", 0, image),
+            ("sums of buffer A, not used", image, self.residuals.feature_gap),
+            ("features", self.feature_base, features),
             ("logits", self.logits_base, logits),
         ):
-            self.regions.append(Region(name=name, memory="pix", base=base, size=size))
+            if size:
+                self.regions.append(Region(name=name, memory="pix", base=base, size=size))

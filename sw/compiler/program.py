@@ -17,7 +17,7 @@ from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
 from hw.arch.memmap import Mem, load_addr
 
-VERSION = 1  #: Of the file format.
+VERSION = 2  #: Of the file format.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _ARRAYS = {"words": np.uint32, "columns": np.uint32}
 
@@ -33,7 +33,9 @@ class Label:
 
     ``shape`` is the written spike tensor's (C, H, W), or (heads, left, right) for a map, or (C,)
     for features and logits; ``head_width`` the channels of a head where the instruction runs over
-    heads (0: it does not); ``transposed``: the map is written transposed.
+    heads (0: it does not); ``transposed``: the map is written transposed; ``pitch``: features of
+    single tokens, tokens per image row in residual memory (0: features are sums over tokens);
+    ``first``: the instruction's first channel, where several make a tensor.
     """
 
     layer: str
@@ -44,6 +46,8 @@ class Label:
     shape: tuple[int, ...] = ()
     head_width: int = 0
     transposed: bool = False
+    pitch: int = 0
+    first: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,8 @@ class Program:
         Where the logits are in pixel memory, how many; float logit = integer * scale.
     ops : tuple of (str, int)
         Binary operations per layer, true sizes without padding.
+    stream : bool
+        Images are the steps of one stream: membranes stay in memory from image to image.
     """
 
     name: str
@@ -99,6 +105,7 @@ class Program:
     forecast: tuple[Forecast, ...]
     regions: tuple[Region, ...]
     ops: tuple[tuple[str, int], ...]
+    stream: bool = False
 
     @property
     def cycles(self) -> int:
@@ -123,10 +130,12 @@ class Program:
     def load_stream(self, images: np.ndarray | None = None) -> np.ndarray:
         """Return the load port's writes, uint32 [n, 2] of (address, data).
 
+        The last one makes the next run the first of a stream, with membranes of 0.
+
         Parameters
         ----------
         images : numpy.ndarray, optional
-            One image to append (see `image_stream`).
+            One image to load too (see `image_stream`).
         """
         prog = [(load_addr(Mem.PROG, a), int(w)) for a, w in enumerate(self.words)]
         banks, used, parts = self.columns.shape
@@ -138,6 +147,7 @@ class Program:
         out = [np.array(prog, np.uint32).reshape(-1, 2), cols]
         if images is not None:
             out.append(self.image_stream(images))
+        out.append(np.array([[load_addr(Mem.CTRL, 0), 0]], np.uint32))
         return np.concatenate(out)
 
     def pixels(self, image: np.ndarray) -> np.ndarray:

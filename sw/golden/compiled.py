@@ -8,8 +8,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
-from sw.golden.plain import pack_rows, tap_major
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_MAX
+from sw.golden.plain import code_table, pack_rows, tap_major
 
 __all__ = ["binary_sums", "lane", "pack_rows", "pixel_sums", "row_counts", "tap_major"]
 
@@ -29,8 +29,9 @@ _popcount = cast("Callable[[Any], int]", _ctpop)
 
 
 @njit(cache=True, nogil=True)
-def _binary_sums(spikes, words, kh, kw, sums):
+def _binary_sums(spikes, words, kh, kw, stride, sums):
     m_count, c_count, height, width = spikes.shape
+    rows, columns = sums.shape[2:]
     o_count, n_words = words.shape
     per = (c_count + 63) // 64
     fields = np.zeros((height * width, per), dtype=np.uint64)
@@ -42,16 +43,16 @@ def _binary_sums(spikes, words, kh, kw, sums):
             for y in range(height):
                 for x in range(width):
                     fields[y * width + x, k] |= np.uint64(spikes[m, c, y, x]) << bit
-        for y in range(height):
-            for x in range(width):
+        for y in range(rows):
+            for x in range(columns):
                 row[:] = np.uint64(0)
                 ones = 0
                 for i in range(kh):
-                    yy = y + i - kh // 2
+                    yy = y * stride + i - kh // 2
                     if yy < 0 or yy >= height:
                         continue
                     for j in range(kw):
-                        xx = x + j - kw // 2
+                        xx = x * stride + j - kw // 2
                         if xx < 0 or xx >= width:
                             continue
                         start = (i * kw + j) * c_count
@@ -76,11 +77,11 @@ def _binary_sums(spikes, words, kh, kw, sums):
                     sums[m, o, y, x] = 2 * common - ones
 
 
-def binary_sums(spikes: np.ndarray, words: np.ndarray, kh: int, kw: int) -> np.ndarray:
+def binary_sums(spikes: np.ndarray, words: np.ndarray, kh: int, kw: int, stride: int) -> np.ndarray:
     """See ``plain.binary_sums``."""
     m, _, h, w = spikes.shape
-    sums = np.empty((m, len(words), h, w), dtype=np.int32)
-    _binary_sums(np.ascontiguousarray(spikes), words, kh, kw, sums)
+    sums = np.empty((m, len(words), -(-h // stride), -(-w // stride)), dtype=np.int32)
+    _binary_sums(np.ascontiguousarray(spikes), words, kh, kw, stride, sums)
     return sums
 
 
@@ -106,7 +107,7 @@ def row_counts(left: np.ndarray, right: np.ndarray, differing: bool) -> np.ndarr
 
 
 @njit(cache=True, nogil=True)
-def _pixel_sums(padded, weight, sums):
+def _pixel_sums(padded, weight, stride, sums):
     m_count, i_count = padded.shape[:2]
     o_count, _, kh, kw = weight.shape
     height, width = sums.shape[2:]
@@ -120,26 +121,44 @@ def _pixel_sums(padded, weight, sums):
                         for j in range(kw):
                             factor = weight[o, c, i, j]
                             for x in range(width):
-                                line[x] += factor * padded[m, c, y + i, x + j]
+                                line[x] += factor * padded[m, c, y * stride + i, x * stride + j]
                 for x in range(width):
                     sums[m, o, y, x] = np.int64(line[x])
 
 
-def pixel_sums(p: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
+def pixel_sums(p: np.ndarray, weight: np.ndarray, padding: int, stride: int) -> np.ndarray:
     """See ``plain.pixel_sums``."""
     padded = np.pad(p, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
     kh, kw = weight.shape[2:]
     h, w = padded.shape[2] - kh + 1, padded.shape[3] - kw + 1
-    sums = np.empty((len(p), len(weight), h, w), dtype=np.int64)
-    _pixel_sums(padded, weight, sums)
+    sums = np.empty((len(p), len(weight), -(-h // stride), -(-w // stride)), dtype=np.int64)
+    _pixel_sums(padded, weight, stride, sums)
     return sums
 
 
 @njit(cache=True, nogil=True)
-def _lane(sums, factor, bias, shift, older, newer, streams, theta, soft, spikes, y):
+def _lane(
+    sums,
+    factor,
+    bias,
+    shift,
+    older,
+    newer,
+    streams,
+    shortcut,
+    value,
+    theta,
+    soft,
+    table,
+    leak,
+    code,
+    spikes,
+    y,
+):
     t_count, o_count = factor.shape
     steps, b_count, _, p_count = sums.shape
     fire, store = spikes.size > 0, y.size > 0
+    extra, kept = shortcut.size > 0, table.size > 0
     v = np.zeros(p_count, dtype=np.int64)
     for b in range(b_count):
         for o in range(o_count):
@@ -154,19 +173,46 @@ def _lane(sums, factor, bias, shift, older, newer, streams, theta, soft, spikes,
                         x += older[t, b, o, p]
                     elif streams == 2:
                         x += (np.int64(older[t, b, o, p]) + np.int64(newer[t, b, o, p])) >> 1
+                    if extra:
+                        x += shortcut[t, b, o, p] * value
                     x = min(max(x, MEMBRANE_MIN), MEMBRANE_MAX)
                     if store:
                         y[t, b, o, p] = x
-                    if fire:
+                    if kept:
+                        u = (np.int64(code[b, o, p]) << leak) + x
+                        fired = u >= theta
+                        spikes[t, b, o, p] = fired
+                        size = table[min(abs(u), STATE_MAX)]
+                        code[b, o, p] = 0 if fired else (size if u >= 0 else -size)
+                    elif fire:
                         u = (v[p] + x) >> 1
                         fired = u >= theta
                         spikes[t, b, o, p] = fired
                         v[p] = (u - theta if soft else 0) if fired else u
 
 
-def lane(sums, factor, bias, shift, residuals, theta, soft, spikes, y) -> None:
+def lane(
+    sums, factor, bias, shift, residuals, shortcut, value, theta, soft, state, code, spikes, y
+) -> None:
     """See ``plain.lane``."""
     empty = np.empty((0, 0, 0, 0), dtype=np.int32)
     older, newer = [*residuals, empty, empty][:2]
-    streams = len(residuals)
-    _lane(sums, factor, bias, shift, older, newer, streams, theta, soft, spikes, y)
+    table = code_table(state) if state else np.empty(0, dtype=np.int32)
+    _lane(
+        sums,
+        factor,
+        bias,
+        shift,
+        older,
+        newer,
+        len(residuals),
+        shortcut,
+        value,
+        theta,
+        soft,
+        table,
+        state.shift if state else 0,
+        code,
+        spikes,
+        y,
+    )

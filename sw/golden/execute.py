@@ -20,6 +20,7 @@ from sw.network import (
     Neuron,
     PixelConv,
     Residual,
+    Shortcut,
     SpikePool,
 )
 from sw.result import Result
@@ -54,6 +55,9 @@ def run(
 ) -> Result:
     """Run an integer network exactly: this is the golden model.
 
+    Images of a stream network are the steps of one stream, in order: what the neurons keep goes
+    from image to image, and each image has its logits. Traces then have T = 1 and B images.
+
     Parameters
     ----------
     images : uint8 (B, H, W), (B, C, H, W), or (B, T, C, H, W) for one frame per step.
@@ -74,7 +78,7 @@ def run(
     )
     if batch < 1:
         raise SpikeloomError(f"batch must be 1 or more, not {batch!r}")
-    executor = Executor(network.layers, network.steps, kind)
+    executor = Executor(network.layers, network.steps, kind, stream=network.stream)
     parts = []
     for start in range(0, len(frames), batch):
         stop = min(start + batch, len(frames))
@@ -108,12 +112,16 @@ class Executor:
     """Runs batches of frames through a network's layers.
 
     Layers can also be run one by one, with ``step`` on a dict of tensors (T, B, C, H, W) that
-    begins with ``IMAGE``.
+    begins with ``IMAGE``. With ``stream`` the frames of all calls are steps of one stream:
+    within, tensors are (F, 1, C, H, W), and the codes of the neurons stay from call to call.
     """
 
-    def __init__(self, layers: tuple[Layer, ...], steps: int, kind: str = "auto"):
+    def __init__(
+        self, layers: tuple[Layer, ...], steps: int, kind: str = "auto", *, stream: bool = False
+    ):
         self.layers = layers
-        self.steps = steps
+        self.steps, self.stream = steps, stream
+        self.codes: dict[str, np.ndarray] = {}  # neuron -> (1, O, P), with stream only
         self.kernels = kernels(kind)
         self.tokens = token_tensors(layers)
         self.words = {
@@ -126,15 +134,22 @@ class Executor:
         self, frames: np.ndarray, trace: bool, feed: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Logits (B, classes) and traced tensors of frames (B, F, C, H, W)."""
-        env = {IMAGE: frames.transpose(1, 0, 2, 3, 4)}
+        env = {IMAGE: frames if self.stream else frames.swapaxes(0, 1)}  # (T, B, C, H, W)
+        if self.stream:
+            self.steps = len(frames)
         traced, out = {}, env[IMAGE]
         for layer in self.layers:
             for name, out in self.step(layer, env).items():
                 if trace and layer is not self.layers[-1]:
+                    kept = self._images_second(out)
                     flat = name in self.tokens
-                    traced[name] = out.reshape(*out.shape[:3], -1) if flat else out
+                    traced[name] = kept.reshape(*kept.shape[:3], -1) if flat else kept
                 env[name] = feed[name].reshape(out.shape) if name in feed else out
         return out, traced
+
+    def _images_second(self, tensor: np.ndarray) -> np.ndarray:
+        """(T, B, ...) of a tensor; with ``stream`` from (F, 1, ...) to (1, F, ...)."""
+        return tensor.swapaxes(0, 1) if self.stream and tensor.ndim > 2 else tensor
 
     def step(self, layer: Layer, env: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Tensors that ``layer`` writes, from those in ``env``."""
@@ -150,8 +165,9 @@ class Executor:
             case AttentionApply():
                 return self._apply(layer, env)
             case Mean():
-                source = env[layer.source]
-                return {layer.name: ops.token_mean(source, layer.factor, layer.bias, layer.shift)}
+                source = self._images_second(env[layer.source])
+                affine = layer.factor, layer.bias, layer.shift
+                return {layer.name: ops.token_mean(source, *affine, layer.over_tokens)}
             case Head():
                 x = np.concatenate([env[source] for source in layer.sources], axis=1)
                 return {layer.name: ops.head_sum(x, layer.weight, layer.bias, layer.shift)}
@@ -166,7 +182,10 @@ class Executor:
                     frames.reshape(-1, *frames.shape[2:]), layer.pixel_shift, layer.centre
                 )
                 sums = self.kernels.pixel_sums(
-                    p.astype(np.float64), layer.weight.astype(np.float64), layer.padding
+                    p.astype(np.float64),
+                    layer.weight.astype(np.float64),
+                    layer.padding,
+                    layer.stride,
                 )
                 return sums.reshape(*frames.shape[:2], *sums.shape[1:])
             case BinaryLayer():
@@ -174,7 +193,14 @@ class Executor:
                 words = self.words.get(id(layer))
                 words = plain.tap_major(layer.weight) if words is None else words
                 flat = source.reshape(-1, *source.shape[2:])
-                sums = self.kernels.binary_sums(flat, words, *layer.weight.shape[2:])
+                shape = (*layer.weight.shape[2:], layer.stride)
+                if layer.pool == 2:
+                    parts = [np.ascontiguousarray(part) for part in ops.quarters(flat)]
+                    sums = self.kernels.binary_sums(parts[0], words, *shape)
+                    for part in parts[1:]:
+                        sums += self.kernels.binary_sums(part, words, *shape)
+                else:
+                    sums = self.kernels.binary_sums(flat, words, *shape)
                 return sums.reshape(*source.shape[:2], *sums.shape[1:])
             case AttentionMap():
                 left = _heads(env[layer.left], layer.heads)  # (T, B, H, d, N)
@@ -205,7 +231,14 @@ class Executor:
         return self._lane(self.sums(layer, env), affine, None, layer.neuron, env)
 
     def _binary(self, layer: BinaryLayer, env: dict) -> dict[str, np.ndarray]:
-        return self._lane(self.sums(layer, env), layer.affine, layer.residual, layer.neuron, env)
+        return self._lane(
+            self.sums(layer, env),
+            layer.affine,
+            layer.residual,
+            layer.neuron,
+            env,
+            shortcut=layer.shortcut,
+        )
 
     def _map(self, layer: AttentionMap, env: dict) -> dict[str, np.ndarray]:
         return self._lane(self.sums(layer, env), layer.affine, None, layer.neuron, env)
@@ -222,6 +255,8 @@ class Executor:
         residual: Residual | None,
         neuron: Neuron | None,
         env: dict,
+        *,
+        shortcut: Shortcut | None = None,
     ) -> dict[str, np.ndarray]:
         """Lane arithmetic on S (1 or T, B, O, ., .); affine arrays (O,), (1,) or (T, O)."""
         shape = (self.steps, *sums.shape[1:])
@@ -240,14 +275,25 @@ class Executor:
         size = (self.steps, *sums.shape[1:3], int(np.prod(sums.shape[3:])))
         spikes = np.empty(size if neuron else (0, 0, 0, 0), dtype=np.uint8)
         y = np.empty(size if residual else (0, 0, 0, 0), dtype=np.int32)
+        extra = np.empty((0, 0, 0, 0), dtype=np.uint8)
+        if shortcut:
+            extra = np.ascontiguousarray(env[shortcut.source], dtype=np.uint8).reshape(size)
+        state = neuron.state if neuron else None
+        code = np.zeros(size[1:] if state else (0, 0, 0), dtype=np.int32)
+        if neuron and state and self.stream:
+            code = self.codes.setdefault(neuron.name, code)
         self.kernels.lane(
             np.ascontiguousarray(sums).reshape(len(sums), *flat),
             factor,
             bias,
             affine.shift,
             streams,
+            extra,
+            shortcut.value if shortcut else 0,
             neuron.theta if neuron else 0,
             neuron.soft if neuron else False,
+            state,
+            code,
             spikes,
             y,
         )

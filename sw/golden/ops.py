@@ -6,7 +6,7 @@ The executor of ``sw.golden`` uses faster packed forms and is tested equal to th
 
 import numpy as np
 
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_MAX
 
 
 def saturate(x: np.ndarray) -> np.ndarray:
@@ -56,6 +56,11 @@ def residual_add(x: np.ndarray, *streams: np.ndarray) -> np.ndarray:
     return saturate(x + sum(streams))
 
 
+def shortcut_add(x: np.ndarray, spikes: np.ndarray, value: int) -> np.ndarray:
+    """``saturate(x + value * spike)``."""
+    return saturate(np.asarray(x, dtype=np.int64) + np.asarray(spikes, dtype=np.int64) * value)
+
+
 def lif_step(
     v: np.ndarray, y: np.ndarray, theta: int, soft: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +74,38 @@ def lif_step(
     u = (np.asarray(v, dtype=np.int64) + y) >> 1
     fired = u >= theta
     return np.where(fired, u - theta if soft else 0, u), fired.astype(np.int64)
+
+
+def state_code(w: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """``sign(w) * (number of thresholds <= min(|w|, STATE_MAX))``; thresholds ascending (L,)."""
+    w = np.asarray(w, dtype=np.int64)
+    reached = np.searchsorted(thresholds, np.minimum(np.abs(w), STATE_MAX), side="right")
+    return np.sign(w) * reached
+
+
+def state_step(
+    code: np.ndarray, y: np.ndarray, theta: int, thresholds: np.ndarray, shift: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """One time step of a neuron that keeps a code: ``u = (code << shift) + y``, not saturated.
+
+    Returns
+    -------
+    Code after the step, of 0 where fired, and spikes 0/1, both int64.
+    """
+    u = (np.asarray(code, dtype=np.int64) << shift) + y
+    fired = u >= theta
+    return state_code(np.where(fired, 0, u), thresholds), fired.astype(np.int64)
+
+
+def pool_counts(spikes: np.ndarray) -> np.ndarray:
+    """Counts 0 to 4 of 2x2 windows side by side: (..., H, W) to (..., H // 2, W // 2) int64."""
+    return np.stack(quarters(np.asarray(spikes))).sum(axis=0, dtype=np.int64)
+
+
+def quarters(spikes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The four places of all 2x2 windows, each (..., H // 2, W // 2); what is left over drops."""
+    rows, columns = (side // 2 * 2 for side in spikes.shape[-2:])
+    return tuple(spikes[..., i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1))
 
 
 def pool3x3(spikes: np.ndarray) -> np.ndarray:
@@ -96,23 +133,28 @@ def pixel_sum(p: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.asarray(p, dtype=np.int64) @ np.asarray(weight, dtype=np.int64).T
 
 
-def windows(x: np.ndarray, kh: int, kw: int, padding: int) -> np.ndarray:
-    """Taps of a stride-1 convolution: (..., C, H, W) to (..., Ho, Wo, C * kh * kw).
+def windows(x: np.ndarray, kh: int, kw: int, padding: int, stride: int = 1) -> np.ndarray:
+    """Taps of a convolution: (..., C, H, W) to (..., Ho, Wo, C * kh * kw).
 
     Padded taps are 0. The order of taps is that of ``weight.reshape(O, -1)``.
     """
     pad = [(0, 0)] * (x.ndim - 2) + [(padding, padding)] * 2
     view = np.lib.stride_tricks.sliding_window_view(np.pad(x, pad), (kh, kw), axis=(-2, -1))
+    view = view[..., ::stride, ::stride, :, :]
     view = np.moveaxis(view, -5, -3)  # (..., Ho, Wo, C, kh, kw)
     return view.reshape(*view.shape[:-3], -1)
 
 
-def token_mean(residual: np.ndarray, factor: int, bias: int, shift: int) -> np.ndarray:
-    """``saturate((sum over T, H, W of factor * residual + bias) >> shift)``.
+def token_mean(
+    source: np.ndarray, factor: int, bias: int, shift: int, over_tokens: bool = True
+) -> np.ndarray:
+    """``saturate((sum over T, H, W of factor * source + bias) >> shift)``.
 
-    (T, B, C, H, W) to (B, C) int64.
+    (T, B, C, H, W) to (B, C) int64; without ``over_tokens`` the sum is over T alone and gives
+    (B, C * H * W), C major.
     """
-    total = np.asarray(residual, dtype=np.int64).sum(axis=(0, 3, 4))
+    total = np.asarray(source, dtype=np.int64).sum(axis=(0, 3, 4) if over_tokens else 0)
+    total = total.reshape(len(total), -1)
     return saturate((total * factor + bias) >> shift)
 
 

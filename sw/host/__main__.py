@@ -4,12 +4,14 @@ import argparse
 import sys
 from typing import Any
 
+import numpy as np
+
 from hw.arch import link
 from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
 from sw.compiler.program import Program
 from sw.host.device import Device, open_port
-from sw.host.image import KINDS, read_image
+from sw.host.image import KINDS, read_frames, read_image
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,9 +29,16 @@ def _parser() -> argparse.ArgumentParser:
     infer.add_argument(
         "--program", help="file that sw.compiler wrote; if not given, the shipped digits network "
         "is compiled for the device's configuration")
-    infer.add_argument(
-        "--loaded", action="store_true",
-        help="the device holds the program already, from its bitstream or an earlier load")
+    stream = sub.add_parser(
+        "stream", help="run frames one after the other, membranes kept from step to step")
+    stream.add_argument(
+        "frames", metavar="FRAMES", help=".npy of bytes, shape (frames, channels, height, width)")
+    stream.add_argument(
+        "--program", required=True, help="stream program that sw.compiler wrote")
+    for command in (infer, stream):
+        command.add_argument(
+            "--loaded", action="store_true",
+            help="the device holds the program already, from its bitstream or an earlier load")
     return p
 
 
@@ -47,6 +56,16 @@ def _load(device: Device, program: Any) -> None:
         return
     with tqdm(total=len(program.load_stream()), unit="word", desc=f"load {program.name}") as bar:
         device.load(program, bar.update)
+
+
+def _stream(device: Device, program: Program, frames: np.ndarray) -> None:
+    """Print the class of each step, and of the mean of all steps so far."""
+    total = np.zeros(program.classes, np.int64)
+    for n, frame in enumerate(frames, 1):
+        answer = device.infer(program, frame)
+        total += answer.logits
+        print(f"step {n}: class {answer.prediction}, so far {int(total.argmax())}, "
+              f"{answer.cycles} cycles", flush=True)
 
 
 def run(arguments: list[str]) -> None:
@@ -68,6 +87,14 @@ def run(arguments: list[str]) -> None:
     device.check(program)
     if args.command == "load":
         _load(device, program)
+        return
+    if args.command == "stream":
+        frames = read_frames(args.frames, program)
+        if args.loaded:
+            device.restart()
+        else:
+            _load(device, program)
+        _stream(device, program, frames)
         return
     image = read_image(args.image, program.input_shape)
     if not args.loaded:

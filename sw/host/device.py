@@ -79,8 +79,11 @@ class Device:
             self._identity = link.Identity.decode(self.request(Command.IDENTIFY))
         return self._identity
 
-    def request(self, command: Command, payload: bytes = b"") -> bytes:
-        """Send a request and return the payload of its reply."""
+    def request(self, command: Command, payload: bytes = b"", *, once: bool = False) -> bytes:
+        """Send a request and return the payload of its reply.
+
+        With ``once`` it is not repeated where the device may have done it already.
+        """
         fault = ""
         for attempt in range(RETRIES + 1):
             self._tag = (self._tag + 1) & 0xFF
@@ -88,6 +91,8 @@ class Device:
             reply = self._reply()
             if isinstance(reply, str):
                 fault = reply
+                if once:
+                    break
                 continue
             code, data = reply
             if code == link.REPLY | command:
@@ -101,6 +106,11 @@ class Device:
                 raise _Refused(command, reason)
             else:
                 fault = f"the reply has code {code:#04x}"
+        if once and isinstance(reply, str):
+            raise SpikeloomError(
+                f"{command.name}: {fault}; whether the step was done is not known, so the stream "
+                "cannot go on: restart it"
+            )
         raise SpikeloomError(
             f"{command.name} failed {RETRIES + 1} times: {fault}; check that the device is "
             "programmed, the port is the right one and the baud rate is the device's"
@@ -166,6 +176,10 @@ class Device:
         self.check(program)
         self.write(program.load_stream(), progress)
 
+    def restart(self) -> None:
+        """Begin a new stream: the next run takes membranes in memory as 0. So does `load`."""
+        self.write(np.array([[load_addr(Mem.CTRL, 0), 0]], np.uint32))
+
     def status(self) -> tuple[bool, bool, int]:
         """Return busy, done and the cycle counter."""
         data = self.request(Command.STATUS)
@@ -186,10 +200,13 @@ class Device:
         return np.concatenate(out).astype(np.int64)
 
     def infer(self, program: Any, image: np.ndarray) -> Answer:
-        """Run one image on the program, which the device must hold; see `load`."""
+        """Run one image on the program, which the device must hold; see `load`.
+
+        Of a stream program the image is the next step, and the logits are those of the step.
+        """
         self.check(program)
         self.write(program.image_stream(image))
-        self.request(Command.START)
+        self.request(Command.START, once=program.stream)
         deadline = time.monotonic() + 2 * program.cycles / self.identity.clock + 5
         while True:
             busy, done, cycles = self.status()

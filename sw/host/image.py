@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,25 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
             f"{list(shape)}; resize it"
         )
     return image.reshape(shape)
+
+
+def read_frames(source: str, program: Any) -> np.ndarray:
+    """Return the frames of a .npy file, uint8 (F, *program.input_shape), for a stream program."""
+    if not program.stream:
+        raise SpikeloomError(
+            f"program {program.name!r} is no stream program: its membranes start anew with every "
+            "image; lower the network with stream=True (--stream) and compile it again"
+        )
+    path = Path(source)
+    if not path.is_file():
+        raise SpikeloomError(f"cannot read frames {source!r}: no such file")
+    frames, shape = _npy(path), tuple(program.input_shape)
+    if frames.dtype != np.uint8 or frames.ndim != len(shape) + 1 or frames.shape[1:] != shape:
+        raise SpikeloomError(
+            f"frames {source!r} are {frames.dtype} of shape {list(frames.shape)}, but the network "
+            f"reads uint8 of shape [frames, {', '.join(map(str, shape))}]"
+        )
+    return frames
 
 
 def _digit(source: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Choosing integers: scales, biases and shifts of one layer at a time.
 
-Reals here are float64; every function is told the fraction bits of x.
+Reals here are float64; every function is told ``one``, the units of x per 1.0.
 """
+
+import math
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from hw.arch.formats import (
     MEMBRANE_MAX,
     PRODUCT_BITS,
     SHIFTS,
+    STATE_MAX,
+    state_levels,
 )
 from sw.check import pixel_reach
 from sw.network import Affine
@@ -21,7 +25,9 @@ PRODUCT_MAX = (1 << (PRODUCT_BITS - 1)) - 1
 
 
 class DoesNotFitError(Exception):
-    """No shift fits; fewer fraction bits may."""
+    """No shift fits; fewer fraction bits, or a smaller state shift of ``group``, may."""
+
+    group: str | None = None
 
 
 def nearest(x: np.ndarray) -> np.ndarray:
@@ -29,21 +35,63 @@ def nearest(x: np.ndarray) -> np.ndarray:
     return np.rint(np.asarray(x, dtype=np.float64)).astype(np.int64)
 
 
-def affine(name: str, a: np.ndarray, b: np.ndarray, frac_bits: int, largest: int) -> Affine:
-    """Integers for ``x = a * S + b`` with the largest shift that fits; ``|S| <= largest``."""
+def grid(one: float) -> str:
+    """``one`` in words."""
+    bits = math.log2(one)
+    return f"{bits:.0f} fraction bits" if bits.is_integer() else f"{one:.6g} units per 1.0"
+
+
+def affine(
+    name: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    one: float,
+    largest: int,
+    *,
+    above: float | None = None,
+) -> Affine:
+    """Integers for ``x = a * S + b`` with the largest shift that fits; ``|S| <= largest``.
+
+    x is rounded to nearest, or, with ``above``, up: a neuron of fresh membrane then fires at
+    x > above for exactly the sums S for which the reals say so, and later nearly so.
+    """
     for shift in sorted(SHIFTS, reverse=True):
-        unit = 2.0 ** (frac_bits + shift)
+        unit = one * 2.0**shift
         if max(np.abs(a).max(), np.abs(b).max()) * unit >= 2.0**62:
             continue
-        factor, bias = nearest(a * unit), nearest(b * unit) + (1 << (shift - 1))
+        rounding = 1 << (shift - 1) if above is None else (1 << shift) - 1
+        factor, bias = nearest(a * unit), nearest(b * unit) + rounding
         worst = np.abs(factor) * largest + np.abs(bias)
         fits = np.abs(factor).max() <= FACTOR_MAX and np.abs(bias).max() <= BIAS_MAX
         if fits and worst.max() <= PRODUCT_MAX:
+            if above is not None:
+                limit = (int(np.floor(above * one)) + 1) << shift
+                bias = _exact(a, b, above, factor, bias, limit)
             return Affine(factor=factor, bias=bias, shift=shift)
     raise DoesNotFitError(
         f"{name}: scales up to {np.abs(a).max():.4g} and biases up to {np.abs(b).max():.4g} "
-        f"do not fit with {frac_bits} fraction bits"
+        f"do not fit with {grid(one)}"
     )
+
+
+def _exact(
+    a: np.ndarray, b: np.ndarray, above: float, factor: np.ndarray, bias: np.ndarray, limit: int
+) -> np.ndarray:
+    """``bias``, moved so that ``factor * S + bias >= limit`` just where ``a * S + b > above``.
+
+    Only the whole sums on both sides of the crossing can go wrong; a bias moves by less than a
+    unit of x.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = (above - b) / a
+    near = (factor != 0) & (np.abs(crossing) < 2.0**20)
+    crossing, up = nearest(np.where(near, crossing, 0.0)), np.sign(a).astype(np.int64)
+    fires = crossing + up  # the first sum that fires is this one or one of the two before
+    for sums in (crossing, crossing - up):
+        fires = np.where(a * sums + b > above, sums, fires)
+    rests = fires - up
+    low, high = limit - factor * fires, limit - 1 - factor * rests
+    return np.where(near & (low <= high), np.clip(bias, low, high), bias)
 
 
 def counts(name: str, largest: int, theta: float, strict: bool) -> tuple[Affine, int]:
@@ -65,16 +113,28 @@ def counts(name: str, largest: int, theta: float, strict: bool) -> tuple[Affine,
     )
 
 
-def threshold(name: str, theta: float, strict: bool, frac_bits: int) -> int:
+def threshold(name: str, theta: float, strict: bool, one: float) -> int:
     """Threshold in units of x; on the grid a compare is exact."""
-    level = theta * 2.0**frac_bits
+    level = theta * one
     limit = int(np.floor(level)) + 1 if strict else int(np.ceil(level))
     if not 1 <= limit <= MEMBRANE_MAX:
         raise SpikeloomError(
-            f"{name}: theta {theta} is out of range with {frac_bits} fraction bits; "
-            f"it must be above 0 and at most {MEMBRANE_MAX / 2.0**frac_bits:.6g}"
+            f"{name}: theta {theta} is out of range with {grid(one)}; "
+            f"it must be above 0 and at most {MEMBRANE_MAX / one:.6g}"
         )
     return limit
+
+
+def state_thresholds(bits: int, alpha: float, one: float) -> np.ndarray:
+    """Magnitudes from which on a membrane of w / ``one`` has code 1, 2, .. L; int64 (L,).
+
+    The code is ``round(clip(tanh(w / one) / alpha, -1, 1) * L)``, ties to even, in float32 as
+    torch computes it. STATE_MAX + 1 where no magnitude up to STATE_MAX has the code.
+    """
+    levels = state_levels(bits)
+    u = np.tanh(np.arange(STATE_MAX + 1) / one).astype(np.float32)
+    codes = np.rint(np.minimum(u / np.float32(alpha), np.float32(1)) * np.float32(levels))
+    return np.searchsorted(codes, np.arange(1, levels + 1)).astype(np.int64)
 
 
 def mantissas(weight: np.ndarray, bits: int) -> np.ndarray:
@@ -97,7 +157,7 @@ def pixel_conv(
     bias: np.ndarray,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    frac_bits: int,
+    one: float,
     weight_bits: int,
 ) -> dict:
     """Fields weight, bias, shift, pixel_shift and centre of the first convolution.
@@ -117,7 +177,7 @@ def pixel_conv(
         if reach.max() > MEMBRANE_MAX:
             continue
         for shift in SHIFTS:
-            unit = 2.0 ** (frac_bits + shift)
+            unit = one * 2.0**shift
             real = per_pixel * unit / 2.0**pixel_shift
             scaled = bias * unit
             if np.abs(real).max() > FACTOR_MAX + 0.5 or np.abs(scaled).max() > BIAS_MAX - unit:
@@ -144,7 +204,7 @@ def pixel_conv(
                     },
                 )
     if best is None:
-        raise DoesNotFitError(f"{name}: weights do not fit with {frac_bits} fraction bits")
+        raise DoesNotFitError(f"{name}: weights do not fit with {grid(one)}")
     return best[1]
 
 
@@ -182,3 +242,41 @@ def head(name: str, weight: np.ndarray, bias: np.ndarray, unit: float, weight_bi
     if best is None:
         raise SpikeloomError(f"{name}: biases are too large beside the weights; train it again")
     return best[1]
+
+
+def count_head(
+    name: str, weight: np.ndarray, unit: float, bias: np.ndarray, count: int
+) -> tuple[dict, dict]:
+    """Fields factor, bias and shift of the mean, and those of the head, over counts of spikes.
+
+    ``logit = unit * (weight @ counts) + bias`` for integer ``weight`` and counts 0 to ``count``,
+    exact but for what the last shift drops: the finest logits that cannot saturate. Weights are
+    rounded to fewer bits only where the accumulator would not hold them.
+    """
+    if unit < 0:  # the largest of all weights was negative
+        weight, unit = -weight, -unit
+    total = (PRODUCT_MAX - BIAS_MAX) // (MEMBRANE_MAX + 1)
+    whole, gain = weight, 1.0  # gain: weight kept per weight given
+    while np.abs(whole).sum(axis=1).max() > total or np.abs(whole).max() > FACTOR_MAX:
+        gain *= 0.98
+        whole = nearest(weight * gain)
+    weight, unit = whole, unit / gain
+    level = bias / unit
+    ends = [np.clip(sign * weight, 0, None).sum(axis=1) * count * sign + level for sign in (1, -1)]
+    worst = float(np.abs(ends).max())
+    fine = math.floor(math.log2((MEMBRANE_MAX - 1) / max(worst, 1e-9)))
+    for gain in range(min(fine, 16), -31, -1):  # logits in steps of 2**-gain sums
+        for shift in sorted(SHIFTS, reverse=True):
+            scale = gain + shift  # counts times 2**scale
+            whole = nearest(level * 2.0**scale) + (1 << (shift - 1))
+            fits = 0 <= scale <= 16 - min(SHIFTS)
+            if not fits or count << scale > MEMBRANE_MAX or np.abs(whole).max() > BIAS_MAX:
+                continue
+            mean = {"factor": 1 << (scale + min(SHIFTS)), "bias": 0, "shift": min(SHIFTS)}
+            fields = {"weight": weight, "bias": whole, "shift": shift}
+            bits = int(np.abs(weight).max()).bit_length() + 1
+            return mean, {**fields, "weight_bits": max(2, bits), "scale": unit / 2.0**gain}
+    raise SpikeloomError(
+        f"{name}: counts up to {count} and biases up to {np.abs(bias).max():.4g} do not fit; "
+        "use a smaller network, or train it with smaller biases"
+    )

@@ -13,6 +13,7 @@ module core #(
     output [R*B-1:0] t_row_en, output [R*16-1:0] t_row_addr, output [R*W-1:0] t_row_data,
     output [C*B-1:0] t_col_en, output [C*16-1:0] t_col_addr, output [C*W-1:0] t_col_data,
     output [2*C-1:0] t_res_en, output [C*16-1:0] t_res_addr, output [C*18-1:0] t_res_data,
+    output [2*C-1:0] t_mem_en, output [C*16-1:0] t_mem_addr, output [C*16-1:0] t_mem_data,
     output t_pix_en, output [15:0] t_pix_addr, output [17:0] t_pix_data
 );
     reg [17:0] pix[0:255];
@@ -58,6 +59,9 @@ module core #(
     assign t_res_en = (busy && cycles == 5) ? (1 << 2) | (1 << (C + 3)) : 0;  // A lane 2, B lane 3
     assign t_res_addr = (16'd7 << 32) | (16'd9 << 48);
     assign t_res_data = (18'h3ffff << 36) | (18'd5 << 54);
+    assign t_mem_en = (busy && cycles == 7) ? (1 << 5) | (1 << 6) : 0;  // lane 2 high, lane 3 low
+    assign t_mem_addr = (16'd7 << 32) | (16'd9 << 48);
+    assign t_mem_data = (16'h2525 << 32) | (16'h8181 << 48);
     assign t_pix_en = busy && cycles == 6;
     assign t_pix_addr = 16'd3;
     assign t_pix_data = pix[2] - 18'h10;

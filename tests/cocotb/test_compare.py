@@ -8,7 +8,7 @@ from hw.arch.isa import Dest
 from sim.compare import Expected, first_difference
 from sim.testbench import NOT_BUSY, WRITE
 from sw.compiler import compile_network, interpret
-from sw.randnet import random_images, random_network
+from sw.randnet import random_images, random_network, random_residual_network
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,27 @@ def test_surplus(expected):
     extra["cycle"] = NOT_BUSY
     found = first_difference(expected, np.concatenate([expected.writes, extra]), 0)
     assert "written while the core is not busy" in found.what
+
+
+def test_codes_of_membranes():
+    network = random_residual_network(
+        3, height=7, width=6, channels=1, widths=(8,), blocks=(1,), bits=4, steps=1, stream=True,
+        classes=4,
+    )  # fmt: skip
+    program = compile_network(network, Config())
+    (run,) = interpret(program, random_images(network, 1))
+    expected = Expected(program, run.events, 0)
+    assert first_difference(expected, expected.writes.copy(), 0) is None
+    at = int(np.flatnonzero((expected.writes["mem"] == 5) & (expected.writes["en"] == 2))[7])
+    event = run.events.mem[expected.origin[at, 1]]
+    got = expected.writes.copy()
+    got["lo"][at] ^= np.uint64(1 << 9)
+    found = first_difference(expected, got, 0)
+    label = program.labels[int(event["instruction"])]
+    assert (found.layer, found.tensor) == (label.layer, label.tensor)
+    assert (found.token, found.channel) == (event["token"], event["channel"])
+    value = int(event["value"])
+    assert found.what == (
+        f"membrane memory lane {event['lane']} word {event['addr']}: expected 0x{value:02x} (high "
+        f"byte), got 0x{value ^ 2:02x} (high byte)"
+    )

@@ -4,10 +4,7 @@ One compiled simulator per core configuration serves every network.
 """
 
 import dataclasses
-import tempfile
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -22,36 +19,10 @@ from sim.simulate import commands, frames
 from sw.compiler import compile_network, fit_config
 from sw.data.digits import load_digits
 from sw.randnet import random_images, random_network
+from tests.cocotb.inference import CONFIGS, check, config
 
-CONFIGS = {
-    "arty_a7": Config.for_board("arty_a7"),
-    "ulx3s": Config.for_board("ulx3s"),
-    "arty_a7_100": Config.for_board("arty_a7_100"),  # R = 8, C = 16, W = 32
-    "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
-    "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
-}
+__all__ = ["config"]  # a fixture
 EXAMPLES = 15
-
-
-@pytest.fixture(params=CONFIGS)
-def config(request):
-    return CONFIGS[request.param]
-
-
-def check(network, program, images):
-    """Run under cocotb, which compares writes, logits and cycles; then the golden model."""
-    images = frames(program, images)
-    simulator = verilator.build(program.config)
-    with tempfile.TemporaryDirectory(prefix="spikeloom-cocotb-") as name:
-        folder = Path(name)
-        commands(program, images).write(folder)
-        save_job(folder, program, images)
-        outcome = run_cocotb(simulator, folder)
-    logits = np.array([r.words for r in outcome.runs])
-    assert logits.tolist() == network.run(images).logits.tolist()
-    assert [r.counted for r in outcome.runs] == [program.cycles] * len(images)
-    assert [r.cycles for r in outcome.runs] == [program.cycles] * len(images)
-    return logits
 
 
 def test_digits(config):

@@ -35,6 +35,8 @@ def expected(run, pixel):
         (run, 5, 2, 2, 7, 1, 0x3FFFF, 0),
         (run, 5, 3, 3, 9, 1, 5, 0),
         (run, 6, 4, 0, 3, 1, pixel & 0x3FFFF, 0),
+        (run, 7, 5, 2, 7, 2, 0x2500, 0),
+        (run, 7, 5, 3, 9, 1, 0x81, 0),
     ]
     return np.array(ones, WRITE)
 

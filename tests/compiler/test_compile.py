@@ -13,8 +13,8 @@ from hw.arch.config import Config
 from hw.arch.isa import LEVELS, Pack
 from sw.compiler import compile_network, fit_config, interpret, required
 from sw.compiler.__main__ import main
+from sw.compiler.addresses import offsets, stream
 from sw.compiler.layout import Allocator, choose_pack
-from sw.compiler.mapper import stream
 from sw.randnet import random_images, random_network
 
 PUBLISHED = {"channels": 1, "dim": 64, "depth": 2, "heads": 4, "mlp_ratio": 4, "steps": 4,
@@ -63,6 +63,7 @@ def test_all_misfits_are_told_at_once(small):
     with pytest.raises(SpikeloomError) as e:
         compile_network(net, few)
     needs = required(net, few)
+    assert needs.pop("state_bits") == 0
     for field, least in needs.items():
         assert f"{field} >= {least} would make it fit" in str(e.value), field
     assert "row memory: " in str(e.value)
@@ -127,19 +128,29 @@ def test_allocator(requests):
     assert place.top == max((t[1] for t in taken), default=0)
 
 
+stride = st.integers(-40000, 40000)
+
+
 @given(
-    st.fixed_dictionaries({f"n_{level}": st.integers(1, 3) for level in LEVELS}),
-    st.fixed_dictionaries({level: st.integers(-40000, 40000) for level in LEVELS}),
+    st.fixed_dictionaries({f"n_{level}": st.integers(1, 3) for level in LEVELS}
+                          | {"n_dx": st.integers(1, 6), "n_dy": st.integers(1, 4)}),
+    st.fixed_dictionaries({level: stride for level in LEVELS}
+                          | {level: st.tuples(stride, stride) for level in ("dx", "dy")}),
     st.integers(-100, 65535),
 )
 def test_deltas_walk_the_strides(counts, strides, base):
-    """A sequencer that adds the delta of the level that advances meets every linear address."""
+    """A sequencer that adds the delta of the level that advances meets every address."""
     fields = stream("row", counts, strides, base)
-    assert all(-32768 <= fields[f"row_{level}"] < 32768 for level in LEVELS)
+    walk = offsets(counts | fields, "row")
+    assert all(-32768 <= v < 32768 for k, v in fields.items() if k != "row_base")
     index, addr = dict.fromkeys(LEVELS, 0), fields["row_base"]
     while True:
-        want = base + sum(index[level] * strides[level] for level in LEVELS)
+        want = base
+        for level in LEVELS:
+            steps, each = range(index[level]), strides[level]
+            want += sum(each[n % 2] if isinstance(each, tuple) else each for n in steps)
         assert (addr - want) % (1 << 16) == 0
+        assert (base + sum(walk[level][index[level]] for level in LEVELS) - addr) % (1 << 16) == 0
         for level in LEVELS:
             index[level] += 1
             if index[level] < counts[f"n_{level}"]:
@@ -147,7 +158,8 @@ def test_deltas_walk_the_strides(counts, strides, base):
             index[level] = 0
         else:
             return
-        addr += fields[f"row_{level}"]
+        odd = level in ("dx", "dy") and index[level] % 2 == 0
+        addr += fields[f"row_{level}2" if odd else f"row_{level}"]
 
 
 @pytest.mark.parametrize(("config", "channels", "want"), [

@@ -90,7 +90,7 @@ def test_events_have_the_documented_cycles(small):
     assert row["cycle"].min() == tau + timing.write_cycle(config)
     last = program.instructions()[-2]
     pix = run.events.pix[run.events.pix["instruction"] == len(program.labels) - 2]
-    start = run.cycles - 1 - timing.overhead(config) - timing.issue_cycles(last)
+    start = run.cycles - 1 - timing.overhead(config, last) - timing.issue_cycles(last)
     tau = start + last["n_par"] + last["n_k"] - 1
     cycles = tau + timing.write_cycle(config) + np.arange(config.cols)
     np.testing.assert_array_equal(pix["cycle"], cycles)

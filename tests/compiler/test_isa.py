@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw.arch import SpikeloomError, isa
+from hw.arch.formats import STATE_BITS, state_levels
 from hw.arch.isa import FIELDS, NI, Op, decode, encode, instructions
 
 
@@ -64,3 +65,20 @@ def test_unknown_field_wrong_length_no_halt():
 def test_program_ends_at_halt():
     words = encode(Op.POOL, n_k=1) + encode(Op.HALT) + encode(Op.GEMM)
     assert [i["op"] for i in instructions(words)] == [Op.POOL, Op.HALT]
+
+
+@pytest.mark.parametrize("bits", STATE_BITS)
+def test_table_words_follow_their_instruction(bits):
+    levels = state_levels(bits)
+    table = [33 * n for n in range(1, levels + 1)]
+    words = [*encode(Op.POOL, n_k=1), *encode(Op.TABLE, n_k=levels), *table, *encode(Op.HALT)]
+    pool, loaded, halt = instructions(words)
+    assert (pool["op"], loaded["op"], halt["op"]) == (Op.POOL, Op.TABLE, Op.HALT)
+    assert loaded["table"] == tuple(table)
+    assert "table" not in pool
+
+
+def test_table_without_words():
+    """All thresholds may be out of reach."""
+    loaded, halt = instructions([*encode(Op.TABLE), *encode(Op.HALT)])
+    assert (loaded["table"], halt["op"]) == ((), Op.HALT)

@@ -99,6 +99,7 @@ def test_load_stream_writes_program_columns_and_image(net, program):
     image = random_images(net, 1)[0]
     stream = program.load_stream(image)
     assert stream.dtype == np.uint32
+    assert stream[-1, 0] >> 27 == Mem.CTRL == program.load_stream()[-1, 0] >> 27
     memories = {}
     for addr, data in stream.tolist():
         key = (addr >> 27, addr >> 20 & 127, addr & 0xFFFF, addr >> 16 & 15)
@@ -110,7 +111,7 @@ def test_load_stream_writes_program_columns_and_image(net, program):
         assert memories.pop((Mem.COL, bank, a, part)) == word
     for a, pixel in enumerate(image.ravel().tolist()):
         assert memories.pop((Mem.PIX, 0, program.pixel_base + a, 0)) == pixel
-    assert not memories
+    assert memories == {(Mem.CTRL, 0, 0, 0): 0}
 
 
 def test_wrong_images_are_refused(program):
@@ -124,6 +125,6 @@ def test_disassembly_names_every_layer(net, program):
     text = program.disassemble()
     for layer in net.layers:
         assert layer.name in text
-    for name in ("COL_TOKEN", "ROW_TAPS", "res SET into B", "loops", "(end)"):
+    for name in ("COL_TOKEN", "ROW_TAPS", "res NONE, Y kept in B", "loops", "(end)"):
         assert name in text
     assert compile_network(net, program.config).disassemble() == text

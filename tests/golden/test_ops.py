@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_MAX
 from sw.golden import (
     affine,
     and_count,
@@ -12,9 +12,13 @@ from sw.golden import (
     pixel_centre,
     pixel_sum,
     pool3x3,
+    pool_counts,
     popcount_dot,
     residual_add,
     saturate,
+    shortcut_add,
+    state_code,
+    state_step,
     token_mean,
     xnor_count,
 )
@@ -102,3 +106,60 @@ def test_mean_and_head():
     residual = np.arange(8).reshape(2, 1, 1, 2, 2)
     assert token_mean(residual, 2048, 1 << 13, 14).tolist() == [[4]]  # 3.5 rounded
     assert head_sum(np.array([[1, 2]]), np.array([[16, 32]]), np.array([8]), 4).tolist() == [[5]]
+
+
+def test_shortcut_adds_its_value_and_saturates():
+    x, spikes = np.array([5, 5, MEMBRANE_MAX, MEMBRANE_MIN]), np.array([0, 1, 1, 1])
+    assert shortcut_add(x, spikes, 9).tolist() == [5, 14, MEMBRANE_MAX, MEMBRANE_MIN + 9]
+    assert shortcut_add(x, spikes, -9).tolist() == [5, -4, MEMBRANE_MAX - 9, MEMBRANE_MIN]
+
+
+THRESHOLDS = np.array([1, 4, 4, STATE_MAX, STATE_MAX + 1, STATE_MAX + 1, STATE_MAX + 1])
+
+
+def test_code_counts_thresholds_that_the_magnitude_reaches():
+    """A threshold equal to |w| counts; STATE_MAX + 1 never does."""
+    w = np.array([0, 1, 3, 4, STATE_MAX - 1, STATE_MAX, STATE_MAX + 1, MEMBRANE_MAX * 2])
+    assert state_code(w, THRESHOLDS).tolist() == [0, 1, 1, 3, 3, 4, 4, 4]
+    assert state_code(-w, THRESHOLDS).tolist() == [0, -1, -1, -3, -3, -4, -4, -4]
+
+
+def test_state_step_leaks_adds_and_resets():
+    code, spike = state_step(np.array([3, -3, 0, 7]), 4, 32, THRESHOLDS, 4)
+    assert spike.tolist() == [1, 0, 0, 1]
+    assert code.tolist() == [0, -3, 3, 0]  # -44 and 4
+    fires = state_step(np.array([0, 0]), np.array([31, 32]), 32, THRESHOLDS, 4)[1]
+    assert fires.tolist() == [0, 1]  # at the threshold itself
+
+
+def test_state_step_does_not_saturate():
+    """Codes of 8 bits at the largest shift reach past 18 bits and come back."""
+    y = np.array([MEMBRANE_MAX, MEMBRANE_MIN])
+    code = np.array([-127, 127])
+    assert ((code << 11) + y).tolist() == [-129025, 129024]
+    assert state_step(code, y, 129_024, np.arange(1, 128), 11)[1].tolist() == [0, 1]
+    assert state_step(code, y, 129_025, np.arange(1, 128), 11)[1].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (4, 7), (2, 3), (9, 2)])
+def test_pool_counts_drop_what_is_left_over(shape):
+    spikes = (RNG.random((3, 2, *shape)) < 0.5).astype(np.uint8)
+    got = pool_counts(spikes)
+    assert got.shape == (3, 2, shape[0] // 2, shape[1] // 2)
+    for (m, c, y, x), count in np.ndenumerate(got):
+        assert count == spikes[m, c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum()
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+@pytest.mark.parametrize("side", [6, 7])
+def test_strided_windows_are_every_second_one(kernel, side):
+    x = RNG.integers(0, 9, (2, 3, side, side + 1))
+    every = windows(x, kernel, kernel, kernel // 2)
+    np.testing.assert_array_equal(windows(x, kernel, kernel, kernel // 2, 2), every[:, ::2, ::2])
+
+
+def test_mean_of_spikes_without_tokens_is_channel_major():
+    spikes = np.arange(24).reshape(2, 1, 3, 2, 2) % 2
+    spikes[1, 0, 2, 1, 1] = 5
+    got = token_mean(spikes, 16, 8, 4, over_tokens=False)
+    assert got.tolist() == [[0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 6]]

@@ -50,7 +50,7 @@ def test_greater_or_equal_against_greater(strict, fires):
     )
     image = np.full((1, 1, 1), 255, dtype=np.uint8)  # x = 2, so v = 1 = theta
     assert net.run(image, trace=True).trace["s"].sum() == fires
-    theta = threshold("s", 1.0, strict, 12)
+    theta = threshold("s", 1.0, strict, 1 << 12)
     assert lif_step(0, 2 << 12, theta)[1] == fires
 
 
@@ -258,8 +258,7 @@ def test_wrong_options(tmp_path, options, message):
 def test_unsupported_neurons_are_refused(tmp_path):
     net = load(tmp_path, make_state())
     nodes = tuple(
-        dataclasses.replace(n, decay_input=False) if n.name == "block.0.attn.k_lif" else n
-        for n in net.nodes
+        dataclasses.replace(n, tau=3.0) if n.name == "block.0.attn.k_lif" else n for n in net.nodes
     )
     with pytest.raises(SpikeloomError, match=r"attn\.k_lif cannot be lowered"):
         dataclasses.replace(net, nodes=nodes).lower(size=(8, 8))

@@ -11,17 +11,17 @@ from sw.lower import quantise
 
 def test_affine_takes_the_largest_shift_that_fits():
     for top, shift in ((0.001, 14), (0.02, 10), (0.2, 7), (1.9, 4)):
-        got = quantise.affine("x", np.array([top, -top / 3]), np.zeros(2), 12, 64)
+        got = quantise.affine("x", np.array([top, -top / 3]), np.zeros(2), 4096, 64)
         assert got.shift == shift
         assert np.abs(got.factor).max() <= FACTOR_MAX
     with pytest.raises(quantise.DoesNotFitError, match="do not fit with 12"):
-        quantise.affine("x", np.array([2.1]), np.zeros(1), 12, 64)
+        quantise.affine("x", np.array([2.1]), np.zeros(1), 4096, 64)
 
 
 def test_affine_rounds_to_nearest():
     rng = np.random.default_rng(0)
     a, b, total = rng.normal(size=50) * 0.3, rng.normal(size=50), rng.integers(-60, 60, 50)
-    got = quantise.affine("x", a, b, 12, 64)
+    got = quantise.affine("x", a, b, 4096, 64)
     x = apply_affine(total, got.factor, got.bias, got.shift)
     assert np.abs(x - (a * total + b) * 4096).max() <= 0.5 + 65 / 2**got.shift / 2
 
@@ -61,7 +61,7 @@ def test_pixel_conv_is_close():
     rng = np.random.default_rng(1)
     weight, bias = rng.normal(size=(6, 3, 3, 3)), rng.normal(size=6)
     mean, std = (0.49, 0.48, 0.45), (0.2, 0.24, 0.26)
-    got = quantise.pixel_conv("c", weight, bias, mean, std, 12, 16)
+    got = quantise.pixel_conv("c", weight, bias, mean, std, 4096, 16)
     pixels = rng.integers(0, 256, (20, 3, 3, 3))
     offset = np.array(got["centre"]).reshape(3, 1, 1)
     p = (pixels << got["pixel_shift"]) - offset
@@ -89,3 +89,21 @@ def test_head_cannot_saturate(inputs, bits):
     want = x / 4096 @ weight.T + bias
     tolerance = 0.04 * np.abs(weight).max() * inputs**0.5 + got["scale"]
     assert np.abs(logits - want).max() < tolerance
+
+
+@pytest.mark.parametrize("margin", [1e-6, -1e-6, 0.0])
+def test_a_sum_just_above_theta_fires(margin):
+    """One sum of each channel lies far less than a unit above, at, or below theta."""
+    rng, one, sums = np.random.default_rng(0), 4064, np.arange(-100, 101)
+    a = rng.uniform(0.001, 0.4, 500) * rng.choice([-1, 1], 500)
+    at = rng.integers(-90, 91, 500)
+    b = 1 + margin - a * at
+    b[:2], a[:2] = (0.5, 1.5), 0.0  # constant channels
+    got = quantise.affine("layer", a, b, one, 300, above=1.0)
+    x = (got.factor[:, None] * sums + got.bias[:, None]) >> got.shift
+    real = a[:, None] * sums + b[:, None]
+    np.testing.assert_array_equal(x >= one + 1, real > 1)
+    assert np.abs(x - real * one).max() <= 2 + 200 / 2**got.shift / 2
+    plain = quantise.affine("layer", a, b, one, 300)
+    x = (plain.factor[:, None] * sums + plain.bias[:, None]) >> plain.shift
+    assert margin <= 0 or ((x >= one + 1) != (real > 1)).any()

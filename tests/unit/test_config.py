@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hw.arch import Config, SpikeloomError
+from hw.arch import Config, SpikeloomError, formats, isa
 from hw.arch.memmap import Mem, load_addr
 
 FIELDS = [f.name for f in dataclasses.fields(Config)]
@@ -24,9 +24,14 @@ def says(name, value, want):
 
 
 @pytest.mark.parametrize("value", [0, -1, 4.0, "4", None, True])
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", [f for f in FIELDS if f != "state_bits"])
 def test_positive_integers(name, value):
     assert refused(**{name: value}) == says(name, value, "a positive integer")
+
+
+@pytest.mark.parametrize("value", [-1, 8.0, "8", None, False, True])
+def test_state_bits_is_a_whole_number(value):
+    assert refused(state_bits=value) == says("state_bits", value, "a whole number")
 
 
 @pytest.mark.parametrize(("name", "value", "want", "rest"), [
@@ -45,6 +50,7 @@ def test_positive_integers(name, value):
     ("width", 32, "a multiple of cols (64)", {"rows": 8, "cols": 64}),
     ("acc_bits", 7, "8 to 16", {}),
     ("acc_bits", 17, "8 to 16", {}),
+    *(("state_bits", value, "0, 2, 4 or 8", {}) for value in (1, 3, 6, 7, 9, 16)),
     *((name, value, "64 to 65536", {}) for name in DEPTHS for value in (1, 63, 65537)),
 ])
 def test_refuses(name, value, want, rest):
@@ -60,6 +66,7 @@ def test_first_mistake_is_the_one_named():
     {"rows": 8, "cols": 64, "width": 64}, {"rows": 16, "cols": 64, "width": 128},
     {"rows": 16, "cols": 16, "width": 32}, {"acc_bits": 8}, {"acc_bits": 16},
     *({name: value} for name in DEPTHS for value in (64, 65536)),
+    *({"state_bits": value} for value in (0, 2, 4, 8)),
 ])
 def test_accepts_the_ends_of_every_range(sizes):
     config = Config(**sizes)
@@ -87,11 +94,35 @@ def test_digest_tells_every_field_apart():
     plain = Config(rows=8, cols=16, width=64)
     others = [dataclasses.replace(plain, **change) for change in (
         {"rows": 4}, {"cols": 8}, {"width": 32}, {"acc_bits": 12},
+        {"state_bits": 4}, {"state_bits": 0},
         *({name: 100} for name in DEPTHS))]
     digests = [c.digest for c in (plain, *others)]
-    assert len(set(digests)) == len(FIELDS) + 1
+    assert len(set(digests)) == len(FIELDS) + 2
     assert all(0 <= d < 1 << 32 for d in digests)
     assert dataclasses.replace(plain).digest == plain.digest
+
+
+@pytest.mark.parametrize("fact", ["SHIFTS", "STATE_SHIFTS", "STATE_MAX", "STATE_CELLS"])
+def test_digest_tells_formats_apart(monkeypatch, fact):
+    """What programs and images rely on beside the fields of an instruction."""
+    plain, value = Config().digest, getattr(formats, fact)
+    monkeypatch.setattr(formats, fact, (*value[:-1], 13) if fact.endswith("SHIFTS") else value - 1)
+    assert Config().digest != plain
+    monkeypatch.undo()
+    assert Config().digest == plain
+
+
+def test_digest_tells_instruction_sets_apart(monkeypatch):
+    """A field's name, word, place and width each count."""
+    plain, fields = Config().digest, isa.FIELDS
+    f = isa.BY_NAME["persist"]
+    at = fields.index(f)
+    for change in ({"name": "other"}, {"word": f.word - 1}, {"low": f.low + 1}, {"bits": 2}):
+        monkeypatch.setattr(isa, "FIELDS", (
+            *fields[:at], dataclasses.replace(f, **change), *fields[at + 1:]))
+        assert Config().digest != plain
+    monkeypatch.undo()
+    assert Config().digest == plain
 
 
 def test_for_board():
@@ -116,7 +147,7 @@ def test_load_addr_fields_do_not_overlap():
     assert load_addr(Mem.PROG, 0xFFFF) == 0xFFFF
     assert load_addr(Mem.PROG, 0, part=15) == 0xF << 16
     assert load_addr(Mem.PROG, 0, bank=127) == 0x7F << 20
-    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3]
+    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3, 4]
     assert load_addr(Mem.PIX, 0xFFFF, bank=127, part=15) == 3 << 27 | (1 << 27) - 1
 
 

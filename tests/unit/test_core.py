@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from hw.arch import Config, isa, timing
-from hw.arch.formats import MEMBRANE_MAX, SHIFTS
-from hw.arch.isa import LEVELS, NI, Dest, Op, Res, Step
+from hw.arch.formats import MEMBRANE_MAX, SHIFTS, STATE_BITS, STATE_SHIFTS, state_levels
+from hw.arch.isa import LEVELS, NI, Dest, Keep, Mod, Op, Res, Step
 from hw.arch.memmap import Mem, load_addr
 from hw.core.core import Core
 from sw.golden import ops
 from tests.unit.bench import Bench, timeline
+from tests.unit.states import thresholds_of
 
 CONFIG = Config(rows=4, cols=8, width=64, row_depth=64, col_depth=64, res_depth=64, pix_depth=64,
-                prog_depth=128)
+                prog_depth=256)
 R, C, W = CONFIG.rows, CONFIG.cols, CONFIG.width
 LAND = 2  #: Cycles from a write at the load port to the cycle that can read it.
 TRACE = ["t_row_en", "t_row_addr", "t_row_data", "t_res_en", "t_res_addr", "t_res_data",
-         "t_pix_en", "t_pix_addr", "t_pix_data"]
+         "t_pix_en", "t_pix_addr", "t_pix_data", "t_mem_en", "t_mem_addr", "t_mem_data"]
 
 
 class Machine:
@@ -85,10 +86,10 @@ def test_a_load_lands_two_cycles_later(machine):
 
 def test_loads_of_other_memories_leave_pixels_alone(machine):
     rows = [put(load_addr(Mem.PIX, 7), 1000)]
-    rows += [put(load_addr(mem, 7, bank), 9) for mem in (Mem.PROG, Mem.COL, Mem.ROW)
+    rows += [put(load_addr(mem, 7, bank), 9) for mem in (Mem.PROG, Mem.COL, Mem.ROW, Mem.CTRL)
              for bank in (0, 3)]
     rows += [{"load_addr": load_addr(Mem.PIX, 7), "load_data": 5}]  # not valid
-    rows += [put(7 | m << 27, 77) for m in (4, 7)]  # no such memory
+    rows += [put(7 | m << 27, 77) for m in (5, 7)]  # no such memory
     rows += timeline(LAND) + peeks([7])
     assert values_of(machine.play(rows), 1) == [1000]
 
@@ -123,7 +124,7 @@ def small_program(shift=1):
         isa.encode(Op.GEMM, **counts(
             n_k=2, n_par=2, tile_min=R, img_w=R - 1, img_h=1, row_k=1, col_k=1, row_base=4,
             col_base=8, par_base=20, row_gs=2, w_base=30, w_gs=1, dest=int(Dest.ROW), double=1,
-            rowpop=1, theta=40, shift=shift, res=int(Res.SET), res_gs=1, res_j=1))
+            rowpop=1, theta=40, shift=shift, keep=int(Keep.Y), res_gs=1, res_j=1))
         + isa.encode(Op.MAC, **counts(
             n_k=5, n_par=1, tile_min=C, img_w=1, img_h=1, row_k=1, col_k=1, row_base=2,
             col_base=40, par_base=39, n_step=int(Step.ONE), w_base=50, dest=int(Dest.PIX),
@@ -167,18 +168,23 @@ def expected(d):
 
 
 def writes_of(seen):
-    """(cycle, kind, bank, addr, data) of row, residual A and pixel memory."""
+    """(cycle, kind, bank, addr, data) of row, residual and pixel memory, and of codes."""
     n_bytes = W // 8
     for cycle, s in enumerate(seen):
-        for b in range(R):
-            if s["t_row_en"] >> b * n_bytes & (1 << n_bytes) - 1:
+        for b in range(R if s["t_row_en"] else 0):
+            enabled = s["t_row_en"] >> b * n_bytes & (1 << n_bytes) - 1
+            if enabled:
+                mask = sum(255 << 8 * n for n in range(n_bytes) if enabled >> n & 1)
                 yield (cycle, "row", b, s["t_row_addr"] >> 16 * b & 0xFFFF,
-                       s["t_row_data"] >> W * b & (1 << W) - 1)
+                       s["t_row_data"] >> W * b & mask)
         for c in range(2 * C):
             if s["t_res_en"] >> c & 1:
                 data = s["t_res_data"] >> 18 * (c % C) & 0x3FFFF
                 yield (cycle, "res", c, s["t_res_addr"] >> 16 * (c % C) & 0xFFFF,
                        data - (data >> 17 << 18))
+            if s["t_mem_en"] >> c & 1:  # half c % 2 of lane c // 2
+                yield (cycle, "code", c, s["t_mem_addr"] >> 16 * (c // 2) & 0xFFFF,
+                       s["t_mem_data"] >> 8 * c & 0xFF)
         if s["t_pix_en"]:
             yield cycle, "pix", 0, s["t_pix_addr"], s["t_pix_data"] - (s["t_pix_data"] >> 17 << 18)
 
@@ -235,3 +241,202 @@ def test_a_load_with_start_still_lands(machine):
     total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
     seen = machine.play([*rows, *timeline(total + 2), *peeks(range(50, 50 + C))])
     assert values_of(seen, C) == expected(d)[2].tolist()
+
+
+# ---- membranes that are stored as codes
+
+
+def table(shift, thresholds):
+    return isa.encode(Op.TABLE, n_k=len(thresholds), state_shift=shift) + thresholds
+
+
+def bits_of(rng, *shape):
+    return (rng.random(shape) < 0.5).astype(int)
+
+
+def load_columns(weights, factor, bias):
+    """Weights of column tile j at word 8 + j, its parameters at 20 + 2 j."""
+    rows = []
+    for j in range(2):
+        for c in range(C):
+            n = j * C + c
+            rows += load_word(Mem.COL, c, 8 + j, number(weights[n]))
+            rows.append(put(load_addr(Mem.COL, 20 + 2 * j, c), int(bias[n])))
+            rows.append(put(load_addr(Mem.COL, 21 + 2 * j, c), int(factor[n])))
+    return rows
+
+
+def taus(instruction, at):
+    """Issue cycle of the last word of each tile, column tile by column tile."""
+    i = instruction
+    words, tiles = timing.tile_words(i), i["n_t"] * i["n_x"] * i["n_y"]
+    return [[at + start + i["n_par"] + words - 1 + n * timing.tile_cycles(i) for n in range(tiles)]
+            for start in timing.column_starts(i)[:-1]]
+
+
+def starts(program):
+    """First issue cycle of each instruction."""
+    lengths = timing.program_cycles(CONFIG, program)
+    return [timing.START if not n else sum(lengths[:n]) for n in range(len(program))]
+
+
+@pytest.mark.parametrize(("bits", "keep"), [(2, Keep.SPIKE), (4, Keep.SPIKE), (8, Keep.Y)])
+def test_shortcut_to_neurons_with_codes(machine, keep, bits):
+    """TABLE, then GEMM: 2 column tiles, 6 tokens, 3 steps; a shortcut that starts at byte 7."""
+    rng, steps, tokens = np.random.default_rng(bits), 3, 6
+    value, index = 1200, STATE_BITS.index(bits)
+    theta = 4500 if bits == 8 else 1500  # 127 cells are more than 4064 units
+    shift = 3 - index
+    thresholds = thresholds_of(rng, state_levels(bits), shift, theta - 10)
+    amount = STATE_SHIFTS[shift]
+    q, sc = bits_of(rng, tokens, steps, W), bits_of(rng, tokens, steps, 2 * C)
+    weights = bits_of(rng, 2 * C, W)
+    factor, bias = rng.integers(-90000, 90000, size=2 * C), rng.integers(-9999, 9999, size=2 * C)
+    code = (
+        table(shift, thresholds.tolist())
+        + isa.encode(Op.GEMM, **counts(
+            n_t=steps, n_x=2, n_j=2, n_par=2, tile_min=timing.STATE_GAP, img_w=tokens, img_h=1,
+            row_t=1, row_x=1, row_j=1 - 2 * steps, col_j=1, row_base=4, col_base=8, par_base=20,
+            par_j=2, row_gs=steps, w_base=30, w_gs=steps, w_t=1, slots=W // C, dest=int(Dest.ROW),
+            double=1, rowpop=1, theta=theta, shift=1, res=int(Res.SPIKE), keep=int(keep),
+            res_dest=1, res_gs=steps, res_j=2 * steps, shortcut=1, sc_base=10, sc_gs=2 * steps,
+            sc_t=2, sc_byte=7, sc_value=value, leak=1, state_bits=index, state_shift=shift))
+        + isa.encode(Op.HALT))
+    rows = load_program(code) + load_columns(weights, factor, bias)
+    for n in range(tokens):
+        for t in range(steps):
+            rows += load_word(Mem.ROW, n % R, 4 + n // R * steps + t, number(q[n, t]))
+            both = number(sc[n, t]) << 56
+            for k in range(2):
+                rows += load_word(Mem.ROW, n % R, 10 + (n // R * steps + t) * 2 + k,
+                                  both >> W * k & (1 << W) - 1)
+    program = isa.instructions(code)
+    total = sum(timing.program_cycles(CONFIG, program))
+    rows += [*timeline(LAND), {"start": 1}]
+    seen = machine.play([*rows, *timeline(total + 2)])[len(rows):]
+
+    x = ops.affine(ops.popcount_dot(q, weights), factor, bias, SHIFTS[1])
+    y = ops.shortcut_add(x, sc, value)  # (tokens, steps, 2 C)
+    spikes, state = np.zeros_like(y), np.zeros((tokens, 2 * C), np.int64)
+    met = set()
+    for t in range(steps):
+        state, spikes[:, t] = ops.state_step(state, y[:, t], theta, thresholds, amount)
+        met |= set(state.ravel().tolist())
+    kept = y if keep == Keep.Y else spikes
+    tau = taus(program[1], starts(program)[1])
+    want = []
+    for j in range(2):
+        for n in range(tokens):
+            for t in range(steps):
+                group, r, lanes = n // R, n % R, range(j * C, j * C + C)
+                at = tau[j][group * steps + t]
+                want.append((at + timing.write_cycle(CONFIG) + r, "row", r,
+                             30 + group * steps + t, number(spikes[n, t, lanes]) << j * C))
+                want += [(at + timing.Y + r + c, "res", C + c,
+                          ((j * 2 + group) * steps + t) * R + r, int(kept[n, t, lanes[c]]))
+                         for c in range(C)]
+    assert sorted(writes_of(seen)) == sorted(want)
+    assert min(met) < 0 < max(met)
+    assert spikes.min() < spikes.max()
+    assert [s["busy"] for s in seen] == [1] * total + [0] * (len(seen) - total)
+
+
+@pytest.mark.parametrize(("bits", "runs"), [(2, 2), (4, 4), (8, 2)])
+def test_membranes_in_memory(machine, bits, runs):
+    """From run to run codes go on from residual A; after a write to CTRL (run 2), from 0."""
+    rng, tokens, base = np.random.default_rng(bits), 6, 3
+    index = STATE_BITS.index(bits)
+    shift = 2 - index  # fine cells for 8 bits
+    theta, most = (1500, 90000) if shift else (560, 30000)
+    thresholds = thresholds_of(rng, state_levels(bits), shift, theta - 10)
+    amount = STATE_SHIFTS[shift]
+    q, weights = bits_of(rng, tokens, W), bits_of(rng, 2 * C, W)
+    factor, bias = rng.integers(-most, most, size=2 * C), rng.integers(-9999, 9999, size=2 * C)
+    code = (
+        table(shift, thresholds.tolist())
+        + isa.encode(Op.GEMM, **counts(
+            n_x=2, n_j=2, n_par=2, tile_min=timing.STATE_GAP, img_w=tokens, img_h=1, row_x=1,
+            row_j=-1, col_j=1, row_base=4, col_base=8, par_base=20, par_j=2, row_gs=1, w_base=30,
+            w_gs=1, slots=W // C, dest=int(Dest.ROW), double=1, rowpop=1, theta=theta, shift=1,
+            res_gs=1, res_j=2, st_base=base, leak=1, persist=1, state_bits=index,
+            state_shift=shift))
+        + isa.encode(Op.HALT))
+    rows = load_program(code) + load_columns(weights, factor, bias)
+    for n in range(tokens):
+        rows += load_word(Mem.ROW, n % R, 4 + n // R, number(q[n]))
+    rows += timeline(LAND)
+    program = isa.instructions(code)
+    total = sum(timing.program_cycles(CONFIG, program))
+    tau = taus(program[1], starts(program)[1])
+    y = ops.affine(ops.popcount_dot(q, weights), factor, bias, SHIFTS[1])
+
+    want, each = [], 8 // bits
+    kept = np.zeros((2, 2 * R, C), np.int64)  # codes of (column tile, token, lane), as stored
+    outputs = []
+    for run in range(runs):
+        if run == 2:
+            rows += [put(load_addr(Mem.CTRL, 0), 123), *timeline(LAND)]
+        begin = len(rows) + 1
+        rows += [{"start": 1}, *timeline(total + 3)]
+        if run == 2:
+            kept[:] = 0
+        before = kept.copy()
+        spikes = np.zeros((tokens, 2 * C), np.int64)
+        for j in range(2):
+            for n in range(tokens):
+                at, r, lanes = begin + tau[j][n // R], n % R, range(j * C, j * C + C)
+                kept[j, n], spikes[n, lanes] = ops.state_step(
+                    before[j, n], y[n, lanes], theta, thresholds, amount)
+                want.append((at + timing.write_cycle(CONFIG) + r, "row", r, 30 + n // R,
+                             number(spikes[n, lanes]) << j * C))
+                place = (2 * j + base) * R + n  # index of the code
+                byte = place // each
+                first = n - place % each  # token of the byte's first code
+                for c in range(C):
+                    codes = [*kept[j, first: n + 1, c], *before[j, n + 1: first + each, c]]
+                    data = sum((int(v) & (1 << bits) - 1) << bits * k for k, v in enumerate(codes))
+                    want.append((at + timing.STATE_WRITE + r + c, "code", 2 * c + byte % 2,
+                                 byte // 2, data))
+        outputs.append(spikes)
+    seen = machine.play(rows)
+    assert sorted(writes_of(seen)) == sorted(want)
+    assert (outputs[0] != outputs[1]).any()  # the membrane counts
+    assert runs < 3 or (outputs[0] == outputs[2]).all()
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_spread_with_codes(machine, steps):
+    """MAC: the steps of each of 5 pixels come STATE_GAP cycles apart, to split columns."""
+    rng, theta, pixels = np.random.default_rng(steps), 500, 5
+    thresholds = np.array([30, 90, 200, 260, 300, 420, 480])  # one in a cell of 32 each
+    p = rng.integers(256, size=(pixels, 2))
+    weights, bias = rng.integers(-400, 400, size=(C, 2)), rng.integers(-9999, 9999, size=C)
+    code = (
+        table(1, thresholds.tolist())
+        + isa.encode(Op.MAC, **counts(
+            n_k=2, n_x=pixels, n_par=1, tile_min=max(2, steps * timing.STATE_GAP), img_w=pixels,
+            img_h=1, row_k=1, row_x=1, col_k=1, col_x=-1, row_base=2, col_base=40, par_base=39,
+            n_step=int(Step.ONE), spread=1, n_spread=steps - 1, dest=int(Dest.ROW), slots=W // C,
+            w_mod=int(Mod.PAIR), w_base=30, w_gs=100, w_half=8, w_t=1, theta=theta, shift=1,
+            leak=1, state_bits=1, state_shift=1))
+        + isa.encode(Op.HALT))
+    rows = load_program(code)
+    rows += [put(load_addr(Mem.PIX, 2 + n), int(v)) for n, v in enumerate(p.ravel())]
+    for c in range(C):
+        rows.append(put(load_addr(Mem.COL, 39, c), int(bias[c])))
+        rows += [put(load_addr(Mem.COL, 40 + k, c), int(weights[c, k])) for k in range(2)]
+    program = isa.instructions(code)
+    total = sum(timing.program_cycles(CONFIG, program))
+    rows += [*timeline(LAND), {"start": 1}]
+    seen = machine.play([*rows, *timeline(total + 2)])[len(rows):]
+    x = ops.saturate((ops.pixel_sum(p, weights) + bias) >> SHIFTS[1])
+    (tau,), want = taus(program[1], starts(program)[1]), []
+    state, every = np.zeros_like(x), []
+    for s in range(steps):
+        state, spikes = ops.state_step(state, x, theta, thresholds, STATE_SHIFTS[1])
+        every.append(spikes)
+        want += [(tau[n] + timing.write_cycle(CONFIG) + s * timing.STATE_GAP, "row", n // 2,
+                  30 + s + n % 2 * 8, number(spikes[n])) for n in range(pixels)]
+    assert sorted(writes_of(seen)) == sorted(want)
+    assert [s["busy"] for s in seen] == [1] * total + [0] * (len(seen) - total)
+    assert np.min(every) < np.max(every)

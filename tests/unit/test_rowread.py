@@ -49,17 +49,20 @@ class Reader:
         return self.base + group * self.gs + k
 
     def read(self, accesses, pack=Pack.NONE, slot_log2=0):
-        """Accesses (y, x tile, shift, dx, k, neg, valid) -> rows as issued, (count, R, W/8)."""
+        """Accesses (y, x tile, shift, dx, k, neg, valid and, if it is one, "edge") -> rows as
+        issued, (count, R, W/8).
+        """
         n, n_bytes = self.config.rows, self.config.width // 8
         h, w = self.words.shape[:2]
         stimulus = timeline(len(accesses) + timing.ROW_READ + n)
         for s in stimulus:
             s |= {"pack": int(pack), "slot_bytes_log2": slot_log2, "gs": self.gs}
-        for t, (y, x, shift, dx, k, neg, valid) in enumerate(accesses):
+        for t, (y, x, shift, dx, k, neg, valid, *edge) in enumerate(accesses):
             stimulus[t]["word"] = {
                 "valid": valid, "row_addr": self.addr(min(max(y, 0), h - 1), x * n, k),
                 "left": int(shift == -1), "right": int(shift == 1), "dx0": int(dx == 0),
                 "y_ok": int(0 <= y < h), "x_zero": int(x == 0), "x_left": w - x * n, "neg": neg,
+                "edge": len(edge),
             }
 
         def react(cycle, out):
@@ -121,6 +124,43 @@ def test_image_narrower_than_a_tile(reader):
     assert not got[2:4, 1:].any()
     assert (got[2, 0] == reader.words[0, 0, 0]).all()
     assert (got[3, 0] == 255 - reader.words[0, 0, 0]).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 6, 7, 8, 9, 15, 16, 17])
+def test_stride_on_split_columns(reader, width):
+    """Taps -1, 0, 1 of every other column: odd plane shifted, even plane, odd plane.
+
+    The odd plane of an odd width lacks a column; what lies there is garbage and must read 0. Words
+    2 X (k = 0) and 2 X + 1 (k = 1) of the input are at group and bank of X.
+    """
+    cfg = reader.config
+    n, h, out_w, n_bytes = cfg.rows, 2, -(-width // 2), cfg.width // 8
+    rng = np.random.default_rng(width)
+    reader.load(rng.integers(256, size=(h, out_w, 2, n_bytes), dtype=np.uint8), gs=7, base=9)
+    taps = [(-1, 0, 1), (0, 1, 0), (0, 2, 1)]  # shift, dx, k
+    accesses = [(y, x, *tap, neg, 1, *(["edge"] if tap[1] == 2 and width % 2 else []))
+                for y in range(-1, h + 1) for x in range(-(-out_w // n)) for tap in taps
+                for neg in (0, 1)]
+    rng.shuffle(accesses)
+    want = np.zeros((len(accesses), n, n_bytes), np.uint8)
+    for t, (y, x, _, dx, _, neg, *_) in enumerate(accesses):
+        for r in range(n):
+            at = 2 * (x * n + r) + dx - 1  # input column
+            if x * n + r < out_w and 0 <= at < width and 0 <= y < h:
+                want[t, r] = reader.words[y, at // 2, at % 2] ^ (255 if neg else 0)
+    assert (reader.read(accesses) == want).all()
+
+
+def test_invalid_words_leave_addresses_unturned(reader):
+    """A shortcut's word: all banks at the same address, nothing for the array."""
+    reader.load(np.full((1, 9, 1, reader.config.width // 8), 255, np.uint8), gs=3, base=5)
+    stimulus = timeline(12)
+    for t, s in enumerate(stimulus):
+        s |= {"gs": 3, "data": [(1 << reader.config.width) - 1] * reader.config.rows, "word": {
+            "sc": 1, "row_addr": 100 + t, "y_ok": 1, "x_left": 40, "dx0": 1, "last": t & 1}}
+    for t, s in enumerate(reader.bench.play(stimulus)):
+        assert s["addr"] == [100 + t] * reader.config.rows
+        assert not any(s["rows"])
 
 
 def sizes(config, slots):

@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, assume, example, given, seed, settings
 from hypothesis import strategies as st
 
 from hw.arch import Config, isa, timing
-from hw.arch.isa import LEVELS, Mod, Op, Step
+from hw.arch.formats import STATE_CELL_COARSE, STATE_CELLS, STATE_MAX, STATE_SHIFTS, state_cell
+from hw.arch.isa import LEVELS, NI, Mod, Op, Step, Taps
 from hw.core.sequencer import Sequencer
 from tests.unit.bench import Bench, timeline
+from tests.unit.states import AT, entries, last_cell, write_of
 
 CONFIG = Config(rows=4, cols=8, width=32)
 R = CONFIG.rows
@@ -19,7 +21,8 @@ ORDER = tuple(reversed(LEVELS))  # outer to inner
 class Runner:
     def __init__(self):
         self.bench = Bench(Sequencer(CONFIG), ["start", "prog_data"],
-                           ["busy", "done", "cycles", "prog_addr", "insn", "setup", "word", "tag"])
+                           ["busy", "done", "cycles", "prog_addr", "insn", "setup", "word", "tag",
+                            "table"])
 
     def run(self, program, cycles, starts=(2,)):
         """Outputs by cycle, cycle 0 being the first busy one after the first start."""
@@ -43,22 +46,49 @@ def runner():
 
 def assemble(instructions):
     """Program memory and decoded form, HALT added."""
-    words = [w for i in instructions for w in isa.encode(Op(i["op"]), **{
-        k: v for k, v in i.items() if k != "op"})] + isa.encode(Op.HALT)
+    words = []
+    for i in instructions:
+        words += isa.encode(Op(i["op"]), **{
+            k: v for k, v in i.items() if k not in ("op", "table")})
+        words += i.get("table", ())
+    words += isa.encode(Op.HALT)
     return words, isa.instructions(words)
 
 
+def side_shift(i, dx):
+    """Horizontal shift of a GEMM's or POOL's word."""
+    return {Taps.SIDE: dx - i["shift_left"], Taps.STRIDE: -1 if dx == 0 else 0,
+            Taps.POOL: dx // 2 - i["shift_left"]}[i["taps"]]
+
+
 def naive(program):
-    """Expected {cycle: word}, {cycle: tag} and (first, last) issue cycle of each instruction."""
-    words, tags, spans, at, half = {}, {}, [], timing.START, 0
+    """Expected {cycle: word}, {cycle: tag}, {cycle: (address, write)} of tables, (first, last)
+    issue cycle of each instruction, and the length of the run.
+    """
+    words, tags, tables, spans, at, half, address = {}, {}, {}, [], timing.START, 0, 0
     for i in program[:-1]:
+        address += NI
+        if i["op"] == Op.TABLE:
+            assert len(i["table"]) == i["n_k"]
+            cell = state_cell(STATE_SHIFTS[i["state_shift"]])
+            thresholds = [word % (1 << 14) for word in i["table"]]
+            write = 0
+            for n, entry in enumerate(entries(thresholds, cell)):
+                address += entry >> AT != STATE_CELL_COARSE  # a threshold taken, the next is read
+                tables[at + n] = address, write
+                write = write_of(n, entry)
+            tables[at + STATE_CELLS] = address, write
+            spans.append((at, at + STATE_CELLS - 1))
+            at += timing.overhead(CONFIG, i)
+            continue
         starts = timing.column_starts(i)
         row, col, par = i["row_base"], i["col_base"], i["par_base"]
         wc, slot, rc, before, fresh = i["w_base"], 0, 0, None, -1
         n = {lv: i[f"n_{lv}"] for lv in LEVELS}
         pixels = i["n_step"] == Step.ONE
         total = timing.tile_words(i)
-        period = max(total, i["tile_min"])
+        period = max(total + i["shortcut"], i["tile_min"])
+        assert period == timing.tile_cycles(i)
         for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
             cycle = at + starts[column]
             for p in range(i["n_par"]):
@@ -73,22 +103,29 @@ def naive(program):
                         step = min(R, i["img_w"] - R * ((x or n["x"]) - 1))
                     new = nb + step
                     if x == 0 and not i["flat"]:
-                        new = -(-new // R) * R
-                    per = {Mod.ROWS: R, Mod.COLS: CONFIG.cols, Mod.WORD: CONFIG.width}[i["w_mod"]]
+                        line = 2 * R if i["w_mod"] == Mod.PAIR else R
+                        new = -(-new // line) * line
+                    per = {Mod.ROWS: R, Mod.COLS: CONFIG.cols, Mod.WORD: CONFIG.width,
+                           Mod.PAIR: 2 * R}[i["w_mod"]]
                     groups += i["w_gs"] * (new // per != nb // per)
-                    rgroups += i["res_gs"] * (new // R != nb // R)
+                    rgroups += i["res_gs"] * (new // R - nb // R)
                     nb = new
                 inner = itertools.product(range(n["dy"]), range(n["dx"]), range(n["k"]))
                 at_word = cycle
                 for dy, dx, k in inner:
                     here = (h, j, y, x, t, dy, dx, k)
                     if before is not None:
-                        level = ORDER[next(m for m in range(8) if here[m] != before[m])]
+                        moving = next(m for m in range(8) if here[m] != before[m])
+                        level = ORDER[moving]
+                        if level in ("dx", "dy") and before[moving] % 2:
+                            level += "2"
                         row += i[f"row_{level}"]
                         col += i[f"col_{level}"]
                     before = here
                     y_in = (2 * y if i["y_twice"] else y) + dy - i["pad_y"]
-                    x_in = x + dx - i["shift_left"]
+                    column_x = (2 * x if i["x_twice"] else x) if pixels else R * x
+                    x_in = column_x + dx - i["shift_left"]
+                    shift = side_shift(i, dx)
                     for neg in range(2 if i["xnor"] else 1):
                         words[at_word] = {
                             "valid": 1, "par": 0, "half": half, "neg": neg,
@@ -96,12 +133,14 @@ def naive(program):
                             "first": int(dy == dx == k == neg == 0),
                             "last": int(at_word == cycle + total - 1),
                             "new": int(column != fresh), "k": k & 15,
-                            "left": int(i["shift_left"] and dx == 0),
-                            "right": int(dx - i["shift_left"] == 1), "dx0": int(dx == 0),
+                            **({} if pixels else {
+                                "left": int(shift == -1), "right": int(shift == 1)}),
+                            "dx0": int(dx == 0), "sc": 0,
+                            "edge": int(i["taps"] == Taps.STRIDE and i["odd_w"] and dx == 2),
                             "y_ok": int(0 <= y_in < i["img_h"]),
                             **({"x_ok": int(0 <= x_in < i["img_w"])} if pixels else {}),
                             "x_zero": int(x == 0), "second": h & 1,
-                            "x_left": (i["img_w"] - (x if pixels else R * x)) & 0xFFF,
+                            "x_left": (i["img_w"] - column_x) & 0xFFF,
                             "sum_ok": int(not i["mean_mask"] or dy < n["dy"] - 1
                                           or k < i["mean_mask"]),
                         }
@@ -116,6 +155,15 @@ def naive(program):
                     "x_out": x * (min(advance, i["img_w"]) if i["flat"] and advance == R
                                   else advance),
                 }
+                if i["shortcut"]:
+                    bits = 8 * i["sc_byte"] + column * CONFIG.cols
+                    group = y * n["x"] + x
+                    words[at_word] = {
+                        "valid": 0, "par": 0, "sc": 1, "left": 0, "right": 0, "last": 0,
+                        "sc_byte": bits % CONFIG.width // 8,
+                        "row_addr": (i["sc_base"] + bits // CONFIG.width + group * i["sc_gs"]
+                                     + t * i["sc_t"]) & 0xFFFF,
+                    }
                 fresh = column
                 cycle += period
             head_ends = j == n["j"] - 1
@@ -127,34 +175,41 @@ def naive(program):
             half ^= 1
         spans.append((at, at + starts[-1] - 1))
         assert cycle == at + starts[-1]
-        at += starts[-1] + timing.overhead(CONFIG)
-    return words, tags, spans, at + 1
+        at += starts[-1] + timing.overhead(CONFIG, i)
+    return words, tags, tables, spans, at + 1
 
 
 def check(runner, instructions):
     code, program = assemble(instructions)
-    words, tags, spans, total = naive(program)
+    words, tags, tables, spans, total = naive(program)
     assert total == sum(timing.program_cycles(CONFIG, program))
     seen = runner.run(code, total)
     for cycle, s in enumerate(seen):
-        word, tag = s["word"], s["tag"]
-        want = words.get(cycle, {"valid": 0, "par": 0})
+        word, tag, table = s["word"], s["tag"], s["table"].as_bits()
+        want = words.get(cycle, {"valid": 0, "par": 0, "sc": 0})
         assert {k: int(word[k]) for k in want} == want, f"word of cycle {cycle}"
         assert tag["valid"] == (cycle in tags), f"tag of cycle {cycle}"
         if cycle in tags:
             want = tags[cycle]
             assert {k: int(tag[k]) for k in want} == want, f"tag of cycle {cycle}"
+        address, write = tables.get(cycle, (s["prog_addr"], 0))
+        assert s["prog_addr"] == address, f"program address of cycle {cycle}"
+        assert table == write if write else not table & 1, f"table of cycle {cycle}"
         assert s["busy"] == (cycle < total), cycle
         assert s["done"] == (cycle >= total), cycle
         assert s["cycles"] == min(cycle, total), cycle
     setups = [cycle for cycle, s in enumerate(seen) if s["setup"]]
     assert setups == [first - 1 for first, _ in spans] + [total - 2]
     for (first, last), i in zip(spans, program, strict=False):
-        for s in seen[first: last + 1]:
-            assert all(s["insn"][f.name] == i[f.name] for f in isa.FIELDS)
-        for s in seen[last + 1: last + 1 + timing.drain_cycles(CONFIG)]:
-            assert all(s["insn"][f.name] == i[f.name] for f in isa.FIELDS
-                       if f.word >= isa.LATE_WORD)
+        bits = sum(word << 32 * n for n, word in enumerate(isa.encode(
+            Op(i["op"]), **{f.name: i[f.name] for f in isa.FIELDS if f.name != "op"})))
+        assert all(s["insn"].as_bits() == bits for s in seen[first: last + 1])
+        if i["op"] == Op.TABLE:
+            continue
+        drain = timing.drain_cycles(CONFIG, bool(i["spread"] and i["leak"]))
+        late = 32 * isa.LATE_WORD
+        assert all(s["insn"].as_bits() >> late == bits >> late
+                   for s in seen[last + 1: last + 1 + drain])
 
 
 def gemm(**fields):
@@ -169,7 +224,7 @@ def gemm(**fields):
 
 
 DELTAS = {f"{side}_{lv}": 3 + 5 * n + 41 * (side == "col")
-          for side in ("row", "col") for n, lv in enumerate(LEVELS)}
+          for side in ("row", "col") for n, lv in enumerate((*LEVELS, "dx2", "dy2"))}
 
 
 def test_halt_alone(runner):
@@ -227,6 +282,144 @@ def test_destination_groups(runner, flat, mod):
                         res_gs=10, n_j=2, w_j=1000, res_j=3000, tile_min=2, w_base=60000)])
 
 
+@pytest.mark.parametrize("width", [1, R - 1, R, R + 1, 2 * R - 1, 2 * R, 2 * R + 1, 3 * R])
+@pytest.mark.parametrize("step", [Step.ROWS, Step.ONE])
+def test_split_destination(runner, step, width):
+    """Image rows padded to 2R tokens: tiles of R tokens (GEMM) or of one (MAC), two image rows."""
+    n_x = width if step == Step.ONE else -(-width // R)
+    check(runner, [gemm(n_x=n_x, n_y=3, img_w=width, img_h=3, n_step=int(step), n_t=2, w_t=7,
+                        w_mod=int(Mod.PAIR), w_gs=100, w_half=5000, res_gs=10, n_j=2, w_j=1000,
+                        res_j=3000, tile_min=2, w_base=60000)])
+
+
+@pytest.mark.parametrize("level", ["dx", "dy"])
+@pytest.mark.parametrize("n_k", [1, 2])
+def test_second_deltas(runner, level, n_k):
+    """Advances from odd indices take their own delta, in every tile anew."""
+    check(runner, [gemm(n_k=n_k, **{f"n_{level}": 6}, n_x=2, n_j=2, tile_min=2, **DELTAS)])
+
+
+@pytest.mark.parametrize("shift_left", [0, 1])
+@pytest.mark.parametrize("odd_w", [0, 1])
+@pytest.mark.parametrize(("taps", "n_dx"), [
+    (Taps.SIDE, 3), (Taps.STRIDE, 3), (Taps.POOL, 2), (Taps.POOL, 6)])
+def test_taps(runner, taps, n_dx, odd_w, shift_left):
+    """Shift of each dx; ``edge`` at dx 2 of STRIDE with odd_w alone. STRIDE starts at -1."""
+    if taps == Taps.STRIDE:
+        shift_left = 1
+    check(runner, [gemm(taps=int(taps), n_dx=n_dx, n_dy=2, n_k=2, n_x=2, odd_w=odd_w,
+                        shift_left=shift_left, tile_min=2, **DELTAS)])
+
+
+@pytest.mark.parametrize("twice", [0, 1])
+@pytest.mark.parametrize("pad", range(4))
+def test_taps_beyond_the_image(runner, pad, twice):
+    """x_ok and y_ok of 5x5 taps, padded by ``pad``, strides 1 and 2, on 5 x 3 pixels and on one."""
+    for w, h in ((5, 3), (1, 1)):
+        check(runner, [gemm(
+            op=Op.MAC, n_step=Step.ONE, n_dx=5, n_dy=5, shift_left=pad, pad_y=pad, x_twice=twice,
+            y_twice=twice, n_x=-(-w // (1 + twice)), n_y=-(-h // (1 + twice)), img_w=w, img_h=h,
+            **DELTAS)])
+
+
+def test_stride_of_one_side(runner):
+    """x_twice and y_twice do not meddle with each other; many taps on a wide image."""
+    for x_twice, y_twice in ((0, 1), (1, 0)):
+        check(runner, [gemm(
+            op=Op.MAC, n_step=Step.ONE, n_dx=15, shift_left=3, pad_y=1, n_dy=3, x_twice=x_twice,
+            y_twice=y_twice, n_x=9, n_y=2, img_w=18, img_h=4, w_mod=int(Mod.PAIR), w_gs=5,
+            **DELTAS)])
+
+
+@pytest.mark.parametrize("sc_byte", range(CONFIG.width // 8))
+@pytest.mark.parametrize("tile_min", [2, 4, 7])
+def test_shortcut(runner, tile_min, sc_byte):
+    """One more word after each tile of 3, at the address of its group, step and column tile.
+
+    It lengthens the tile where tile_min does not cover it.
+    """
+    check(runner, [gemm(
+        n_k=3, n_t=2, n_x=2, n_y=2, n_j=2, n_h=2, shortcut=1, sc_base=0xFFF0, sc_gs=100, sc_t=9,
+        sc_byte=sc_byte, tile_min=tile_min, n_par=2, par_j=4, shift_left=1, n_dx=1, **DELTAS)])
+
+
+def test_shortcut_of_xnor_and_of_one_word(runner):
+    """After the inverted pass; a tile of one word and its shortcut takes 2 cycles; then none."""
+    shortcut = {"shortcut": 1, "sc_base": 300, "sc_gs": 2, "sc_t": 50, "tile_min": 2}
+    check(runner, [gemm(n_k=2, n_t=2, xnor=1, n_x=2, **shortcut, **DELTAS),
+                   gemm(n_t=3, n_x=3, n_j=2, **shortcut, **DELTAS),
+                   gemm(n_t=3, n_x=3, n_j=2, **{**shortcut, "shortcut": 0}, **DELTAS)])
+
+
+def table_of(count, salt=0, shift=1):
+    """A TABLE of ``count`` thresholds, their bits above it noise; neighbouring cells too."""
+    cell = state_cell(STATE_SHIFTS[shift])
+    free = last_cell(cell) - count  # cells left over, put before the first or between
+    thresholds, at = [], 0
+    for n in range(count):
+        skip = (salt * 7 + n * n) % (2 * free // (count + 1) + 1) if (n + salt) % 3 else 0
+        skip = min(skip, free)
+        free, at = free - skip, at + skip
+        place = (5 * n + salt) % cell if n % 4 else (cell - 1) * (salt & 1)
+        thresholds.append(min(max(at * cell + place, 1), STATE_MAX))
+        at += 1
+    words = tuple(t | (0x5A5A7 * n & 0x3FFFF) << 14 for n, t in enumerate(thresholds, salt))
+    return {"op": Op.TABLE, "n_k": count, "state_shift": shift, "table": words}
+
+
+@pytest.mark.parametrize("shift", [0, 2])
+@pytest.mark.parametrize("count", [0, 1, 7, 127])
+def test_table(runner, count, shift):
+    """A write for each cell; words are consumed in theirs, then comes the next instruction."""
+    check(runner, [table_of(count, shift=shift), gemm(n_k=2, n_j=2, n_par=3, **DELTAS),
+                   table_of(3, 11, 3 - shift), table_of(count, 5, shift), gemm(n_k=2, **DELTAS)])
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("cells", [
+    range(1), range(2), range(127), "end", [0, "end"], [5, 6, 7, 200, 201, "end"]])
+def test_table_corners(runner, shift, cells):
+    """Words one after another from the first cell, and up to the last; nothing drains after it."""
+    cell = state_cell(STATE_SHIFTS[shift])
+    end = last_cell(cell)
+    cells = range(end - 127, end) if cells == "end" else [
+        end - 1 if n == "end" else n for n in cells]
+    for place in (1, cell - 1):
+        words = tuple(min(n * cell + place, STATE_MAX) for n in cells)
+        i = {"op": Op.TABLE, "n_k": len(words), "state_shift": shift, "table": words}
+        check(runner, [i, gemm(**DELTAS)])
+
+
+def test_cycles_of_a_table():
+    """A cell a cycle and the next fetch, whatever its thresholds."""
+    for count, shift in ((0, 0), (127, 0), (127, 3)):
+        _, program = assemble([table_of(count, shift=shift)])
+        lengths = timing.program_cycles(CONFIG, program)
+        assert lengths == [timing.START + STATE_CELLS + NI + 2, 1]
+
+
+def test_table_words_that_look_like_instructions(runner):
+    """Bits above the threshold mean nothing; words that look like HALT or GEMM are not run."""
+    halt, gemm_word = 0xFFFC0000 | 8 * 40, isa.encode(Op.GEMM, pad_y=3, n_par=31)[0]
+    words = tuple(sorted((halt, 1, gemm_word), key=lambda word: word % (1 << 14)))
+    check(runner, [{"op": Op.TABLE, "n_k": 3, "state_shift": 2, "table": words}, gemm(**DELTAS)])
+
+
+def test_table_after_slow_steps(runner):
+    """The table is not written before the last code of the instruction before has used it."""
+    check(runner, [gemm(op=Op.MAC, n_step=Step.ONE, n_k=2, spread=1, leak=1, n_spread=15,
+                        tile_min=80, theta=9, **DELTAS), table_of(4)])
+
+
+@pytest.mark.parametrize(("spread", "leak"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_drain_of_slow_steps(runner, spread, leak):
+    """Steps STATE_GAP apart drain for longer: late words hold on until then."""
+    plain = timing.drain_cycles(CONFIG)
+    assert timing.drain_cycles(CONFIG, True) - plain == 16 * timing.STATE_GAP - 16
+    check(runner, [gemm(op=Op.MAC, n_step=Step.ONE, n_k=2, spread=spread, leak=leak, n_spread=15,
+                        tile_min=80, theta=9, **DELTAS), gemm(theta=3, **DELTAS)])
+
+
 @pytest.mark.parametrize("tile_min", [1, 3, 64, 255])
 def test_tile_min(runner, tile_min):
     check(runner, [gemm(n_k=3, n_t=2, n_par=1, n_j=2, tile_min=tile_min, **DELTAS)])
@@ -247,13 +440,17 @@ def instruction(draw):
     signed, plain = st.integers(-(1 << 15), (1 << 16) - 1), st.integers(0, (1 << 16) - 1)
     deltas = {k: draw(signed) for k in DELTAS}
     bits = {k: draw(st.integers(0, 1)) for k in (
-        "xnor", "shift_left", "pad_y", "y_twice", "head_align")}
+        "xnor", "y_twice", "x_twice", "head_align", "shortcut", "odd_w", "leak")}
     words = {k: draw(plain) for k in (
         "row_base", "col_base", "par_base", "par_j", "par_h", "w_base", "w_gs", "w_t", "w_j",
-        "res_j")}
+        "res_j", "w_half", "sc_base", "sc_gs", "sc_t")}
     step = draw(st.sampled_from(Step))
+    taps = Taps.SIDE if step == Step.ONE else draw(st.sampled_from(Taps))
+    shift_left = 1 if taps == Taps.STRIDE else draw(st.integers(0, 3 if step == Step.ONE else 1))
     return gemm(
-        **counts, **deltas, **bits, **words, n_step=int(step),
+        **counts, **deltas, **bits, **words, n_step=int(step), taps=int(taps),
+        shift_left=shift_left, pad_y=draw(st.integers(0, 3)),
+        sc_byte=draw(st.integers(0, CONFIG.width // 8 - 1)), spread=draw(st.integers(0, 1)),
         flat=draw(st.integers(0, 1)) if step == Step.ROWS else 0,
         n_par=draw(st.integers(0, 17)), tile_min=draw(st.integers(2, 12)),
         img_w=R * (counts["n_x"] - 1) + draw(st.integers(1, R)),
@@ -266,7 +463,9 @@ def instruction(draw):
 
 @seed(20260101)
 @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(instruction(), min_size=1, max_size=2))
+@given(st.lists(instruction() |
+                st.builds(table_of, st.integers(0, 127), st.integers(0, 99), st.integers(0, 3)),
+                min_size=1, max_size=2))
 @example([gemm(n_k=2, n_t=3, n_j=2, n_par=17, **DELTAS)])
 def test_any_loop_nest(runner, instructions):
     check(runner, instructions)
@@ -305,7 +504,9 @@ def test_second_run(runner):
 
 
 @pytest.mark.parametrize("name", [
-    "xnor", "n_par", "img_h", "row_h", "res_j", "w_chan_gs", "theta", "centre0", "centre3"])
+    "xnor", "n_par", "img_h", "row_h", "res_j", "w_chan_gs", "theta", "centre0", "centre3",
+    "shift_left", "taps", "odd_w", "shortcut", "row_dy2", "col_dx2", "w_half", "sc_gs", "sc_byte",
+    "st_base", "sc_value", "keep", "state_bits", "persist"])
 def test_instruction_register(runner, name):
     """One field all ones, the others 0, reaches ``insn`` in the set-up cycle; HALT has no words."""
     f = isa.BY_NAME[name]

@@ -11,6 +11,7 @@ import pytest
 
 from hw.arch import Config
 from hw.arch.isa import Dest, Pack
+from hw.arch.timing import STATE_GAP
 from hw.core.writeback import WriteBack
 from tests.unit.bench import Bench, timeline
 
@@ -56,19 +57,21 @@ class Unit:
         self.bench = Bench(WriteBack(config), ["mode", "tag", "spikes", "pooled", "x"],
                            [*OUTPUTS, "pix_en", "pix_addr", "pix_data"])
 
-    def run(self, mode, tiles, key, values, period):
-        """Tile n's tag at n * period; ``values[n][e]`` on port ``key`` e + 1 cycles after it.
+    def run(self, mode, tiles, key, values, period, gap=1):
+        """Tile n's tag at n * period; ``values[n][e]`` on port ``key`` e * gap + 1 cycles after.
 
-        Other data ports, and mode fields of no meaning, stay as given or 0.
+        Other data ports, and mode fields of no meaning, stay as given or 0; the port carries ones
+        where nothing is due.
         """
         cycles = (len(tiles) + 1) * period + self.config.cols + self.config.rows + WRITE + 20
         stimulus = timeline(cycles)
         for s in stimulus:
             s["mode"] = {"lanes": self.config.cols, **mode}
+            s[key] = -1
         for n, (tag, data) in enumerate(zip(tiles, values, strict=True)):
             stimulus[n * period]["tag"] = {"valid": 1, "n_valid": self.config.rows, **tag}
             for e, v in enumerate(data):
-                stimulus[n * period + 1 + e][key] = v
+                stimulus[n * period + 1 + e * gap][key] = v
         out = []
         for cycle, s in enumerate(self.bench.play(stimulus)):
             for memory in ("row", "col"):
@@ -240,21 +243,100 @@ def test_pix(unit):
     assert got == sorted(want)
 
 
+def split_place(c, base, gs, half, width, y, x):
+    """Bank and address of column x of image row y in the split layout."""
+    group = y * -(-width // (2 * c.rows)) + x // (2 * c.rows)
+    return x // 2 % c.rows, base + group * gs + (half if x % 2 else 0)
+
+
+def split_token(c, width, y, x):
+    """Token counter: image rows are padded to a multiple of 2R tokens."""
+    return y * -(-width // (2 * c.rows)) * 2 * c.rows + x
+
+
+def widths(c):
+    n = c.rows
+    return [1, n, n + 1, 2 * n - 1, 2 * n, 3 * n + 2]
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_row_split(unit, slot):
+    """Tiles of R tokens: even columns in one plane, odd ones ``half`` words on; any width."""
+    c, rng = unit.config, np.random.default_rng(10)
+    base, gs, half, size = 0xFF00, 37, 700, c.cols // 8
+    for width in widths(c):
+        at = [(y, x) for y in range(2) for x in range(0, width, c.rows)]
+        tiles = []
+        for y, x in at:
+            nb = split_token(c, width, y, x)
+            tiles.append({"addr": base + nb // (2 * c.rows) * gs & 0xFFFF, "nb": nb & 255,
+                          "slot": slot, "n_valid": min(c.rows, width - x), "x_out": x})
+        data = draw(rng, c, len(tiles), c.rows)
+        got = unit.run({"dest": int(Dest.ROW), "gs": gs, "split": 1, "half": half}, tiles,
+                       "spikes", data, c.rows)
+        want = []
+        for n, (y, x) in enumerate(at):
+            for r in range(tiles[n]["n_valid"]):
+                bank, addr = split_place(c, base, gs, half, width, y, x + r)
+                want.append(slot_write(n * c.rows + WRITE + r, "row", bank, addr, slot * size,
+                                       size, data[n][r], c))
+        assert got == sorted(want), width
+
+
+@pytest.mark.parametrize(("steps", "slow"), [(1, 0), (3, 0), (2, 1)])
+def test_row_split_of_single_tokens(unit, steps, slow):
+    """Tiles of one token (MAC) with all its steps, each at its own address."""
+    c, rng = unit.config, np.random.default_rng(11)
+    base, gs, half, t, size = 100, 9, 5000, 300, c.cols // 8
+    gap = STATE_GAP if slow else 1
+    for width in (1, c.rows + 1, 2 * c.rows + 3)[: 2 if c.rows == 16 or steps > 1 else 3]:
+        at = [(y, x) for y in range(2) for x in range(width)]
+        tiles = []
+        for y, x in at:
+            nb = split_token(c, width, y, x)
+            tiles.append({"addr": base + nb // (2 * c.rows) * gs, "nb": nb & 255, "n_valid": 1,
+                          "x_out": x})
+        data = draw(rng, c, len(tiles), steps)
+        got = unit.run({"dest": int(Dest.ROW), "gs": gs, "split": 1, "half": half, "spread": 1,
+                        "n_spread": steps - 1, "t": t, "slow": slow}, tiles, "spikes", data,
+                       steps * gap, gap)
+        want = []
+        for n, (y, x) in enumerate(at):
+            for s in range(steps):
+                bank, addr = split_place(c, base, gs, half, width, y, x)
+                want.append(slot_write(n * steps * gap + WRITE + s * gap, "row", bank,
+                                       addr + s * t, 0, size, data[n][s], c))
+        assert got == sorted(want), width
+
+
+def test_slow_is_for_spread_alone(unit):
+    """A GEMM with codes: its rows come every cycle, whatever ``slow`` says."""
+    c, rng = unit.config, np.random.default_rng(12)
+    tiles = [{"addr": 7 * n, "nb": n * c.rows, "slot": 0} for n in range(5)]
+    data = draw(rng, c, 5, c.rows)
+    mode = {"dest": int(Dest.ROW), "gs": 3}
+    got = [unit.run({**mode, "slow": slow}, tiles, "spikes", data, c.rows + 1) for slow in (0, 1)]
+    assert got[0] == got[1]
+    assert len(got[0]) == 5 * c.rows
+
+
 @pytest.mark.parametrize("dest", [Dest.ROW, Dest.ROW_TAPS, Dest.COL_TOKEN])
-@pytest.mark.parametrize("steps", [1, 5, 16])
-def test_spread(unit, dest, steps):
-    """One token, one step a cycle, addresses w_t apart."""
-    c, rng = unit.config, np.random.default_rng(7)
-    gs, t, img_w, size = 11, 300, 6, c.cols // 8
+@pytest.mark.parametrize(("steps", "slow"), [(1, 0), (5, 0), (16, 0), (1, 1), (4, 1)])
+def test_spread(unit, dest, steps, slow):
+    """One token, one step a cycle (slow: every STATE_GAP cycles), addresses w_t apart."""
+    c, rng, gap = unit.config, np.random.default_rng(7), STATE_GAP if slow else 1
+    gs, t, img_w, size = 11, 300, 3 if slow else 6, c.cols // 8
     tiles = [{"addr": 1000 * x, "nb": x, "x_out": x, "n_valid": 1, "slot": 0}
              for x in range(img_w)]
     data = draw(rng, c, img_w, steps)
     got = unit.run({"dest": int(dest), "gs": gs, "spread": 1, "n_spread": steps - 1, "t": t,
-                    "pack": int(Pack.TRIPLE), "img_w": img_w}, tiles, "spikes", data, steps)
+                    "pack": int(Pack.TRIPLE), "img_w": img_w, "slow": slow}, tiles, "spikes", data,
+                   steps * gap, gap)
     want = []
     for n, tag in enumerate(tiles):
         for s in range(steps):
-            cycle, here = n * steps + WRITE + s, {**tag, "addr": tag["addr"] + s * t}
+            cycle = (n * steps + s) * gap + WRITE
+            here = {**tag, "addr": tag["addr"] + s * t}
             if dest == Dest.ROW_TAPS:
                 want += tap_writes(c, cycle, here, 0, data[n][s], 0, Pack.TRIPLE, img_w, gs)
             else:

@@ -1,9 +1,9 @@
-"""Small random integer networks whose neurons do fire: food for compiler and bench tests."""
+"""Random layers one by one, each scaled on what the layers before give on random images."""
 
 import numpy as np
 
-from hw.arch.formats import FACTOR_MAX, SHIFTS
-from sw.golden.execute import IMAGE, Executor
+from hw.arch.formats import FACTOR_MAX, MEMBRANE_MAX, SHIFTS
+from sw.golden.execute import Executor
 from sw.lower.quantise import counts
 from sw.network import (
     Affine,
@@ -16,7 +16,8 @@ from sw.network import (
     Neuron,
     PixelConv,
     Residual,
-    SpikePool,
+    Shortcut,
+    State,
 )
 
 SAMPLES = 3  #: Random images on which scales are set.
@@ -33,96 +34,15 @@ def random_images(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndar
     return images
 
 
-def random_network(
-    seed: int,
-    *,
-    height: int,
-    width: int,
-    channels: int,
-    dim: int,
-    depth: int,
-    heads: int,
-    mlp_ratio: int,
-    steps: int,
-    order: str,
-    similarity: str,
-    variant: str,
-    classes: int,
-    per_step_input: bool = False,
-) -> IntegerNetwork:
-    """Random network in the layer order of lowering, scaled on random images to fire.
-
-    Every size may be small and odd; ``dim`` is a multiple of 8 and of ``heads``. Includes
-    negative, zero and very large scales, and lambdas that are negative or zero. The same
-    arguments give the same network.
-
-    Parameters
-    ----------
-    order : 'qk' or 'kv'.
-    similarity : 'and' or 'xnor' ('qk' only).
-    variant : tokenizer, 'cifar' or 'imagenet'.
-    """
-    maker = _Maker(seed, steps, frac_bits=int(np.random.default_rng(seed).integers(8, 13)))
-    shape = (steps if per_step_input else 1, SAMPLES, channels, height, width)
-    maker.env[IMAGE] = maker.rng.integers(0, 256, shape, dtype=np.uint8)
-    stems = [f"patch_embed.block{i}" for i in range(5)]
-    pooled = (3, 4)
-    if variant == "imagenet":
-        stems = ["patch_embed.proj", *(f"patch_embed.proj{i}" for i in range(1, 5))]
-        pooled = (1, 2, 3, 4)
-    widths = (dim // 8, dim // 4, dim // 2, dim, dim)
-
-    source = maker.pixel(f"{stems[0]}_conv", channels, widths[0], f"{stems[1]}_lif")
-    for i in range(1, 5):
-        if i in pooled:
-            pool = SpikePool(name=f"{stems[i]}_pool", source=source)
-            source = maker.add(pool, pool.name)
-        name = f"{stems[i]}_conv"
-        if i < 4:
-            source = maker.binary(name, source, widths[i], 3, f"{stems[i + 1]}_lif")
-    older, newer = "", f"{stems[4]}_bn"
-    residual = Residual(output=newer)
-    source = maker.binary(f"{stems[4]}_conv", source, dim, 3, "block.0.attn.proj_lif", residual)
-    for n in range(depth):
-        attn, mlp = f"block.{n}.attn", f"block.{n}.mlp"
-        q, k, v = (
-            maker.binary(f"{attn}.{c}_conv", source, dim, 1, f"{attn}.{c}_lif") for c in "qkv"
-        )
-        left, right, operand = (q, k, v) if order == "qk" else (k, v, q)
-        maker.map(attn, left, right, heads, order, similarity)
-        o = maker.apply(attn, operand, heads, order)
-        inputs = (older, newer) if older else (newer,)
-        residual = Residual(output=f"block.{n}.x2", inputs=inputs)
-        s = maker.binary(f"{attn}.proj_conv", o, dim, 1, f"{mlp}.mlp1_lif", residual)
-        s = maker.binary(f"{mlp}.mlp1_conv", s, dim * mlp_ratio, 1, f"{mlp}.mlp2_lif")
-        residual = Residual(output=f"block.{n}.x3", inputs=(newer, f"block.{n}.x2"))
-        last = n == depth - 1
-        following = None if last else f"block.{n + 1}.attn.proj_lif"
-        source = maker.binary(f"{mlp}.mlp2_conv", s, dim, 1, following, residual)
-        older, newer = f"block.{n}.x2", f"block.{n}.x3"
-    maker.heads(older, newer, classes)
-    return IntegerNetwork(
-        name=f"random{seed}",
-        steps=steps,
-        channels=channels,
-        height=height,
-        width=width,
-        classes=classes,
-        frac_bits=maker.frac_bits,
-        layers=tuple(maker.layers),
-        per_step_input=per_step_input,
-        meta={"seed": seed},
-    )
-
-
-class _Maker:
+class Maker:
     """Appends random layers, keeping the tensors they give on sample images."""
 
-    def __init__(self, seed: int, steps: int, frac_bits: int):
+    def __init__(self, seed: int, steps: int, frac_bits: int, *, stream: bool = False):
         self.rng = np.random.default_rng([seed, 1])
         self.steps, self.frac_bits = steps, frac_bits
         self.one = 1 << frac_bits
-        self.executor = Executor((), steps, "plain")
+        self.state: State | None = None  # of the neurons that are made
+        self.executor = Executor((), SAMPLES if stream else steps, "plain", stream=stream)
         self.env: dict[str, np.ndarray] = {}
         self.layers: list = []
 
@@ -132,7 +52,7 @@ class _Maker:
         return name
 
     def neuron(self, name: str | None) -> Neuron | None:
-        return None if name is None else Neuron(name=name, theta=self.one)
+        return None if name is None else Neuron(name=name, theta=self.one, state=self.state)
 
     def affine(self, sums: np.ndarray, shape: tuple[int, ...], axis: int) -> Affine:
         """Scales that spread x around the threshold; sums (T, B, O, ...)."""
@@ -155,41 +75,46 @@ class _Maker:
             factor=factor, bias=np.clip(bias, -limit, limit) + (1 << (shift - 1)), shift=shift
         )
 
-    def pixel(self, name: str, channels: int, out: int, neuron: str) -> str:
+    def pixel(
+        self, name: str, channels: int, out: int, neuron: str, side: int = 3, stride: int = 1
+    ) -> str:
         rng = self.rng
-        bits, pixel_shift = int(rng.integers(8, 17)), int(rng.integers(0, 5))
-        mantissa = rng.integers(-(1 << (bits - 1)) + 1, 1 << (bits - 1), (out, channels, 3, 3))
+        taps = channels * side**2
+        widest = max(8, min(16, 22 - taps.bit_length()))
+        bits, pixel_shift = int(rng.integers(8, widest + 1)), int(rng.integers(0, 5))
+        shape = (out, channels, side, side)
+        mantissa = rng.integers(-(1 << (bits - 1)) + 1, 1 << (bits - 1), shape)
         room = max(0, 14 - bits)  # keeps sums well inside the accumulator
         weight = mantissa << rng.integers(0, room + 1, (out, 1, 1, 1))
         centre = tuple(rng.integers(0, 255 << pixel_shift, channels).tolist())
+        fields = {
+            "name": name,
+            "weight": weight,
+            "weight_bits": bits,
+            "pixel_shift": pixel_shift,
+            "centre": centre,
+            "padding": side // 2,
+            "stride": stride,
+        }
         blank = PixelConv(
-            name=name,
-            weight=weight,
+            **fields,
             bias=np.zeros(out, dtype=np.int64),
             shift=SHIFTS[0],
-            weight_bits=bits,
-            pixel_shift=pixel_shift,
-            centre=centre,
-            padding=1,
             neuron=Neuron(name=neuron, theta=1),
         )
         sums = self.executor.sums(blank, self.env)
         # no factor here: choose the shift that brings the spread nearest to the threshold
         typical = np.median(sums.std(axis=(0, 1, 3, 4)))
         shift = min(SHIFTS, key=lambda s: abs(np.log2(typical / (1 << s) / self.one)))
-        theta = int(np.clip(0.7 * typical / (1 << shift), 1, 1 << 16))
+        size = (0.7 if self.state is None else 1.2) * typical
+        theta = int(np.clip(size / (1 << shift), 1, 1 << 16))
         level = rng.uniform(-0.5, 1.5, out) * theta * (1 << shift)
         bias = np.rint(level - sums.mean(axis=(0, 1, 3, 4))).astype(np.int64)
         layer = PixelConv(
-            name=name,
-            weight=weight,
+            **fields,
             bias=np.clip(bias, -(1 << 30), 1 << 30) + (1 << (shift - 1)),
             shift=shift,
-            weight_bits=bits,
-            pixel_shift=pixel_shift,
-            centre=centre,
-            padding=1,
-            neuron=Neuron(name=neuron, theta=theta),
+            neuron=Neuron(name=neuron, theta=theta, state=self.state),
         )
         return self.add(layer, neuron)
 
@@ -201,17 +126,35 @@ class _Maker:
         side: int,
         neuron: str | None,
         residual: Residual | None = None,
+        *,
+        stride: int = 1,
+        pool: int = 1,
+        shortcut: str | None = None,
     ) -> str:
-        """Adds the layer; gives ``neuron``, or "" where there is none."""
+        """Adds the layer; gives ``neuron``, or "" where there is none.
+
+        Spikes of ``shortcut`` add a random value.
+        """
         weight = self.rng.random((out, self.env[source].shape[2], side, side)) < 0.5
-        fields = {"name": name, "source": source, "weight": weight}
+        fields: dict = {"name": name, "source": source, "weight": weight}
+        fields |= {"stride": stride, "pool": pool}
         nothing = Affine(
             factor=np.zeros(out, dtype=np.int64), bias=np.zeros(out, dtype=np.int64), shift=4
         )
         sums = self.executor.sums(BinaryLayer(**fields, affine=nothing), self.env)
         affine = self.affine(sums, (out,), 2)
+        if shortcut:
+            fields["shortcut"] = Shortcut(source=shortcut, value=self._value())
         layer = BinaryLayer(**fields, affine=affine, residual=residual, neuron=self.neuron(neuron))
         return self.add(layer, neuron or "")
+
+    def _value(self) -> int:
+        """What a shortcut's spike adds: about the threshold; now and then 0 or the largest."""
+        kind = self.rng.random()
+        if kind < 0.2:
+            return int(self.rng.choice([0, MEMBRANE_MAX, -MEMBRANE_MAX]))
+        value = self.one * self.rng.uniform(0.3, 1.5) * (-1 if kind < 0.4 else 1)
+        return int(np.clip(value, -MEMBRANE_MAX, MEMBRANE_MAX))
 
     def map(
         self, attn: str, left: str, right: str, heads: int, order: str, similarity: str

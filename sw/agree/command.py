@@ -1,0 +1,80 @@
+"""Command line of ``python -m sw.agree``."""
+
+import argparse
+import contextlib
+import pathlib
+import sys
+
+import sw
+from hw.arch.errors import SpikeloomError
+from sw.agree.alpha import alpha_table
+from sw.agree.measure import Reference, sweep
+from sw.agree.splits import data_split, fixture
+from sw.lower import HEAD_WEIGHT_BITS
+
+
+def parser() -> argparse.ArgumentParser:
+    """Command line options."""
+    p = argparse.ArgumentParser(
+        prog="python -m sw.agree", description="Agreement of float and integer network."
+    )
+    p.add_argument("model", nargs="?", help="shipped name or weight file; default: the fixture's")
+    where = p.add_mutually_exclusive_group()
+    where.add_argument("--data", help="test split of this data set: digits, mnist, ...")
+    where.add_argument("--fixture", type=pathlib.Path, help="FOLDER/NAME of a fixture")
+    p.add_argument("--sweep", action="store_true", help="also 8 to 16 bit first and last weights")
+    p.add_argument("--alpha", action="store_true", help="also what freezing alpha costs")
+    p.add_argument("--zero-weights", choices=["refuse", "plus", "minus"], default="refuse")
+    p.add_argument("--frac-bits", type=int)
+    p.add_argument("--pixel-weight-bits", type=int)
+    p.add_argument("--head-weight-bits", type=int, default=HEAD_WEIGHT_BITS)
+    return p
+
+
+def _one_thread() -> None:
+    """Small tensors gain nothing from threads, and on a busy machine lose tenfold."""
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the agreement; 0 if every floor is met."""
+    p = parser()
+    args = p.parse_args(arguments)
+    if args.model is None and args.fixture is None:
+        p.error("give MODEL or --fixture FOLDER/NAME")
+    try:
+        stem = args.fixture
+        model = args.model or stem.with_name(stem.name + ".weights.npz")
+        net = sw.load(model)
+        if stem is None and args.data is None and str(model).endswith(".weights.npz"):
+            path = pathlib.Path(model)
+            stem = path.with_name(path.name.removesuffix(".weights.npz"))
+        split = fixture(stem, net) if stem else data_split(net, args.data or "digits")
+        _one_thread()
+        reference = Reference(net, split.images, split.labels, split.stored)
+        formats = {
+            "zero_weights": args.zero_weights,
+            "frac_bits": args.frac_bits,
+            "pixel_weight_bits": args.pixel_weight_bits,
+            "head_weight_bits": args.head_weight_bits,
+        }
+        network = net.lower(
+            size=split.images.shape[-2:], per_step=split.images.ndim == 5, **formats
+        )
+        got = reference.compare(network)
+        print(got.table())
+        print(f"  fraction bits {network.frac_bits}: {network.meta['frac_bits']['why']}")
+        faults = list(got.faults)
+        if args.sweep:
+            print(sweep(reference))
+        if args.alpha:
+            table = alpha_table(net, split.images, split.labels, split.calibration, **formats)
+            print(table.text())
+            faults += table.faults
+    except SpikeloomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 1 if faults else 0

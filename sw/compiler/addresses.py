@@ -1,0 +1,52 @@
+"""Address streams: from strides to an instruction's deltas, and back."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from hw.arch.isa import LEVELS
+
+#: Address change from an index to the next; of dx and dy also a pair: from even, from odd ones.
+Stride = int | tuple[int, int]
+PAIRED = ("dx", "dy")  #: Levels whose odd indices have a delta of their own.
+
+
+def _pair(stride: Stride) -> tuple[int, int]:
+    return stride if isinstance(stride, tuple) else (stride, stride)
+
+
+def _offset(stride: tuple[int, int], index):
+    return (index + 1) // 2 * stride[0] + index // 2 * stride[1]
+
+
+def _signed(delta: int) -> int:
+    delta %= 1 << 16
+    return delta - (1 << 16) if delta >> 15 else delta
+
+
+def stream(
+    prefix: str, counts: dict[str, int], strides: Mapping[str, Stride], base: int
+) -> dict[str, int]:
+    """Return base and delta fields of an address stream, a sum of an offset for each loop index.
+
+    A delta undoes what the inner levels added.
+    """
+    out, inner = {f"{prefix}_base": base % (1 << 16)}, 0
+    for level in LEVELS:
+        stride = _pair(strides.get(level, 0))
+        out[f"{prefix}_{level}"] = _signed(stride[0] - inner)
+        if level in PAIRED:
+            out[f"{prefix}_{level}2"] = _signed(stride[1] - inner)
+        inner += _offset(stride, counts.get(f"n_{level}", 1) - 1)
+    return out
+
+
+def offsets(i: dict[str, int], prefix: str) -> dict[str, np.ndarray]:
+    """Return what each index of each level adds to an instruction's base, int64 (count,)."""
+    out, inner = {}, 0
+    for level in LEVELS:
+        even = i[f"{prefix}_{level}"] + inner
+        odd = i[f"{prefix}_{level}2"] + inner if level in PAIRED else even
+        out[level] = _offset((even, odd), np.arange(i[f"n_{level}"]))
+        inner += int(out[level][-1])
+    return out

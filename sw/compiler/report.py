@@ -1,0 +1,121 @@
+"""What a program costs, as text: cycles, memories, membranes."""
+
+import math
+from dataclasses import dataclass
+
+from hw.arch import formats
+from hw.arch.isa import Op
+from sw.compiler.layout import ceil_div
+from sw.compiler.program import Program
+
+_MEMORIES = {"row": "row_depth", "col": "col_depth", "res": "res_depth", "pix": "pix_depth",
+             "prog": "prog_depth"}
+WIDTHS = (*formats.STATE_BITS, formats.MEMBRANE_BITS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membranes:
+    """The membranes of a program's neurons.
+
+    Attributes
+    ----------
+    count : int
+        Neurons, true sizes without padding.
+    bits : tuple of int
+        Widths in use; 18 where neurons keep what they have.
+    in_memory : bool
+        They lie in residual buffer A from run to run; else only a tile's are there at a time,
+        in the lanes.
+    words : dict
+        Width to the words of each lane's buffer that all take; zeros where they are in lanes.
+    """
+
+    count: int
+    bits: tuple[int, ...]
+    in_memory: bool
+    words: dict[int, int]
+
+    def total(self, width: int) -> int:
+        """Bits that all membranes take at a width."""
+        return self.count * width
+
+
+def membranes(program: Program) -> Membranes:
+    """Count the membranes of a program, and what they take at each width."""
+    c = program.config
+    count, used = 0, set()
+    words: dict[int, int] = dict.fromkeys(WIDTHS, 0)
+    for i, label in zip(program.instructions(), program.labels, strict=True):
+        if not i["theta"]:
+            continue
+        used.add(formats.STATE_BITS[i["state_bits"]] if i["leak"] else formats.MEMBRANE_BITS)
+        count += 0 if label.first else math.prod(label.shape)
+        if i["persist"]:
+            codes = i["n_j"] * i["res_j"] * c.rows
+            for width in WIDTHS:  # two bytes of codes to a word
+                words[width] += ceil_div(codes * width, 16) if width < 16 else codes
+    return Membranes(count=count, bits=tuple(sorted(used)), in_memory=program.stream, words=words)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
+    """Return aligned columns; the first is text, the others numbers."""
+    text = [head, *[tuple(str(v) for v in row) for row in rows]]
+    width = [max(len(row[n]) for row in text) for n in range(len(head))]
+    return "\n".join(
+        "  ".join(v.ljust(w) if n == 0 else v.rjust(w)
+                  for n, (v, w) in enumerate(zip(row, width, strict=True))).rstrip()
+        for row in text
+    )
+
+
+def membrane_text(program: Program) -> str:
+    """Return where the membranes are, and what they take at each width."""
+    c, m = program.config, membranes(program)
+    widths = " and ".join(map(str, m.bits))
+    if not m.in_memory:
+        sizes = ", ".join(f"{m.total(w)} bits at {w}" for w in WIDTHS)
+        return (f"{m.count} membranes of {widths} bits, {c.rows} x {c.cols} at a time in the "
+                f"lanes, none in memory (there they would take {sizes})")
+    rows = [(f"{w} bits{', as compiled' if m.bits == (w,) else ''}", m.total(w), m.words[w])
+            for w in WIDTHS]
+    return "\n".join([
+        f"{m.count} membranes of {widths} bits in residual buffer A",
+        _table(("at", "bits", "words per lane"), rows),
+    ])
+
+
+def report(program: Program) -> str:
+    """Return forecast, memory map, membranes and share of peak as text."""
+    c, ops = program.config, dict(program.ops)
+    rows = []
+    whole: dict[str, int] = {}  # cycles of a layer, which may run in pieces
+    for f in program.forecast:
+        if f.op == Op.GEMM.name:
+            whole[f.layer] = whole.get(f.layer, 0) + f.cycles
+    for f in program.forecast:
+        done = 0
+        if f.op == Op.GEMM.name:
+            done = round(ops.get(f.layer, 0) * f.cycles / whole[f.layer])
+        rows.append((f.layer, f.op, f.cycles, f"{100 * f.cycles / program.cycles:.1f} %", done,
+                     f"{100 * done / (f.cycles * c.peak):.0f} %" if done else "-"))
+    rows.append(("total", "", program.cycles, "100.0 %", program.total_ops,
+                 f"{100 * program.share:.1f} %"))
+    memory = []
+    for name, depth in _MEMORIES.items():
+        mine = [r for r in program.regions if r.memory == name]
+        top = max((r.base + r.size for r in mine), default=0)
+        memory += [(f"{name}  {r.name}", r.base, r.size) for r in mine]
+        memory.append((f"{name}  used, of {getattr(c, depth)}", "", top))
+    unit = "stream of images" if program.stream else f"{program.steps} steps"
+    return "\n".join([
+        f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, {unit}",
+        "",
+        _table(("layer", "op", "cycles", "share", "binary ops", "of peak"), rows),
+        "",
+        _table(("memory", "base", "words"), memory),
+        "",
+        membrane_text(program),
+        "",
+        f"{program.cycles} cycles, {program.total_ops} binary operations: "
+        f"{100 * program.share:.1f} % of the peak of {c.peak} per cycle",
+    ])

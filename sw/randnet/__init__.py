@@ -1,0 +1,7 @@
+"""Small random integer networks whose neurons do fire: food for compiler and bench tests."""
+
+from sw.randnet.attention import random_network
+from sw.randnet.maker import random_images
+from sw.randnet.residual import random_residual_network
+
+__all__ = ["random_images", "random_network", "random_residual_network"]

@@ -1,0 +1,43 @@
+"""Inferences under cocotb on several cores, each compiled once; used by the tests beside."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw.arch import Config
+from sim import verilator
+from sim.cocotb_run import run_cocotb
+from sim.compare import save_job
+from sim.simulate import commands, frames
+
+CONFIGS = {
+    "arty_a7": Config.for_board("arty_a7"),
+    "ulx3s": Config.for_board("ulx3s"),
+    "arty_a7_100": Config.for_board("arty_a7_100"),  # R = 8, C = 16, W = 32
+    "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
+    "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
+}
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    """One core configuration after the other."""
+    return CONFIGS[request.param]
+
+
+def check(network, program, images):
+    """Run under cocotb, which compares writes, logits and cycles; then the golden model."""
+    images = frames(program, images)
+    simulator = verilator.build(program.config)
+    with tempfile.TemporaryDirectory(prefix="spikeloom-cocotb-") as name:
+        folder = Path(name)
+        commands(program, images).write(folder)
+        save_job(folder, program, images)
+        outcome = run_cocotb(simulator, folder)
+    logits = np.array([r.words for r in outcome.runs])
+    assert logits.tolist() == network.run(images).logits.tolist()
+    assert [r.counted for r in outcome.runs] == [program.cycles] * len(images)
+    assert [r.cycles for r in outcome.runs] == [program.cycles] * len(images)
+    return logits
