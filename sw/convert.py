@@ -2,19 +2,25 @@
 
 ``python -m sw.convert CHECKPOINT``: X.safetensors with each tensor once under the authors' name,
 and X.json beside it with what the tensors cannot tell; ``sw.load`` needs no options for those.
+A NIR graph stays one, with its X.json; ``--out X.nir`` makes one of a network without attention.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 import warnings
 from typing import Any
 
+import numpy as np
+
 from hw.arch.errors import SpikeloomError
-from sw.frontend import load
+from sw import nir
+from sw.frontend import load, nir_graph
 from sw.frontend.files import read_sidecar, read_state
 from sw.frontend.loader import find
+from sw.frontend.nir_file import SUFFIX as NIR
 from sw.frontend.qsnn_keys import unify
 from sw.graph import LIF, Conv, FloatNetwork, Linear, Similarity
 
@@ -22,30 +28,89 @@ LABELS = ("data", "test_acc", "preprocess")
 
 
 def convert(
-    source: str | pathlib.Path, out: pathlib.Path | None = None, **options: Any
+    source: str | pathlib.Path,
+    out: pathlib.Path | None = None,
+    *,
+    lossy: bool = False,
+    calibration: np.ndarray | None = None,
+    **options: Any,
 ) -> tuple[FloatNetwork, pathlib.Path]:
     """Load ``source`` and write it.
 
     Parameters
     ----------
-    source : name of a shipped network, or path of a weight file.
-    out : path that ends in .safetensors; default build/convert/NAME.safetensors.
-    options : as for ``sw.load``.
+    source : name of a shipped network, or path of a weight file or NIR graph.
+    out : path that ends in .safetensors (of a NIR graph: in .nir, a copy), with a .json file
+        written beside it; default in build/convert, by the network's name. Or, of a
+        checkpoint, path that ends in .nir, which holds all itself.
+    lossy : as for ``sw.nir.save``, where a NIR graph is made.
+    calibration : images, as for ``run``, on which alpha is measured for each neuron.
+    options : as for ``sw.load``; ``dt`` also where a NIR graph is made.
 
     Returns
     -------
     tuple
         The network and the path written.
     """
-    net = load(source, **options)
-    out = out or pathlib.Path("build/convert") / f"{net.name}.safetensors"
-    if out.suffix != ".safetensors":
-        raise SpikeloomError(
-            f"{out}: ends in {out.suffix!r}, wanted '.safetensors'; name the output so"
-        )
     path = find(source)
+    graph = path.suffix == NIR
+    made = not graph and out is not None and out.suffix == NIR
+    dt = options.pop("dt", None) if made else None
+    net = load(source, **options)
+    if calibration is not None:
+        net = net.with_alpha(net.measure_alpha(calibration))
+    suffix = NIR if graph else ".safetensors"
+    out = out or pathlib.Path("build/convert") / f"{net.name}{suffix}"
+    if out.suffix != suffix and not made:
+        also = "" if graph else " or '.nir'"
+        raise SpikeloomError(
+            f"{out}: ends in {out.suffix!r}, wanted {suffix!r}{also}; name the output so"
+        )
+    if lossy and not made:
+        raise SpikeloomError(f"{out}: lossy is for making .nir files; leave it out")
     if out.exists() and out.samefile(path):
         raise SpikeloomError(f"{out}: is the checkpoint itself; give another --out")
+    if made:
+        return net, nir.save(net, out, dt=nir.DT if dt is None else dt, lossy=lossy)
+    side = read_sidecar(path)
+    fields = {**settings(net), **{k: side[k] for k in LABELS if k in side}}
+    content = path.read_bytes() if graph else _tensors(path)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _write(out, content)
+        _write(out.with_suffix(".json"), (json.dumps(fields, indent=1) + "\n").encode())
+    except OSError as error:
+        raise SpikeloomError(
+            f"{out}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
+    return net, out
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    """Write whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _images(path: pathlib.Path) -> np.ndarray:
+    """Images of a .npy file."""
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SpikeloomError(
+            f"{path}: no .npy file of images ({error}); save them with numpy.save"
+        ) from None
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        raise SpikeloomError(f"{path}: images must be uint8, (B, H, W) or (B, C, H, W)")
+    return images
+
+
+def _tensors(path: pathlib.Path) -> bytes:
+    """A checkpoint's tensors, each once, as a safetensors file."""
     try:
         import safetensors.numpy
     except ImportError:
@@ -53,17 +118,7 @@ def convert(
             "Writing safetensors needs its package; pip install safetensors"
         ) from None
     state, _ = unify(read_state(path))
-    side = read_sidecar(path)
-    fields = {**settings(net), **{k: side[k] for k in LABELS if k in side}}
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(safetensors.numpy.save(dict(sorted(state.items()))))
-        out.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SpikeloomError(
-            f"{out}: cannot be written ({error.strerror or error}); check space and permissions"
-        ) from error
-    return net, out
+    return safetensors.numpy.save(dict(sorted(state.items())))
 
 
 def settings(net: FloatNetwork) -> dict[str, Any]:
@@ -77,15 +132,23 @@ def settings(net: FloatNetwork) -> dict[str, Any]:
     if net.size is not None:
         fields["image_size"] = list(net.size)
     neurons = {node.source: node for node in net.nodes if isinstance(node, LIF)}
+    alphas: dict[str, float | str] = {}
     for node in net.nodes:
         match node:
             case Similarity():
                 theta = neurons[node.name].theta
                 told = {"attention": node.order, "similarity": node.similarity, "map_theta": theta}
                 fields |= told
-            case LIF() if node.state_bits is not None:
+            case LIF() if node.state_bits is not None and (
+                net.meta.get("family") != nir_graph.FAMILY or "membrane_bits" in net.meta
+            ):
                 fields["membrane_bits"] = node.state_bits
-                fields["membrane_alpha"] = "batch" if node.alpha is None else node.alpha
+                alphas[node.name] = "batch" if node.alpha is None else node.alpha
+    if alphas:
+        kinds = set(alphas.values())
+        fields["membrane_alpha"] = kinds.pop() if len(kinds) == 1 else alphas
+    if "dt" in net.meta:
+        fields["dt"] = net.meta["dt"]
     if net.meta.get("variant") == "vgg":
         fields["strides"] = [node.stride for node in net.nodes if isinstance(node, Conv)]
     return fields
@@ -104,6 +167,12 @@ def describe(net: FloatNetwork) -> str:
         f"  image            {net.channels} channels, size {side}",
         f"  classes          {net.classes}",
     ]
+    if maps := [node for node in net.nodes if isinstance(node, Similarity)]:
+        channels = next(n for n in layers if isinstance(n, Linear)).weight.shape[1]
+        lines += [
+            f"  blocks           {len(maps)}, of {channels} channels",
+            f"  heads            {maps[0].heads}",
+        ]
     skipped = ("name", "image_size")
     told = {k: v for k, v in settings(net).items() if k not in skipped}
     told |= {k: v for k, v in net.meta.items() if k not in ("source", "family", *told, *LABELS)}
@@ -128,7 +197,7 @@ def _side(text: str) -> int | tuple[int, ...]:
 
 
 def _alpha(text: str) -> float | str:
-    return text if text == "batch" else float(text)
+    return text if text in ("batch", "measured") else float(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -136,8 +205,23 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m sw.convert", description=(__doc__ or "").split("\n")[0]
     )
-    p.add_argument("checkpoint", metavar="CHECKPOINT", help="a weight file, or a shipped name")
-    p.add_argument("--out", type=pathlib.Path, help="default build/convert/NAME.safetensors")
+    p.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="a weight file, a .nir graph, or a shipped name"
+    )
+    p.add_argument(
+        "--out",
+        type=pathlib.Path,
+        help="default build/convert/NAME.safetensors; NAME.nir makes a NIR graph",
+    )
+    p.add_argument(
+        "--calibration",
+        type=pathlib.Path,
+        metavar="FILE",
+        help=".npy of images for --alpha measured",
+    )
+    p.add_argument(
+        "--lossy", action="store_true", help="make .nir files of what NIR cannot say, as metadata"
+    )
     for name, kind, text in (
         ("heads", int, "attention heads H"),
         ("steps", int, "time steps T"),
@@ -145,11 +229,13 @@ def parser() -> argparse.ArgumentParser:
         ("similarity", str, "and or xnor"),
         ("map_theta", float, "threshold of the attention map"),
         ("membrane_bits", int, "2, 4 or 8"),
-        ("alpha", _alpha, "scale of stored membranes, default 1, or batch"),
+        ("alpha", _alpha, "scale of stored membranes, default 1; batch; or measured, neuron by "
+                          "neuron on --calibration"),
         ("strides", _wholes, "1 or 2 for each convolution of a VGG net, e.g. 1,2,1,2"),
         ("mean", _numbers, "of pixels scaled to 0..1, one number or one per channel: 0.5,0.4,0.4"),
         ("std", _numbers, "likewise"),
         ("image_size", _side, "height and width, e.g. 32x32"),
+        ("dt", float, "length of a time step of a NIR graph, in the unit of its tau"),
         ("name", str, "name of the network"),
     ):
         names = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
@@ -160,8 +246,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Convert as the command line says; 0 if that went well."""
     args = vars(parser().parse_args(arguments))
-    source, out = args.pop("checkpoint"), args.pop("out")
+    source, out, file = (args.pop(name) for name in ("checkpoint", "out", "calibration"))
     try:
+        if (args["alpha"] == "measured") != (file is not None):
+            raise SpikeloomError("--alpha measured and --calibration FILE belong together")
+        if file is not None:
+            args |= {"alpha": 1.0, "calibration": _images(file)}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             net, out = convert(source, out, **args)
@@ -171,7 +261,8 @@ def main(arguments: list[str] | None = None) -> int:
     for warning in caught:
         print(f"warning: {warning.message}", file=sys.stderr)
     print(describe(net))
-    print(f"written: {out}, {out.with_suffix('.json')}")
+    alone = out.suffix == NIR and find(source).suffix != NIR
+    print(f"written: {out}" if alone else f"written: {out}, {out.with_suffix('.json')}")
     return 0
 
 

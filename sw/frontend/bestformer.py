@@ -2,13 +2,12 @@
 
 import pathlib
 import re
-import warnings
 
 import numpy as np
 
 from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MAX_STEPS
-from sw.frontend.settings import Settings, per_channel
+from sw.frontend.settings import Settings, missing_normalisation, per_channel
 from sw.graph import (
     IMAGE,
     LIF,
@@ -84,11 +83,10 @@ def read(
     theta = settings.map_theta
     if theta is None:
         theta = 1.0 if similarity == "and" else dim / heads / 2 + 1
-    if settings.mean is None or settings.std is None:
-        warnings.warn(
-            f"{path.name}: no file tells the normalisation; mean 0 and std 1 assumed, give "
-            "mean= and std=",
-            stacklevel=3,
+    if wanted := missing_normalisation(settings, shapes.channels):
+        raise SpikeloomError(
+            f"{path}: neither the file nor a JSON file beside it tells what the network needs; "
+            f"give {'; '.join(wanted)}"
         )
     mean = per_channel(path, "mean", settings.mean, 0.0, shapes.channels)
     std = per_channel(path, "std", settings.std, 1.0, shapes.channels)

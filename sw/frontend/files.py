@@ -33,7 +33,7 @@ def read_state(path: pathlib.Path) -> dict[str, np.ndarray]:
     """State dict of ``path`` as float32 arrays; bookkeeping tensors dropped."""
     if path.suffix not in SUFFIXES:
         raise SpikeloomError(
-            f"{path}: unknown kind of file {path.suffix!r}; give one of {', '.join(SUFFIXES)}"
+            f"{path}: unknown kind of file {path.suffix!r}; give one of {', '.join(SUFFIXES)}, .nir"
         )
     if not path.is_file():
         raise SpikeloomError(f"{path}: no such file; give a weight file's path or a shipped name")

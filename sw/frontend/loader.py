@@ -1,9 +1,10 @@
 """``load``: find a file, find its family, read its graph."""
 
 import pathlib
+from typing import Any
 
 from hw.arch.errors import SpikeloomError
-from sw.frontend import bestformer, qsnn
+from sw.frontend import bestformer, nir_file, nir_graph, qsnn
 from sw.frontend.files import SUFFIXES, read_sidecar, read_state, stem
 from sw.frontend.settings import Settings
 from sw.graph import FloatNetwork
@@ -26,6 +27,7 @@ def load(
     mean: float | tuple[float, ...] | None = None,
     std: float | tuple[float, ...] | None = None,
     image_size: int | tuple[int, int] | None = None,
+    dt: float | None = None,
     name: str | None = None,
 ) -> FloatNetwork:
     """Load a trained network.
@@ -35,29 +37,30 @@ def load(
 
     Parameters
     ----------
-    source : name of a shipped network, or path of a .safetensors, .npz, .pt, .pth or .tar file.
+    source : name of a shipped network, or path of a .safetensors, .npz, .pt, .pth or .tar file,
+        or of a .nir graph.
     heads, steps : H and T; a BESTformer tells them in ``lambda_attn``.
     attention : 'qk' or 'kv'; default 'qk' for the CIFAR variant, 'kv' for the ImageNet variant.
     similarity : 'and' (default) or 'xnor' (qk order only).
     map_theta : threshold of the map's neuron; default 1 for 'and', d/2 + 1 for 'xnor'.
-    membrane_bits : 2, 4 or 8, width of a Q-SNN's stored membranes.
+    membrane_bits : 2, 4 or 8, width of a Q-SNN's stored membranes; of a NIR graph's where they
+        are to be quantised like those.
     alpha : scale of the stored membranes, default 1; 'batch' takes it from each batch, as the
         authors' code does.
     strides : 1 or 2 for each convolution of a Q-SNN VGG net without pools.
     mean, std : per channel, of pixels scaled to 0..1.
     image_size : height and width the network was trained for; one number if square.
+    dt : length of a time step of a NIR graph, in the unit of its time constants.
     name : name of the network; default the file's.
     """
     path = find(source)
-    state = read_state(path)
     side = read_sidecar(path)
-    family = next((f for f in FAMILIES if f.recognises(state)), None)
-    if family is None:
-        keys = ", ".join(sorted(state)[:4])
-        raise SpikeloomError(
-            f"{path}: not a network of a known family (its {len(state)} tensors begin {keys}); "
-            "give a BESTformer or Q-SNN state dict under the authors' names"
-        )
+    state: Any
+    if path.suffix == nir_file.SUFFIX:
+        state, family = nir_file.read_graph(path), nir_graph
+        side = {**nir_graph.told(state), **side}
+    else:
+        state, family = _read_family(path)
     options = dict(
         heads=heads,
         steps=steps,
@@ -70,6 +73,7 @@ def load(
         mean=mean,
         std=std,
         image_size=image_size,
+        dt=dt,
     )
     foreign = [k for k, v in options.items() if v is not None and k not in family.OPTIONS]
     if foreign:
@@ -84,10 +88,23 @@ def load(
     return family.read(path, state, settings, name=label, meta=meta)
 
 
+def _read_family(path: pathlib.Path):
+    """State dict of ``path`` and the module of its family."""
+    state = read_state(path)
+    family = next((f for f in FAMILIES if f.recognises(state)), None)
+    if family is None:
+        keys = ", ".join(sorted(state)[:4])
+        raise SpikeloomError(
+            f"{path}: not a network of a known family (its {len(state)} tensors begin {keys}); "
+            "give a BESTformer or Q-SNN state dict under the authors' names"
+        )
+    return state, family
+
+
 def find(source: str | pathlib.Path) -> pathlib.Path:
     """Path of ``source``: itself, or the shipped network of that name."""
     path = pathlib.Path(source)
-    if path.suffix in SUFFIXES or path.exists():
+    if path.suffix in (*SUFFIXES, nir_file.SUFFIX) or path.exists():
         if path.is_dir():
             raise SpikeloomError(f"{path}: is a folder; give the weight file in it")
         return path

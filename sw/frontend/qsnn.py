@@ -8,7 +8,7 @@ import numpy as np
 from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MAX_STEPS
 from sw.frontend.qsnn_keys import BLOCK, BN, Residual, Shapes, Vgg, unify
-from sw.frontend.settings import Settings, per_channel
+from sw.frontend.settings import Settings, missing_normalisation, per_channel
 from sw.graph import (
     IMAGE,
     LIF,
@@ -28,11 +28,6 @@ from sw.graph import (
 FAMILY = "Q-SNN"
 OPTIONS = ("steps", "membrane_bits", "alpha", "strides", "mean", "std", "image_size")
 EDGE_BITS = 8  #: Weights of the first and the last layer.
-_NORMALISATIONS = {
-    1: "MNIST mean=0.1307, std=0.3081",
-    3: "CIFAR-10 mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.201); ImageNet "
-    "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)",
-}
 
 
 def recognises(state: dict[str, np.ndarray]) -> bool:
@@ -119,14 +114,7 @@ def _ask(path: pathlib.Path, settings: Settings, shapes: Shapes) -> None:
         )
     if settings.membrane_bits is None:
         wanted.append("membrane_bits= (2, 4 or 8)")
-    if settings.mean is None or settings.std is None:
-        some = _NORMALISATIONS.get(shapes.channels)
-        wanted += [
-            f"{what}= (of pixels scaled to 0..1; mean=0, std=1 if none was done"
-            f"{f'; {some}' if some else ''})"
-            for what in ("mean", "std")
-            if getattr(settings, what) is None
-        ]
+    wanted += missing_normalisation(settings, shapes.channels)
     if isinstance(shapes, Vgg):
         layers = len(shapes.indices)
         strides = settings.strides

@@ -8,6 +8,13 @@ from typing import Any
 
 from hw.arch.errors import SpikeloomError
 
+#: What published code normalises images of so many channels with.
+NORMALISATIONS = {
+    1: "MNIST mean=0.1307, std=0.3081",
+    3: "CIFAR-10 mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.201); ImageNet "
+    "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -19,11 +26,12 @@ class Settings:
     similarity: str | None = None
     map_theta: float | None = None
     membrane_bits: int | None = None
-    alpha: float | str | None = None
+    alpha: float | str | dict[str, float] | None = None  #: A table has a number for each neuron.
     strides: tuple[int, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     image_size: tuple[int, int] | None = None
+    dt: float | None = None
 
     @classmethod
     def merge(cls, path: pathlib.Path, side: dict, **options) -> "Settings":
@@ -67,12 +75,18 @@ class Settings:
             ),
             map_theta=_number(path, "map_theta", pick("map_theta", "map_theta", "theta")),
             membrane_bits=_bits(path, pick("membrane_bits", "membrane_bits", "num_bits_u")),
-            alpha=_alpha(path, pick("alpha", "membrane_alpha")),
+            alpha=_alpha(path, _first(options.get("alpha"), told.get("membrane_alpha"))),
             strides=_strides(path, pick("strides", "strides")),
             mean=_floats(path, "mean", pick("mean", "mean")),
             std=_floats(path, "std", pick("std", "std")),
             image_size=_size(path, size),
+            dt=_above_zero(path, "dt", pick("dt", "dt")),
         )
+
+
+def _first(*values: object) -> object:
+    """The first that is told."""
+    return next((value for value in values if value is not None), None)
 
 
 def _count(path: pathlib.Path, what: str, value: object) -> int | None:
@@ -91,6 +105,13 @@ def _number(path: pathlib.Path, what: str, value: object) -> float | None:
     return float(value)
 
 
+def _above_zero(path: pathlib.Path, what: str, value: object) -> float | None:
+    number = _number(path, what, value)
+    if number is not None and number <= 0:
+        raise SpikeloomError(f"{path}: {what} must be above 0, not {number:g}")
+    return number
+
+
 def _choice(path: pathlib.Path, what: str, value: Any, known: tuple[str, ...]) -> str | None:
     if value is not None and value not in known:
         raise SpikeloomError(f"{path}: {what} must be {' or '.join(known)}, not {value!r}")
@@ -103,7 +124,9 @@ def _bits(path: pathlib.Path, value: object) -> int | None:
     return None if value is None else int(value)  # type: ignore[call-overload]
 
 
-def _alpha(path: pathlib.Path, value: object) -> float | str | None:
+def _alpha(path: pathlib.Path, value: object) -> float | str | dict[str, float] | None:
+    if isinstance(value, dict):
+        return {str(k): float(_alpha(path, v)) for k, v in value.items()}  # type: ignore[arg-type]
     if value is None or value == "batch":
         return value  # type: ignore[return-value]
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -119,6 +142,17 @@ def _strides(path: pathlib.Path, value: Any) -> tuple[int, ...] | None:
     if not given or any(isinstance(v, bool) or v not in (1, 2) for v in given):
         raise SpikeloomError(f"{path}: strides must be 1 or 2 for each layer, not {value!r}")
     return tuple(int(v) for v in given)
+
+
+def missing_normalisation(settings: Settings, channels: int) -> list[str]:
+    """What to ask for where mean or std is not told, with what they may be."""
+    some = NORMALISATIONS.get(channels)
+    return [
+        f"{what}= (of pixels scaled to 0..1; mean=0, std=1 if none was done"
+        f"{f'; {some}' if some else ''})"
+        for what in ("mean", "std")
+        if getattr(settings, what) is None
+    ]
 
 
 def per_channel(

@@ -7,7 +7,8 @@ import pytest
 
 import sw
 from hw.arch.errors import SpikeloomError
-from sw.convert import convert, main
+from sw.convert import convert, describe, main
+from sw.graph import LIF
 from tests.fixtures import FIXTURES
 from tests.frontend.states import make_state
 
@@ -73,12 +74,23 @@ def test_bestformer_options(tmp_path):
     options = {"similarity": "xnor", "map_theta": 3.0, "mean": 0.5, "std": 0.5, "name": "mine"}
     net, out = convert(tmp_path / "net.npz", tmp_path / "out.safetensors", **options)
     same(sw.load(out), net)
+    shown = describe(net)
+    for line in ("blocks           1, of 16 channels", "heads            2", "steps            3"):
+        assert line in shown
 
 
-def test_unknown_normalisation_is_said(tmp_path, capsys):
-    np.savez(tmp_path / "net.npz", **make_state())
-    assert main([str(tmp_path / "net.npz"), "--out", str(tmp_path / "o.safetensors")]) == 0
-    assert "warning: net.npz: no file tells the normalisation" in capsys.readouterr().err
+def test_warnings_are_printed(tmp_path, capsys):
+    """Of a NIR graph with a layer between neurons that is not binary."""
+    pytest.importorskip("nir")
+    from tests.frontend.nir_reference import Maker
+
+    make = Maker((1, 4, 4)).conv("a", 2, binary=False).lif("b").conv("c", 2, binary=False).lif("d")
+    make.flatten().affine("head", 2).write(tmp_path / "net.nir")
+    told = ["--steps=2", "--dt=1e-4", "--mean=0", "--std=1", "--out", str(tmp_path / "o.nir")]
+    assert main([str(tmp_path / "net.nir"), *told]) == 0
+    got = capsys.readouterr()
+    assert "warning: net.nir: real-valued between neurons" in got.err
+    assert "real_layers      1" in got.out
 
 
 def test_wrong_outputs(tmp_path):
@@ -91,3 +103,24 @@ def test_wrong_outputs(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SpikeloomError, match="cannot be written"):
         convert(source, tmp_path / "file" / "b.safetensors")
+
+
+def test_alpha_is_measured_neuron_by_neuron(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save({k: torch.tensor(v) for k, v in with_aliases(residual_state()).items()}, "net.pth")
+    images = np.random.default_rng(0).integers(0, 256, (6, 1, 8, 9), dtype=np.uint8)
+    np.save("images.npy", images)
+    told = ["--steps", "3", "--membrane_bits", "4", "--mean", "0.1", "--std", "0.3"]
+    told += ["--image-size", "8x9"]
+    assert main(["net.pth", *told, "--alpha", "measured", "--calibration", "images.npy"]) == 0
+    got = sw.load("build/convert/net.safetensors")
+    plain = sw.load("net.pth", steps=3, membrane_bits=4, mean=0.1, std=0.3, image_size=(8, 9))
+    alphas = {n.name: n.alpha for n in got.nodes if isinstance(n, LIF)}
+    assert alphas == plain.measure_alpha(images)
+    assert len(set(alphas.values())) > 1
+    for wrong in (["--alpha", "measured"], ["--calibration", "images.npy"]):
+        assert main(["net.pth", *told, *wrong]) == 1
+        assert "belong together" in capsys.readouterr().err
+    (tmp_path / "text.npy").write_text("no images")
+    assert main(["net.pth", *told, "--alpha", "measured", "--calibration", "text.npy"]) == 1
+    assert "no .npy file of images" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Containers, settings and every message of ``sw.load``."""
 
+import argparse
 import json
 import pathlib
 import subprocess
@@ -43,6 +44,27 @@ def test_containers_agree(tmp_path):
     np.testing.assert_array_equal(logits(sw.load(tmp_path / "net.pth", **NORM)), want)
 
 
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pth.tar"])
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "model_state_dict", None])
+def test_wrappers_prefixes_and_trainer_extras(tmp_path, wrapper, suffix):
+    torch = pytest.importorskip("torch")
+    state = make_state()
+    tensors = {f"module._orig_mod.{k}": torch.tensor(v) for k, v in state.items()}
+    extras = {
+        "epoch": 3,
+        "best_acc": np.float64(0.9),
+        "args": argparse.Namespace(T=2, arch="bestformer"),
+        "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
+    }
+    torch.save({wrapper: tensors, **extras} if wrapper else tensors, tmp_path / f"net{suffix}")
+    net = sw.load(tmp_path / f"net{suffix}", **NORM)
+    assert (net.name, net.steps, net.classes) == ("net", 3, 5)
+    convs = [n for n in net.nodes if hasattr(n, "padding") and hasattr(n, "binary")]
+    for conv in convs:
+        key = f"{conv.name}.weight"
+        np.testing.assert_array_equal(conv.weight.ravel(), state[key].ravel(), key)
+
+
 def test_int8_binary_weights(tmp_path):
     """Our own files hold -1/+1; the filter's mean does not change their signs."""
     state = make_state()
@@ -66,10 +88,13 @@ def test_shipped_network_by_name():
     assert (q.height, q.width, q.classes) == (16, 16, 10)
 
 
-def test_unknown_normalisation_warns(tmp_path):
-    with pytest.warns(UserWarning, match="mean 0 and std 1 assumed"):
-        net = sw.load(write(tmp_path, make_state()))
-    assert (net.mean, net.std) == ((0.0,), (1.0,))
+def test_unknown_normalisation_is_asked_for(tmp_path):
+    path = write(tmp_path, make_state(channels=3))
+    message = refuse(path, "neither the file nor a JSON", mean=None, std=None)
+    for part in ("mean= (of pixels scaled to 0..1; mean=0, std=1 if none", "CIFAR-10 mean=(0.49",
+                 "ImageNet mean=", "std= ("):  # fmt: skip
+        assert part in message
+    assert "mean= (" not in refuse(path, "give std= ", std=None)
 
 
 def test_options_win_over_the_json_file(tmp_path):

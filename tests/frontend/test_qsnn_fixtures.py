@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import sw
-from hw.arch.errors import SpikeloomError
 from sw.graph import LIF
 from tests.fixtures import FIXTURES
 
@@ -68,10 +67,3 @@ def test_sizes_are_told_back():
     assert (net.steps, net.channels, net.classes, net.mean, net.std) == (2, 1, 10, (0.0,), (1.0,))
     told = ("variant", "stem", "blocks", "widths", "membrane_bits")
     assert [net.meta[k] for k in told] == ["resnet", "3x3 to 16", [1, 1, 1], [16, 32, 64], 8]
-
-
-def test_lowering_refuses_by_name():
-    net = sw.load(FIXTURES / "q8.weights.npz")
-    for images in (None, archive("io")["images"]):
-        with pytest.raises(SpikeloomError, match=r"q8: lif1 cannot be lowered: .*Q-SNN"):
-            net.lower(images)
