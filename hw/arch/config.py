@@ -73,7 +73,8 @@ class Config:
         """32-bit fingerprint of configuration and instruction set; an image carries it."""
         from hw.arch import formats, isa
 
-        facts = [formats.SHIFTS, formats.STATE_SHIFTS, formats.STATE_MAX, formats.STATE_CELLS]
+        facts = [formats.SHIFTS, formats.STATE_SHIFTS, formats.STATE_BITS, formats.STATE_MAX,
+                 formats.STATE_CELLS, formats.STATE_CELL_FINE]
         text = json.dumps([self.as_dict(), isa.fingerprint(), *facts], sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 

@@ -47,8 +47,8 @@ def drain_cycles(config: Config, spread_codes: bool = False) -> int:
 
 def overhead(config: Config, i: dict[str, int]) -> int:
     """Cycles between the last issue of an instruction and the first of the next."""
-    if i["op"] == Op.TABLE:  # nothing to drain; a cell a cycle
-        return STATE_CELLS + NI + 2
+    if i["op"] == Op.TABLE:  # nothing to drain; the first threshold, then a cell a cycle
+        return 1 + STATE_CELLS + NI + 2
     drain = drain_cycles(config, bool(i["spread"] and i["leak"]))
     return max(LATE_WORD, drain) + (NI - LATE_WORD) + 2
 

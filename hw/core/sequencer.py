@@ -125,8 +125,10 @@ class Sequencer(wiring.Component):
         drain = Signal(range(timing.drain_cycles(cfg, True) + 1))
         advance = Signal()
         m.submodules.loader = loader = TableLoader()
+        words_left, cells_left = Signal(7), Signal(range(STATE_CELLS + 1))
+        next_word = Signal()  # of a TABLE
         m.d.comb += [
-            self.prog_addr.eq(Mux(loader.take, pc + 1, pc)),
+            self.prog_addr.eq(Mux(next_word, pc + 1, pc)),
             advance.eq((fetch != NI) & ~((fetch == LATE_WORD) & (drain != 0))),
         ]
         m.d.sync += capture.eq(0)
@@ -293,14 +295,16 @@ class Sequencer(wiring.Component):
 
         # ---- states
         par_issue = Signal()
-        words_left, cells_left = Signal(7), Signal(range(STATE_CELLS))
         m.d.comb += [
-            loader.first.eq(self.setup), loader.more.eq(words_left != 0),
+            loader.more.eq(words_left != 0),
+            next_word.eq(Mux(loader.load, words_left != 0, loader.take & (words_left != 1))),
             loader.fine.eq(i.state_shift == 0), self.table.eq(loader.write),
             loader.threshold.eq(self.prog_data[: len(loader.threshold)]),
         ]
+        with m.If(next_word):
+            m.d.sync += pc.eq(pc + 1)
         with m.If(loader.take):
-            m.d.sync += [pc.eq(pc + 1), words_left.eq(words_left - 1)]
+            m.d.sync += words_left.eq(words_left - 1)
         with m.FSM(name="state") as fsm:
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -323,7 +327,7 @@ class Sequencer(wiring.Component):
                     rgroups.eq(0), rcol.eq(0), slot.eq(0), x_out.eq(0),
                     sc_now.eq(0), sc_word.eq(i.sc_base), sc_groups.eq(0), sc_step.eq(0),
                     sc_byte.eq(i.sc_byte), words_left.eq(i.n_k),
-                    cells_left.eq(STATE_CELLS - 1),
+                    cells_left.eq(STATE_CELLS),
                     *(statement for lv in LEVELS for statement in restart(lv)),
                 ]
                 with m.If(i.op == Op.HALT):
@@ -335,7 +339,8 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "RUN"
             with m.State("TABLE"):
-                m.d.comb += loader.run.eq(1)
+                m.d.comb += [loader.load.eq(cells_left == STATE_CELLS),
+                             loader.run.eq(cells_left != STATE_CELLS)]
                 m.d.sync += cells_left.eq(cells_left - 1)
                 with m.If(cells_left == 0):
                     m.d.sync += [fetch.eq(0), drain.eq(0)]

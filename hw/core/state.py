@@ -136,13 +136,15 @@ class TableLoader(wiring.Component):
 
     Members
     -------
-    run : In(1), for STATE_CELLS cycles; first : In(1), in the cycle before. fine : In(1).
-    more : In(1), ``threshold`` is one. take : Out(1), it is used up in this cycle.
+    load : In(1), the cycle before ``run``: the first threshold is there. run : In(1), for
+        STATE_CELLS cycles. fine : In(1).
+    more : In(1), not all thresholds are used up. threshold : In, the one after that in hand.
+    take : Out(1), the one in hand is used up in this cycle and ``threshold`` comes to hand.
     write : Out(TableWrite), a register.
     """
 
+    load: Any
     run: Any
-    first: Any
     fine: Any
     more: Any
     threshold: Any
@@ -151,26 +153,28 @@ class TableLoader(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "run": In(1), "first": In(1), "fine": In(1), "more": In(1),
+            "load": In(1), "run": In(1), "fine": In(1), "more": In(1),
             "threshold": In(SIZE_BITS), "take": Out(1), "write": Out(TableWrite),
         })
 
     def elaborate(self, platform):
         m = Module()
-        cell = Signal(CELL_BITS)
+        cell, mine = Signal(CELL_BITS), Signal(CELL_BITS, reset_less=True)
+        place = Signal(COARSE, reset_less=True)  # mine, place: the threshold in hand
         count = Signal(CODE_BITS - 1)
         write: Any = Signal(TableWrite)
         t = self.threshold
-        here = Mux(self.fine, t[FINE:] == cell, t[COARSE:] == cell)
-        place = Mux(self.fine, t[:FINE], t[:COARSE])
-        m.d.comb += [self.take.eq(self.run & self.more & here), self.write.eq(write)]
+        m.d.comb += [self.take.eq(self.run & self.more & (mine == cell)), self.write.eq(write)]
         m.d.sync += [
             write.en.eq(self.run), write.cell.eq(cell), write.entry.count.eq(count),
             write.entry.at.eq(Mux(self.take, place, STATE_CELL_COARSE)),
             cell.eq(cell + 1), count.eq(count + self.take),
         ]
-        with m.If(self.first):
+        with m.If(self.load):
             m.d.sync += [cell.eq(0), count.eq(0)]
+        with m.If(self.load | self.take):
+            m.d.sync += [mine.eq(Mux(self.fine, t[FINE: FINE + CELL_BITS], t[COARSE:])),
+                         place.eq(Mux(self.fine, t[:FINE], t[:COARSE]))]
         return m
 
 

@@ -72,13 +72,17 @@ def naive(program):
             assert len(i["table"]) == i["n_k"]
             cell = state_cell(STATE_SHIFTS[i["state_shift"]])
             thresholds = [word % (1 << 14) for word in i["table"]]
-            write = 0
+            write, left = 0, len(thresholds)
+            address += left > 0  # the first comes to hand, the second is read
+            tables[at] = address, write
             for n, entry in enumerate(entries(thresholds, cell)):
-                address += entry >> AT != STATE_CELL_COARSE  # a threshold taken, the next is read
-                tables[at + n] = address, write
+                taken = entry >> AT != STATE_CELL_COARSE
+                address += taken and left > 1
+                left -= taken
+                tables[at + 1 + n] = address, write
                 write = write_of(n, entry)
-            tables[at + STATE_CELLS] = address, write
-            spans.append((at, at + STATE_CELLS - 1))
+            tables[at + 1 + STATE_CELLS] = address, write
+            spans.append((at, at + STATE_CELLS))
             at += timing.overhead(CONFIG, i)
             continue
         starts = timing.column_starts(i)
@@ -395,7 +399,7 @@ def test_cycles_of_a_table():
     for count, shift in ((0, 0), (127, 0), (127, 3)):
         _, program = assemble([table_of(count, shift=shift)])
         lengths = timing.program_cycles(CONFIG, program)
-        assert lengths == [timing.START + STATE_CELLS + NI + 2, 1]
+        assert lengths == [timing.START + 1 + STATE_CELLS + NI + 2, 1]
 
 
 def test_table_words_that_look_like_instructions(runner):

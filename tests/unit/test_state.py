@@ -42,7 +42,7 @@ class Pair(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "run": In(1), "first": In(1), "fine": In(1), "more": In(1), "threshold": In(SIZE_BITS),
+            "run": In(1), "load": In(1), "fine": In(1), "more": In(1), "threshold": In(SIZE_BITS),
             "take": Out(1), "write": Out(TableWrite), "u": In(signed_bits(WIDE)).array(2),
             "fired": In(1).array(2), "code": Out(signed_bits(CODE_BITS)).array(2),
         })
@@ -53,7 +53,7 @@ class Pair(wiring.Component):
         m.submodules.table = table = StateTable()
         m.d.comb += [
             *(getattr(loader, name).eq(getattr(self, name))
-              for name in ("run", "first", "fine", "more", "threshold")),
+              for name in ("run", "load", "fine", "more", "threshold")),
             self.take.eq(loader.take), self.write.eq(loader.write), table.write.eq(loader.write),
         ]
         for n in range(2):
@@ -68,14 +68,15 @@ class Pair(wiring.Component):
 
 @pytest.fixture(scope="module")
 def bench():
-    return Bench(Pair(), ["run", "first", "fine", "more", "threshold", "u", "fired"],
+    return Bench(Pair(), ["run", "load", "fine", "more", "threshold", "u", "fired"],
                  ["take", "write", "code"])
 
 
 class Play:
     """Loads and searches one after another, and what should come of them.
 
-    The threshold port behaves like program memory: a cycle after ``take`` stands the next one.
+    The threshold port behaves like program memory, one ahead of the threshold in hand: a cycle
+    after ``load`` or ``take`` stands the next one.
     Noise: membranes while a table is loaded, and thresholds where none is left.
     """
 
@@ -91,7 +92,7 @@ class Play:
         """The cycle before, then one for each cell."""
         self.fine, self.thresholds = fine, thresholds
         self.loads[len(self.rows)] = words = [t for t in thresholds if t <= STATE_MAX]
-        self.row(first=1)
+        self.row(load=1, threshold=words[0] if words else 0)
         begin = len(self.rows)
         for n, entry in enumerate(entries(thresholds, CELLS[fine])):
             self.writes[begin + n + 1] = write_of(n, entry)
@@ -121,18 +122,20 @@ class Play:
 
     def check(self, bench):
         """Play; return the codes that were met."""
-        words, at, begin = [], 0, 0
+        words, at, begin = self.loads.get(0, []), 0, 1
 
         def react(cycle, out):
             nonlocal words, at, begin
             at += out["take"]
-            if cycle in self.loads:
-                words, at, begin = self.loads[cycle], 0, cycle + 1
-            if at < len(words):
-                return {"more": 1, "threshold": words[at]}
+            if cycle + 1 in self.loads:
+                words, at, begin = self.loads[cycle + 1], 0, cycle + 2
+                return {"threshold": words[0]} if words else {}
             cell = (cycle + 1 - begin) % STATE_CELLS
+            noise = cell * CELLS[self.fine_at(cycle)]
+            if at < len(words):
+                return {"more": 1, "threshold": words[at + 1] if at + 1 < len(words) else noise}
             running = cycle + 1 - begin < STATE_CELLS
-            return {"more": int(not running), "threshold": cell * CELLS[self.fine_at(cycle)]}
+            return {"more": int(not running), "threshold": noise}
 
         seen = bench.play(self.rows, react)
         assert [n for n, s in enumerate(seen) if s["take"]] == self.takes
