@@ -77,8 +77,8 @@ class StateCode(wiring.Component):
     """``code = sign(w) * (thresholds <= min(|w|, STATE_MAX))`` by the cell that |w| lies in.
 
     A cell holds at most one threshold, so that the table's count and one comparison give the
-    code. Latency: ``code`` is a register, STATE_GAP - 1 cycles after ``u``. Throughput: one a
-    cycle.
+    code. Latency: STATE_GAP - 1 cycles from ``u`` to ``code``, combinational of a register.
+    Throughput: one a cycle.
 
     Members
     -------
@@ -122,12 +122,9 @@ class StateCode(wiring.Component):
         fine_cell = size[FINE: FINE + CELL_BITS] | beyond.replicate(CELL_BITS)
         m.d.comb += self.cell.eq(Mux(self.fine, fine_cell, size[COARSE:]))
         place = register(Mux(self.fine, size[:FINE], size[:COARSE]), "place")
-        negative = register(negative, "negative_1")
-        count = Signal(CODE_BITS - 1)
-        m.d.comb += count.eq(self.entry.count + (place >= self.entry.at))
-        code = Signal(signed(CODE_BITS), reset_less=True)
-        m.d.sync += code.eq(Mux(negative, -count, count))
-        m.d.comb += self.code.eq(code)
+        count = register((self.entry.count + (place >= self.entry.at))[: CODE_BITS - 1], "count")
+        negative = register(register(negative, "negative_1"), "negative_2")
+        m.d.comb += self.code.eq(Mux(negative, -count, count))
         return m
 
 
