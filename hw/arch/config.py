@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from hw.arch.errors import SpikeloomError
-from hw.arch.formats import STATE_BITS
+from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
 
 
 def _power_of_two(value: int) -> bool:
@@ -30,6 +30,7 @@ class Config:
     prog_depth: int = 1024  #: Words of the program memory (32 bits).
     acc_bits: int = 13  #: Signed width of an element's accumulator; 8 to 16.
     state_bits: int = 8  #: Widest membrane that lanes can store as a code: 0 (none), 2, 4 or 8.
+    res_bits: int = MEMBRANE_BITS  #: Of a residual word: 18, or 1 for spikes alone, in registers.
 
     def __post_init__(self) -> None:
         def check(ok: bool, name: str, want: str) -> None:
@@ -51,8 +52,10 @@ class Config:
         check(self.width % self.cols == 0, "width", f"a multiple of cols ({self.cols})")
         check(8 <= self.acc_bits <= 16, "acc_bits", "8 to 16")
         check(self.state_bits in (0, *STATE_BITS), "state_bits", "0, 2, 4 or 8")
+        check(self.res_bits in (1, MEMBRANE_BITS), "res_bits", f"1 or {MEMBRANE_BITS}")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
-            check(64 <= getattr(self, name) <= 1 << 16, name, "64 to 65536")
+            least = 16 if name == "res_depth" and self.res_bits == 1 else 64
+            check(least <= getattr(self, name) <= 1 << 16, name, f"{least} to 65536")
 
     @property
     def peak(self) -> int:
@@ -75,8 +78,18 @@ class Config:
 
         facts = [formats.SHIFTS, formats.STATE_SHIFTS, formats.STATE_BITS, formats.STATE_MAX,
                  formats.STATE_CELLS, formats.STATE_CELL_FINE]
-        text = json.dumps([self.as_dict(), isa.fingerprint(), *facts], sort_keys=True)
+        fields = self.as_dict()
+        if fields["res_bits"] == MEMBRANE_BITS:  # came later; cores of before have no other
+            del fields["res_bits"]
+        text = json.dumps([fields, isa.fingerprint(), *facts], sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+    @classmethod
+    def for_part(cls, name: str) -> "Config":
+        """Return the core configuration that `hw.arch.parts` states for a part."""
+        from hw.arch.parts import part
+
+        return cls(**part(name).config)
 
     @classmethod
     def for_board(cls, name: str) -> "Config":

@@ -9,7 +9,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MEMBRANE_BITS
+from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
 from hw.arch.isa import Dest, Keep, Mod, Op
 from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
@@ -19,7 +19,7 @@ from hw.core.pool import PoolUnit
 from hw.core.rowread import RowRead
 from hw.core.sequencer import ADDR, Sequencer
 from hw.core.shortcut import ShortcutRead
-from hw.core.state import CODE_BITS, StateTable
+from hw.core.state import CODE_BITS, StateTable, StateThreshold
 from hw.core.writeback import WriteBack, event_pacer
 
 EXPAND = 4  #: Distance from tau to the row event of row 0.
@@ -341,7 +341,8 @@ class Core(wiring.Component):
             ]
             if codes:
                 if c % 2 == 0:
-                    m.submodules[f"table_{c}"] = table = StateTable()
+                    one = cfg.state_bits == min(STATE_BITS)
+                    m.submodules[f"table_{c}"] = table = StateThreshold() if one else StateTable()
                     m.d.comb += table.write.eq(seq.table)
                 m.d.comb += [table.cell[c % 2].eq(lane.cell), lane.entry.eq(table.entry[c % 2])]
                 m.d.comb += [lane.code_at.eq(code_at[c]), lane.forget.eq(forget),
@@ -349,9 +350,12 @@ class Core(wiring.Component):
                              lane.code_into.eq(code_write[c][:2]),
                              lane.code_keep.eq(code_write[c][3])]
             for k, port in enumerate((lane.res_a, lane.res_b)):
-                mem = memory.Memory(shape=MEMBRANE_BITS, depth=cfg.res_depth, init=[], attrs=block)
+                spikes_only = cfg.res_bits == 1
+                mem = memory.Memory(
+                    shape=cfg.res_bits, depth=cfg.res_depth, init=[],
+                    attrs={"ram_style": "distributed"} if spikes_only else block)
                 m.submodules[f"res_{'ab'[k]}_{c}"] = mem
-                shared = codes and k == 0  # with codes, written by halves
+                shared = codes and k == 0 and not spikes_only  # with codes, written by halves
                 wp = mem.write_port(granularity=MEMBRANE_BITS // 2 if shared else None)
                 rp = mem.read_port()
                 keep = store[c] & (i.res_dest == k)

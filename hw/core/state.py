@@ -73,6 +73,39 @@ class StateTable(wiring.Component):
         return m
 
 
+class StateThreshold(wiring.Component):
+    """In place of `StateTable` where codes have 2 bits: its one threshold, in registers.
+
+    Members as there. The entries are equal once all cells were written; before that they are not
+    defined.
+    """
+
+    write: Any
+    cell: Any
+    entry: Any
+
+    def __init__(self):
+        super().__init__({
+            "write": In(TableWrite), "cell": In(CELL_BITS).array(2),
+            "entry": Out(Entry).array(2),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        there = Signal()
+        cell, at = Signal(CELL_BITS, reset_less=True), Signal(COARSE + 1, reset_less=True)
+        has = self.write.entry.at != STATE_CELL_COARSE
+        with m.If(self.write.en & (has | (self.write.cell == 0))):
+            m.d.sync += [there.eq(has), cell.eq(self.write.cell), at.eq(self.write.entry.at)]
+        for n in range(2):
+            count, place = Signal(name=f"count_{n}"), Signal(COARSE + 1, name=f"place_{n}")
+            mine = there & (self.cell[n] == cell)
+            m.d.sync += [count.eq(there & (self.cell[n] > cell)),
+                         place.eq(Mux(mine, at, STATE_CELL_COARSE))]
+            m.d.comb += [self.entry[n].count.eq(count), self.entry[n].at.eq(place)]
+        return m
+
+
 class StateCode(wiring.Component):
     """``code = sign(w) * (thresholds <= min(|w|, STATE_MAX))`` by the cell that |w| lies in.
 

@@ -7,9 +7,10 @@ import zipfile
 
 from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
+from hw.arch.parts import PARTS, fit, part
 from sw.compiler.compile import compile_network
 from sw.compiler.mapper import fit_config
-from sw.compiler.report import report
+from sw.compiler.report import part_text, report
 from sw.network import IntegerNetwork
 
 
@@ -63,6 +64,9 @@ def main(argv: list[str] | None = None) -> int:
     where.add_argument("--board", metavar="NAME", help="take the core of this board")
     where.add_argument("--config", metavar="K=V,...", default="",
                        help="core configuration, e.g. rows=8,width=64; the rest as by default")
+    parser.add_argument("--part", metavar="NAME", help=(
+        f"also place the memories on this part ({', '.join(PARTS)}); without --board and --config "
+        "take the core that is stated for it; exit status 1 where they do not fit"))
     parser.add_argument("--fit", action="store_true",
                         help="make the memories as deep as the network needs")
     parser.add_argument("--stream", action="store_true",
@@ -71,16 +75,30 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--disassemble", action="store_true", help="print the program")
     args = parser.parse_args(argv)
     try:
-        config = Config.for_board(args.board) if args.board else parse_config(args.config)
+        if args.board:
+            config = Config.for_board(args.board)
+        elif args.part and not args.config:
+            config = Config.for_part(args.part)
+        else:
+            config = parse_config(args.config)
+        target = part(args.part) if args.part else None
         net = read_network(args.model, args.stream)
         if args.fit:
             config = fit_config(net, config)
         program = compile_network(net, config)
         print(report(program))
+        placed = fit(config, target) if target else None
+        if placed:
+            print("\n" + part_text(program, placed))
         if args.disassemble:
             print("\n" + program.disassemble(), end="")
         if args.output:
             program.save(args.output)
+        if placed and placed.faults:
+            raise SpikeloomError(
+                f"{program.name} does not fit: {'; '.join(placed.faults)}; choose a smaller core "
+                "(--config) or a larger part"
+            )
     except SpikeloomError as e:
         print(f"error: {e}", file=sys.stderr)
         return 1

@@ -44,7 +44,7 @@ class Emitter:
         self.place.place_tensors(self.constants.size)
         self.problems = [*self.constants.problems, *self.place.residuals.problems]
         self.needs = {f"{name}_depth": n for name, n in self.place.depth.items()}
-        self.needs |= {"acc_bits": 0, "state_bits": 0}
+        self.needs |= {"acc_bits": 0, "state_bits": 0, "res_bits": 1}
         self._table: tuple[int, ...] = ()
 
     def emit(
@@ -136,6 +136,8 @@ class Emitter:
             fields |= {"persist": 1, "st_base": residuals.codes[layer.name]}
         if persist or access.keep != Keep.NONE or access.res in (Res.ADD, Res.AVERAGE):
             fields |= {"res_gs": self.steps, "res_j": self.steps * residuals.groups(layer)}
+            if persist or access.keep != Keep.SPIKE or access.res in (Res.ADD, Res.AVERAGE):
+                self.needs["res_bits"] = formats.MEMBRANE_BITS
         return fields
 
     def tensors(self, layer: Layer) -> dict[str, Any]:

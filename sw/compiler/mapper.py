@@ -32,9 +32,10 @@ FITTABLE = {
     "prog_depth": "program memory: {} words",
     "acc_bits": "element accumulators: {} bits",
     "state_bits": "stored membranes: {} bits",
+    "res_bits": "residual words: {} bits",
 }
 MOST_WORDS = 1 << 16  #: Of any memory.
-MOST = {"acc_bits": 16, "state_bits": max(formats.STATE_BITS)}
+MOST = {"acc_bits": 16, "state_bits": max(formats.STATE_BITS), "res_bits": formats.MEMBRANE_BITS}
 
 
 class Mapper(Emitter):
@@ -108,7 +109,9 @@ def required(net: IntegerNetwork, config: Config) -> dict[str, int]:
         Gives rows, cols and width. Of its depths only res_depth matters: what it does not hold
         runs in pieces where that is possible.
     """
-    needs, least = Mapper(net, config).needs, {"acc_bits": 8, "state_bits": 0}
+    needs, least = Mapper(net, config).needs, {"acc_bits": 8, "state_bits": 0, "res_bits": 1}
+    if max(needs["res_bits"], config.res_bits) == 1:
+        least["res_depth"] = 16
     return {name: max(needs[name], least.get(name, 64)) for name in FITTABLE}
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from hw.arch import formats
+from hw.arch import formats, parts
 from hw.arch.isa import Op
 from sw.compiler.layout import ceil_div
 from sw.compiler.program import Program
@@ -81,6 +81,22 @@ def membrane_text(program: Program) -> str:
     return "\n".join([
         f"{m.count} membranes of {widths} bits in residual buffer A",
         _table(("at", "bits", "words per lane"), rows),
+    ])
+
+
+def part_text(program: Program, found: parts.Fit) -> str:
+    """Return which RAMs of a part the core's memories take, and whether they are there."""
+    rows = [(m.name, m.count, m.width, m.depth, kind, f"{n} bits" if kind == "registers" else n)
+            for m, kind, n in found.rows]
+    totals = ", ".join(f"{found.used[r.name]} of {r.count} {r.name}" for r in found.part.rams)
+    held = sum(n for _, kind, n in found.rows if kind == "registers")
+    return "\n".join([
+        f"memories on {found.part.title}",
+        _table(("memory", "banks", "bits", "words", "in", "takes"), rows),
+        "",
+        f"{program.name} {'DOES NOT FIT' if found.faults else 'FITS'}: {totals}, {held} bits in "
+        "registers; logic is not counted here",
+        *found.faults,
     ])
 
 

@@ -94,6 +94,17 @@ def test_random_streams(config, arguments):
     check(network, program, random_images(network, 4, arguments["seed"]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_core_stated_for_a_small_part(seed):
+    """One threshold in registers, single bits of residual memory."""
+    network = random_residual_network(
+        seed, height=14, width=14, channels=1, widths=(8, 16, 16, 16), halve=(1, 2, 3), bits=2,
+        steps=2, classes=10, pooled=bool(seed % 2),
+    )  # fmt: skip
+    program = compile_network(network, Config.for_part("ice40up5k"))
+    check(network, program, random_images(network, 2, seed))
+
+
 @pytest.mark.slow
 def test_published_resnet19_size():
     """128 to 512 channels, 3, 3 and 2 blocks, T 2, 32x32x3, random weights."""

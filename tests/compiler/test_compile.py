@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sw.compiler import compile_network, fit_config, interpret, required
 from sw.compiler.__main__ import main
 from sw.compiler.addresses import offsets, stream
 from sw.compiler.layout import Allocator, choose_pack
-from sw.randnet import random_images, random_network
+from sw.randnet import random_images, random_network, random_residual_network
 
 PUBLISHED = {"channels": 1, "dim": 64, "depth": 2, "heads": 4, "mlp_ratio": 4, "steps": 4,
              "order": "qk", "similarity": "and", "variant": "cifar", "classes": 10}
@@ -63,7 +64,7 @@ def test_all_misfits_are_told_at_once(small):
     with pytest.raises(SpikeloomError) as e:
         compile_network(net, few)
     needs = required(net, few)
-    assert needs.pop("state_bits") == 0
+    assert (needs.pop("state_bits"), needs.pop("res_bits")) == (0, 18)
     for field, least in needs.items():
         assert f"{field} >= {least} would make it fit" in str(e.value), field
     assert "row memory: " in str(e.value)
@@ -229,3 +230,34 @@ def test_command_line(small, tmp_path, capsys):
         assert message in err
     assert main([str(tmp_path / "net.npz"), "--board", "nothing"]) == 1
     assert "unknown board" in capsys.readouterr().err
+
+
+def test_command_line_places_memories_on_a_part(tmp_path, capsys):
+    net = random_residual_network(
+        3, height=14, width=14, channels=1, widths=(8, 16, 16, 16), halve=(1, 2, 3), bits=2,
+        steps=2, classes=10, flatten=False,
+    )  # fmt: skip
+    net.save(tmp_path / "net.npz")
+    assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k"]) == 0
+    out = capsys.readouterr().out
+    assert "FITS: 28 of 30 SB_RAM40_4K, 2 of 4 SB_SPRAM256KA" in out
+    assert "on 4 rows x 8 columns x 32 bits" in out
+    assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k", "--board", "arty_a7"]) == 1
+    captured = capsys.readouterr()
+    assert "DOES NOT FIT" in captured.out
+    assert re.search(r"has 30 SB_RAM40_4K, these memories take \d+; choose a smaller core",
+                     captured.err)  # fmt: skip
+    assert main([str(tmp_path / "net.npz"), "--part", "ice40"]) == 1
+    assert "unknown part 'ice40'; known parts: ice40up5k" in capsys.readouterr().err
+
+
+def test_words_of_one_bit_hold_spikes_alone():
+    """A projection keeps sums, which a core of single bits refuses."""
+    sizes = dict(height=8, width=8, channels=1, widths=(8, 16), steps=2, classes=10, bits=2)
+    config = dataclasses.replace(Config.for_part("ice40up5k"), res_depth=1024)
+    plain = random_residual_network(1, flatten=False, **sizes)
+    assert required(plain, config)["res_bits"] == 1
+    compile_network(plain, config)
+    projected = random_residual_network(1, blocks=(1, 1), **sizes)
+    with pytest.raises(SpikeloomError, match="residual words: 18 bits needed, 1 there; res_bits"):
+        compile_network(projected, config)

@@ -94,7 +94,7 @@ def test_digest_tells_every_field_apart():
     plain = Config(rows=8, cols=16, width=64)
     others = [dataclasses.replace(plain, **change) for change in (
         {"rows": 4}, {"cols": 8}, {"width": 32}, {"acc_bits": 12},
-        {"state_bits": 4}, {"state_bits": 0},
+        {"state_bits": 4}, {"state_bits": 0}, {"res_bits": 1},
         *({name: 100} for name in DEPTHS))]
     digests = [c.digest for c in (plain, *others)]
     assert len(set(digests)) == len(FIELDS) + 2

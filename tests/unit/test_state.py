@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch.formats import (
     STATE_BITS,
     STATE_CELL_COARSE,
+    STATE_CELL_FINE,
     STATE_CELLS,
     STATE_MAX,
     STATE_SHIFTS,
@@ -25,6 +26,7 @@ from hw.core.state import (
     CodeBytes,
     StateCode,
     StateTable,
+    StateThreshold,
     TableLoader,
     TableWrite,
 )
@@ -374,3 +376,31 @@ def test_codes_before_the_first_are_0(codes_bench, bits):
         for n, place in enumerate(range(first, 8 // bits)):
             s.code(n, 0xFF, place, 1, [*[0] * first, *[1] * n])
         s.check(codes_bench)
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 5, 31, 32, 33, 500, 16351, 16352, STATE_MAX, None])
+@pytest.mark.parametrize("fine", [0, 1])
+def test_one_threshold_in_registers_is_the_same_table(threshold, fine):
+    """After any earlier table, as after none."""
+    unit, rng = (STATE_CELL_FINE if fine else STATE_CELL_COARSE), np.random.default_rng(7)
+
+    def writes(value):
+        at = [STATE_CELL_COARSE] * STATE_CELLS
+        place = None if value is None else value // unit
+        if place is not None and place < STATE_CELLS:
+            at[place] = value % unit
+        count = [int(place is not None and n > place) for n in range(STATE_CELLS)]
+        return [{"write": write_of(n, count[n] | at[n] << CODE_BITS - 1)}
+                for n in range(STATE_CELLS)]  # fmt: skip
+
+    rows = [*writes(77), *writes(threshold)]
+    near = [] if threshold is None else [
+        n for n in range(threshold // unit - 2, threshold // unit + 3) if 0 <= n < STATE_CELLS]
+    for cell in [0, 1, STATE_CELLS - 1, *near, *rng.integers(STATE_CELLS, size=30).tolist()]:
+        rows.append({"cell": [cell, int(rng.integers(STATE_CELLS))]})
+    rows.append({})
+    benches = [Bench(kind(), ["write", "cell"], ["entry"]) for kind in (StateTable, StateThreshold)]
+    first = 2 * STATE_CELLS + 1
+    seen = [[[int(e) for e in row["entry"]] for row in bench.play(rows)[first:]]
+            for bench in benches]  # fmt: skip
+    assert seen[0] == seen[1]
