@@ -1,10 +1,49 @@
-"""Light augmentation of small grey images, in torch."""
+"""Light augmentation of images, in torch."""
 
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+BORDER = 4  #: Pixels by which photographs move at strength 1.
+
+
+def shifted(x: Tensor, reach: int) -> Tensor:
+    """Images (B, ..., H, W) moved by up to ``reach`` whole pixels each way, zeros moving in."""
+    if not reach:
+        return x
+    b, h, w = len(x), x.shape[-2], x.shape[-1]
+    dy, dx = torch.randint(-reach, reach + 1, (2, b)).to(x.device)
+    padded = F.pad(x, (reach,) * 4)
+    rows = torch.arange(h, device=x.device) + reach + dy[:, None]  # (B, H)
+    columns = torch.arange(w, device=x.device) + reach + dx[:, None]  # (B, W)
+    # a shifted window into the padded image, one shift per image
+    picked = padded.flatten(1, -3) if x.ndim > 3 else padded[:, None]
+    picked = picked[
+        torch.arange(b, device=x.device)[:, None, None], :, rows[:, :, None], columns[:, None, :]
+    ]
+    return picked.movedim(-1, 1).reshape(x.shape)
+
+
+def augment_photographs(images: Tensor, strength: float = 1.0) -> Tensor:
+    """Randomly mirrored copies of uint8 images, moved by up to 4 pixels times ``strength``.
+
+    Images (B, C, H, W), or frames (B, T, C, H, W), which move together; float32, 0 to 255.
+    """
+    x = images.float()
+    if strength == 0:
+        return x
+    mirrored = (torch.rand(len(x)) < 0.5).to(x.device).view(-1, *[1] * (x.ndim - 1))
+    return shifted(torch.where(mirrored, x.flip(-1), x), round(BORDER * strength)).contiguous()
+
+
+def augment_events(images: Tensor, strength: float = 1.0) -> Tensor:
+    """Frames of events (B, T, C, H, W) moved by up to an eighth of their side times ``strength``.
+
+    They are not mirrored: gestures have a side.
+    """
+    return shifted(images.float(), round(images.shape[-1] / 8 * strength)).contiguous()
 
 
 def augment(images: Tensor, factor: int, strength: float = 1.0) -> Tensor:
@@ -34,7 +73,7 @@ def augment(images: Tensor, factor: int, strength: float = 1.0) -> Tensor:
     b, _, h, w = small.shape
 
     def uniform(limit: float) -> Tensor:
-        return (torch.rand(b) * 2.0 - 1.0) * (limit * strength)
+        return ((torch.rand(b) * 2.0 - 1.0) * (limit * strength)).to(x.device)
 
     angle, shear = uniform(math.radians(12.0)), uniform(0.15)
     across, down = 1.0 + uniform(0.12), 1.0 + uniform(0.12)
@@ -52,13 +91,4 @@ def augment(images: Tensor, factor: int, strength: float = 1.0) -> Tensor:
         6.0 * strength
     ) * (small > 0)
     x = small.clamp(0.0, 255.0).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    reach = factor // 2
-    if reach:
-        # A shifted window into the padded image, one shift per image.
-        dy, dx = torch.randint(-reach, reach + 1, (2, b))
-        padded = F.pad(x, (reach,) * 4)
-        rows = torch.arange(x.shape[2]) + reach + dy[:, None]  # (B, H)
-        columns = torch.arange(x.shape[3]) + reach + dx[:, None]  # (B, W)
-        x = padded[torch.arange(b)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-        x = x.movedim(-1, 1)
-    return x.contiguous()
+    return shifted(x, factor // 2).contiguous()

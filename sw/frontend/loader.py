@@ -13,6 +13,10 @@ SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "shipped"
 FAMILIES = (bestformer, qsnn)
 
 
+DEFAULT = "mnist-bestformer"  #: The shipped network that is taken where none is named.
+COMPARISON = ("reversible", "binary", "regulated")  #: False in networks for comparison only.
+
+
 def load(
     source: str | pathlib.Path,
     *,
@@ -81,6 +85,12 @@ def load(
             f"{path}: a {family.FAMILY} has no {', '.join(foreign)}; leave it out (its options "
             f"are {', '.join(family.OPTIONS)})"
         )
+    if comparison := [k for k in COMPARISON if side.get(k) is False]:
+        raise SpikeloomError(
+            f"{path}: trained for comparison only ({', '.join(f'{k}: false' for k in comparison)} "
+            "beside it), wanted a network that hardware is made for; train it without "
+            f"{' '.join(f'--no-{k}' for k in comparison)}"
+        )
     settings = Settings.merge(path, side, **options)
     meta = {"source": path.name, "family": family.FAMILY}
     meta |= {k: side[k] for k in ("data", "test_acc", "preprocess") if k in side}
@@ -101,6 +111,11 @@ def _read_family(path: pathlib.Path):
     return state, family
 
 
+def shipped() -> list[str]:
+    """Names of the shipped networks."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
 def find(source: str | pathlib.Path) -> pathlib.Path:
     """Path of ``source``: itself, or the shipped network of that name."""
     path = pathlib.Path(source)
@@ -108,10 +123,10 @@ def find(source: str | pathlib.Path) -> pathlib.Path:
         if path.is_dir():
             raise SpikeloomError(f"{path}: is a folder; give the weight file in it")
         return path
-    shipped = SHIPPED / f"{source}.safetensors"
-    if len(path.parts) == 1 and shipped.is_file():
-        return shipped
-    names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+    found = SHIPPED / f"{source}.safetensors"
+    if len(path.parts) == 1 and found.is_file():
+        return found
+    names = ", ".join(shipped()) or "none"
     raise SpikeloomError(
         f"{source}: neither a file nor a shipped network (shipped: {names}); check the spelling"
     )

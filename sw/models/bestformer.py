@@ -4,6 +4,8 @@ Module names, and with them the state dict's keys, are those of the authors' cod
 are time steps, batch, heads, tokens, channels and channels per head (channel c = head * d + i).
 """
 
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,8 @@ from hw.arch.errors import SpikeloomError
 from sw.models.binary import BinaryConv1d, BinaryConv2d
 from sw.models.config import BestformerConfig
 from sw.models.neurons import LIF
+from sw.models.norm import Norm1d, Norm2d, channels_last
+from sw.models.rounding import AffineRounding, PixelRounding, SumRounding
 
 Trace = dict[str, Tensor]  #: Module path of a neuron to its spikes (T, B, ...).
 
@@ -19,18 +23,19 @@ ATTENTION_SCALE = 0.125
 ATTENTION_THETA = 0.5  #: Of the neuron after A v.
 
 
-def _over_time(bn: nn.Module, conv: nn.Module, x: Tensor) -> Tensor:
-    """``bn(conv(x))`` of each step of ``x`` (T, B, ...)."""
-    y = bn(conv(x.flatten(0, 1)))
-    return y.unflatten(0, x.shape[:2])
+def pooled(spikes: Tensor) -> Tensor:
+    """Maxima over 3x3 windows of stride 2, (T, B, C, H, W)."""
+    return F.max_pool2d(spikes.flatten(0, 1), 3, 2, 1).unflatten(0, spikes.shape[:2])
 
 
 class _Traced(nn.Module):
     """A module whose neurons note their spikes under their module path."""
 
-    def spikes(self, name: str, x: Tensor, trace: Trace | None, path: str) -> Tensor:
+    def spikes(
+        self, name: str, x: Tensor, trace: Trace | None, path: str, steps: int | None = None
+    ) -> Tensor:
         """Spikes of the neuron ``name`` for currents ``x``."""
-        s = getattr(self, name)(x)
+        s = getattr(self, name)(x, steps)
         if trace is not None:
             trace[f"{path}.{name}"] = s.detach()
         return s
@@ -54,75 +59,97 @@ class Tokenizer(_Traced):
         else:
             self.names = ("proj", *(f"proj{i}" for i in range(1, 5)))
             self.pooled = self.names[1:]
+        self.rounding: PixelRounding | None = None  #: Of the first convolution.
         first = self.names[0]
         self.add_module(
             f"{first}_conv", nn.Conv2d(config.channels, widths[0], 3, padding=1, bias=False)
         )
-        self.add_module(f"{first}_bn", nn.BatchNorm2d(widths[0]))
+        self.add_module(f"{first}_bn", Norm2d(widths[0]))
         for name, inputs, outputs in zip(self.names[1:], widths, widths[1:], strict=False):
-            self.add_module(f"{name}_lif", LIF())
-            self.add_module(f"{name}_conv", BinaryConv2d(inputs, outputs, 3))
-            self.add_module(f"{name}_bn", nn.BatchNorm2d(outputs))
+            self.add_module(f"{name}_lif", LIF(spare=True))
+            self.add_module(
+                f"{name}_conv", BinaryConv2d(inputs, outputs, 3, binary=config.binary)
+            )
+            self.add_module(f"{name}_bn", Norm2d(outputs))
 
     def forward(self, x: Tensor, trace: Trace | None = None, path: str = "patch_embed") -> Tensor:
         """Residual stream of normalised images."""
         first = self.names[0]
         conv, bn = getattr(self, f"{first}_conv"), getattr(self, f"{first}_bn")
-        if x.ndim == 4:  # computed once, shown at every step
-            y = bn(conv(x))
-            y = y.unsqueeze(0).expand(self.steps, *y.shape)
-        else:
-            y = _over_time(bn, conv, x.transpose(0, 1))
+        frames = x.unsqueeze(0) if x.ndim == 4 else x.transpose(0, 1)  # one frame: computed once
+        images = frames.flatten(0, 1)
+        y = bn(channels_last(conv(images)))
+        if self.rounding is not None:
+            y = self.rounding(images, y)
+        y = y.unflatten(0, frames.shape[:2])
         for name in self.names[1:]:
-            s = self.spikes(f"{name}_lif", y, trace, path)
+            s = self.spikes(f"{name}_lif", y, trace, path, self.steps)
             if name in self.pooled:
-                s = F.max_pool2d(s.flatten(0, 1), 3, 2, 1).unflatten(0, s.shape[:2])
-            y = _over_time(getattr(self, f"{name}_bn"), getattr(self, f"{name}_conv"), s)
+                s = pooled(s)
+            y = getattr(self, f"{name}_bn")(getattr(self, f"{name}_conv")(s.flatten(0, 1)))
+            y = y.unflatten(0, s.shape[:2])
         return y
 
 
 class Attention(_Traced):
-    """Spiking self-attention with a 1-bit map; (T, B, D, H, W) to the same shape."""
+    """Spiking self-attention with a 1-bit map; (T, B, D, H, W) to the same shape.
+
+    In a full-precision counterpart the map is the counts themselves.
+    """
 
     def __init__(self, config: BestformerConfig):
         super().__init__()
         d = config.embed_dim
-        self.heads, self.order, self.similarity = (
-            config.heads, config.attention, config.similarity,
+        self.heads, self.order, self.similarity, self.binary = (
+            config.heads, config.attention, config.similarity, config.binary,
         )  # fmt: skip
+        self.rounding: AffineRounding | None = None  #: Of A v times its scale.
         self.lambda_attn = nn.Parameter(torch.ones(config.steps, 1, config.heads, 1, 1))
         self.proj_lif = LIF()
         for name in "qkv":
-            self.add_module(f"{name}_conv", BinaryConv1d(d, d))
-            self.add_module(f"{name}_bn", nn.BatchNorm1d(d))
-            self.add_module(f"{name}_lif", LIF())
-        self.attn_lif0 = LIF(config.map_theta, soft=True)
-        self.attn_lif = LIF(ATTENTION_THETA)
-        self.proj_conv = BinaryConv1d(d, d)
-        self.proj_bn = nn.BatchNorm1d(d)
+            self.add_module(f"{name}_conv", BinaryConv1d(d, d, binary=config.binary))
+            self.add_module(f"{name}_bn", Norm1d(d))
+            self.add_module(f"{name}_lif", LIF(spare=True))
+        self.attn_lif0 = LIF(config.map_theta, soft=True, spare=True)
+        self.attn_lif = LIF(ATTENTION_THETA, spare=True)
+        self.proj_conv = BinaryConv1d(d, d, binary=config.binary)
+        self.proj_bn = Norm1d(d)
+
+    def _spikes(self, name: str, x: Tensor, trace: Trace | None, path: str) -> Tensor:
+        """As `spikes`, of (T, B, N, D), whose trace is (T, B, D, N)."""
+        s = self.spikes(name, x, None, path)
+        if trace is not None:
+            trace[f"{path}.{name}"] = s.detach().mT
+        return s
+
+    def _map(self, counts: Tensor, trace: Trace | None, path: str) -> Tensor:
+        """The attention map."""
+        return self.spikes("attn_lif0", counts, trace, path) if self.binary else counts
 
     def forward(self, x: Tensor, trace: Trace | None = None, path: str = "attn") -> Tensor:
         """What attention adds to the stream ``x``."""
-        shape = x.shape
-        s = self.spikes("proj_lif", x, trace, path).flatten(3)  # (T, B, D, N)
+        s = self.spikes("proj_lif", x, trace, path).flatten(3).mT  # (T, B, N, D)
         operands = []
         for name in "qkv":
-            y = _over_time(getattr(self, f"{name}_bn"), getattr(self, f"{name}_conv"), s)
-            y = self.spikes(f"{name}_lif", y, trace, path)
-            operands.append(y.unflatten(2, (self.heads, -1)))  # (T, B, H, d, N)
+            y = getattr(self, f"{name}_bn")(getattr(self, f"{name}_conv")(s))
+            y = self._spikes(f"{name}_lif", y, trace, path)
+            y = y.unflatten(3, (self.heads, -1)).transpose(2, 3).contiguous()  # (T, B, H, N, d)
+            operands.append(y)
         q, k, v = operands
         if self.order == "qk":
-            counts = q.mT @ k  # (T, B, H, N, N), [query, key]
+            counts = q @ k.mT  # (T, B, H, N, N), [query, key]
             if self.similarity == "xnor":  # both one, or both zero
-                counts = counts + (1.0 - q).mT @ (1.0 - k)
-            bits = self.spikes("attn_lif0", counts, trace, path)
-            o = v @ bits.mT  # (T, B, H, d, N): sum over keys
+                counts = counts + (1.0 - q) @ (1.0 - k).mT
+            sums = self._map(counts, trace, path) @ v  # (T, B, H, N, d): over keys
         else:
-            bits = self.spikes("attn_lif0", k @ v.mT, trace, path)  # (T, B, H, d, d), [k, v]
-            o = bits.mT @ q  # (T, B, H, d, N): sum over k channels
-        o = (o * ATTENTION_SCALE * self.lambda_attn).flatten(2, 3)  # (T, B, D, N)
-        o = self.spikes("attn_lif", o, trace, path)
-        return _over_time(self.proj_bn, self.proj_conv, o).reshape(shape)
+            bits = self._map(k.mT @ v, trace, path)  # (T, B, H, d, d), [k, v]
+            sums = q @ bits  # (T, B, H, N, d): over k channels
+        o = sums * (ATTENTION_SCALE * self.lambda_attn)
+        if self.rounding is not None:
+            o = self.rounding(sums, o)
+        o = self._spikes("attn_lif", o.transpose(2, 3).flatten(3), trace, path)
+        y = self.proj_bn(self.proj_conv(o))
+        return y.mT.unflatten(3, x.shape[3:])
 
 
 class MLP(_Traced):
@@ -133,34 +160,51 @@ class MLP(_Traced):
         d = config.embed_dim
         hidden = config.mlp_ratio * d
         self.mlp1_lif = LIF()
-        self.mlp1_conv = BinaryConv2d(d, hidden, 1)
-        self.mlp1_bn = nn.BatchNorm2d(hidden)
-        self.mlp2_lif = LIF()
-        self.mlp2_conv = BinaryConv2d(hidden, d, 1)
-        self.mlp2_bn = nn.BatchNorm2d(d)
+        self.mlp1_conv = BinaryConv2d(d, hidden, 1, binary=config.binary)
+        self.mlp1_bn = Norm2d(hidden)
+        self.mlp2_lif = LIF(spare=True)
+        self.mlp2_conv = BinaryConv2d(hidden, d, 1, binary=config.binary)
+        self.mlp2_bn = Norm2d(d)
 
     def forward(self, x: Tensor, trace: Trace | None = None, path: str = "mlp") -> Tensor:
         """What the MLP adds to the stream ``x``."""
-        y = _over_time(self.mlp1_bn, self.mlp1_conv, self.spikes("mlp1_lif", x, trace, path))
-        return _over_time(self.mlp2_bn, self.mlp2_conv, self.spikes("mlp2_lif", y, trace, path))
+        for number in "12":
+            s = self.spikes(f"mlp{number}_lif", x, trace, path)
+            conv, bn = getattr(self, f"mlp{number}_conv"), getattr(self, f"mlp{number}_bn")
+            x = bn(conv(s.flatten(0, 1))).unflatten(0, s.shape[:2])
+        return x
 
 
 class Block(nn.Module):
-    """One reversible block: (x0, x1) to (x2, x3); x0 is None before the first."""
+    """One block: (x0, x1) to (x2, x3); x0 is None before the first.
+
+    Reversible, the two streams stay apart and each half of the block adds to a mean of both;
+    otherwise x0 plays no part and x3 is the one stream.
+    """
 
     def __init__(self, config: BestformerConfig):
         super().__init__()
+        self.reversible = config.reversible
+        self.rounding: SumRounding | None = None
         self.attn = Attention(config)
         self.mlp = MLP(config)
+
+    def _add(self, branch: Tensor, *streams: Tensor) -> Tensor:
+        """``branch`` plus the mean of ``streams``."""
+        if self.rounding is not None:
+            return self.rounding(branch, *streams)
+        if len(streams) == 1:
+            return branch + streams[0]
+        return torch.add(branch, streams[0] + streams[1], alpha=0.5)
 
     def forward(
         self, x0: Tensor | None, x1: Tensor, trace: Trace | None = None, path: str = "block"
     ) -> tuple[Tensor, Tensor]:
         """The next pair of residual streams."""
-        halved = x1 if x0 is None else (x0 + x1) / 2
-        x2 = self.attn(x1, trace, f"{path}.attn") + halved
-        x3 = self.mlp(x2, trace, f"{path}.mlp") + (x1 + x2) / 2
-        return x2, x3
+        streams = (x1,) if x0 is None or not self.reversible else (x0, x1)
+        x2 = self._add(self.attn(x1, trace, f"{path}.attn"), *streams)
+        branch = self.mlp(x2, trace, f"{path}.mlp")
+        return x2, self._add(branch, *((x1, x2) if self.reversible else (x2,)))
 
 
 class Bestformer(nn.Module):
@@ -181,7 +225,8 @@ class Bestformer(nn.Module):
         self.patch_embed = Tokenizer(config)
         self.block = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.head = nn.Linear(config.embed_dim, config.classes)
-        self.head2 = nn.Linear(config.embed_dim, config.classes)
+        if config.reversible:
+            self.head2 = nn.Linear(config.embed_dim, config.classes)
         self.register_buffer("_mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
 
@@ -189,8 +234,10 @@ class Bestformer(nn.Module):
         """(pixel / 255 - mean) / std of uint8 images (..., C, H, W), float32."""
         return (images.float() / 255.0 - self._mean) / self._std
 
-    def forward(self, x: Tensor, trace: Trace | None = None) -> tuple[Tensor, Tensor]:
-        """Logits of both heads; the prediction is the class of their mean (`mean_logits`).
+    def forward(self, x: Tensor, trace: Trace | None = None) -> tuple[Tensor, ...]:
+        """Logits of both heads, or of the one if the network is not reversible.
+
+        The prediction is the class of their mean (`mean_logits`).
 
         Parameters
         ----------
@@ -204,7 +251,8 @@ class Bestformer(nn.Module):
         Returns
         -------
         tuple of Tensor
-            Logits (B, classes) of ``head`` on x2 and of ``head2`` on x3 of the last pair.
+            Logits (B, classes) of ``head`` on x2 and of ``head2`` on x3 of the last pair;
+            not reversible, of ``head`` on the one stream.
         """
         c = self.config
         image = (c.channels, c.height, c.width)
@@ -218,10 +266,12 @@ class Bestformer(nn.Module):
         for i, block in enumerate(self.block):
             x0, x1 = block(x0, x1, trace, f"block.{i}")
         assert x0 is not None
-        features = [y.flatten(3).mean(3).mean(0) for y in (x0, x1)]
+        if not c.reversible:
+            return (self.head(x1.mean((0, 3, 4))),)
+        features = [y.mean((3, 4)).mean(0) for y in (x0, x1)]
         return self.head(features[0]), self.head2(features[1])
 
     def mean_logits(self, x: Tensor, trace: Trace | None = None) -> Tensor:
-        """Mean of both heads' logits, (B, classes); arguments as in `forward`."""
-        head, head2 = self(x, trace)
-        return (head + head2) / 2
+        """Mean of the heads' logits, (B, classes); arguments as in `forward`."""
+        logits = self(x, trace)
+        return reduce(torch.add, logits) / len(logits)

@@ -11,6 +11,7 @@ from sw.models.common import own_fields, per_channel
 VARIANTS = ("cifar", "imagenet")  #: Tokenizers; side / 4 and side / 16.
 ATTENTIONS = ("qk", "kv")  #: Binary map of q k^T (N x N) or of k^T v (d x d).
 SIMILARITIES = ("and", "xnor")  #: Common ones, or equal bits.
+OPTIONAL = ("theta", "reversible", "binary")  #: Fields that older configuration files lack.
 
 
 def _refuse(field: str, got: object, wanted: str, cure: str) -> None:
@@ -42,6 +43,8 @@ class BestformerConfig:
     steps: int = 4  #: T.
     mean: tuple[float, ...] = (0.0,)  #: Per image channel: x = (pixel / 255 - mean) / std.
     std: tuple[float, ...] = (1.0,)  #: Per image channel, above 0.
+    reversible: bool = True  #: Two coupled streams and two heads; False: one, for comparison only.
+    binary: bool = True  #: 1-bit weights and map; False: the full-precision counterpart.
 
     def __post_init__(self):
         for field, choices in (
@@ -90,6 +93,9 @@ class BestformerConfig:
                 "theta", self.theta, "none where similarity is 'and' (it is 1 there)",
                 "leave it out, or use similarity 'xnor'",
             )  # fmt: skip
+        for field in ("reversible", "binary"):
+            if not isinstance(got := getattr(self, field), bool):
+                _refuse(field, got, "True or False", "correct it")
         for field in ("mean", "std"):
             values = per_channel(field, getattr(self, field), self.channels, _refuse)
             object.__setattr__(self, field, values)
@@ -135,4 +141,4 @@ class BestformerConfig:
         where : str
             Name of the source in messages.
         """
-        return cls(**own_fields(cls, fields, "bestformer", where, ("theta",)))
+        return cls(**own_fields(cls, fields, "bestformer", where, OPTIONAL))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hw.arch.errors import SpikeloomError
+from sw.models.norm import Norm2d
 from sw.models.qsnn_config import QsnnConfig
 from sw.models.qsnn_layers import (
     QuantConv2d,
@@ -18,6 +19,7 @@ from sw.models.qsnn_layers import (
     ScaledBinaryConv2d,
     sharpness,
 )
+from sw.models.rounding import PixelRounding, SumRounding
 
 RATE_WEIGHT = 5e-3  #: lambda_f: share of `rate_loss` in the loss.
 Trace = dict[str, Tensor]  #: Module path of a neuron to its spikes (T, B, C, H, W).
@@ -40,7 +42,7 @@ class StepBatchNorm(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.bn = nn.BatchNorm2d(width)
+        self.bn = Norm2d(width)
         self.seqbn = OverTime(self.bn)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,24 +80,28 @@ class BasicBlock(nn.Module):
 
     def __init__(self, config: QsnnConfig, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.conv1 = ScaledBinaryConv2d(inputs, outputs, 3, stride)
+        regulated = config.regulated
+        self.conv1 = ScaledBinaryConv2d(inputs, outputs, 3, stride, regulated=regulated)
         self.bn1 = StepBatchNorm(outputs)
         self.conv1_s = StepLayer(self.conv1, self.bn1)
         self.lif1 = QuantLIF(config.membrane_bits, config.alpha)
-        self.conv2 = ScaledBinaryConv2d(outputs, outputs, 3)
+        self.conv2 = ScaledBinaryConv2d(outputs, outputs, 3, regulated=regulated)
         self.bn2 = StepBatchNorm(outputs)
         self.conv2_s = StepLayer(self.conv2, self.bn2)
         self.lif2 = QuantLIF(config.membrane_bits, config.alpha)
         self.downsample = None
         if stride != 1 or inputs != outputs:
-            shortcut = ScaledBinaryConv2d(inputs, outputs, 1, stride)
+            shortcut = ScaledBinaryConv2d(inputs, outputs, 1, stride, regulated=regulated)
             self.downsample = StepLayer(shortcut, StepBatchNorm(outputs))
+        self.rounding: SumRounding | None = None
 
     def forward(self, x: Tensor, trace: Trace, path: str) -> Tensor:
         """Spikes of spikes (T, B, C, H, W)."""
         s = trace[f"{path}.lif1"] = self.lif1(self.conv1_s(x))
         shortcut = x if self.downsample is None else self.downsample(x)
-        s = trace[f"{path}.lif2"] = self.lif2(self.conv2_s(s) + shortcut)
+        y = self.conv2_s(s)
+        y = y + shortcut if self.rounding is None else self.rounding(y, shortcut)
+        s = trace[f"{path}.lif2"] = self.lif2(y)
         return s
 
 
@@ -107,15 +113,17 @@ class VggLayer(nn.Module):
         outputs, stride = config.widths[number], config.strides[number]
         if number:
             inputs = config.widths[number - 1]
-            conv: nn.Module = ScaledBinaryConv2d(inputs, outputs, 3, stride, bias=True)
+            conv: nn.Module = ScaledBinaryConv2d(
+                inputs, outputs, 3, stride, bias=True, regulated=config.regulated
+            )
         else:
             conv = QuantConv2d(config.channels, outputs, 3, stride)
-        self.fwd = OverTime(nn.Sequential(conv, nn.BatchNorm2d(outputs)))
+        self.fwd = OverTime(nn.Sequential(conv, Norm2d(outputs)))
         self.act = QuantLIF(config.membrane_bits, config.alpha)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Spikes (T, B, C, H, W); one frame is shown at every step."""
-        return self.act(self.fwd(x))
+        """Currents (T, B, C, H, W)."""
+        return self.fwd(x)
 
 
 class Qsnn(nn.Module):
@@ -133,6 +141,7 @@ class Qsnn(nn.Module):
     def __init__(self, config: QsnnConfig):
         super().__init__()
         self.config = config
+        self.rounding: PixelRounding | None = None  #: Of the first convolution.
         self.register_buffer("_mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
         if config.net == "resnet":
@@ -205,12 +214,16 @@ class Qsnn(nn.Module):
         """Mean of all steps' logits, (B, classes); arguments as in `forward`."""
         return self(x, trace).mean(0)
 
-    def _shown(self, currents: Tensor) -> Tensor:
-        """Currents of one frame or of all steps as those of all steps."""
-        return currents.expand(self.config.steps, *currents.shape[1:])
+    def _first(self, frames: Tensor, currents: Tensor) -> Tensor:
+        """Currents of the first layer, rounded where the network is."""
+        if self.rounding is None:
+            return currents
+        rounded = self.rounding(frames.flatten(0, 1), currents.flatten(0, 1))
+        return rounded.unflatten(0, currents.shape[:2])
 
     def _run_residual(self, frames: Tensor, trace: Trace) -> Tensor:
-        x = trace["lif1"] = self.lif1(self._shown(self.conv1_s(frames)))
+        x = self._first(frames, self.conv1_s(frames))
+        x = trace["lif1"] = self.lif1(x, self.config.steps)
         if self.config.stem == 7:
             x = F.max_pool2d(x.flatten(0, 1), 3, 2, 1).unflatten(0, x.shape[:2])
         for stage in range(1, len(self.config.widths) + 1):
@@ -221,10 +234,13 @@ class Qsnn(nn.Module):
     def _run_vgg(self, frames: Tensor, trace: Trace) -> Tensor:
         x = frames
         for name, layer in self.features.named_children():
-            if isinstance(layer, VggLayer):
-                x = trace[f"features.{name}.act"] = layer.act(self._shown(layer.fwd(x)))
-            else:
+            if not isinstance(layer, VggLayer):
                 x = layer(x)
+                continue
+            y = layer(x)
+            if x is frames:
+                y = self._first(frames, y)
+            x = trace[f"features.{name}.act"] = layer.act(y, self.config.steps)
         return self.classifier(x.flatten(2))
 
 

@@ -46,6 +46,7 @@ class QsnnConfig:
     steps: int = 2  #: T.
     mean: tuple[float, ...] = (0.0,)  #: Per image channel: x = (pixel / 255 - mean) / std.
     std: tuple[float, ...] = (1.0,)  #: Per image channel, above 0.
+    regulated: bool = True  #: Weights standardised before their sign; False: for comparison only.
 
     def __post_init__(self):
         for field, choices in (
@@ -62,6 +63,8 @@ class QsnnConfig:
                 _refuse(field, got, "a whole number, 1 or more", "correct it")
         if not _whole(self.classes, 2):
             _refuse("classes", self.classes, "a whole number, 2 or more", "correct it")
+        if not isinstance(self.regulated, bool):
+            _refuse("regulated", self.regulated, "True or False", "correct it")
         for field in ("widths", "blocks", "halve"):
             got = getattr(self, field)
             if not isinstance(got, list | tuple) or not all(map(_whole, got)):
@@ -152,4 +155,4 @@ class QsnnConfig:
         where : str
             Name of the source in messages.
         """
-        return cls(**own_fields(cls, fields, "qsnn", where))
+        return cls(**own_fields(cls, fields, "qsnn", where, ("regulated",)))

@@ -6,8 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hw.arch.formats import STATE_MAX
+from sw.models.neurons import aligned, dense, flat, like, loops, surrogate
+from sw.models.norm import channels_last
+from sw.models.rounding import Rounding, straight
+
 SHARPNESS = (0.1, 10.0)  #: ``t`` of the sign's gradient at the start and the end of training.
 EDGE_BITS = 8  #: Weights of the first and the last layer.
+THETA = 1.0  #: Threshold of all neurons; they fire above it.
 
 
 def sharpness(progress: float) -> float:
@@ -39,7 +45,7 @@ class _Sign(torch.autograd.Function):
         return grads[0] * (max(1 / t, 1.0) * t * (1 - torch.tanh(t * z) ** 2)), None
 
 
-def binarise(weight: Tensor, t: float) -> Tensor:
+def binarise(weight: Tensor, t: float, *, regulated: bool = True) -> Tensor:
     """-scale, 0 or +scale of real weights (O, ...); scale is a power of two per output channel.
 
     Parameters
@@ -48,8 +54,10 @@ def binarise(weight: Tensor, t: float) -> Tensor:
         Real weights.
     t : float
         Sharpness of the sign's gradient; the scale has none.
+    regulated : bool
+        Weight regulation: the weights are standardised first.
     """
-    z = standardise(weight)
+    z = standardise(weight) if regulated else weight
     with torch.no_grad():
         scale = torch.exp2(torch.round(magnitude(z))).view(-1, *[1] * (z.ndim - 1))
     return _Sign.apply(z, t) * scale  # type: ignore[operator]
@@ -101,21 +109,24 @@ class QuantConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Real-valued sums of ``x`` (B, I, H, W)."""
-        return F.conv2d(x, quantise(self.weight), None, self.stride, self.padding)  # type: ignore[arg-type]
+        w = quantise(self.weight)
+        return channels_last(F.conv2d(x, w, None, self.stride, self.padding))  # type: ignore[arg-type]
 
 
 class ScaledBinaryConv2d(nn.Conv2d):
     """Convolution with 'same' padding and binary weights of power-of-two scale."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = False
-    ):
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = False,
+        regulated: bool = True,
+    ):  # fmt: skip
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias)
+        self.regulated = regulated
         self.t = SHARPNESS[0]  #: Sharpness of the sign's gradient.
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled signed sums of ``x`` (B, I, H, W)."""
-        w = binarise(self.weight, self.t)
+        w = binarise(self.weight, self.t, regulated=self.regulated)
         return F.conv2d(x, w, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
 
@@ -125,21 +136,6 @@ class QuantLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Logits of ``x`` (..., I)."""
         return F.linear(x, quantise(self.weight), self.bias)
-
-
-class _Spike(torch.autograd.Function):
-    """``u > theta``; the gradient is the triangle max(0, 1 - |u - theta|)."""
-
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, theta: float) -> Tensor:
-        ctx.save_for_backward(u)
-        ctx.theta = theta
-        return (u > theta).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (u,) = ctx.saved_tensors
-        return grads[0] * (1 - (u - ctx.theta).abs()).clamp(min=0), None
 
 
 def store(v: Tensor, bits: int, alpha: float | None) -> Tensor:
@@ -154,14 +150,102 @@ def store(v: Tensor, bits: int, alpha: float | None) -> Tensor:
     alpha : float or None
         Scale; None is the largest ``|tanh(v)|`` of the whole tensor.
     """
-    levels = 2 ** (bits - 1) - 1
     u = torch.tanh(v)
-    scale = u.detach().abs().max() if alpha is None else torch.tensor(alpha, dtype=u.dtype)
+    limit = torch.inf if alpha is None else alpha
+    return straight(u.clamp(-limit, limit), _stored(u.detach(), bits, alpha))
+
+
+def _stored(u: Tensor, bits: int, alpha: float | None) -> Tensor:
+    """Nearest of the ``bits``-bit codes' values to tanh ``u`` of the membranes."""
+    levels = 2 ** (bits - 1) - 1
+    scale = u.abs().max() if alpha is None else torch.tensor(alpha, dtype=u.dtype, device=u.device)
     if scale == 0:
         return u  # all 0
-    code = (u / scale).clamp(-1.0, 1.0) * levels
-    code = code + (torch.round(code) - code).detach()
-    return code * scale / levels
+    return torch.round((u / scale).clamp_(-1.0, 1.0) * levels) * scale / levels
+
+
+class _QuantLIF(torch.autograd.Function):
+    """All time steps of a neuron of stored membrane."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, bits: int, alpha: float | None, steps: int, rounding: Rounding | None
+    ) -> Tensor:
+        x = dense(x)
+        u, s = like(x, steps), like(x, steps)
+        squashed = like(x, max(steps - 1, 1))  # tanh of the membranes after the reset
+        limit = torch.inf if alpha is None else alpha
+        found = loops(x)
+        if found is not None and rounding is None and alpha is not None:
+            _compiled(found, x, bits, alpha, u, s, squashed)
+            ctx.save_for_backward(u, squashed)
+            ctx.limit, ctx.inputs = limit, len(x)
+            return s
+        kept: Tensor | None = None  # what the leak leaves, half of what is stored
+        for t in range(steps):
+            current = x[min(t, len(x) - 1)]
+            if rounding is not None:
+                current = torch.round(current * rounding.one)
+            whole = current if kept is None else kept + current
+            fired = whole > THETA if rounding is None else whole >= rounding.theta
+            s[t].copy_(fired)
+            u[t].copy_(whole if rounding is None else whole / rounding.one)
+            if t + 1 == steps:
+                break
+            w = whole.masked_fill(fired, 0.0)
+            torch.tanh(w if rounding is None else w / rounding.one, out=squashed[t])
+            if rounding is None:
+                kept = 0.5 * _stored(squashed[t], bits, alpha)
+            else:
+                assert rounding.thresholds is not None
+                code = torch.bucketize(
+                    w.abs().clamp_(max=STATE_MAX), rounding.thresholds, right=True
+                )
+                kept = torch.sign(w) * code * 2.0**rounding.shift
+        ctx.save_for_backward(u, squashed)
+        ctx.limit, ctx.inputs = limit, len(x)
+        return s
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        u, squashed = ctx.saved_tensors
+        grad = aligned(grads[0], u)
+        out = like(u, ctx.inputs)
+        found = loops(grad) if len(u) > 1 else None
+        if found is not None:
+            number = flat(u).numpy().dtype.type
+            found.state_backward(
+                flat(grad).numpy(), flat(u).numpy(), flat(squashed).numpy(), number(THETA),
+                number(ctx.limit), flat(out).numpy(),
+            )  # fmt: skip
+            return out, None, None, None, None
+        out.zero_()
+        carry: Tensor | None = None
+        for t in reversed(range(len(u))):
+            total = grad[t] * surrogate(u[t], THETA)
+            if carry is not None:
+                h = squashed[t]
+                total += carry * (1.0 - h * h) * (u[t] <= THETA) * (h.abs() <= ctx.limit)
+            out[min(t, ctx.inputs - 1)] += total
+            carry = total / 2.0
+        return out, None, None, None, None
+
+
+def _compiled(
+    found: Any, x: Tensor, bits: int, alpha: float, u: Tensor, s: Tensor, squashed: Tensor
+) -> None:
+    """The forward pass in compiled loops; ``u``, ``s`` and ``squashed`` are written."""
+    rows, us, ss = (flat(t).numpy() for t in (x, u, s))
+    number = rows.dtype.type
+    kept = torch.zeros_like(flat(x)[0])
+    w = kept.numpy()
+    tanhs = flat(squashed)
+    for t in range(len(us)):
+        found.state_step(rows[min(t, len(rows) - 1)], w, number(THETA), us[t], ss[t], w)
+        if t + 1 < len(us):
+            torch.tanh(kept, out=tanhs[t])
+            levels = 2 ** (bits - 1) - 1
+            found.state_keep(tanhs[t].numpy(), number(alpha), number(levels), w)
 
 
 class QuantLIF(nn.Module):
@@ -173,17 +257,12 @@ class QuantLIF(nn.Module):
     def __init__(self, bits: int, alpha: float | None = 1.0):
         super().__init__()
         self.bits, self.alpha = bits, alpha
+        self.rounding: Rounding | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Spikes of ``x`` (T, ...)."""
-        kept, spikes = None, []
-        for t in range(len(x)):
-            u = x[t] if kept is None else 0.5 * kept + x[t]
-            s = _Spike.apply(u, 1.0)
-            spikes.append(s)
-            if t + 1 < len(x):
-                kept = store(u * (1 - s.detach()), self.bits, self.alpha)  # type: ignore[union-attr]
-        return torch.stack(spikes)  # type: ignore[arg-type]
+    def forward(self, x: Tensor, steps: int | None = None) -> Tensor:
+        """Spikes (T, ...) of ``x`` (T, ...), or of (1, ...) shown at all ``steps``."""
+        count = len(x) if steps is None else steps
+        return _QuantLIF.apply(x, self.bits, self.alpha, count, self.rounding)  # type: ignore[return-value]
 
     def extra_repr(self) -> str:
         """State of the neuron for ``repr``."""

@@ -1,17 +1,20 @@
 """Command line of `sw.train`: trains a BESTformer or a Q-SNN and writes its checkpoint."""
 
 import argparse
+import math
+import os
 import shlex
+import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 from hw.arch.errors import SpikeloomError
+from sw.data.catalogue import SOURCES
 from sw.train.arguments import FAMILIES, MODEL, RUN, add_options, given
 
-OUT = {
-    "bestformer": "build/train/digits.safetensors",
-    "qsnn": "build/train/digits-qsnn.safetensors",
-}
+UNFINISHED = 3  #: Exit status of a run that --minutes ended.
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -25,21 +28,68 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", default=FAMILIES[0], choices=FAMILIES,
         help=f"family (default: {FAMILIES[0]}); the prediction is that of the mean of a "
         "BESTformer's two heads, which both learn the labels, or of a Q-SNN's steps")  # fmt: skip
-    outs = ", ".join(f"{family} {path}" for family, path in OUT.items())
-    add("--out", type=Path, help=f"checkpoint (default: {outs})")
+    add("--out", type=Path, help="checkpoint (default: build/train/DATA-MODEL.safetensors)")
     add("--resume", action="store_true", help="continue the interrupted run that writes --out")
+    add("--minutes", type=float, metavar="M",
+        help="end after M minutes with the state saved and exit status 3; the same command goes on "
+        "until the run is through, then it does nothing")
     add("--compact", action="store_true", help="store binary layers as int8")
+    add("--data-dir", type=Path, metavar="D", help="folder that holds the data set's files")
+    add("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
+    add("--log", type=Path, metavar="DIR",
+        help="folder of the TensorBoard log and curves.png (default: runs/NAME, '' for none)")
     add_options(p)
     return p
 
 
-def run(arguments: list[str]) -> None:
-    """Train as the command line ``arguments`` say, with a progress bar on stderr."""
+def _filled(model: dict[str, Any], name: str) -> dict[str, Any]:
+    """Fields of a configuration, with those that the data set settles."""
+    if name not in SOURCES:
+        raise SpikeloomError(f"Data set {name!r} is unknown, wanted one of {', '.join(SOURCES)}")
+    source = SOURCES[name]
+    side = model.pop("size", 16 if name == "digits" else source.shape[-1])
+    model.setdefault("channels", source.shape[0])
+    model.setdefault("classes", len(source.classes))
+    for field in ("mean", "std"):
+        if field in model:
+            model[field] = (model[field],) * model["channels"]
+    return {**model, "height": side, "width": side}
+
+
+class _Watch:
+    """Says when to pause: after some minutes, or after Ctrl-C or a request to end."""
+
+    def __init__(self, minutes: float | None):
+        self.end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked or time.monotonic() > self.end
+
+    def __enter__(self) -> "_Watch":
+        self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_: object) -> None:
+        if self.asked:  # the second time at once: what was saved last counts
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def run(arguments: list[str]) -> int:
+    """Train as the command line ``arguments`` say, with a progress bar on stderr; exit status."""
     args = _parser().parse_args(arguments)
     model, settings = given(args, MODEL), given(args, RUN)
+    name = settings.setdefault("data", "digits")
+    model = _filled(model, name)
 
     from sw.models import BestformerConfig, QsnnConfig  # torch from here on: --help needs none
-    from sw.train.loop import train
+    from sw.train.loop import finished, state_path, train
+    from sw.train.memory import keep_memory
     from sw.train.options import QsnnOptions, TrainOptions
 
     try:
@@ -48,48 +98,71 @@ def run(arguments: list[str]) -> None:
         raise SpikeloomError(
             "sw.train needs tqdm, which is not installed: run pip install -e '.[train]'"
         ) from error
-    if "size" in model:
-        model["height"] = model["width"] = model.pop("size")
-    for name in ("mean", "std"):
-        if name in model:
-            model[name] = (model[name],)
+    keep_memory()
     options: TrainOptions
     if args.model == "qsnn":
         options = QsnnOptions(config=QsnnConfig(**model), **settings)
     else:
         options = TrainOptions(config=BestformerConfig(**model), **settings)
-    out = args.out or Path(OUT[args.model])
-    with tqdm(total=options.epochs, unit="epoch", dynamic_ncols=True) as bar:
+    out = args.out or Path("build/train") / f"{name}-{args.model}.safetensors"
+    log = Path("runs") / out.stem if args.log is None else args.log
+    resume = args.resume
+    if args.minutes is not None and not resume:
+        resume = state_path(out).exists()
+        if not resume and finished(options, out):
+            print(f"{out}: this run is through")
+            return 0
+    quiet = int(os.environ.get("RANK", 0)) > 0
+    words = [a for a in arguments if a != "--resume"]  # goes on to the same weights
+    command = shlex.join(["python", "-m", "sw.train", *words])
+    with (
+        _Watch(args.minutes) as watch,
+        tqdm(total=options.epochs, unit="epoch", dynamic_ncols=True, disable=quiet,
+             bar_format="{l_bar}{bar}| {n:.2f}/{total} [{elapsed}<{remaining}{postfix}]") as bar,
+    ):  # fmt: skip
 
         def report(progress: dict) -> None:
             epoch = progress.pop("epoch")
+            of = progress.pop("of", None)
             if progress:
-                bar.set_postfix({k: f"{v:.4f}" for k, v in progress.items()}, refresh=False)
+                shown = {k: f"{v:.4f}" for k, v in progress.items()}
+                bar.set_postfix({**shown, **({"of": of} if of else {})}, refresh=False)
                 bar.update(epoch - bar.n)
             else:  # epochs of an earlier run do not count towards this one's speed
+                bar.total = (options.teacher_epochs or options.epochs) if of else options.epochs
+                bar.reset(bar.total)
                 bar.initial = bar.n = epoch
                 bar.refresh()
 
-        command = shlex.join(["python", "-m", "sw.train", *arguments])
+        def tick(epochs: float) -> None:
+            bar.update(epochs - bar.n)
+
         result = train(
-            options, out, resume=args.resume, compact=args.compact, report=report,
-            command=command,
+            options, out, resume=resume, compact=args.compact, report=report, command=command,
+            data_dir=args.data_dir, device=args.device, log=log if str(log) != "." else None,
+            pause=watch, tick=tick,
         )  # fmt: skip
-    n, wrong = result.notes["test_images"], result.notes["test_wrong"]
-    print(f"{out}: test accuracy {100 * result.test_accuracy:.2f} % ({wrong} of {n} wrong)")
+    if result is None:
+        if watch.asked:
+            raise KeyboardInterrupt
+        print(f"{out}: not through after {args.minutes:g} minutes; the same command goes on")
+        return UNFINISHED
+    if not quiet:
+        n, wrong = result.notes["test_images"], result.notes["test_wrong"]
+        print(f"{out}: test accuracy {100 * result.test_accuracy:.2f} % ({wrong} of {n} wrong)")
+    return 0
 
 
 def main() -> int:
-    """Exit status: 0, 1 for a mistake or an interruption, 2 for usage."""
+    """Exit status: 0, 1 for a mistake or an interruption, 2 for usage, 3 for not through yet."""
     try:
-        run(sys.argv[1:])
+        return run(sys.argv[1:])
     except SpikeloomError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the same command with --resume continues", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hw.arch.errors import SpikeloomError
+from sw.data.catalogue import NAMES
 from sw.models.config import BestformerConfig
 from sw.models.qsnn import RATE_WEIGHT
 from sw.models.qsnn_config import QsnnConfig
 
-DATA = ("digits",)  #: Data sets.
+PRECISIONS = ("float32", "float16", "bfloat16")  #: Of matrix products; neurons are float32.
+VALIDATION = {"digits": 237}  #: Training images held out,
+MOST_VALIDATION = 5000  #: and of other data sets, or a tenth if that is fewer.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,21 +26,30 @@ class TrainOptions:
     """
 
     config: BestformerConfig | QsnnConfig = field(default_factory=BestformerConfig)
-    data: str = "digits"  #: One of `DATA`.
+    data: str = "digits"  #: One of `sw.data.NAMES`.
+    images: int = 0  #: Training images used, the first ones; 0 for all.
     seed: int = 0
     epochs: int = 50
-    batch: int = 32  #: Images per update.
+    rounded: int | None = None  #: Last epochs that round as hardware does; None: `rounds`.
+    batch: int = 32  #: Images per update, all processes together.
     lr: float = 3e-2  #: Peak learning rate; cosine to 0 after the warm-up.
     warmup: int = 5  #: Epochs of linear warm-up.
     weight_decay: float = 0.06  #: On convolution and linear weights.
     label_smoothing: float = 0.1
     augment: float = 0.6  #: Strength of the augmentation, 0 for none.
-    validation: int = 237  #: Training images held out, and measured after every epoch.
+    ema: float = 0.0  #: Decay of the average of weights per update, 0 for none.
+    precision: str = "float32"  #: One of `PRECISIONS`, until rounding begins.
+    teacher: str = ""  #: Of the second head: '', 'train', a checkpoint, or MODULE:CALLABLE.
+    teacher_epochs: int = 0  #: Epochs of a teacher that is trained; 0 for as many as ``epochs``.
+    validation: int | None = None  #: Training images held out; None for `held_out`'s number.
 
     def __post_init__(self):
-        self._check("data", self.data in DATA, f"one of {', '.join(DATA)}")
+        self._check("data", self.data in NAMES, f"one of {', '.join(NAMES)}")
+        self._check("images", self.images >= 0, "0 or more images")
         self._check("seed", 0 <= self.seed < 2**63, "0 to 2**63 - 1")
         self._check("epochs", self.epochs >= 1, "1 or more")
+        fits = self.rounded is None or 0 <= self.rounded <= self.epochs
+        self._check("rounded", fits, f"0 to {self.epochs} epochs")
         self._check("batch", self.batch >= 2, "2 or more (batch normalisation)")
         self._check("lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
         self._check("warmup", 0 <= self.warmup, "0 or more epochs")
@@ -45,7 +57,15 @@ class TrainOptions:
         self._check("weight_decay", math.isfinite(decay) and decay >= 0, "0 up")
         self._check("label_smoothing", 0 <= self.label_smoothing < 1, "0 up to below 1")
         self._check("augment", math.isfinite(self.augment) and self.augment >= 0, "0 or more")
-        self._check("validation", self.validation >= 0, "0 or more images")
+        self._check("ema", 0 <= self.ema < 1, "0 up to below 1")
+        self._check("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+        self._check("teacher_epochs", self.teacher_epochs >= 0, "0 or more epochs")
+        held = self.validation
+        self._check("validation", held is None or held >= 0, "0 or more images")
+        if self.teacher:
+            config = self.config
+            two = isinstance(config, BestformerConfig) and config.reversible
+            self._check("teacher", two, "none: only a reversible BESTformer has a second head")
 
     def _check(self, name: str, fits: bool, wanted: str) -> None:
         if not fits:
@@ -53,6 +73,27 @@ class TrainOptions:
                 f"Training option {name} is {getattr(self, name)!r}, wanted {wanted}; "
                 f"change --{name.replace('_', '-')}"
             )
+
+    @property
+    def rounds(self) -> int:
+        """Last epochs that pass through the integer network's rounding.
+
+        Where it is not said: a tenth, rounded down; none of networks that are no hardware.
+        """
+        if self.rounded is not None:
+            return self.rounded
+        c = self.config
+        if isinstance(c, BestformerConfig):
+            made = c.binary and c.reversible
+        else:
+            made = c.regulated and c.alpha is not None
+        return self.epochs // 10 if made else 0
+
+    def held_out(self, n: int) -> int:
+        """How many of ``n`` training images are held out."""
+        if self.validation is not None:
+            return self.validation
+        return VALIDATION.get(self.data, min(MOST_VALIDATION, n // 10))
 
     def to_json(self) -> dict[str, Any]:
         """All options as JSON types."""
@@ -71,6 +112,16 @@ class TrainOptions:
             for name in own | theirs
             if own.get(name) != theirs.get(name)
         ]
+
+    def of_teacher(self) -> "TrainOptions":
+        """Options of the full-precision counterpart that teaches the second head."""
+        assert isinstance(self.config, BestformerConfig)
+        config = dataclasses.replace(self.config, binary=False, reversible=False)
+        return dataclasses.replace(
+            self, config=config, teacher="", teacher_epochs=0, rounded=0, lr=self.lr / 5,
+            epochs=self.teacher_epochs or self.epochs,
+            warmup=min(self.warmup, (self.teacher_epochs or self.epochs) // 2),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,158 @@
+"""Training in two processes on the CPU, and the pieces of it on their own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from hw.arch.errors import SpikeloomError
+from sw.train import parallel
+from sw.train.loop import train
+from sw.train.options import TrainOptions
+from sw.train.parallel import Processes
+
+REPO = Path(__file__).resolve().parents[2]
+WORDS = (
+    "--size 8 --embed-dim 8 --depth 1 --heads 2 --mlp-ratio 1 --steps 1 --epochs 2 --rounded 1 "
+    "--warmup 0 --ema 0.9 --images 94 --validation 30 --batch 32 --device cpu --teacher train "
+    "--teacher-epochs 1"
+).split()
+
+
+def of_two(monkeypatch, rank=0):
+    """Process ``rank`` of two, whose reductions add a tensor of their own."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", str(rank))
+    return Processes("cpu")
+
+
+TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node 2 -m sw.train".split()
+MANY = """
+import sys
+from sw.train import __main__
+words = sys.argv[1:]
+status = [__main__.run([*words, "--minutes", "1e-9"]) for _ in range(3)]
+print(status, __main__.run([*words, "--resume"]))
+"""  #: Teacher's first step and second, student's first; then all the rest.
+
+
+def environment(**more):
+    return os.environ | {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"} | more
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without processes")
+def test_two_processes_make_one_network_and_resume(tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    done = subprocess.run(  # without --log, which torchrun takes for one of its own
+        [sys.executable, *TORCHRUN, *WORDS, "--out", str(whole)], env=environment(), cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test accuracy") == 1  # the first process speaks
+    fields = json.loads(whole.with_suffix(".json").read_text())
+    assert (fields["processes"], fields["device"]) == (2, "cpu")
+    assert [h["epoch"] for h in fields["history"]] == [1, 2]
+    assert (tmp_path / "runs" / "whole" / "curves.png").is_file()
+
+    # the same in several calls: the states of both processes' RNGs count
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MANY, *WORDS, "--log", "", "--out", str(parts)], cwd=tmp_path,
+            env=environment(RANK=str(rank), **place), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    try:
+        said = [worker.communicate(timeout=120) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert [out.splitlines()[-1] for out, _ in said] == ["[3, 3, 3] 0"] * 2
+    assert parts.read_bytes() == whole.read_bytes()
+    teachers = [path.with_name(f"{path.stem}-teacher.safetensors") for path in (whole, parts)]
+    assert teachers[0].read_bytes() == teachers[1].read_bytes()
+
+
+def test_average_is_the_mean_over_processes(monkeypatch):
+    team = of_two(monkeypatch)
+    other = torch.arange(7.0)
+
+    def all_reduce(tensor):
+        assert tensor.shape == (7,)
+        tensor += other
+
+    monkeypatch.setattr(parallel.dist, "all_reduce", all_reduce)
+    a, b = torch.full((2, 2), 10.0, requires_grad=True), torch.full((3,), 20.0)
+    count = torch.tensor(5)
+    team.average([a, None, count, b])
+    assert a.tolist() == [[5.0, 5.5], [6.0, 6.5]]
+    assert b.tolist() == [12.0, 12.5, 13.0]
+    assert count == 5  # whole numbers stay as they are
+
+
+def test_gradients_and_statistics_are_averaged(monkeypatch):
+    team = of_two(monkeypatch, rank=1)
+    monkeypatch.setattr(parallel.dist, "all_reduce", lambda tensor: tensor.mul_(3.0))
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    model(torch.rand(4, 2)).square().sum().backward()
+    model[0].bias.grad = None
+    model[1].running_var.fill_(2.0)
+    gradient = model[0].weight.grad.clone()
+    team.average_gradients(model)
+    assert torch.equal(model[0].weight.grad, gradient * 1.5)
+    assert model[0].bias.grad is None
+    team.average_statistics(model)
+    assert model[1].running_var.tolist() == [3.0] * 3
+    assert model[1].num_batches_tracked == 1
+
+
+def test_processes_share_every_batch(monkeypatch):
+    rows = torch.arange(7)
+    shares = [of_two(monkeypatch, rank).share(rows).tolist() for rank in (0, 1)]
+    assert shares == [[0, 2, 4, 6], [1, 3, 5]]
+    assert of_two(monkeypatch, 0).first
+    assert not of_two(monkeypatch, 1).first
+
+
+@pytest.mark.parametrize(("others", "want"), [(0.0, False), (1.0, True)])
+def test_one_process_pauses_all(monkeypatch, others, want):
+    team = of_two(monkeypatch)
+    monkeypatch.setattr(parallel.dist, "all_reduce", lambda tensor: tensor.add_(others))
+    assert team.any(False) is want
+    assert team.any(True) is True
+
+
+def test_one_process_is_the_plain_case(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.delenv("RANK", raising=False)
+    with Processes("cpu") as team:
+        x = torch.ones(2)
+        team.average([x, None])
+        assert x.tolist() == [1.0, 1.0]
+        assert team.everyone("a") == ["a"]
+        assert team.any(True)
+        assert not team.any(False)
+        assert (team.rank, team.count, team.first) == (0, 1, True)
+        team.wait()
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x", "meta:x"])
+def test_devices_that_are_not_there(device, tmp_path):
+    with pytest.raises(SpikeloomError, match=rf"Device '{device}' cannot be used \(.*--device cpu"):
+        train(TrainOptions(), tmp_path / "a.safetensors", device=device)
+    assert list(tmp_path.iterdir()) == []
