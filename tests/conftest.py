@@ -17,3 +17,18 @@ def need():
         pytest.skip(f"{what} is missing")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def fetched():
+    """Return a function that skips a test where a data set is not in the cache.
+
+    Under CI too: tests fetch nothing, and a data set is no tool.
+    """
+    from sw.data.fetch import is_present, source_of
+
+    def check(name: str) -> None:
+        if not is_present(source_of(name)):
+            pytest.skip(f"{name} is not here; python -m sw.data fetch {name} fetches it")
+
+    return check

@@ -4,7 +4,7 @@
 
     from hw.build import build
 
-    result = build("arty_a7", model="digits")
+    result = build("arty_a7", model="mnist-bestformer")
     result["resources"]["items"]["lut"]
 """
 
@@ -16,13 +16,14 @@ import boards
 from hw.arch.errors import SpikeloomError
 from hw.build.pipeline import Event, Pipeline
 from hw.build.steps import NAMES, STEPS, Job, board_design
+from sw.frontend.loader import DEFAULT
 
 __all__ = ["NAMES", "Event", "SpikeloomError", "build"]
 
 
 def build(
     board: str | boards.Board,
-    model: str | Path = "digits",
+    model: str | Path = DEFAULT,
     output: str | Path | None = None,
     *,
     first: str | None = None,

@@ -11,6 +11,7 @@ import boards
 from hw.arch.errors import SpikeloomError
 from hw.build import NAMES, build
 from hw.build.pipeline import Event
+from sw.frontend.loader import DEFAULT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -19,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Build a trained network for a board: RTL, netlist, bitstream, report.",
     )
     p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")
-    p.add_argument("--model", default="digits", help="shipped name or file (default: digits)")
+    p.add_argument("--model", default=DEFAULT, help="shipped name or file (default: %(default)s)")
     p.add_argument("--stream", action="store_true",
                    help="one call per step, membranes in memory between calls: for event streams")
     p.add_argument("--output", metavar="DIR", help="folder of the results (default: build/BOARD)")

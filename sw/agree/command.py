@@ -4,12 +4,15 @@ import argparse
 import contextlib
 import pathlib
 import sys
+from collections.abc import Callable, Iterator
 
 import sw
 from hw.arch.errors import SpikeloomError
 from sw.agree.alpha import alpha_table
 from sw.agree.measure import Reference, sweep
 from sw.agree.splits import data_split, fixture
+from sw.data.catalogue import NAMES
+from sw.graph import FloatNetwork
 from sw.lower import HEAD_WEIGHT_BITS
 
 
@@ -20,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("model", nargs="?", help="shipped name or weight file; default: the fixture's")
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--data", help="test split of this data set: digits, mnist, ...")
+    where.add_argument("--data", help="test split of this data set (default: the network's own)")
     where.add_argument("--fixture", type=pathlib.Path, help="FOLDER/NAME of a fixture")
     p.add_argument("--sweep", action="store_true", help="also 8 to 16 bit first and last weights")
     p.add_argument("--alpha", action="store_true", help="also what freezing alpha costs")
@@ -31,12 +34,30 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def _own(net: FloatNetwork) -> str:
+    """The network's own data set, or the digits where it does not say."""
+    data = net.meta.get("data")
+    return data if data in NAMES else "digits"
+
+
 def _one_thread() -> None:
     """Small tensors gain nothing from threads, and on a busy machine lose tenfold."""
     with contextlib.suppress(ImportError):
         import torch
 
         torch.set_num_threads(1)
+
+
+@contextlib.contextmanager
+def _bar(images: int) -> Iterator[Callable[[int], object]]:
+    """What to tell the images done to: a bar on a terminal, once it takes longer than a second."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        yield lambda done: None
+        return
+    with tqdm(total=images, unit="image", delay=1, leave=False, disable=None) as bar:
+        yield bar.update
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,9 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         if stem is None and args.data is None and str(model).endswith(".weights.npz"):
             path = pathlib.Path(model)
             stem = path.with_name(path.name.removesuffix(".weights.npz"))
-        split = fixture(stem, net) if stem else data_split(net, args.data or "digits")
+        split = fixture(stem, net) if stem else data_split(net, args.data or _own(net))
         _one_thread()
-        reference = Reference(net, split.images, split.labels, split.stored)
         formats = {
             "zero_weights": args.zero_weights,
             "frac_bits": args.frac_bits,
@@ -64,7 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
         network = net.lower(
             size=split.images.shape[-2:], per_step=split.images.ndim == 5, **formats
         )
-        got = reference.compare(network)
+        with _bar(2 * len(split.images)) as tell:
+            reference = Reference(net, split.images, split.labels, split.stored, tell)
+            got = reference.compare(network)
+        reference.tell = lambda images: None  # the sweep has lines of its own
         print(got.table())
         print(f"  fraction bits {network.frac_bits}: {network.meta['frac_bits']['why']}")
         faults = list(got.faults)

@@ -1,5 +1,6 @@
 """Accuracy, equal predictions and local spike error of integer networks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,10 +74,22 @@ class Agreement:
         return "\n".join(lines)
 
 
+def _predictions(
+    network: FloatNetwork | IntegerNetwork, images: np.ndarray, tell: Callable[[int], object]
+) -> np.ndarray:
+    """Predictions (B,); ``tell`` is called with the number of images done since the last call."""
+    parts = []
+    for start in range(0, len(images), LOCAL_IMAGES):
+        parts.append(network.run(images[start : start + LOCAL_IMAGES]).predictions)
+        tell(len(parts[-1]))
+    return np.concatenate(parts)
+
+
 class Reference:
     """A float network's results on images, computed once for many integer networks.
 
-    ``stored`` are predictions (B,) that came with the images.
+    ``stored`` are predictions (B,) that came with the images. ``tell`` is called with the number of
+    images done since its last call, here and in `compare`: each image counts once in either.
     """
 
     def __init__(
@@ -85,7 +98,9 @@ class Reference:
         images: np.ndarray,
         labels: np.ndarray,
         stored: np.ndarray | None = None,
+        tell: Callable[[int], object] = lambda images: None,
     ):
+        self.tell = tell
         self.net, self.images, self.labels, self.stored = net, images, labels, stored
         probe = net.lower(size=images.shape[-2:], zero_weights="plus", per_step=images.ndim == 5)
         self.spikes = [node.name for node in net.nodes if isinstance(node, LIF)]
@@ -93,8 +108,10 @@ class Reference:
         few, others = images[:LOCAL_IMAGES], images[LOCAL_IMAGES:]
         result = net.run(few, trace=[*self.spikes, *self.streams])
         self.predictions, self.trace = result.predictions, result.trace
+        tell(len(few))
         if len(others):
-            self.predictions = np.concatenate([self.predictions, net.run(others).predictions])
+            rest = _predictions(net, others, tell)
+            self.predictions = np.concatenate([self.predictions, rest])
 
     def compare(self, network: IntegerNetwork) -> Agreement:
         """Measure ``network`` against the float results."""
@@ -112,7 +129,7 @@ class Reference:
             trace = network.run(self.images[cut], trace=True, feed=part).trace
             for name in self.spikes:
                 errors[name] += int((trace[name] != part[name]).sum())
-        predictions = network.run(self.images).predictions
+        predictions = _predictions(network, self.images, self.tell)
         return Agreement(
             name=network.name,
             images=len(self.images),

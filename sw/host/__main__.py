@@ -10,6 +10,7 @@ from hw.arch import link
 from hw.arch.config import Config
 from hw.arch.errors import SpikeloomError
 from sw.compiler.program import Program
+from sw.frontend.loader import DEFAULT
 from sw.host.device import Device, open_port
 from sw.host.image import KINDS, read_frames, read_image
 
@@ -27,8 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     infer = sub.add_parser("infer", help="run one image and print its logits")
     infer.add_argument("image", metavar="IMAGE", help=f"{KINDS} (test split)")
     infer.add_argument(
-        "--program", help="file that sw.compiler wrote; if not given, the shipped digits network "
-        "is compiled for the device's configuration")
+        "--program", help="file that sw.compiler wrote; if not given, the shipped network "
+        f"{DEFAULT} is compiled for the device's configuration")
     stream = sub.add_parser(
         "stream", help="run frames one after the other, membranes kept from step to step")
     stream.add_argument(
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 def _default_program(config: Config) -> Program:
     import sw
 
-    return sw.load("digits").lower().compile(config)
+    return sw.load(DEFAULT).lower().compile(config)
 
 
 def _load(device: Device, program: Any) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from hw.arch.errors import SpikeloomError
+from sw.data import load
+from sw.data.catalogue import SOURCES
 
-KINDS = ".npy, .pgm, .png or digits:INDEX"
+STILL = tuple(s.name for s in SOURCES.values() if s.kind != "events")  #: Data sets of images.
+KINDS = ".npy, .pgm, .png or DATA:INDEX, such as digits:3 or mnist:3"
 
 
 def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -17,13 +20,19 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
     Parameters
     ----------
     source : str
-        A .npy file (uint8), a .pgm (grey, 8 bits), a .png, or ``digits:INDEX``, an image of the
-        digits' test split, enlarged to the shape.
+        A .npy file (uint8), a .pgm (grey, 8 bits), a .png, or ``DATA:INDEX``, an image of a data
+        set's test split at the network's size (`sw.data.load`).
     shape : tuple of int
         What the network reads.
     """
-    if source.startswith("digits:"):
-        image = _digit(source, shape)
+    name, colon, index = source.partition(":")
+    if name in STILL:
+        image = _test_image(source, shape)
+    elif colon and index.isdecimal() and not Path(source).exists():
+        raise SpikeloomError(
+            f"image {source!r}: {name} is no data set of still images; those are "
+            f"{', '.join(STILL)}"
+        )
     else:
         path = Path(source)
         try:
@@ -71,13 +80,20 @@ def read_frames(source: str, program: Any) -> np.ndarray:
     return frames
 
 
-def _digit(source: str, shape: tuple[int, ...]) -> np.ndarray:
-    from sw.data.digits import load_digits
+def test_split(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return all images of a data set's test split, uint8 (B, *shape)."""
+    channels = SOURCES[name].shape[0]
+    if len(shape) != 3 or shape[0] != channels or shape[1] != shape[2]:
+        raise SpikeloomError(
+            f"images of {name} are square and have {channels} channel{'s' * (channels > 1)}, but "
+            f"the network reads {list(shape)}"
+        )
+    return load(name, shape[1]).test_images
 
-    if len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2]:
-        raise SpikeloomError(f"digits are square and grey, but the network reads {list(shape)}")
-    images = load_digits(shape[1]).test_images
-    index = source.removeprefix("digits:")
+
+def _test_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
+    name, _, index = source.partition(":")
+    images = test_split(name, shape)
     if not re.fullmatch(r"\d+", index) or int(index) >= len(images):
         raise SpikeloomError(f"image {source!r}: the index must be 0 to {len(images) - 1}")
     return images[int(index)]

@@ -1,3 +1,4 @@
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from hw.arch import Config, SpikeloomError
 from hw.build import NAMES, __main__, build
 from hw.tools import find, yosys
 from hw.tools.errors import ToolchainNotFound
+from sw.frontend.loader import DEFAULT, shipped
 from tests.synth.designs import echo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,9 +150,17 @@ def test_as_a_command(tmp_path):
     assert done.stdout == ""
 
 
+def test_default_model_is_a_shipped_one():
+    assert DEFAULT == "mnist-bestformer"
+    assert DEFAULT in shipped()
+    assert __main__._parser().parse_args(["--board", "ulx3s"]).model == DEFAULT
+    assert inspect.signature(build).parameters["model"].default == DEFAULT
+
+
 def test_needs_no_torch():
     code = (
-        "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None\n"
+        "import os, sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None\n"
+        "os.environ['SPIKELOOM_CACHE'] = os.devnull  # nor data\n"
         "from hw.build.__main__ import main\n"
         "import tempfile; sys.exit(main(['--board', 'arty_a7', '--to', 'compile', '--output',"
         " tempfile.mkdtemp()]))"

@@ -11,6 +11,8 @@ from hw.arch import Config, SpikeloomError, link
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, load_addr
 from sw.compiler.program import VERSION, Forecast, Program
+from sw.data import load
+from sw.frontend.loader import DEFAULT
 from sw.host import Device, open_port
 from sw.host import __main__ as cli
 from sw.host.device import RETRIES
@@ -189,8 +191,33 @@ def test_digits_image():
     assert read_image("digits:359", (1, 16, 16)).shape == (1, 16, 16)
     with pytest.raises(SpikeloomError, match="the index must be 0 to 359"):
         read_image("digits:360", (1, 16, 16))
-    with pytest.raises(SpikeloomError, match="digits are square and grey"):
+    with pytest.raises(SpikeloomError, match="images of digits are square and have 1 channel"):
         read_image("digits:0", (3, 32, 32))
+
+
+def test_image_of_a_fetched_data_set(fetched):
+    fetched("mnist")
+    test = load("mnist", 14).test_images
+    np.testing.assert_array_equal(read_image("mnist:3", (1, 14, 14)), test[3])
+    assert read_image("mnist:9999", (1, 28, 28)).shape == (1, 28, 28)
+    for index in ("10000", "-1", "", "one"):
+        with pytest.raises(SpikeloomError, match="the index must be 0 to 9999"):
+            read_image(f"mnist:{index}", (1, 28, 28))
+
+
+@pytest.mark.parametrize(("source", "shape", "message"), [
+    ("mnist:3", (1, 28, 28), "run python -m sw.data fetch mnist$"),
+    ("fashion-mnist:7", (1, 28, 28), "run python -m sw.data fetch fashion-mnist$"),
+    ("cifar10:0", (1, 32, 32), "images of cifar10 are square and have 3 channels, but"),
+    ("cifar10:0", (3, 32, 32), "run python -m sw.data fetch cifar10$"),
+    ("n-mnist:0", (2, 34, 34), "n-mnist is no data set of still images; those are digits, mnist"),
+    ("mnits:0", (1, 28, 28), "mnits is no data set of still images; those are digits, mnist"),
+])
+def test_image_of_a_data_set_that_is_not_there(monkeypatch, tmp_path, source, shape, message):
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
+    with pytest.raises(SpikeloomError, match=message) as error:
+        read_image(source, shape)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("name", "data", "message"), [
@@ -222,6 +249,10 @@ def test_bad_image_type(tmp_path):
 def test_no_such_port():
     with pytest.raises(SpikeloomError, match="cannot open serial port '/dev/none' at 9600 baud"):
         open_port("/dev/none", 9600)
+
+
+def test_default_program_is_the_one_that_a_build_takes():
+    assert cli._default_program(Config.for_board("arty_a7")).name == DEFAULT
 
 
 def test_no_pyserial(monkeypatch):

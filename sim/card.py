@@ -1,0 +1,280 @@
+"""Model cards of the shipped networks: ``python -m sim.card NAME``.
+
+All test images through the float network and the golden model, some through RTL, where every memory
+write, the logits and the cycles must be equal; then a page of Markdown, and the figures beside the
+weights.
+"""
+
+import argparse
+import importlib
+import itertools
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sim
+import sw
+from hw.arch import Config, SpikeloomError
+from hw.arch.parts import PARTS, fit
+from sw import graph as g
+from sw.data.store import write
+from sw.frontend.loader import SHIPPED, shipped
+from sw.network import IntegerNetwork
+
+BATCH = 500  #: Images at a time.
+FIRST = 500  #: Test images whose errors are noted, so that a test can run just those.
+RTL = 20
+NEW = ("integer_test_accuracy", "integer_test_wrong", "equal_predictions", "first_500_wrong")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Predictions of both networks on all test images."""
+
+    labels: np.ndarray
+    float_predictions: np.ndarray
+    integer_predictions: np.ndarray
+
+    def wrong(self, predictions: np.ndarray) -> int:
+        """Number of images that are predicted wrongly."""
+        return int((predictions != self.labels[: len(predictions)]).sum())
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Fields of the JSON beside the weights."""
+        wrong = self.wrong(self.integer_predictions)
+        equal = float((self.float_predictions == self.integer_predictions).mean())
+        first = self.wrong(self.integer_predictions[:FIRST])
+        return dict(zip(NEW, (1 - wrong / len(self.labels), wrong, equal, first), strict=True))
+
+
+def measure(net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray,
+            labels: np.ndarray) -> Accuracy:  # fmt: skip
+    """Run both networks on all images, with a progress bar."""
+    from tqdm import tqdm
+
+    found: list[list[np.ndarray]] = [[], []]
+    for start in tqdm(range(0, len(images), BATCH), desc=net.name, unit="batch"):
+        part = images[start : start + BATCH]
+        found[0].append(net.run(part).predictions)
+        found[1].append(network.run(part).predictions)
+    return Accuracy(labels=labels, float_predictions=np.concatenate(found[0]),
+                    integer_predictions=np.concatenate(found[1]))  # fmt: skip
+
+
+def simulate(network: IntegerNetwork, config: Config, images: np.ndarray) -> int:
+    """Run ``images`` on RTL; the number of memory writes, all of them equal."""
+    program = network.compile(config)
+    got = sim.run(program, images, check=True)
+    if got.mismatches:
+        raise SpikeloomError(f"{network.name}: RTL differs: {got.mismatches[0]}; please report it")
+    if got.logits.tolist() != network.run(images).logits.tolist():
+        raise SpikeloomError(f"{network.name}: RTL's logits differ; please report it")
+    if got.cycles.tolist() != [program.cycles] * len(images):
+        raise SpikeloomError(f"{network.name}: cycles differ from the forecast; please report it")
+    return got.writes
+
+
+def weights(net: g.FloatNetwork) -> tuple[int, int]:
+    """Binary weights, and weights of more bits."""
+    binary = more = 0
+    for node in net.nodes:
+        if isinstance(node, g.Conv) and node.binary:
+            binary += node.weight.size
+        elif isinstance(node, g.Conv | g.Linear):
+            more += node.weight.size
+    return binary, more
+
+
+def _reason(error: SpikeloomError) -> str:
+    """Why a network cannot be compiled for a core, on one line: the memories that are too small."""
+    first, *more = (line.strip() for line in str(error).splitlines())
+    return "does not fit: " + ("; ".join(more) or first)
+
+
+def boards_table(network: IntegerNetwork) -> list[str]:
+    """Cycles and latency on every board, as rows of Markdown."""
+    boards = importlib.import_module("boards")
+    rows = ["| board | cycles | latency | share of peak |", "|---|---|---|---|"]
+    for name in boards.NAMES:
+        board = boards.get(name)
+        try:
+            program = network.compile(board.config)
+        except SpikeloomError as error:
+            rows.append(f"| `{name}` | {_reason(error)} | | |")
+            continue
+        latency = 1e3 * program.cycles / board.core_clock
+        rows.append(f"| `{name}` | {program.cycles:,} | {latency:.3f} ms at "
+                    f"{board.core_clock / 1e6:g} MHz | {100 * program.share:.1f} % |")  # fmt: skip
+    return rows
+
+
+def parts_lines(network: IntegerNetwork) -> list[str]:
+    """What parts' memories hold the network, as sentences."""
+    lines = []
+    for part in PARTS.values():
+        config = Config.for_part(part.name)
+        try:
+            program = network.compile(config)
+        except SpikeloomError:
+            continue
+        found = fit(config, part)
+        used = ", ".join(f"{found.used[r.name]} of {r.count} {r.name}" for r in part.rams)
+        call = f'Config.for_part("{part.name}")'
+        lines += [
+            "", f"On the core that is stated for the {part.title} (`{call}`, {config.rows} x "
+            f"{config.cols} x {config.width} bits) it takes {program.cycles:,} cycles, and the "
+            f"memories of that core {'fit' if not found.faults else 'DO NOT FIT'}: {used}. Logic "
+            "is not counted there: `python -m benchmarks.ice40` tells what it takes, which is more "
+            "than that part has.",
+            "", "```sh", f"python -m sw.compiler {network.name} --part {part.name}", "```",
+        ]  # fmt: skip
+    return lines
+
+
+def place(fields: dict[str, Any]) -> str:
+    """What the network was trained on; each process on a CPU has one thread."""
+    processes, device = fields.get("processes", 1), fields.get("device", "cpu")
+    what = {"cpu": ("core of a CPU", "cores of a CPU")}.get(device, (device, device))
+    return f"one {what[0]}" if processes == 1 else f"{processes} {what[1]}"
+
+
+def configuration(fields: dict[str, Any]) -> str:
+    """Fields of the network's configuration, which stand before those of its data."""
+    own = itertools.takewhile(lambda item: item[0] != "data", fields.items())
+    return ", ".join(f"`{key}` {json.dumps(value)}" for key, value in own)
+
+
+def kind(fields: dict[str, Any]) -> str:
+    """What the network is, in a sentence."""
+    size = f"{fields['height']}x{fields['width']} pixels, T {fields['steps']}"
+    if fields["model"] == "bestformer":
+        return (f"A BESTformer of {size}: D {fields['embed_dim']}, depth {fields['depth']}, "
+                f"{fields['heads']} heads, hidden width {fields['mlp_ratio']} D; 1-bit weights, "
+                "1-bit attention map.")  # fmt: skip
+    widths = "/".join(map(str, fields["widths"]))
+    form = {"resnet": "residual", "vgg": "VGG"}[fields["net"]]
+    return (f"A Q-SNN, {form} net of {size}: {widths} channels; 1-bit weights, membranes of "
+            f"{fields['membrane_bits']} bits.")  # fmt: skip
+
+
+def card(name: str, fields: dict[str, Any], net: g.FloatNetwork, network: IntegerNetwork,
+         rtl: tuple[str, int, int]) -> str:  # fmt: skip
+    """The page; ``rtl`` is the core's name, the images run on it, and their memory writes."""
+    n = fields["test_images"]
+    binary, more = weights(net)
+    test, whole = fields["test_accuracy"], fields["integer_test_accuracy"]
+    points = 100 * (whole - test)
+    held = fields["validation_accuracy"]
+    lines = [
+        f"# {name}", "", kind(fields), "",
+        "## Data", "",
+        f"`{fields['data']}`: {fields['split']}. Trained on {fields['trained_on']}; "
+        f"{fields['validation_images']} images for validation decided whatever was to be decided"
+        + (f" ({100 * held:.2f} % of them right at the end)" if held is not None else "")
+        + f"; the {n} images of the test split were measured when all was done.", "",
+        "## Made by", "", "```sh", fields["command"], "```", "",
+        f"{fields['seconds'] / 60:.0f} minutes on {place(fields)}, torch {fields['torch']}, seed "
+        f"{fields['seed']}.", "",
+        "## Size", "",
+        f"{binary:,} binary weights ({binary / 8 / 1024:.1f} KiB) and {more:,} of more bits (first "
+        "layer and head), beside scales and thresholds of each channel.", "",
+        f"Configuration: {configuration(fields)}.", "",
+        "## Accuracy", "",
+        f"| on all {n} test images | right | wrong |", "|---|---|---|",
+        f"| float | {100 * test:.2f} % | {fields['test_wrong']} |",
+        f"| integer, which is what the chip computes | {100 * whole:.2f} % | "
+        f"{fields['integer_test_wrong']} |", "",
+        f"Difference {points:+.2f} points; {100 * fields['equal_predictions']:.2f} % of the "
+        "predictions are equal.", "",
+        "## Cycles and latency", "", *boards_table(network), *parts_lines(network), "",
+        f"The first {rtl[1]} test images ran on RTL of the core of {rtl[0]} under Verilator: all "
+        f"{rtl[2]:,} memory writes, the logits and the cycles were equal to the golden model and "
+        "the forecast.", "",
+        "This page and its figures:", "", "```sh", f"python -m sim.card {name}", "```",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def make(name: str, out: Path, rtl: int, data_dir: Path | None = None) -> Path:
+    """Measure a shipped network, write its card and the figures beside its weights."""
+    if name not in shipped():
+        raise SpikeloomError(
+            f"No shipped network is called {name!r}; there are {', '.join(shipped())}"
+        )
+    from sw.data import load
+
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+    except ModuleNotFoundError as error:
+        raise SpikeloomError(
+            "Float accuracy needs torch, which is not installed: run pip install -e '.[train]'"
+        ) from error
+    beside = SHIPPED / f"{name}.json"
+    fields = json.loads(beside.read_text())
+    net = sw.load(name)
+    network = net.lower()
+    data = load(fields["data"], fields["height"], data_dir)
+    part = next(iter(PARTS.values()))
+    core, config = "arty_a7", Config.for_board("arty_a7")
+    try:
+        network.compile(Config.for_part(part.name))
+        core, config = f"the {part.title}", Config.for_part(part.name)
+    except SpikeloomError:
+        pass  # too large for that one
+    few = data.test_images[:rtl]
+    writes = simulate(network, config, few)
+    found = measure(net, network, data.test_images, data.test_labels)
+    fields = {k: v for k, v in fields.items() if k not in NEW} | found.notes
+    wrong = found.wrong(found.float_predictions)
+    if abs(wrong - fields["test_wrong"]) > max(2, math.ceil(len(data.test_labels) / 2000)):
+        raise SpikeloomError(
+            f"{name}: {wrong} of {len(data.test_labels)} test images are wrong, its JSON says "
+            f"{fields['test_wrong']}; weights and JSON do not belong together, train it again"
+        )
+    text = card(name, fields, net, network, (core, len(few), writes))
+    out.mkdir(parents=True, exist_ok=True)
+    write(beside, (json.dumps(fields, indent=1) + "\n").encode())
+    write(out / f"{name}.md", text.encode())
+    return out / f"{name}.md"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 0, 1 for a mistake or a mismatch, 2 for wrong usage."""
+    p = argparse.ArgumentParser(
+        prog="python -m sim.card",
+        description="Measure shipped networks on all test images and on RTL; write their cards.",
+    )
+    p.add_argument("names", metavar="NAME", nargs="*", help=f"of: {', '.join(shipped())}")
+    p.add_argument("--all", action="store_true", help="all shipped networks")
+    p.add_argument("--rtl", type=int, default=RTL, help="test images on RTL (default: %(default)s)")
+    p.add_argument("--out", type=Path, default=Path("docs/models"), help="default: %(default)s")
+    p.add_argument("--data-dir", type=Path, help="folder that holds the data set's files")
+    args = p.parse_args(argv)
+    names = shipped() if args.all else args.names
+    if not names:
+        p.error("which network? Name one or more, or give --all")
+    if args.rtl < 1:
+        p.error("--rtl must be 1 or more")
+    try:
+        for name in names:
+            print(make(name, args.out, args.rtl, args.data_dir))
+    except SpikeloomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; cards that are whole are written", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

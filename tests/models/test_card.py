@@ -1,0 +1,61 @@
+"""The committed cards are what the command writes, and say what the JSON files say."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import sw
+from hw.arch import SpikeloomError
+from sim import card
+from sw.frontend.loader import SHIPPED, shipped
+
+CARDS = Path(__file__).resolve().parents[2] / "docs" / "models"
+names = pytest.mark.parametrize("name", shipped())
+
+
+@names
+def test_card_is_made_of_the_figures(name):
+    fields = json.loads((SHIPPED / f"{name}.json").read_text())
+    text = (CARDS / f"{name}.md").read_text()
+    core, images, writes = re.search(
+        r"The first (\d+) test images ran on RTL of the core of (.+) under Verilator: all ([\d,]+)",
+        text,
+    ).group(2, 1, 3)
+    net = sw.load(name)
+    rtl = (core, int(images), int(writes.replace(",", "")))
+    assert card.card(name, fields, net, net.lower(), rtl) == text
+    assert int(images) == card.RTL
+    assert fields["command"] in text
+    wrong, n = fields["integer_test_wrong"], fields["test_images"]
+    assert f"| {100 * (1 - wrong / n):.2f} % | {wrong} |" in text
+
+
+@pytest.mark.slow
+@names
+def test_measured_anew(name, tmp_path, monkeypatch):
+    """All test images through the golden model, 20 through RTL."""
+    kept = (SHIPPED / f"{name}.json").read_text()
+    monkeypatch.setattr(card, "SHIPPED", tmp_path)
+    (tmp_path / f"{name}.json").write_text(kept)
+    assert card.make(name, tmp_path, card.RTL).read_text() == (CARDS / f"{name}.md").read_text()
+    assert (tmp_path / f"{name}.json").read_text() == kept
+
+
+def test_mistakes(tmp_path, capsys, monkeypatch):
+    with pytest.raises(SpikeloomError, match=r"is called 'mnist'; there are digits, digits-qsnn"):
+        card.make("mnist", tmp_path, 1)
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "none"))
+    assert card.main(["mnist-tiny", "--out", str(tmp_path)]) == 1
+    assert "python -m sw.data fetch mnist" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        card.main([])
+
+
+def test_rtl_that_differs_writes_nothing(tmp_path, monkeypatch):
+    result = type("R", (), {"mismatches": ("row 3",), "writes": 1})()
+    monkeypatch.setattr(card.sim, "run", lambda *_, **__: result)
+    with pytest.raises(SpikeloomError, match="digits: RTL differs: row 3"):
+        card.make("digits", tmp_path, 1)
+    assert list(tmp_path.iterdir()) == []
