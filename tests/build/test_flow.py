@@ -77,7 +77,7 @@ def test_arty_says_in_one_line_that_there_is_no_bitstream(arty):
 def check_schema(value):
     assert list(value) == [
         "schema", "board", "model", "core", "resources", "cells", "timing", "cycles", "memory",
-        "bitstream", "tools",
+        "membranes", "bitstream", "tools",
     ]  # fmt: skip
     for section in ("resources", "timing", "cycles"):
         assert value[section]["kind"] in report.KINDS
