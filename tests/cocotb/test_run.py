@@ -105,9 +105,9 @@ def test_own_data_set(monkeypatch, tmp_path, capsys):
     assert run_command._image(None, (3, 32, 32), "")[0] == "noise"
     assert run_command._image("3", (1, 16, 16), "digits")[0] == "digits:3"
     for asked in ("0", "mnist:0"):  # an image that is asked for is never noise
-        with pytest.raises(SpikeloomError, match="run python -m sw.data fetch mnist"):
+        with pytest.raises(SpikeloomError, match=r"run python -m sw\.data fetch mnist"):
             run_command._image(asked, (1, 14, 14), "mnist")
-    with pytest.raises(SpikeloomError, match="run python -m sw.data fetch mnist"):
+    with pytest.raises(SpikeloomError, match=r"run python -m sw\.data fetch mnist"):
         run_command._images(3, (1, 14, 14), "mnist")
     with pytest.raises(SpikeloomError, match="image 3: the network names no data set of still"):
         run_command._image("3", (3, 32, 32), "")

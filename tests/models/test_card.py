@@ -19,10 +19,12 @@ names = pytest.mark.parametrize("name", shipped())
 def test_card_is_made_of_the_figures(name):
     fields = json.loads((SHIPPED / f"{name}.json").read_text())
     text = (CARDS / f"{name}.md").read_text()
-    core, images, writes = re.search(
+    found = re.search(
         r"The first (\d+) test images ran on RTL of the core of (.+) under Verilator: all ([\d,]+)",
         text,
-    ).group(2, 1, 3)
+    )
+    assert found
+    images, core, writes = found.groups()
     net = sw.load(name)
     rtl = (core, int(images), int(writes.replace(",", "")))
     assert card.card(name, fields, net, net.lower(), rtl) == text
