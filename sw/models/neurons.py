@@ -68,7 +68,7 @@ class _LIF(torch.autograd.Function):
         u, s = x.detach() if reuse else like(x, steps), like(x, steps)
         if rounding is not None:
             _rounded(x, theta, soft, u, s, rounding)
-        elif reuse:
+        elif reuse and found is not None:
             found.lif_forward_in(flat(u).numpy(), np.float32(theta), soft, flat(s).numpy())
         elif found is not None:
             found.lif_forward(
@@ -91,9 +91,10 @@ class _LIF(torch.autograd.Function):
         found = loops(grad)
         if ctx.spent:
             raise RuntimeError("a neuron's backward pass runs once: what it kept is overwritten")
-        ctx.spent = found is not None and ctx.inputs == len(u)
-        out = u if ctx.spent else like(u, ctx.inputs)
-        if ctx.spent:
+        in_place = found is not None and ctx.inputs == len(u)
+        ctx.spent = in_place
+        out = u if in_place else like(u, ctx.inputs)
+        if found is not None and in_place:
             theta = np.float32(ctx.theta)
             found.lif_backward_in(flat(grad).numpy(), flat(u).numpy(), theta, ctx.soft)
         elif found is not None:
