@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--compact", action="store_true", help="store binary layers as int8")
     add("--data-dir", type=Path, metavar="D", help="folder that holds the data set's files")
     add("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
-    add("--log", type=Path, metavar="DIR",
+    add("--log", "--tensorboard", type=Path, metavar="DIR",
         help="folder of the TensorBoard log and curves.png (default: runs/NAME, '' for none)")
     add_options(p)
     return p

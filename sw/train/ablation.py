@@ -91,6 +91,8 @@ class Job:
 def jobs(seeds: Sequence[int], epochs: int, images: int) -> list[Job]:
     """All runs, teachers before their students."""
     common = f"--data mnist --size {SIZE} --batch {BATCH} --epochs {epochs} --images {images}"
+    if epochs >= 10:  # of which some would round, where a network can be hardware
+        common += " --rounded 0"
     found = []
     for seed in seeds:
         for variant in (FULL, *(v for v in BESTFORMER if v != FULL)):

@@ -72,6 +72,8 @@ def save_state(
 ) -> None:  # fmt: skip
     """Replace the state file atomically; every process takes part, the first writes."""
     random = team.everyone(_random(team.device))
+    # statistics of batch normalisation differ between processes until the epoch ends
+    buffers = team.everyone({n: b.cpu() for n, b in learner.model.named_buffers()})
     if not team.first:
         return
     buffer = io.BytesIO()
@@ -85,6 +87,7 @@ def save_state(
             "optimiser": learner.optimiser.state_dict(),
             "scaler": scaler.state_dict(),
             "random": random,
+            "buffers": buffers if team.count > 1 else [],
         },
         buffer,
     )
@@ -124,6 +127,9 @@ def load_state(
             f"{team.count}; start as many"
         )
     learner.model.load_state_dict(state["model"])
+    if state["buffers"]:
+        for name, b in learner.model.named_buffers():
+            b.copy_(state["buffers"][team.rank][name])
     learner.optimiser.load_state_dict(state["optimiser"])
     scaler.load_state_dict(state["scaler"])
     if average is not None:

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -137,9 +138,7 @@ def test_checkpoint_has_the_authors_keys_and_says_where_it_comes_from(few_digits
     assert fields["trained_on"] == "70 images of the train split"
     assert "first 30 of numpy RandomState(0)" in fields["split"]
     assert fields["validation_images"] == 30
-    assert [set(h) for h in fields["history"]] == [
-        {"epoch", "loss", "train", "validation", "lr"}
-    ]
+    assert [set(h) for h in fields["history"]] == [{"epoch", "loss", "train", "validation", "lr"}]
     assert (fields["processes"], fields["device"]) == (1, "cpu")
     assert fields["seed"] == 7
     assert fields["command"] == "python -m sw.train ..."
@@ -340,6 +339,47 @@ def test_command_line(few_digits, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train", *arguments, "--heads", "3"])
     assert __main__.main() == 1
     assert capsys.readouterr().err.startswith("error: BESTformer configuration: embed_dim is 16")
+
+
+def test_command_line_of_many_short_runs(few_digits, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "a.safetensors"
+    words = (
+        "--size 8 --embed-dim 8 --depth 1 --heads 2 --mlp-ratio 1 --steps 1 --epochs 1 --batch 30 "
+        f"--validation 30 --minutes 1e-9 --out {out} --log"
+    ).split()
+    monkeypatch.setattr(sys, "argv", ["train", *words, ""])
+    assert [__main__.main() for _ in range(4)] == [3, 3, 0, 0]  # two batches, the end, nothing
+    said = capsys.readouterr().out.splitlines()
+    assert (
+        said[0] == said[1] == (f"{out}: not through after 1e-09 minutes; the same command goes on")
+    )
+    assert said[2].startswith(f"{out}: test accuracy ")
+    assert said[3] == f"{out}: this run is through"
+    assert not state_path(out).exists()
+    monkeypatch.setattr(sys, "argv", ["train", *words, "", "--seed", "1"])  # another run
+    assert __main__.main() == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--data mnist", r"mnist: \S+ is not in \S+; run python -m sw\.data fetch mnist"),
+        ("--data faces", "Data set 'faces' is unknown, wanted one of digits, mnist, "),
+        ("--images 2000", r"digits: --images is 2000, there are \d+ to train on; choose fewer"),
+        ("--epochs 2 --rounded 3", "rounded is 3, wanted 0 to 2 epochs; change --rounded"),
+        ("--no-binary --rounded 1", "Only reversible networks of binary weights .*--rounded 0"),
+        ("--model qsnn --alpha batch --rounded 1", "train with --alpha 1, or give --rounded 0"),
+        ("--device gpu", "Device 'gpu' cannot be used .*give --device cpu, cuda or cuda:N"),
+    ],
+)
+def test_command_line_mistakes_are_one_sentence(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "empty"))
+    out = str(tmp_path / "a.safetensors")
+    monkeypatch.setattr(sys, "argv", ["train", *words.split(), "--log", "", "--out", out])
+    assert __main__.main() == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(f"error: .*{message}.*", last), last
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupted_command_names_the_cure(monkeypatch, capsys):
