@@ -212,7 +212,7 @@ def test_misfits_of_a_stream_are_told_at_once(bits):
         stream=True, classes=10,
     )  # fmt: skip
     few = Config(row_depth=64, col_depth=64, res_depth=64, pix_depth=64, prog_depth=64,
-                 acc_bits=8, state_bits=0)
+                 acc_bits=8, state_bits=0, res_bits=1)
     needs = required(net, few)
     assert needs["state_bits"] == bits
     with pytest.raises(SpikeloomError) as e:
