@@ -61,8 +61,8 @@ PLAIN = ["--teacher", "", "--ema", "0", "--rounded", "0"]
 def test_two_processes_make_one_network_and_resume(tmp_path, more):
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     done = subprocess.run(  # without --log, which torchrun takes for one of its own
-        [sys.executable, *TORCHRUN, *WORDS, *more, "--out", str(whole)], env=environment(), cwd=tmp_path,
-        capture_output=True, text=True, check=False, timeout=120,
+        [sys.executable, *TORCHRUN, *WORDS, *more, "--out", str(whole)], env=environment(),
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1  # the first process speaks
@@ -75,8 +75,8 @@ def test_two_processes_make_one_network_and_resume(tmp_path, more):
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", MANY, *WORDS, *more, "--log", "", "--out", str(parts)], cwd=tmp_path,
-            env=environment(RANK=str(rank), **place), stdout=subprocess.PIPE,
+            [sys.executable, "-c", MANY, *WORDS, *more, "--log", "", "--out", str(parts)],
+            cwd=tmp_path, env=environment(RANK=str(rank), **place), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )
         for rank in (0, 1)
