@@ -73,22 +73,12 @@ class StateTable(wiring.Component):
         return m
 
 
-class StateThreshold(wiring.Component):
+class StateThreshold(StateTable):
     """In place of `StateTable` where codes have 2 bits: its one threshold, in registers.
 
     Members as there. The entries are equal once all cells were written; before that they are not
     defined.
     """
-
-    write: Any
-    cell: Any
-    entry: Any
-
-    def __init__(self):
-        super().__init__({
-            "write": In(TableWrite), "cell": In(CELL_BITS).array(2),
-            "entry": Out(Entry).array(2),
-        })
 
     def elaborate(self, platform):
         m = Module()

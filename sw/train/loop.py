@@ -420,7 +420,8 @@ def train(
         )  # fmt: skip
         if done is None:
             return None
-    with _one_thread(), Processes(device) as team:
+    with _one_thread():
+        team = Processes(device).join()
         data = _data(options, data_dir)
         torch.manual_seed(options.seed)
         teacher = load_teacher(options, out, team.device)[0] if options.teacher else None

@@ -16,7 +16,7 @@ from hw.arch.errors import SpikeloomError
 
 
 class Processes:
-    """One process among those of the run; ``with`` it, they talk.
+    """One process among those of the run; after `join` they can talk.
 
     Raises
     ------
@@ -45,15 +45,12 @@ class Processes:
         """Whether this one writes and reports."""
         return self.rank == 0
 
-    def __enter__(self) -> "Processes":
-        # a teacher's run and its student's share one group: it ends with the process
+    def join(self) -> "Processes":
+        """Meet the others; a teacher's run and its student's share one group, up to the end."""
         if self.count > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
             atexit.register(dist.destroy_process_group)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def share(self, rows: Tensor) -> Tensor:
         """Rows of a batch that are for this process."""

@@ -147,13 +147,13 @@ def test_one_process_pauses_all(monkeypatch, others, want):
 def test_one_process_is_the_plain_case(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     monkeypatch.delenv("RANK", raising=False)
-    with Processes("cpu") as team:
-        x = torch.ones(2)
-        team.average([x, None])
-        assert x.tolist() == [1.0, 1.0]
-        assert team.everyone("a") == ["a"]
-        assert team.any(True)
-        assert not team.any(False)
+    team = Processes("cpu").join()
+    x = torch.ones(2)
+    team.average([x, None])
+    assert x.tolist() == [1.0, 1.0]
+    assert team.everyone("a") == ["a"]
+    assert team.any(True)
+    assert not team.any(False)
         assert (team.rank, team.count, team.first) == (0, 1, True)
         team.wait()
 
