@@ -22,6 +22,7 @@ import sim
 import sw
 from hw.arch import Config, SpikeloomError
 from hw.arch.parts import PARTS, fit
+from sim.testbench import SimulationError
 from sw import graph as g
 from sw.data.store import write
 from sw.frontend.loader import SHIPPED, shipped
@@ -30,6 +31,11 @@ from sw.network import IntegerNetwork
 BATCH = 500  #: Images at a time.
 FIRST = 500  #: Test images whose errors are noted, so that a test can run just those.
 RTL = 20
+BOARD = "arty_a7"  #: Whose core runs on RTL, unless the network fits a part.
+#: Fields that the card tells, whatever the family.
+TOLD = ("model", "height", "width", "steps", "data", "split", "trained_on", "validation_images",
+        "validation_accuracy", "test_images", "test_accuracy", "test_wrong", "command", "seconds",
+        "seed", "torch")  # fmt: skip
 NEW = ("integer_test_accuracy", "integer_test_wrong", "equal_predictions", "first_500_wrong")
 
 
@@ -165,8 +171,14 @@ def kind(fields: dict[str, Any]) -> str:
 
 
 def card(name: str, fields: dict[str, Any], net: g.FloatNetwork, network: IntegerNetwork,
-         rtl: tuple[str, int, int]) -> str:  # fmt: skip
-    """The page; ``rtl`` is the core's name, the images run on it, and their memory writes."""
+         rtl: tuple[str, int, int], board: str | None = None) -> str:  # fmt: skip
+    """The page; ``rtl`` is the core's name, the images run on it, and their memory writes.
+
+    ``board`` is the board that was asked for, if one was.
+    """
+    again = f"python -m sim.card {name}" + f" --board {board}" * (board is not None)
+    if rtl[1] != min(RTL, fields["test_images"]):
+        again += f" --rtl {rtl[1]}"
     n = fields["test_images"]
     binary, more = weights(net)
     test, whole = fields["test_accuracy"], fields["integer_test_accuracy"]
@@ -197,12 +209,48 @@ def card(name: str, fields: dict[str, Any], net: g.FloatNetwork, network: Intege
         f"The first {rtl[1]} test images ran on RTL of the core of {rtl[0]} under Verilator: all "
         f"{rtl[2]:,} memory writes, the logits and the cycles were equal to the golden model and "
         "the forecast.", "",
-        "This page and its figures:", "", "```sh", f"python -m sim.card {name}", "```",
+        "This page and its figures:", "", "```sh", again, "```",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def make(name: str, out: Path, rtl: int, data_dir: Path | None = None) -> Path:
+def _fields(name: str) -> dict[str, Any]:
+    """The JSON beside a shipped network's weights, which says how it was trained."""
+    beside = SHIPPED / f"{name}.json"
+    try:
+        fields = json.loads(beside.read_text())
+        missing = [key for key in TOLD if key not in fields]
+    except (OSError, ValueError, TypeError) as error:
+        raise SpikeloomError(
+            f"{beside}: cannot be read as JSON ({error}); copy the file that sw.train wrote beside "
+            "the weights"
+        ) from error
+    if missing:
+        raise SpikeloomError(
+            f"{beside}: {', '.join(missing)} missing, and the card tells them; copy the file that "
+            "sw.train wrote beside the weights"
+        )
+    return fields
+
+
+def _core(network: IntegerNetwork, board: str | None) -> tuple[str, Config]:
+    """Name and core for RTL: of ``board``, else of the part that holds the network, else BOARD."""
+    if board is None:
+        for part in PARTS.values():
+            config = Config.for_part(part.name)
+            if fit(config, part).faults:
+                continue
+            try:
+                network.compile(config)
+            except SpikeloomError:
+                continue  # too large for that one
+            return f"the {part.title}", config
+    board = BOARD if board is None else board
+    return board, Config.for_board(board)
+
+
+def make(name: str, out: Path, rtl: int, data_dir: Path | None = None,
+         board: str | None = None) -> Path:  # fmt: skip
     """Measure a shipped network, write its card and the figures beside its weights."""
     if name not in shipped():
         raise SpikeloomError(
@@ -218,31 +266,30 @@ def make(name: str, out: Path, rtl: int, data_dir: Path | None = None) -> Path:
         raise SpikeloomError(
             "Float accuracy needs torch, which is not installed: run pip install -e '.[train]'"
         ) from error
-    beside = SHIPPED / f"{name}.json"
-    fields = json.loads(beside.read_text())
+    fields = _fields(name)
     net = sw.load(name)
     network = net.lower()
     data = load(fields["data"], fields["height"], data_dir)
-    part = next(iter(PARTS.values()))
-    core, config = "arty_a7", Config.for_board("arty_a7")
-    try:
-        network.compile(Config.for_part(part.name))
-        core, config = f"the {part.title}", Config.for_part(part.name)
-    except SpikeloomError:
-        pass  # too large for that one
+    core, config = _core(network, board)
     few = data.test_images[:rtl]
     writes = simulate(network, config, few)
     found = measure(net, network, data.test_images, data.test_labels)
-    fields = {k: v for k, v in fields.items() if k not in NEW} | found.notes
+    fields |= found.notes
     wrong = found.wrong(found.float_predictions)
     if abs(wrong - fields["test_wrong"]) > max(2, math.ceil(len(data.test_labels) / 2000)):
         raise SpikeloomError(
             f"{name}: {wrong} of {len(data.test_labels)} test images are wrong, its JSON says "
             f"{fields['test_wrong']}; weights and JSON do not belong together, train it again"
         )
-    text = card(name, fields, net, network, (core, len(few), writes))
+    if wrong != fields["test_wrong"]:
+        print(
+            f"note: {name}: as floats {wrong} images are wrong here, {fields['test_wrong']} where "
+            "it was trained; the card tells the latter",
+            file=sys.stderr,
+        )
+    text = card(name, fields, net, network, (core, len(few), writes), board)
     out.mkdir(parents=True, exist_ok=True)
-    write(beside, (json.dumps(fields, indent=1) + "\n").encode())
+    write(SHIPPED / f"{name}.json", (json.dumps(fields, indent=1) + "\n").encode())
     write(out / f"{name}.md", text.encode())
     return out / f"{name}.md"
 
@@ -256,6 +303,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("names", metavar="NAME", nargs="*", help=f"of: {', '.join(shipped())}")
     p.add_argument("--all", action="store_true", help="all shipped networks")
     p.add_argument("--rtl", type=int, default=RTL, help="test images on RTL (default: %(default)s)")
+    p.add_argument("--board", metavar="NAME",
+                   help="board whose core runs on RTL (default: the part's core where the network "
+                   f"fits one, else {BOARD})")  # fmt: skip
     p.add_argument("--out", type=Path, default=Path("docs/models"), help="default: %(default)s")
     p.add_argument("--data-dir", type=Path, help="folder that holds the data set's files")
     args = p.parse_args(argv)
@@ -266,9 +316,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         p.error("--rtl must be 1 or more")
     try:
         for name in names:
-            print(make(name, args.out, args.rtl, args.data_dir))
+            print(make(name, args.out, args.rtl, args.data_dir, args.board))
     except SpikeloomError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except SimulationError as error:
+        print(f"simulation failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; cards that are whole are written", file=sys.stderr)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import sw
-from hw.arch import SpikeloomError
+from hw.arch import Config, SpikeloomError
 from sim import card
+from sim.testbench import SimulationError
 from sw.frontend.loader import SHIPPED, shipped
 
 CARDS = Path(__file__).resolve().parents[2] / "docs" / "models"
@@ -61,3 +62,38 @@ def test_rtl_that_differs_writes_nothing(tmp_path, monkeypatch):
     with pytest.raises(SpikeloomError, match="digits: RTL differs: row 3"):
         card.make("digits", tmp_path, 1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_simulation_that_fails_writes_nothing(tmp_path, monkeypatch, capsys):
+    def hang(*_, **__):
+        raise SimulationError("the core hangs")
+
+    monkeypatch.setattr(card.sim, "run", hang)
+    assert card.main(["digits", "--rtl", "1", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "simulation failed: the core hangs\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fields_that_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(card, "SHIPPED", tmp_path)
+    with pytest.raises(SpikeloomError, match=r"digits\.json: cannot be read as JSON"):
+        card.make("digits", tmp_path, 1)
+    (tmp_path / "digits.json").write_text('{"model": "bestformer"}')
+    with pytest.raises(SpikeloomError, match=r"digits\.json: height, .*command, .* missing"):
+        card.make("digits", tmp_path, 1)
+
+
+def test_core_that_runs_on_rtl():
+    tiny, digits = (sw.load(name).lower() for name in ("mnist-tiny", "digits"))
+    assert card._core(tiny, None) == ("the Lattice iCE40UP5K", Config.for_part("ice40up5k"))
+    assert card._core(tiny, "ulx3s") == ("ulx3s", Config.for_board("ulx3s"))
+    assert card._core(digits, None) == ("arty_a7", Config.for_board("arty_a7"))
+    with pytest.raises(SpikeloomError, match="arty_a7_100"):
+        card._core(digits, "arty")
+
+
+def test_card_repeats_its_options():
+    fields = json.loads((SHIPPED / "digits.json").read_text())
+    net = sw.load("digits")
+    text = card.card("digits", fields, net, net.lower(), ("ulx3s", 3, 1), "ulx3s")
+    assert "```sh\npython -m sim.card digits --board ulx3s --rtl 3\n```\n" in text
