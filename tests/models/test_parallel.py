@@ -154,8 +154,8 @@ def test_one_process_is_the_plain_case(monkeypatch):
     assert team.everyone("a") == ["a"]
     assert team.any(True)
     assert not team.any(False)
-        assert (team.rank, team.count, team.first) == (0, 1, True)
-        team.wait()
+    assert (team.rank, team.count, team.first) == (0, 1, True)
+    team.wait()
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x", "meta:x"])

@@ -9,6 +9,8 @@ import torch
 from safetensors.numpy import load_file
 
 import sw
+from hw.arch import Config
+from hw.arch.parts import fit, part
 from sw.data import load, load_digits
 from sw.models.checkpoint import load_checkpoint
 from sw.models.qsnn_layers import binarise
@@ -72,6 +74,12 @@ def test_what_the_mnist_networks_are():
         assert fields["height"] == fields["width"] == (14 if name == "mnist-tiny" else 28)
         if name == "mnist-qsnn":
             assert (fields["net"], fields["membrane_bits"]) == ("resnet", 2)
+
+
+def test_tiny_one_fits_the_part():
+    target = part("ice40up5k")
+    program = sw.load("mnist-tiny").lower().compile(Config.for_part(target.name))
+    assert fit(program.config, target).faults == []
 
 
 @pytest.mark.parametrize("name", NAMES)
