@@ -201,7 +201,13 @@ class Run:
         return self.place.epoch >= self.options.epochs - self.options.rounds
 
     def save(self) -> None:
-        """Write the state."""
+        """Write the state, unless it is one from which nothing good comes."""
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+            raise SpikeloomError(
+                f"Training: weights are no finite numbers after epoch {self.place.epoch + 1}, "
+                f"batch {self.place.batch}; lower --lr (now {self.options.lr:g}), the state saved "
+                "before is kept"
+            )
         now = time.monotonic()
         self.place.seconds += now - self.started
         self.started = self.saved = now

@@ -290,3 +290,24 @@ def test_data_of_the_run_are_the_first_images(tmp_path, monkeypatch):
     train(dataclasses.replace(OPTIONS, images=0), cut)
     assert first.read_bytes() == cut.read_bytes()
     assert "; of train the first 130; validation: first 30" in written(first)[1]["split"]
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
+    out, whole = tmp_path / "a.safetensors", tmp_path / "whole.safetensors"
+    train(OPTIONS, whole)
+    interrupted(OPTIONS, out)
+    before = state_path(out).read_bytes()
+    step = torch.optim.AdamW.step
+
+    def ruined(self, *args, **rest):
+        step(self, *args, **rest)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0].fill_(float("nan"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", ruined)
+        with pytest.raises(SpikeloomError, match=r"weights are no finite numbers .*lower --lr"):
+            train(OPTIONS, out, resume=True, pause=lambda: True)
+    assert state_path(out).read_bytes() == before
+    train(OPTIONS, out, resume=True)
+    assert out.read_bytes() == whole.read_bytes()
