@@ -1,6 +1,6 @@
 """The neurons' compiled loops are the torch operations, forward and backward."""
 
-import itertools
+import sys
 
 import pytest
 import torch
@@ -9,101 +9,192 @@ from sw.models import kernels, neurons, qsnn_layers
 from sw.models.neurons import lif
 from sw.models.qsnn_layers import QuantLIF
 
-pytestmark = pytest.mark.skipif(kernels.compiled() is None, reason="numba is not installed")
+needs_numba = pytest.mark.skipif(kernels.compiled() is None, reason="numba is not installed")
+layouts = pytest.mark.parametrize("layout", ["plain", "inner", "holes", "turned", "steps inside"])
+lengths = pytest.mark.parametrize(
+    ("frames", "steps"), [*((t, t) for t in range(1, 6)), (1, 2), (1, 4)], ids=str
+)
+SHAPE = (3, 8, 9, 11)  # a step: more than a block of the loops, and no multiple of it
 
 
-def currents(frames, layout, dtype=torch.float32):
-    """Currents (F, 3, 8, 5, 7) in a layout of memory, among them ties with theta."""
-    x = torch.randn(frames, 3, 8, 5, 7, generator=torch.Generator().manual_seed(1)) * 2
-    x[:, 0, 0] = torch.tensor([0.0, 1.0, 2.0, -2.0, 4.0, 0.5, 1e30]).expand(frames, 5, 7)
+def currents(frames, seed=1):
+    """Currents (F, 3, 8, 9, 11), among them ties with both thresholds and large ones."""
+    x = torch.randn(frames, *SHAPE, generator=torch.Generator().manual_seed(seed)) * 2
+    ties = torch.tensor([0.0, 1.0, 0.7, 1.4, 2.0, -2.0, 4.0, 0.5, -0.0, 3e4, -3e4])
+    x[:, 0, 0] = ties.expand(frames, 9, 11)
+    return x
+
+
+def laid_out(x, layout):
+    """``x`` in another layout of memory, which the neuron's gradient passes through."""
     if layout == "inner":  # channels innermost
-        x = x.movedim(2, -1).contiguous().movedim(-1, 2)
-    elif layout == "holes":
-        x = torch.stack([x, x], -1)[..., 0]
-    elif layout == "turned":
-        x = x.mT.contiguous().mT
-    return x.to(dtype)
+        return x.movedim(2, -1).contiguous().movedim(-1, 2)
+    if layout == "holes":
+        return torch.stack([x, x.detach()], -1)[..., 0]
+    if layout == "turned":
+        return x.mT.contiguous().mT
+    if layout == "steps inside":
+        return x.movedim(0, 2).contiguous().movedim(2, 0)
+    return x * 1.0
 
 
-def both(monkeypatch, module, run, x):
-    """Outputs and gradients of the compiled loops and of torch's operations."""
-    found = []
-    for path in ("compiled", "torch"):
-        with monkeypatch.context() as patch:
-            if path == "torch":
-                patch.setattr(module, "loops", lambda _: None)
-            a = x.clone().requires_grad_()
-            s = run(a * 1.0 if a.is_contiguous() else a + 0.0)
-            weights = torch.randn(s.shape, generator=torch.Generator().manual_seed(2))
-            (s * weights.to(s.dtype)).sum().backward()
-            found.append((s.detach(), a.grad))
-    return found
+def passes(run, x, layout):
+    """Spikes and the gradient at ``x``, of a loss whose gradient is dense and contiguous."""
+    leaf = x.clone().requires_grad_()
+    s = run(laid_out(leaf, layout))
+    weights = torch.randn(s.shape, generator=torch.Generator().manual_seed(2)).to(s.dtype)
+    (s.contiguous() * weights).sum().backward()
+    return s.detach(), leaf.grad
 
 
-@pytest.mark.parametrize("layout", ["plain", "inner", "holes", "turned"])
-@pytest.mark.parametrize(("steps", "shared"), [(1, 0), (2, 0), (5, 0), (1, 1), (4, 1)])
+def agree(monkeypatch, module, run, x, layout):
+    """Compiled and torch passes, found to be the same bits."""
+    s, g = passes(run, x, layout)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "loops", lambda _: None)
+        want, want_g = passes(run, x, layout)
+    assert torch.equal(s, want)
+    assert torch.equal(g, want_g)
+    assert 0.05 < s.mean() < 0.95
+    assert (g != 0).float().mean() > 0.05
+    return s
+
+
+@needs_numba
+@layouts
+@lengths
 @pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
 @pytest.mark.parametrize("spare", [False, True], ids=["kept", "spare"])
-def test_lif(monkeypatch, layout, steps, shared, soft, spare):
-    x = currents(1 if shared else steps, layout)
-    (s, g), (want, want_g) = both(
-        monkeypatch, neurons, lambda a: lif(a, 0.7, soft=soft, steps=steps, spare=spare), x
+def test_lif(monkeypatch, layout, frames, steps, soft, spare):
+    x = currents(frames)
+    s = agree(
+        monkeypatch, neurons, lambda a: lif(a, 0.7, soft=soft, steps=steps, spare=spare), x, layout
     )
-    assert s.shape == (steps, *x.shape[1:])
-    assert torch.equal(s, want)
-    assert 0.05 < s.mean() < 0.95
-    torch.testing.assert_close(g, want_g, rtol=1e-6, atol=1e-7)
-    assert g.abs().sum() > 0
+    assert s.shape == (steps, *SHAPE)
+    if layout in ("inner", "turned"):
+        assert s[0].stride() == laid_out(x, layout)[0].stride()
 
 
-@pytest.mark.parametrize(("bits", "alpha"), [*itertools.product([2, 4, 8], [1.0, 0.9, 1.4])])
-@pytest.mark.parametrize(("steps", "shared"), [(1, 0), (2, 0), (4, 0), (3, 1)])
-def test_quantised_lif(monkeypatch, bits, alpha, steps, shared):
-    for layout in ("plain", "inner", "holes"):
-        x = currents(1 if shared else steps, layout)
-        (s, g), (want, want_g) = both(
-            monkeypatch, qsnn_layers, lambda a: QuantLIF(bits, alpha)(a, steps), x
-        )
-        assert torch.equal(s, want), layout
-        torch.testing.assert_close(g, want_g, rtol=1e-6, atol=1e-7)
+@needs_numba
+@lengths
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("alpha", [1.0, 0.9, 1.4, None])
+def test_quantised_lif(monkeypatch, bits, alpha, frames, steps):
+    x = currents(frames)
+    for layout in ("plain", "inner", "holes", "steps inside"):
+        agree(monkeypatch, qsnn_layers, lambda a: QuantLIF(bits, alpha)(a, steps), x, layout)
 
 
-def test_quantised_lif_is_the_unrolled_neuron():
-    x = currents(4, "plain", torch.float64).requires_grad_()
-    a = QuantLIF(4)(x)
-    weights = torch.randn(a.shape, generator=torch.Generator().manual_seed(3), dtype=a.dtype)
-    (a * weights).sum().backward()
-    got, x.grad = x.grad, None
-    kept, total = torch.zeros_like(x[0]), 0.0
-    for t in range(4):
-        u = 0.5 * kept + x[t]
-        z = (u - 1).clamp(-1, 1)
-        smooth = 0.5 + z - z * z.abs() / 2
-        s = (u > 1).to(u.dtype)
-        assert torch.equal(s, a[t])
-        total = total + ((s - smooth).detach() + smooth).mul(weights[t]).sum()
-        kept = qsnn_layers.store(u * (1 - s), 4, 1.0)
-    total.backward()
-    torch.testing.assert_close(got, x.grad)
+def fire(u, theta, *, above):
+    """Spikes whose derivative by autograd is the triangle."""
+    z = (u - theta).clamp(-1, 1)
+    smooth = 0.5 + z - z * z.abs() / 2
+    s = (u > theta if above else u >= theta).to(u.dtype)
+    return (s - smooth).detach() + smooth
 
 
-def test_a_second_backward_pass_is_refused():
+def unrolled_lif(x, steps, theta, soft):
+    v, spikes = torch.zeros_like(x[0]), []
+    for t in range(steps):
+        u = v + (x[min(t, len(x) - 1)] - v) / 2
+        spikes.append(fire(u, theta, above=False))
+        s = spikes[-1].detach().round()
+        v = u - theta * s if soft else u * (1 - s)
+    return torch.stack(spikes)
+
+
+def unrolled_quantised(x, steps, bits, alpha):
+    levels, kept, spikes = 2 ** (bits - 1) - 1, torch.zeros_like(x[0]), []
+    for t in range(steps):
+        u = 0.5 * kept + x[min(t, len(x) - 1)]
+        spikes.append(fire(u, 1.0, above=True))
+        squashed = torch.tanh(u * (1 - spikes[-1].detach().round()))
+        scale = squashed.detach().abs().max() if alpha is None else alpha
+        held = squashed.clamp(-scale, scale)
+        stored = torch.round(held.detach() / scale * levels) * scale / levels
+        kept = held + (stored - held).detach()
+    return torch.stack(spikes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+@pytest.mark.parametrize(("frames", "steps"), [(1, 1), (4, 4), (1, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("neuron", "reference"),
+    [
+        *((lambda x, n, soft=soft, spare=spare: lif(x, 0.7, soft=soft, steps=n, spare=spare),
+           lambda x, n, soft=soft: unrolled_lif(x, n, 0.7, soft))
+          for soft in (False, True) for spare in (False, True)),
+        *((lambda x, n, bits=bits, alpha=alpha: QuantLIF(bits, alpha)(x, n),
+           lambda x, n, bits=bits, alpha=alpha: unrolled_quantised(x, n, bits, alpha))
+          for bits in (2, 4, 8) for alpha in (1.0, 0.9, None)),
+    ],
+    ids=[*(f"{r} {m}" for r in ("hard", "soft") for m in ("kept", "spare")),
+         *(f"{b} bits of {a}" for b in (2, 4, 8) for a in (1.0, 0.9, None))],
+)  # fmt: skip
+def test_passes_are_those_of_the_unrolled_neuron(neuron, reference, frames, steps, dtype):
+    x = currents(frames)[:, 1:, 0].double()  # no ties, which the precisions would round apart
+    want, want_g = passes(lambda a: reference(a, steps), x, "plain")
+    s, g = passes(lambda a: neuron(a, steps), x.to(dtype), "plain")
+    assert torch.equal(s.double(), want.round())
+    tolerance = dict(rtol=1e-4, atol=1e-5) if dtype == torch.float32 else dict(rtol=0, atol=1e-12)
+    torch.testing.assert_close(g.double(), want_g, **tolerance)
+    assert g.any()
+
+
+@needs_numba
+@pytest.mark.parametrize("spare", [False, True], ids=["kept", "spare"])
+def test_a_second_backward_pass_is_refused(spare):
     x = torch.randn(2, 4, requires_grad=True)
-    s = lif(x).sum()
+    s = lif(x * 1.0, spare=spare).sum()
     s.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="backward pass runs once"):
         s.backward()
 
 
+@pytest.mark.parametrize(
+    "neuron",
+    [lambda x: lif(x, steps=3), lambda x: QuantLIF(4)(x, 3), lambda x: lif(x.double(), steps=3)],
+    ids=["shared", "quantised", "torch"],
+)
+def test_what_is_not_overwritten_may_pass_again(neuron):
+    x = torch.randn(1, 40, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    s = neuron(x).sum()
+    s.backward(retain_graph=True)
+    first, x.grad = x.grad, None
+    s.backward()
+    assert first.any()
+    assert torch.equal(x.grad, first)
+
+
 def test_inputs_are_left_alone_unless_spare():
-    x = currents(3, "plain")
+    x = currents(3)
     before = x.clone()
     lif(x)
     lif(x[:1], steps=3, spare=True)  # shown at every step: not to be overwritten
+    QuantLIF(4)(x)
     assert torch.equal(x, before)
 
 
-def test_half_precision_and_other_devices_take_torch():
-    assert neurons.loops(torch.zeros(1, 2, dtype=torch.bfloat16)) is None
+def test_without_numba_torch_computes_the_same(monkeypatch):
+    x = currents(3)
+    runs = (lif, lambda a: lif(a, soft=True, spare=True), QuantLIF(4), QuantLIF(2, 0.9))
+    wanted = [passes(run, x, "inner") for run in runs]
+    kernels.compiled.cache_clear()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "numba", None)
+            assert kernels.compiled() is None
+            assert neurons.loops(x) is None
+            for run, want in zip(runs, wanted, strict=True):
+                for got, expected in zip(passes(run, x, "inner"), want, strict=True):
+                    assert torch.equal(got, expected)
+    finally:
+        kernels.compiled.cache_clear()
+
+
+@needs_numba
+def test_other_precisions_and_devices_take_torch():
+    for dtype in (torch.bfloat16, torch.float64):
+        assert neurons.loops(torch.zeros(1, 2, dtype=dtype)) is None
     assert neurons.loops(torch.zeros(1, 2, device="meta")) is None
     assert neurons.loops(torch.zeros(1, 2)) is not None
