@@ -327,7 +327,7 @@ class Run:
         held_out = None
         if len(data.validation_labels):
             held_out = self.validate()
-        seen = self.batches * (options.batch // self.team.count)
+        seen = self.batches * len(self.team.share(torch.arange(options.batch)))
         place.history.append(
             {
                 "epoch": place.epoch + 1,
@@ -427,7 +427,13 @@ def train(
         if done is None:
             return None
     with _one_thread():
-        team = Processes(device).join()
+        team = Processes(device)
+        if options.batch < team.count:
+            raise SpikeloomError(
+                f"Training: a batch of {options.batch} is shared by {team.count} processes, wanted "
+                "an image for each; raise --batch, or start fewer"
+            )
+        team.join()
         data = _data(options, data_dir)
         torch.manual_seed(options.seed)
         teacher = load_teacher(options, out, team.device)[0] if options.teacher else None
