@@ -9,6 +9,7 @@ import pytest
 
 import sw.data
 from hw.arch.errors import SpikeloomError
+from sw.models import Qsnn, QsnnConfig
 from sw.train import __main__ as command_line
 from sw.train import ablation
 from sw.train.loop import Result
@@ -66,19 +67,21 @@ def test_jobs():
     assert not {j.key for j in JOBS} & {j.key for j in ablation.jobs((0, 1, 2), EPOCHS, 100)}
 
 
-def test_every_job_is_a_command_that_is_understood(monkeypatch, tmp_path):
-    options = []
+@pytest.mark.parametrize("epochs", [EPOCHS, 10, 30])
+def test_every_job_is_a_command_that_is_understood(monkeypatch, tmp_path, epochs):
+    options, model = [], Qsnn(QsnnConfig(widths=(4,), blocks=(1,)))
+    jobs = ablation.jobs((0, 1, 2), epochs, 0)
 
     def train(found, out, **_):
         options.append(found)
         notes = {"test_images": 1, "test_wrong": 0}
-        return Result(model=None, test_accuracy=1.0, notes=notes)
+        return Result(model=model, test_accuracy=1.0, notes=notes)
 
     monkeypatch.setattr("sw.train.loop.train", train)
-    for job in JOBS:
+    for job in jobs:
         assert command_line.run([*job.arguments.split(), "--out", str(tmp_path / "a")]) == 0
-    for job, found in zip(JOBS, options, strict=True):
-        assert (found.data, found.epochs, found.batch) == ("mnist", EPOCHS, ablation.BATCH)
+    for job, found in zip(jobs, options, strict=True):
+        assert (found.data, found.epochs, found.batch) == ("mnist", epochs, ablation.BATCH)
         assert (found.seed, found.config.height) == (job.seed, ablation.SIZE)
         plain = {ablation.FULL: (False, False), "binary baseline": (True, False)}
         if job.group == "bestformer":

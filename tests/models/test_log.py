@@ -34,6 +34,7 @@ def test_log_of_a_run(tmp_path):
     result = train(OPTIONS, tmp_path / "a.safetensors", log=folder)
     assert (folder / log.CURVES).read_bytes().startswith(PNG)
     assert len(list(folder.glob("events.out.tfevents.*"))) == 1
+    assert result is not None
     history = result.notes["history"]
     found = scalars(folder)
     assert set(found) == {"loss", "train", "validation", "lr"}

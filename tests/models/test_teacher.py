@@ -84,6 +84,7 @@ def test_a_trained_teacher_is_made_once(tmp_path, monkeypatch):
     assert path.name == "a-teacher.safetensors"
     assert finished(OPTIONS.of_teacher(), path)
     model, fields = load_checkpoint(path)
+    assert isinstance(model, Bestformer)
     assert (model.config.binary, model.config.reversible) == (False, False)
     assert (fields["prediction"], fields["command"]) == ("argmax of head", "this one")
     assert json.loads(out.with_suffix(".json").read_text())["prediction"].endswith(

@@ -104,6 +104,7 @@ def test_saved_states_leave_the_run_as_it_was(tmp_path, monkeypatch):
 def test_average_is_that_of_its_formula():
     model = torch.nn.BatchNorm1d(1)
     average = Average(model, 0.5)
+    assert model.num_batches_tracked is not None
     want = 1.0
     for n, value in enumerate((3.0, 5.0, -2.0, 8.0, 1.0, 1.0, 0.0, 4.0, 9.0, 2.0)):
         model.weight.data.fill_(value)
@@ -179,14 +180,19 @@ def test_killed_in_mid_epoch_it_resumes_to_the_same_bytes(tmp_path):
     assert fields == wanted
 
 
-def test_a_second_request_to_end_stops_at_once():
-    with __main__._Watch(None) as watch:
-        assert not watch()
-        os.kill(os.getpid(), signal.SIGINT)
-        assert watch()
-        with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN])
+def test_a_second_request_to_end_stops_at_once(before):
+    outer = signal.signal(signal.SIGINT, before)  # jobs in the background ignore it
+    try:
+        with __main__._Watch(None) as watch:
+            assert not watch()
             os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            assert watch()
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, outer)
 
 
 def test_a_full_disk_keeps_the_old_state(tmp_path, monkeypatch):
