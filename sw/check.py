@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hw.arch import formats
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 PRODUCT_MAX = (1 << (formats.PRODUCT_BITS - 1)) - 1
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw import nir
 from sw.frontend import load, nir_graph
 from sw.frontend.files import read_sidecar, read_state

@@ -13,7 +13,7 @@ from numbers import Real
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.result import Result
 
 IMAGE = "image"  #: Name of the normalised input.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 
 def as_frames(

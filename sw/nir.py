@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.frontend.nir_file import MARK, SUFFIX
 from sw.graph import (
     IMAGE,

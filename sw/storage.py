@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw import network as nw
 
 FORMAT = "spikeloom integer network 1"

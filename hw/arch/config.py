@@ -5,8 +5,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
+from hw.common.errors import SpikeloomError
 
 
 def _power_of_two(value: int) -> bool:

@@ -17,7 +17,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 
 class Op(enum.IntEnum):

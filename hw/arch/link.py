@@ -30,7 +30,7 @@ import struct
 from dataclasses import dataclass
 
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 BAUD = 1_000_000  #: Bits per second of the UART, 8N1, if nothing else is said.
 SYNC = 0xA5  #: First byte of a frame.

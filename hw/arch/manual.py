@@ -16,8 +16,8 @@ from types import ModuleType
 
 from hw.arch import config, formats, isa, link, memmap, timing
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
 from hw.arch.isa import Op
+from hw.common.errors import SpikeloomError
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 COMMAND = "python -m hw.arch.manual"

@@ -7,7 +7,6 @@ how much logic a core takes, synthesis says.
 from dataclasses import dataclass, field
 
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import (
     FACTOR_BITS,
     MAX_STEPS,
@@ -17,6 +16,7 @@ from hw.arch.formats import (
     STATE_CELLS,
     STATE_SHIFTS,
 )
+from hw.common.errors import SpikeloomError
 
 
 @dataclass(frozen=True, kw_only=True)

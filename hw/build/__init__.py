@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import boards
-from hw.arch.errors import SpikeloomError
 from hw.build.pipeline import Event, Pipeline
 from hw.build.steps import NAMES, STEPS, Job, board_design
+from hw.common.errors import SpikeloomError
 from sw.frontend.loader import DEFAULT
 
 __all__ = ["NAMES", "Event", "SpikeloomError", "build"]

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 import boards
-from hw.arch.errors import SpikeloomError
 from hw.build import NAMES, build
 from hw.build.pipeline import Event
+from hw.common.errors import SpikeloomError
 from sw.frontend.loader import DEFAULT
 
 

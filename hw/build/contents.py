@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from hw.tools.bram import block_memories
 from hw.tools.netlist import Netlist
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from boards import Board
-from hw.arch.errors import SpikeloomError
 from hw.build.board_top import Pin
+from hw.common.errors import SpikeloomError
 from hw.tools.find import run_tool
 from hw.tools.yosys import without_paths
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from hw.tools.errors import ToolFailed
 from hw.tools.export import write_text
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from boards import Board
-from hw.arch.errors import SpikeloomError
 from hw.build import board_top, ecp5, report, xc7
 from hw.build.contents import refuse_other_contents
 from hw.build.pipeline import Event, Step, code_digest, file_digest
+from hw.common.errors import SpikeloomError
 from hw.tools import check_xc7, find, timing_xc7, yosys
 from hw.tools.export import verilog_from_rtlil, write_text
 from hw.tools.netlist import Netlist, ecp5_resources, xc7_resources

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from boards import Board
-from hw.arch.errors import SpikeloomError
 from hw.build.board_top import Pin
+from hw.common.errors import SpikeloomError
 from hw.tools import find
 from hw.tools.errors import ToolFailed
 from hw.tools.find import run_tool

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import formats
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 TARGETS = ("generic", "xc7")
 

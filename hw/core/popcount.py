@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from hw.arch import timing
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 TARGETS = ("generic", "xc7")
 

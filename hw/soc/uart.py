@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 MIN_DIVISOR = 4
 

@@ -9,7 +9,7 @@ bits (8 data, 1 parity); without, the word fills units of 9 bits completely.
 import re
 from dataclasses import dataclass
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from hw.tools.netlist import Cell, Netlist
 
 _NAME = re.compile(r"^(?P<path>.*)\.(?P<copy>\d+)\.(?P<slice>\d+)$")

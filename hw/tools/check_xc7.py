@@ -8,7 +8,7 @@ import collections
 import sys
 from collections.abc import Sequence, Set
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from hw.tools import reset_xc7
 from hw.tools.netlist import Cell, Netlist
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 
 class ToolchainNotFound(SpikeloomError):

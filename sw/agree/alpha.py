@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.graph import LIF, FloatNetwork
 
 ALPHA_POINTS = 0.2  #: Accuracy that a frozen alpha may cost, in points; or one image.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.agree.alpha import alpha_table
 from sw.agree.measure import Reference, sweep
 from sw.agree.splits import data_split, fixture

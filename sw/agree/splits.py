@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.graph import FloatNetwork
 
 CALIBRATION_IMAGES = 512  #: Training images on which alpha is measured, the first ones.

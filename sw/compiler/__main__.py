@@ -6,8 +6,8 @@ import sys
 import zipfile
 
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
 from hw.arch.parts import PARTS, fit, part
+from hw.common.errors import SpikeloomError
 from sw.compiler.compile import compile_network
 from sw.compiler.mapper import fit_config
 from sw.compiler.report import part_text, report

@@ -4,7 +4,7 @@ import numpy as np
 
 from hw.arch import isa, timing
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.compiler.mapper import Mapper
 from sw.compiler.program import VERSION, Forecast, Program
 from sw.network import Head, IntegerNetwork

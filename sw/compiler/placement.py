@@ -3,8 +3,8 @@
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
 from hw.arch.isa import Dest, Pack
+from hw.common.errors import SpikeloomError
 from sw.compiler.layout import (
     Allocator,
     Layout,

@@ -14,8 +14,8 @@ import numpy as np
 
 from hw.arch import isa
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
 from hw.arch.memmap import Mem, load_addr
+from hw.common.errors import SpikeloomError
 
 VERSION = 2  #: Of the file format.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

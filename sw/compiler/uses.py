@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.check import tensor_shapes
 from sw.network import BinaryLayer, IntegerNetwork, Layer, Mean, PixelConv, SpikePool
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES, SOURCES, Source
 from sw.data.fetch import fetch, is_present, source_of, verify
 from sw.data.store import cache_folder

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 CHUNK = 1 << 20
 SLACK = 16 << 20  #: Bytes of headers and of members that nobody asked for.

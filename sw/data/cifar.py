@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data.archive import read_members
 from sw.data.dataset import check_labels
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 LARGEST = 256  #: Pixels per side, so that a slip of the keyboard does not fill the memory.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 SIDE = 8  #: Pixels per side before enlargement.
 TRAIN = 1437  #: Images of the train split; the other 360 are the test split.

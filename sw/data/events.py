@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data.archive import place, unpack
 from sw.data.catalogue import Source
 from sw.data.store import disk_errors, put, write

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import events, npm
 from sw.data.archive import read_members
 from sw.data.catalogue import SOURCES, File, Package, Source

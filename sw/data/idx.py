@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 UINT8 = 8  #: Code of the element type, the only one used here.
 

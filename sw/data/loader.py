@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import events
 from sw.data.catalogue import Source
 from sw.data.cifar import read_cifar

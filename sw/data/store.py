@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 CHUNK = 1 << 20
 ALGORITHMS = {32: "md5", 128: "sha512"}  #: By hexadecimal digits of the digest.

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MAX_STEPS
+from hw.common.errors import SpikeloomError
 from sw.frontend.settings import Settings, missing_normalisation, per_channel
 from sw.graph import (
     IMAGE,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.graph import (
     IMAGE,
     LIF,

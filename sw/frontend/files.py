@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".tar")
 WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "state_dict_ema")

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.frontend import bestformer, nir_file, nir_graph, qsnn
 from sw.frontend.files import SUFFIXES, read_sidecar, read_state, stem
 from sw.frontend.settings import Settings

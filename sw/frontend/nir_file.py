@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 SUFFIX = ".nir"
 MARK = "spikeloom"  #: Key in the graph's metadata that tells a file of ``sw.nir``.

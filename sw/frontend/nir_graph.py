@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MAX_STEPS
+from hw.common.errors import SpikeloomError
 from sw.frontend.nir_file import MARK, NIRFile, NIRNode
 from sw.frontend.nir_layers import Layers
 from sw.frontend.nir_structure import Structure

@@ -6,7 +6,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 #: What published code normalises images of so many channels with.
 NORMALISATIONS = {

@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.golden import ops, plain
 from sw.images import as_frames
 from sw.network import (

@@ -8,7 +8,7 @@ import numpy as np
 
 from hw.arch import link
 from hw.arch.config import Config
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.compiler.program import Program
 from sw.frontend.loader import DEFAULT
 from sw.host.device import Device, open_port

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from hw.arch import link
-from hw.arch.errors import SpikeloomError
 from hw.arch.link import Command, Reason
 from hw.arch.memmap import Mem, load_addr
+from hw.common.errors import SpikeloomError
 
 RETRIES = 3  #: Times a request is said again before it is given up.
 SILENCE = 0.5  #: Seconds without a byte after which a reply is taken for lost.

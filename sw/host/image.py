@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import load
 from sw.data.catalogue import SOURCES
 

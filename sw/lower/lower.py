@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_SHIFTS
+from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.images import as_frames
 from sw.lower import quantise

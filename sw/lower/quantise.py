@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import (
     BIAS_MAX,
     FACTOR_MAX,
@@ -18,6 +17,7 @@ from hw.arch.formats import (
     STATE_MAX,
     state_levels,
 )
+from hw.common.errors import SpikeloomError
 from sw.check import pixel_reach
 from sw.network import Affine
 

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.lower import attention, heads, quantise
 from sw.lower.units import Units, spike_tensors, stored_tensors, summands

@@ -1,6 +1,6 @@
 """Torch models: binary layers, neurons BESTformer and Q-SNN. Torch is an optional dependency."""
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 try:
     import torch as _torch  # noqa: F401

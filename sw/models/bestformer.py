@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.binary import BinaryConv1d, BinaryConv2d
 from sw.models.config import BestformerConfig
 from sw.models.neurons import LIF

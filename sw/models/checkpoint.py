@@ -16,7 +16,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.bestformer import Bestformer
 from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise
 from sw.models.config import BestformerConfig

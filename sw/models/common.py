@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 Refuse = Callable[[str, object, str, str], None]  #: (field, got, wanted, cure), raises.
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.common import own_fields, per_channel
 
 VARIANTS = ("cifar", "imagenet")  #: Tokenizers; side / 4 and side / 16.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.norm import Norm2d
 from sw.models.qsnn_config import QsnnConfig
 from sw.models.qsnn_layers import (

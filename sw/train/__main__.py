@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data.catalogue import SOURCES
 from sw.train.arguments import FAMILIES, MODEL, RUN, add_options, given
 

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass, field
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES
 
 FAMILIES: tuple[str, ...] = ("bestformer", "qsnn")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.frontend import bestformer, qsnn
 from sw.frontend.settings import Settings

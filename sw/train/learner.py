@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.bestformer import Bestformer
 from sw.models.binary import centred, zero_weights
 from sw.models.config import BestformerConfig

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.checkpoint import write_atomically
 
 CURVES = "curves.png"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import DataSet, load, split_validation
 from sw.data.augment import augment, augment_events, augment_photographs
 from sw.models.checkpoint import save_checkpoint

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES
 from sw.models.config import BestformerConfig
 from sw.models.qsnn import RATE_WEIGHT

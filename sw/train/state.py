@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.checkpoint import write_atomically
 from sw.train.learner import Learner
 from sw.train.log import History

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models.checkpoint import load_checkpoint
 from sw.train.learner import Teacher
 from sw.train.options import TrainOptions

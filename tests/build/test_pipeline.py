@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from hw.arch.errors import SpikeloomError
 from hw.build.pipeline import Pipeline, Step
+from hw.common.errors import SpikeloomError
 from hw.tools.errors import ToolFailed
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import NAMES, DataSet, __main__, load, load_digits, split_validation
 from sw.data.catalogue import SOURCES
 from sw.data.dataset import resize

@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import catalogue, download, fetch, load, npm, store
 from tests.data.conftest import md5, tar
 

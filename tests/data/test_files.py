@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import archive, cifar, load
 from sw.data.archive import read_members, unpack
 from sw.data.catalogue import SOURCES

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from tests.frontend.states import make_state
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -112,7 +112,7 @@ def test_no_torch_is_needed_but_for_float_runs(tmp_path):
 import sys
 sys.modules["torch"] = None
 import numpy as np, sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 net = sw.load({str(path)!r})
 images = np.zeros((2, 8, 8), dtype=np.uint8)
 print(net.lower(images).run(images).logits.shape)

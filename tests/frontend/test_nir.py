@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.agree import Reference
 from sw.graph import LIF, Conv, Linear, MaxPool, MeanTokens
 

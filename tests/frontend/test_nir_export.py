@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.convert import main
 from sw.graph import IMAGE, LIF, BatchNorm, Conv, FloatNetwork, Linear, MeanSteps, MeanTokens
 from tests.fixtures import FIXTURES

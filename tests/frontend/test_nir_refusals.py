@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 
 nir = pytest.importorskip("nir")
 h5py = pytest.importorskip("h5py")

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.frontend.qsnn_keys import canonical
 
 torch = pytest.importorskip("torch")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.graph import (
     IMAGE,
     LIF,

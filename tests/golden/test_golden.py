@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sw
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
+from hw.common.errors import SpikeloomError
 from sw.network import Head, Mean
 from sw.randnet import random_images, random_network
 from sw.storage import load, save
@@ -151,7 +151,7 @@ def test_numba_may_be_missing():
     code = f"""
 import sys
 sys.modules["numba"] = None
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.randnet import random_images, random_network
 network = random_network(4, **{SMALL!r})
 images = random_images(network, 3)

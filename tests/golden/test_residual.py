@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MEMBRANE_MAX, STATE_MAX
+from hw.common.errors import SpikeloomError
 from sw.network import (
     Affine,
     BinaryLayer,

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import FACTOR_MAX, STATE_SHIFTS
+from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.agree import Reference
 from sw.models import QsnnConfig

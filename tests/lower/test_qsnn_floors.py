@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch")
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.agree import Reference, alpha_table, fixture, main
 from sw.data import load
 from tests.fixtures import FIXTURES

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hw.arch.errors import SpikeloomError
 from hw.arch.formats import MEMBRANE_MAX, PRODUCT_BITS, STATE_MAX, state_levels
+from hw.common.errors import SpikeloomError
 from sw.golden import head_sum, state_code
 from sw.golden.ops import token_mean
 from sw.lower import quantise

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import sw.data
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models import Qsnn, QsnnConfig
 from sw.train import __main__ as command_line
 from sw.train import ablation

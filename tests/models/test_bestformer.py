@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models import Bestformer, BestformerConfig
 from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise, zero_weights
 from sw.models.neurons import LIF, lif

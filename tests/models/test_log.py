@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models import BestformerConfig
 from sw.train import __main__, log
 from sw.train.loop import train

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models import Bestformer, BestformerConfig
 from sw.train import loop, parallel
 from sw.train.learner import BestformerLearner

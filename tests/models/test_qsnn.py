@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.graph import power_of_two
 from sw.models import Qsnn, QsnnConfig
 from sw.models.checkpoint import load_checkpoint, save_checkpoint

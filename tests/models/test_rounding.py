@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.lower.lower import FRAC_BITS, MIN_FRAC_BITS
 from sw.models import Bestformer, BestformerConfig, Qsnn, QsnnConfig, rounding
 from sw.models.checkpoint import save_checkpoint

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.models import Bestformer, BestformerConfig, Qsnn, QsnnConfig
 from sw.models.checkpoint import load_checkpoint, save_checkpoint
 from sw.train import __main__, loop

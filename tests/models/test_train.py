@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import load, load_digits
 from sw.data.augment import augment
 from sw.models import Bestformer, BestformerConfig

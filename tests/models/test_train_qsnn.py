@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import sw
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import load, load_digits
 from sw.models import BestformerConfig, Qsnn, QsnnConfig
 from sw.models.checkpoint import checkpoint_tensors, load_checkpoint, save_checkpoint

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from sw.data import load
 from sw.models import BestformerConfig, QsnnConfig
 from sw.train import __main__, learner, loop

@@ -9,7 +9,7 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from hw.soc.uart import UARTReceiver, UARTTransmitter, divisor
 from sim.pysim import run, send, take
 

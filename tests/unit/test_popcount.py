@@ -7,7 +7,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hw.arch import timing
-from hw.arch.errors import SpikeloomError
+from hw.common.errors import SpikeloomError
 from hw.core.popcount import MaskedPopcount, lut_init
 from tests.unit import netlist
 

@@ -1,0 +1,1 @@
+"""What every package may use: the user's error, whole files, archives, commands, processes."""
