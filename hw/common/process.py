@@ -49,7 +49,7 @@ def run(
         if output is not None:
             sink = stack.enter_context(Path(output).open("wb"))
             streams = {"stdout": sink, "stderr": subprocess.STDOUT}
-        process: subprocess.Popen[bytes] = subprocess.Popen(
+        process: subprocess.Popen[Any] = subprocess.Popen(
             [os.fspath(a) for a in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
             start_new_session=_POSIX, **streams,
         )  # fmt: skip
