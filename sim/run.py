@@ -2,24 +2,54 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hw.arch import Config, SpikeloomError
+from hw.common.cli import command
 from sim.simulate import Simulated, run, wave_kind
-from sim.testbench import SimulationError
 from sw.compiler import Program, compile_network, fit_config
 from sw.compiler.__main__ import parse_config, read_network
+from sw.data import load
 from sw.host.image import KINDS, STILL, read_image, test_split
+from sw.network import IntegerNetwork
+
+TOLD = 20  #: Wrong images that are named.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """What runs: pixels, and where they are from."""
+
+    pixels: np.ndarray  #: uint8 (B, ...).
+    names: tuple[str, ...]
+    labels: tuple[int, ...] = ()  #: Where known.
+
+    @property
+    def title(self) -> str:
+        """Name of the one image, or of the first and the last."""
+        first, *more = self.names
+        return f"images {first} to {more[-1]}" if more else f"image {first}"
+
+
+def count(text: str) -> int:
+    """Return a number of images, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of images; give a whole number from 1, such as 20"
+        )
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m sim.run",
         description="Run one inference, or several, on the RTL of a core and compare every memory "
-        "write, the logits and the cycles with the interpreter.",
+        "write with the interpreter, the logits with the golden model, the cycles with the "
+        "forecast.",
     )
     p.add_argument("model", metavar="MODEL",
                    help="a shipped network's name, a model file, an integer network, or a "
@@ -28,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--board", metavar="NAME", help="take the core of this board")
     where.add_argument("--config", metavar="K=V,...", default="",
                        help="core configuration, e.g. rows=8,width=64; the rest as by default")
+    p.add_argument("--network", metavar="NETWORK",
+                   help="the network that a compiled program was made from, for the comparison "
+                   "with its golden model: a name, model file or integer network")
     p.add_argument("--fit", action="store_true",
                    help="make the memories as deep as the network needs")
     p.add_argument("--stream", action="store_true",
@@ -36,31 +69,41 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--image", metavar="IMAGE",
                        help=f"{KINDS}, or a number N for image N of the network's own data set "
                        "(default: its image 0 where it is there, else noise)")
-    which.add_argument("--images", metavar="N", type=int,
+    which.add_argument("--images", metavar="N", type=count,
                        help="the first N test images of the network's own data set")
     p.add_argument("--wave", metavar="FILE", help="write a waveform, .vcd or .fst")
     return p
 
 
-def _program(args: argparse.Namespace) -> tuple[Program, str]:
-    """The program, and the name of the network's data set where that is known."""
-    if args.model.endswith(".npz") and Path(args.model).is_file():
-        try:
-            program = Program.load(args.model)
-        except SpikeloomError as error:
-            if "is not a whole Spikeloom program" not in str(error):
-                raise
-        else:
-            if args.board or args.config or args.fit:
-                raise SpikeloomError(
-                    f"{args.model} is a compiled program and has its core with it; leave out "
-                    "--board, --config and --fit, or give the network"
-                )
-            return program, ""
+def _is_program(path: str) -> bool:
+    """Whether a file is a compiled program, by the names of its members."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"words.npy", "columns.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False
+
+
+def _program(args: argparse.Namespace) -> tuple[Program, IntegerNetwork | None]:
+    """The program, and its network where that is known."""
+    if _is_program(args.model):
+        if args.board or args.config or args.fit:
+            raise SpikeloomError(
+                f"{args.model} is a compiled program and has its core with it; leave out "
+                "--board, --config and --fit, or give the network"
+            )
+        program = Program.load(args.model)
+        if args.network is None:
+            return program, None
+        return program, read_network(args.network, args.stream or program.stream)
+    if args.network is not None:
+        raise SpikeloomError(
+            f"--network is for a compiled program, and {args.model} is none: it is the network; "
+            "leave the option out"
+        )
     config = Config.for_board(args.board) if args.board else parse_config(args.config)
     network = read_network(args.model, args.stream)
-    program = compile_network(network, fit_config(network, config) if args.fit else config)
-    return program, str(network.meta.get("data", ""))
+    return compile_network(network, fit_config(network, config) if args.fit else config), network
 
 
 def _data(shape: tuple[int, ...], data: str) -> str:
@@ -71,91 +114,127 @@ def _data(shape: tuple[int, ...], data: str) -> str:
     return "digits" if digits else ""
 
 
-def _image(source: str | None, shape: tuple[int, ...], data: str) -> tuple[str, np.ndarray]:
-    """Name and pixels of the image; ``data`` is the network's own data set, or ""."""
+def _labels(data: str, shape: tuple[int, ...], classes: int) -> np.ndarray | None:
+    """The labels of a data set's test split, if the network tells as many classes."""
+    found = load(data, shape[-1])
+    return found.test_labels if len(found.classes) == classes else None
+
+
+def _image(source: str | None, program: Program, data: str) -> Images:
+    """The image to run; ``data`` is the network's own data set, or ""."""
+    shape = program.input_shape
     if source is None and data:
         try:
-            return f"{data}:0", read_image(f"{data}:0", shape)
+            return _image(f"{data}:0", program, data)
         except SpikeloomError as error:
             print(f"note: noise instead of an image: {error}", file=sys.stderr)
     if source is None:
-        return "noise", np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (1, *shape), dtype=np.uint8)
+        return Images(pixels=noise, names=("noise",))
     if source.isdecimal() and not data:
         raise SpikeloomError(
             f"image {source}: the network names no data set of still images; give the image as "
             f"{KINDS}"
         )
     name = f"{data}:{source}" if source.isdecimal() else source
-    return name, read_image(name, shape)
+    pixels = read_image(name, shape)[None]
+    origin, _, index = name.partition(":")
+    labels = _labels(origin, shape, program.classes) if origin in STILL else None
+    known = () if labels is None else (int(labels[int(index)]),)
+    return Images(pixels=pixels, names=(name,), labels=known)
 
 
-def _images(count: int, shape: tuple[int, ...], data: str) -> tuple[str, np.ndarray]:
-    """Names and pixels of the first ``count`` test images."""
+def _images(count: int, program: Program, data: str) -> Images:
+    """The first ``count`` test images."""
     if not data:
         raise SpikeloomError(
             "--images: the network names no data set of still images; give one image by --image"
         )
-    images = test_split(data, shape)
+    images = test_split(data, program.input_shape)
     if not 1 <= count <= len(images):
         raise SpikeloomError(
             f"--images is {count}, wanted 1 to {len(images)}, the test images of {data}"
         )
-    return f"{data}:0 to {data}:{count - 1}" if count > 1 else f"{data}:0", images[:count]
+    labels = _labels(data, program.input_shape, program.classes)
+    return Images(
+        pixels=images[:count],
+        names=tuple(f"{data}:{n}" for n in range(count)),
+        labels=() if labels is None else tuple(labels[:count].tolist()),
+    )
 
 
-def report(program: Program, image: str, result: Simulated) -> str:
+def _accuracy(images: Images, predictions: list[int]) -> list[str]:
+    """Labels and how many predictions are right."""
+    pairs = zip(images.names, images.labels, predictions, strict=True)
+    wrong = [f"{name} (label {a}, class {b})" for name, a, b in pairs if a != b]
+    total = len(predictions)
+    right = total - len(wrong)
+    more = f" and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
+    told = f"; wrong: {', '.join(wrong[:TOLD])}{more}" if wrong else ""
+    return [
+        f"labels  {' '.join(map(str, images.labels))}",
+        f"right {right} of {total} ({100 * right / total:.2f} %){told}",
+    ]
+
+
+def report(program: Program, images: Images, result: Simulated) -> str:
     """Return what checked inferences gave, as text."""
     c = program.config
     many = len(result.cycles) > 1
+    predictions = result.predictions.tolist()
     cycles = " ".join(map(str, sorted(set(result.cycles.tolist()))))
-    lines = [
-        f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, "
-        f"image{'s' * many} {image}",
-    ]
+    lines = [f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, {images.title}"]
     if many:
-        lines.append(f"classes {' '.join(map(str, result.predictions))}")
+        lines.append(f"classes {' '.join(map(str, predictions))}")
+        lines += _accuracy(images, predictions) if images.labels else []
     else:
+        label = ""
+        if images.labels:
+            (known,) = images.labels
+            label = f", label {known}: {'right' if known == predictions[0] else 'WRONG'}"
         lines += [
-            f"class {result.predictions[0]}",
+            f"class {predictions[0]}{label}",
             f"logits {' '.join(f'{v:.4f}' for v in result.logits[0] * result.scale)}",
             f"integers {' '.join(map(str, result.logits[0].tolist()))}",
         ]
     each = " for each image" * many
     lines.append(f"cycles {cycles} simulated, {program.cycles} forecast{each}")
+    golden = "golden model" in result.compared
     if result.mismatches:
-        lines.append(f"FIRST MISMATCH: {result.mismatches[0]}")
+        lines += [
+            f"FIRST MISMATCH: {result.mismatches[0]}",
+            f"{len(result.mismatches)} of {len(result.cycles)} images differ",
+        ]
     else:
-        lines.append(f"no mismatch: all {result.writes} memory writes, logits and cycles are equal")
+        models = "interpreter and golden model" if golden else "interpreter"
+        lines.append(
+            f"no mismatch: all {result.writes} memory writes are the interpreter's, logits those "
+            f"of {models}, cycles the forecast's"
+        )
+    if not golden:
+        lines.append(
+            "not compared with the golden model, which needs the network that the program was "
+            "compiled from: give it by --network"
+        )
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command()
+def main(argv: list[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake or a mismatch, 2 for wrong usage."""
     args = _parser().parse_args(argv)
-    try:
-        if args.wave:
-            wave_kind(Path(args.wave).absolute())
-        program, data = _program(args)
-        shape = program.input_shape
-        data = _data(shape, data)
-        if args.images is None:
-            name, image = _image(args.image, shape, data)
-            images = image[None]
-        else:
-            name, images = _images(args.images, shape, data)
-        result = run(program, images, wave=args.wave, check=True)
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except SimulationError as error:
-        print(f"simulation failed: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    print(report(program, name, result))
     if args.wave:
-        print(f"waveform {args.wave}")
+        wave_kind(Path(args.wave).absolute())
+    program, network = _program(args)
+    data = _data(program.input_shape, str(network.meta.get("data", "")) if network else "")
+    if args.images is None:
+        images = _image(args.image, program, data)
+    else:
+        images = _images(args.images, program, data)
+    result = run(program, images.pixels, wave=args.wave, check=True, network=network)
+    print(report(program, images, result))
+    if args.wave:
+        print(f"wrote {args.wave}, the waveform")
     return 1 if result.mismatches else 0
 
 
