@@ -206,7 +206,7 @@ def report(program: Program, images: Images, result: Simulated) -> str:
             f"{len(result.mismatches)} of {len(result.cycles)} images differ",
         ]
     else:
-        models = "interpreter and golden model" if golden else "interpreter"
+        models = "the interpreter and the golden model" if golden else "the interpreter"
         lines.append(
             f"no mismatch: all {result.writes} memory writes are the interpreter's, logits those "
             f"of {models}, cycles the forecast's"
