@@ -12,10 +12,11 @@ import numpy as np
 from hw.common.errors import SpikeloomError
 from hw.common.files import disk_errors, whole
 from sim import verilator
-from sim.compare import Mismatch, check_network_of, differences, golden_differences
+from sim.compare import Mismatch, differences, golden_differences
 from sim.testbench import Commands, Outcome, SimulationError, run_free
 from sim.verilator import Simulator
 from sw.compiler import Program
+from sw.compiler.origin import check_origin
 from sw.images import as_frames
 from sw.network import IntegerNetwork
 from sw.result import Result
@@ -119,7 +120,7 @@ def run(
     """
     images = frames(program, images)
     if network is not None:
-        check_network_of(program, network)
+        check_origin(program, network)
     path = None if wave is None else Path(wave).absolute()
     simulator = verilator.build(program.config, "" if path is None else wave_kind(path))
     found: dict[int, Mismatch] = {}
