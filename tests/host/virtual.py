@@ -104,7 +104,8 @@ class Core(VirtualDevice):
         self.machine = None
 
     def do(self, code, payload):
-        if code == Command.WRITE and int.from_bytes(payload[:4], "little") >> 27 != Mem.PIX:
+        writes = code in (Command.WRITE, Command.WRITE_BYTES)
+        if writes and int.from_bytes(payload[:4], "little") >> 27 != Mem.PIX:
             self.machine = None
         return super().do(code, payload)
 
