@@ -23,7 +23,7 @@ def as_frames(
 
     ``images`` is (B, H, W) where ``channels`` is 1, (B, C, H, W), or (B, T, C, H, W) with one
     frame per step; channels may come last instead, where the shape leaves no doubt. It is an array
-    or a tensor, or a list of images of one shape; one PIL image is a batch of one. Pixels are
+    or a tensor, or a list of such images of one shape; one PIL image is a batch of one. Pixels are
     whole numbers 0 to 255 of any type; floats 0 to 1 and normalised ones are refused.
 
     ``size`` (height, width) and ``per_step`` are checked where given.
@@ -55,6 +55,11 @@ def _array(images: Any, channels: int) -> tuple[np.ndarray, str]:
         return _picture(images, channels)[None], "numpy.asarray(images)[None]"
     if not isinstance(images, list | tuple):
         return _plain(images)
+    if any(isinstance(item, list | tuple | int | float) for item in images):
+        raise SpikeloomError(
+            f"Images must be a numpy array, not {type(images).__name__} of numbers; give "
+            "numpy.asarray(images)"
+        )
     parts = [_picture(i, channels) if _is_picture(i) else _plain(i)[0] for i in images]
     return _stack(parts), "numpy.stack([numpy.asarray(image) for image in images])"
 
@@ -68,9 +73,7 @@ def _plain(images: Any) -> tuple[np.ndarray, str]:
         )
     if isinstance(images, np.ndarray):
         return np.asarray(images), "images"
-    if isinstance(images, str | bytes | None) or not (
-        hasattr(images, "__array__") or isinstance(images, int | float | list | tuple)
-    ):
+    if isinstance(images, str | bytes | None) or not (hasattr(images, "__array__")):
         cure = "give an array of uint8 pixels"
         if isinstance(images, str):
             cure = "read the file first, such as by numpy.load"
