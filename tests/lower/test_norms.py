@@ -1,0 +1,77 @@
+"""Usual normalisations of images, both families: lowered, compiled, and the golden model's."""
+
+import numpy as np
+import pytest
+
+import sw
+from hw.arch import Config, isa
+from sw.compiler import compile_network, fit_config, interpret
+from sw.randnet import random_images
+from tests.frontend.qsnn_states import residual_state
+from tests.frontend.states import make_state
+
+NORMS = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "svhn": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
+    "gtsrb": ((0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669)),
+    "eurosat": ((0.3444, 0.3803, 0.4078), (0.2037, 0.1366, 0.1148)),
+    "half3": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "mnist": ((0.1307,), (0.3081,)),
+    "fashion": ((0.2860,), (0.3530,)),
+    "kmnist": ((0.1918,), (0.3483,)),
+    "half": ((0.5,), (0.5,)),
+    "none": ((0.0,), (1.0,)),
+    "white": ((1.0,), (0.05,)),
+}
+
+
+@pytest.mark.parametrize("scale", [1 / 3, 1, 3], ids=["third", "usual", "triple"])
+@pytest.mark.parametrize("family", ["bestformer", "qsnn"])
+@pytest.mark.parametrize("norm", NORMS)
+def test_usual_normalisations_compile(norm, family, scale, tmp_path):
+    mean, std = NORMS[norm]
+    if family == "bestformer":
+        state, first = make_state(1, channels=len(mean)), "patch_embed.block0_conv.weight"
+        options = {}
+    else:
+        state, first = residual_state(1, channels=len(mean)), "conv1.weight"
+        options = {"steps": 2, "membrane_bits": 8}
+    state[first] = state[first] * np.float32(scale)
+    np.savez(tmp_path / "net.npz", **state)
+    net = sw.load(tmp_path / "net.npz", mean=mean, std=std, image_size=16, **options)
+    q = net.lower()
+    assert q.meta["frac_bits"]["bits"] == 12
+    assert q.layers[0].pixel_shift == q.meta["pixel_shift"] <= isa.BY_NAME["pix_shift"].most
+    error = first_error(net, q)
+    assert error < 1e-3, error
+    program = compile_network(q, fit_config(q, Config()))
+    images = random_images(q, 1)
+    run = next(interpret(program, images, events=False))
+    np.testing.assert_array_equal(run.logits, q.run(images).logits[0])
+
+
+def first_error(net, q):
+    """Largest error of the first sums (of a channel's deviation) on random pixels, in reals."""
+    conv, bn, layer = net.nodes[0], net.nodes[1], q.layers[0]
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, *layer.weight.shape[1:]))
+    a, b = bn.folded()
+    weight = conv.weight.astype(float)
+    if conv.weight_bits:
+        from sw.graph import quantise
+
+        weight = quantise(conv.weight, conv.weight_bits).astype(float)
+    mean, std = (np.reshape(v, (-1, 1, 1)) for v in (net.mean, net.std))
+    real = np.einsum("oikl,nikl->no", weight, (pixels / 255 - mean) / std) * a + b
+    p = (pixels << layer.pixel_shift) - np.reshape(layer.centre, (-1, 1, 1))
+    x = (np.einsum("oikl,nikl->no", layer.weight, p) + layer.bias) >> layer.shift
+    unit = q.meta.get("units", {}).get(bn.name) or one(net, bn, q)
+    return np.abs(x / unit - real).max() / np.abs(a * weight.std()).max()
+
+
+def one(net, bn, q):
+    from sw.lower.units import Units
+
+    return Units(net, q.frac_bits, {}, None).one(bn.name)
