@@ -252,6 +252,7 @@ OVERLAYS = tuple(
           _PLACES[over].low, over, Op.MAC)
     for n, over in enumerate(("sc_base", "sc_gs", "sc_t", "row_gs"), 4)
 )  # fmt: skip
+SLOT_BYTES = (1, 2, 4, 8)  #: Bytes of a tap slot, by the fields' logarithms.
 MAX_KERNEL = 15  #: Taps of a MAC along an image's side: 4 bits tell how far ahead one is.
 CENTRES = 8  #: Centres of a MAC; channels k and k + 8 share one.
 BY_NAME = _PLACES | {f.name: f for f in OVERLAYS}

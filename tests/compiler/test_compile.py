@@ -172,8 +172,10 @@ def test_deltas_walk_the_strides(counts, strides, base):
     (Config(width=64), 16, (Pack.TRIPLE, 2)),
     (Config(rows=8, cols=32, width=32), 20, (Pack.NONE, 1)),
     (Config(rows=8, cols=32, width=64), 20, (Pack.PAIR, 4)),
-    (Config(rows=8, cols=64, width=128), 40, (Pack.NONE, 1)),
+    (Config(rows=8, cols=64, width=128), 40, (Pack.PAIR, 8)),
+    (Config(rows=16, cols=64, width=128), 40, (Pack.PAIR, 8)),
     (Config(rows=16), 8, (Pack.TRIPLE, 1)),
+    (Config(rows=8, cols=32, width=128), 30, (Pack.TRIPLE, 4)),
 ])
 def test_tap_packing(config, channels, want):
     assert choose_pack(config, channels) == want

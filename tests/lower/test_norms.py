@@ -44,8 +44,7 @@ def test_usual_normalisations_compile(norm, family, scale, tmp_path):
     q = net.lower()
     assert q.meta["frac_bits"]["bits"] == 12
     assert q.layers[0].pixel_shift == q.meta["pixel_shift"] <= isa.BY_NAME["pix_shift"].most
-    error = first_error(net, q)
-    assert error < 1e-3, error
+    assert first_error(net, q) < 8
     program = compile_network(q, fit_config(q, Config()))
     images = random_images(q, 1)
     run = next(interpret(program, images, events=False))
@@ -53,7 +52,7 @@ def test_usual_normalisations_compile(norm, family, scale, tmp_path):
 
 
 def first_error(net, q):
-    """Largest error of the first sums (of a channel's deviation) on random pixels, in reals."""
+    """Largest error of the first sums on random pixels, in units of x (of 2**-12 or so)."""
     conv, bn, layer = net.nodes[0], net.nodes[1], q.layers[0]
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (200, *layer.weight.shape[1:]))
@@ -68,7 +67,7 @@ def first_error(net, q):
     p = (pixels << layer.pixel_shift) - np.reshape(layer.centre, (-1, 1, 1))
     x = (np.einsum("oikl,nikl->no", layer.weight, p) + layer.bias) >> layer.shift
     unit = q.meta.get("units", {}).get(bn.name) or one(net, bn, q)
-    return np.abs(x / unit - real).max() / np.abs(a * weight.std()).max()
+    return np.abs(x - real * unit).max()
 
 
 def one(net, bn, q):
