@@ -46,12 +46,15 @@ def lower(
     frac_bits : fraction bits of membranes and residuals; default 12, fewer where the residual
         stream or a scale would not fit (``meta["frac_bits"]`` tells why). Neurons of quantised
         state have units of their own.
-    pixel_weight_bits : 2 to 18, mantissa of the first weights; default the fewest that bring the
-        error of the first sums within a tenth of the least (``meta["pixel_weight_bits"]``).
+    pixel_weight_bits : 2 to 18, mantissa of the first weights; default what the network was
+        trained with (``net.meta["pixel_weight_bits"]``), else the fewest that bring the error of
+        the first sums within a tenth of the least. The integer network's ``meta`` tells the choice.
     head_weight_bits : 2 to 18, width of the last weights where they are not whole already.
     """
     if zero_weights not in ("refuse", "plus", "minus"):
         raise SpikeloomError(f"zero_weights must be refuse, plus or minus, not {zero_weights!r}")
+    if pixel_weight_bits is None:  # a network that was trained through its rounding
+        pixel_weight_bits = net.meta.get("pixel_weight_bits")
     for what, bits in (("pixel", pixel_weight_bits), ("head", head_weight_bits)):
         if bits is None and what == "pixel":
             continue
