@@ -2,7 +2,8 @@
 
 ``main(argv=None) -> int`` of a command is wrapped by ``command``: a user's mistake is one message
 and status 1, wrong usage 2 (argparse), an interrupt 130, termination 143, and a reader that closed
-the pipe ends the command quietly. Any other exception is a defect, with its traceback.
+the pipe ends the command quietly. Warnings are lines that begin so. Any other exception is a
+defect, with its traceback.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 
 from hw.common.errors import SpikeloomError
@@ -31,7 +33,7 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
         @functools.wraps(main)
         def wrapped(argv=None) -> int:
             _encodable()
-            with _sigterm():
+            with _sigterm(), _warnings():
                 try:
                     status = main(argv)
                     sys.stdout.flush()
@@ -77,6 +79,26 @@ def _encodable() -> None:
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError, OSError):
                 stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings() -> Iterator[None]:
+    """Tell our warnings as lines of the command, each once; others as Python does."""
+    told: set[str] = set()
+    plain = warnings.showwarning
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if category is not UserWarning or file is not None:
+            plain(message, category, filename, lineno, file, line)
+        elif str(message) not in told:
+            told.add(str(message))
+            with contextlib.suppress(OSError, ValueError):
+                print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager
