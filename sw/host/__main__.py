@@ -159,14 +159,6 @@ def run(arguments: list[str] | None) -> int:
     path = getattr(args, "program", None)
     program = Program.load(path) if path else None  # a bad file is told before the port is opened
     device = open_port(args.port, args.baud)
-    told: set[str] = set()
-
-    def warn(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            print(f"warning: {text}", file=sys.stderr)
-
-    device.warn = warn
     identity = device.identity
     if args.command == "identify":
         print(f"link version {identity.version}, digest {identity.digest:#010x}, "

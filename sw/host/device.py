@@ -14,6 +14,7 @@ from hw.arch.memmap import Mem, load_addr
 from hw.common.errors import SpikeloomError
 from sw.images import as_frames
 
+OTHER_CYCLES = "the device took"  #: How the warning of an inference begins.
 RETRIES = 3  #: Times a request is said again before it is given up.
 SILENCE = 0.5  #: Seconds without a byte after which a reply is taken for lost.
 _REASONS: dict[int, str] = {
@@ -50,14 +51,6 @@ class Answer:
         return int(np.argmax(self.logits))
 
 
-class CyclesWarning(UserWarning):
-    """A device took other cycles than the forecast: what it holds is not the program."""
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, CyclesWarning, stacklevel=4)
-
-
 class _Refused(SpikeloomError):
     def __init__(self, command: Command, reason: int):
         self.reason = reason
@@ -76,13 +69,10 @@ class Device:
     ----------
     transport : Transport
         Where the device is; see ``open_port``.
-    warn : callable
-        Gets a sentence where an inference is done in other cycles than the forecast; by default
-        it becomes a ``CyclesWarning``.
     """
 
-    def __init__(self, transport: Transport, warn: Callable[[str], Any] = _warn):
-        self.transport, self.warn = transport, warn
+    def __init__(self, transport: Transport):
+        self.transport = transport
         self._tag = 0
         self._identity: link.Identity | None = None
 
@@ -217,7 +207,7 @@ class Device:
         """Run one image on the program, which the device must hold; see `load`.
 
         Of a stream program the image is the next step, and the logits are those of the step.
-        Where the cycles are not the forecast's, `warn` is called.
+        A warning is given where the cycles are not the forecast's.
         """
         self.check(program)
         *steps, channels, height, width = program.input_shape
@@ -238,19 +228,17 @@ class Device:
                     f"{program.name!r} is {program.cycles}: load the program again"
                 )
         if cycles != program.cycles:
-            self._other_cycles(program, cycles)
+            warnings.warn(
+                f"{OTHER_CYCLES} {cycles} cycles, the forecast of {program.name!r} is "
+                f"{program.cycles}: it holds another program or a damaged one, and the logits are "
+                "not to be trusted; load the program again, and where that does not help, program "
+                "the device anew",
+                stacklevel=2,
+            )
         return Answer(
             logits=self.read(program.logits_base, program.classes), scale=program.logits_scale,
             cycles=cycles, forecast=program.cycles, seconds=cycles / self.identity.clock,
         )  # fmt: skip
-
-    def _other_cycles(self, program: Any, cycles: int) -> None:
-        self.warn(
-            f"the device took {cycles} cycles, the forecast of {program.name!r} is "
-            f"{program.cycles}: it holds another program or a damaged one, and the logits are not "
-            "to be trusted; load the program again, and where that does not help, program the "
-            "device anew"
-        )
 
 
 def _bursts(stream: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
