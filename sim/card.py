@@ -25,6 +25,7 @@ from hw.common.cli import command
 from hw.common.files import read_json, write, write_json
 from sw import graph as g
 from sw.frontend.loader import SHIPPED, shipped
+from sw.host.samples import count
 from sw.network import IntegerNetwork
 
 BATCH = 500  #: Images at a time.
@@ -291,7 +292,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     p.add_argument("names", metavar="NAME", nargs="*", help=f"of: {', '.join(shipped())}")
     p.add_argument("--all", action="store_true", help="all shipped networks")
-    p.add_argument("--rtl", type=int, default=RTL, help="test images on RTL (default: %(default)s)")
+    p.add_argument("--rtl", type=count, metavar="N", default=RTL,
+                   help="test images on RTL (default: %(default)s)")  # fmt: skip
     p.add_argument("--board", metavar="NAME",
                    help="board whose core runs on RTL (default: the part's core where the network "
                    f"fits one, else {BOARD})")  # fmt: skip
@@ -301,8 +303,6 @@ def main(argv: list[str] | None = None) -> int:
     names = shipped() if args.all else args.names
     if not names:
         p.error("which network? Name one or more, or give --all")
-    if args.rtl < 1:
-        p.error("--rtl must be 1 or more")
     for name in names:
         page = make(name, args.out, args.rtl, args.data_dir, args.board)
         print(f"wrote {page} and {SHIPPED / name}.json")
