@@ -100,13 +100,6 @@ def test_missing_verilator(monkeypatch):
 
 
 def test_fst_without_header(monkeypatch):
-    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: False)
+    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: header != "lz4.h")
     with pytest.raises(verilator.SpikeloomError, match="liblz4-dev"):
         verilator.compile_verilog(SOURCE, 4, 16, 32, "fst")
-
-
-def test_broken_verilog_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
-    with pytest.raises(RuntimeError, match="building a simulator"):
-        verilator.compile_verilog("module core(; endmodule", 4, 16, 32)
-    assert [p.suffix for p in (tmp_path / "sim").iterdir()] == [".lock"]

@@ -1,4 +1,4 @@
-"""Compiled loops: with numba, without it, with a broken one; code kept, damaged, without a place."""
+"""Compiled loops: numba there, missing, broken; code kept, damaged, without a place."""
 
 import os
 import subprocess
