@@ -8,7 +8,7 @@ import pytest
 from sim import cocotb_run, verilator
 from sim.testbench import NOT_BUSY, WRITE, Commands, SimulationError, run_free
 
-SOURCE = (Path(__file__).parent / "standin.v").read_text()
+SOURCE = (Path(__file__).parent / "standin.v").read_text(encoding="utf-8")
 LENGTH, LOST, PIXEL = 0, 1, (3 << 27) + 2
 
 
@@ -70,7 +70,7 @@ def test_vcd(tmp_path):
     simulator = verilator.compile_verilog(SOURCE, 4, 16, 32, "vcd")
     commands(tmp_path)
     run_free(simulator, tmp_path, wave=tmp_path / "x.vcd")
-    text = (tmp_path / "x.vcd").read_text()
+    text = (tmp_path / "x.vcd").read_text(encoding="utf-8")
     assert "peek_data" in text
     assert text.count("#") > 40
 
