@@ -5,10 +5,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hw.arch import formats
+from hw.arch import formats, isa
 from hw.common.errors import SpikeloomError
 
 PRODUCT_MAX = (1 << (formats.PRODUCT_BITS - 1)) - 1
+MAX_COUNT = (1 << (formats.ACC_BITS[1] - 1)) - 1  #: Of an array element of the widest core.
+THETA_MAX = min(formats.MEMBRANE_MAX, isa.BY_NAME["theta"].most)
 
 
 def tensor_shapes(network) -> dict[str, tuple[int, ...]]:
@@ -168,8 +170,10 @@ def check_network(network) -> None:
             fail(f"{what} is {array.min()} to {array.max()}, wanted {low} to {high}")
 
     bound("steps", network.steps, 1, formats.MAX_STEPS)
-    for what in ("channels", "height", "width", "classes"):
+    for what in ("channels", "classes"):
         bound(what, getattr(network, what), 1, 1 << 20)
+    for what, name in (("height", "img_h"), ("width", "img_w")):
+        bound(what, getattr(network, what), 1, isa.BY_NAME[name].most)
     bound("frac_bits", network.frac_bits, 0, formats.MEMBRANE_BITS - 2)
     if not network.layers or not isinstance(network.layers[-1], nw.Head):
         fail("the last layer must be a Head")
@@ -218,7 +222,7 @@ def check_network(network) -> None:
         where = f"layer {layer.name}"
         neuron = getattr(layer, "neuron", None)
         if neuron is not None:
-            bound(f"{where}: theta", neuron.theta, 1, formats.MEMBRANE_MAX)
+            bound(f"{where}: theta", neuron.theta, 1, THETA_MAX)
             if neuron.state is not None:
                 state(where, neuron)
         if (shortcut := getattr(layer, "shortcut", None)) is not None:
@@ -237,12 +241,20 @@ def check_network(network) -> None:
                 for row in layer.weight.reshape(len(layer.weight), -1):
                     if int(np.abs(row).max()) >> _exponent(row) >= 1 << (layer.weight_bits - 1):
                         fail(f"{where}: a mantissa needs more than {layer.weight_bits} bits")
+                _check_pixels(network, layer, shapes, where, bound, fail)
                 reach = pixel_reach(layer.pixel_shift, layer.centre)
                 bound(f"{where}: centred pixel", reach, 0, formats.MEMBRANE_MAX)
                 worst = (np.abs(layer.weight).sum(axis=(2, 3)) * reach).sum(axis=1)
                 accumulator(where, int((worst + np.abs(layer.bias)).max()))
             case nw.BinaryLayer() | nw.AttentionMap() | nw.AttentionApply():
-                worst = np.abs(affine.factor) * largest_sum(network, layer, shapes)
+                largest = largest_sum(network, layer, shapes)
+                if largest > MAX_COUNT:
+                    fail(
+                        f"{where}: counts reach {largest}, an array element holds {MAX_COUNT} at "
+                        "most; use fewer channels"
+                    )
+                _check_tokens(layer, shapes, where, bound)
+                worst = np.abs(affine.factor) * largest
                 accumulator(where, int((worst + np.abs(affine.bias)).max()))
             case nw.Mean():
                 count = network.steps * math.prod(shapes[layer.source][1:])
@@ -256,6 +268,48 @@ def check_network(network) -> None:
                 bound(f"{where}: weight", layer.weight, -limit, limit)
                 worst = np.abs(layer.weight).sum(axis=1) * -formats.MEMBRANE_MIN
                 accumulator(where, int((worst + np.abs(layer.bias)).max()))
+
+
+def _check_pixels(network, layer, shapes, where: str, bound, fail) -> None:
+    """What the instruction of a first convolution can say."""
+    kernel = layer.weight.shape[2:]
+    bound(f"{where}: kernel", kernel, 1, isa.MAX_KERNEL)
+    bound(f"{where}: padding", layer.padding, 0, isa.BY_NAME["pad_y"].most)
+    bound(f"{where}: pixel_shift", layer.pixel_shift, 0, isa.BY_NAME["pix_shift"].most)
+    centre = isa.BY_NAME["centre0"]
+    bound(f"{where}: centre", layer.centre, centre.least, centre.most)
+    if layer.centre[isa.CENTRES :] != layer.centre[: -isa.CENTRES]:
+        fail(
+            f"{where}: channels k and k + {isa.CENTRES} must have the same centre; give such "
+            "channels the same mean"
+        )
+    outside = [
+        (side - 1) * layer.stride >= whole
+        for side, whole in zip(
+            shapes[layer.neuron.name][1:], (network.height, network.width), strict=True
+        )
+    ]
+    if any(outside):
+        fail(
+            f"{where}: padding {layer.padding} gives output pixels outside the image with a "
+            f"kernel of {kernel[0]}x{kernel[1]}; use a padding of at most half the kernel"
+        )
+
+
+def _check_tokens(layer, shapes, where: str, bound) -> None:
+    """Attention takes an image's tokens as one line; XNOR's head width joins the bias."""
+    from sw import network as nw
+
+    if isinstance(layer, nw.BinaryLayer):
+        return
+    name = layer.left if isinstance(layer, nw.AttentionMap) else layer.source
+    channels, height, width = shapes[name]
+    bound(f"{where}: tokens", height * width, 1, isa.BY_NAME["img_w"].most)
+    bound(f"{where}: heads", layer.heads, 1, isa.BY_NAME["n_h"].most)
+    if getattr(layer, "similarity", "and") == "xnor":
+        joined = layer.affine.bias + layer.affine.factor * (channels // layer.heads)
+        most = formats.BIAS_MAX
+        bound(f"{where}: bias with the head width in it (XNOR)", joined, -most, most)
 
 
 def pixel_reach(pixel_shift: int, centre: ArrayLike) -> np.ndarray:

@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
+from hw.arch.formats import ACC_BITS, MEMBRANE_BITS, STATE_BITS
 from hw.common.errors import SpikeloomError
 
 
@@ -50,7 +50,8 @@ class Config:
         check(self.cols >= self.rows, "cols", f"at least rows ({self.rows})")
         check(self.width in (32, 64, 128), "width", "32, 64 or 128")
         check(self.width % self.cols == 0, "width", f"a multiple of cols ({self.cols})")
-        check(8 <= self.acc_bits <= 16, "acc_bits", "8 to 16")
+        low, high = ACC_BITS
+        check(low <= self.acc_bits <= high, "acc_bits", f"{low} to {high}")
         check(self.state_bits in (0, *STATE_BITS), "state_bits", "0, 2, 4 or 8")
         check(self.res_bits in (1, MEMBRANE_BITS), "res_bits", f"1 or {MEMBRANE_BITS}")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):

@@ -5,6 +5,7 @@ FACTOR_BITS = 18  #: Signed width of a lane multiplier's factor (scale or multi-
 BIAS_BITS = 32  #: Signed width of a lane's bias, added before the shift.
 PRODUCT_BITS = 36  #: Signed width of the lane accumulator; lowering proves it cannot overflow.
 SHIFTS = (4, 7, 10, 14)  #: Right shifts a layer may choose between accumulator and x.
+ACC_BITS = (8, 16)  #: Least and most signed bits of an array element's accumulator.
 MAX_STEPS = 16  #: Largest number of time steps.
 STATE_BITS = (2, 4, 8)  #: Widths of a stored membrane; b bits hold 2 * L + 1 codes.
 STATE_SHIFTS = (1, 4, 8, 11)  #: Left shifts from code to what the leak leaves of the membrane.

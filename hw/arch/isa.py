@@ -15,7 +15,7 @@ TABLE is followed by n_k words: the thresholds of stored membranes in ascending 
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hw.common.errors import SpikeloomError
 
@@ -98,14 +98,35 @@ LEVELS = ("k", "dx", "dy", "t", "x", "y", "j", "h")
 
 @dataclass(frozen=True)
 class Field:
-    """One field: ``bits`` wide at bit ``low`` of word ``word``."""
+    """One field: ``bits`` wide at bit ``low`` of word ``word``.
+
+    ``modular``: an address delta, whose value counts modulo 2**bits. ``over``: the field in whose
+    place it stands in instructions of operation ``only``, which have no use for that one.
+    """
 
     name: str
     bits: int
     doc: str
     signed: bool = False
+    modular: bool = False
     word: int = 0
     low: int = 0
+    over: str = ""
+    only: Op | None = None
+
+    @property
+    def least(self) -> int:
+        """Smallest value that the field holds."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def most(self) -> int:
+        """Largest value that the field holds, or, of a modular one, that stands for one."""
+        return (1 << (self.bits - (self.signed and not self.modular))) - 1
+
+    def holds(self, value: int) -> bool:
+        """Whether ``value`` can be encoded."""
+        return self.least <= value <= self.most
 
 
 def _pack(words: Sequence[Sequence[Field]]) -> tuple[Field, ...]:
@@ -113,14 +134,15 @@ def _pack(words: Sequence[Sequence[Field]]) -> tuple[Field, ...]:
     for w, fields in enumerate(words):
         low = 0
         for f in fields:
-            out.append(Field(f.name, f.bits, f.doc, f.signed, w, low))
+            out.append(replace(f, word=w, low=low))
             low += f.bits
         assert low <= 32, (w, low)
     return tuple(out)
 
 
 def _delta(prefix: str, level: str) -> Field:
-    return Field(f"{prefix}_{level}", 16, f"{prefix} address delta when {level} advances", True)
+    text = f"{prefix} address delta when {level} advances"
+    return Field(f"{prefix}_{level}", 16, text, True, True)
 
 
 FIELDS = _pack(
@@ -170,10 +192,10 @@ FIELDS = _pack(
         [_delta("col", "dy"), _delta("col", "t")],
         [_delta("col", "x"), _delta("col", "y")],
         [_delta("col", "j"), _delta("col", "h")],
-        [Field("row_dx2", 16, "row address delta when dx advances from an odd index", True),
-         Field("row_dy2", 16, "row address delta when dy advances from an odd index", True)],
-        [Field("col_dx2", 16, "col address delta when dx advances from an odd index", True),
-         Field("col_dy2", 16, "col address delta when dy advances from an odd index", True)],
+        [Field("row_dx2", 16, "row address delta when dx advances from an odd index", True, True),
+         Field("row_dy2", 16, "row address delta when dy advances from an odd index", True, True)],
+        [Field("col_dx2", 16, "col address delta when dx advances from an odd index", True, True),
+         Field("col_dy2", 16, "col address delta when dy advances from an odd index", True, True)],
         [Field("row_base", 16, "row (MAC: pixel, MEAN: residual) address of the first word"),
          Field("col_base", 16, "column address of the first word")],
         [Field("row_gs", 16, "row address distance between groups of R tokens (input)"),
@@ -210,10 +232,10 @@ FIELDS = _pack(
         [Field("theta", 18, "threshold; 0 = the neuron is not used"),
          Field("pix_shift", 3, "MAC: left shift of a pixel"),
          Field("w_img_w", 11, "ROW_TAPS: destination image width")],
-        [Field("centre0", 16, "MAC: subtracted from shifted pixels of channel 0 mod 4", True),
-         Field("centre1", 16, "channel 1 mod 4", True)],
-        [Field("centre2", 16, "channel 2 mod 4", True),
-         Field("centre3", 16, "channel 3 mod 4", True)],
+        [Field("centre0", 16, "MAC: subtracted from shifted pixels of channel 0 mod 8", True),
+         Field("centre1", 16, "channel 1 mod 8", True)],
+        [Field("centre2", 16, "channel 2 mod 8", True),
+         Field("centre3", 16, "channel 3 mod 8", True)],
         [Field("sc_value", 18, "Res.SPIKE: what a spike of the shortcut adds", True),
          Field("keep", 2, "Keep"),
          Field("leak", 1, "the neuron keeps a code: u = (code << state_shift) + y"),
@@ -223,7 +245,17 @@ FIELDS = _pack(
     ]
 )
 
-BY_NAME = {f.name: f for f in FIELDS}
+_PLACES = {f.name: f for f in FIELDS}
+#: Fields that stand in the place of others in instructions of one operation.
+OVERLAYS = tuple(
+    Field(f"centre{n}", 16, f"channel {n} mod 8", True, False, _PLACES[over].word,
+          _PLACES[over].low, over, Op.MAC)
+    for n, over in enumerate(("sc_base", "sc_gs", "sc_t", "row_gs"), 4)
+)  # fmt: skip
+SLOT_BYTES = (1, 2, 4, 8)  #: Bytes of a tap slot, by the fields' logarithms.
+MAX_KERNEL = 15  #: Taps of a MAC along an image's side: 4 bits tell how far ahead one is.
+CENTRES = 8  #: Centres of a MAC; channels k and k + 8 share one.
+BY_NAME = _PLACES | {f.name: f for f in OVERLAYS}
 NI = FIELDS[-1].word + 1  #: Words per instruction.
 LATE_WORD = BY_NAME["dest"].word  #: First word that is fetched only after the pipeline drained.
 
@@ -231,37 +263,53 @@ LATE_WORD = BY_NAME["dest"].word  #: First word that is fetched only after the p
 def encode(op: Op, **values: int) -> list[int]:
     """Return the NI words of an instruction; fields not given are 0.
 
-    Raises SpikeloomError for an unknown field or a value that does not fit: never truncated.
-    Deltas (signed fields) take -32768..65535, addresses being modulo 2**16.
+    Raises SpikeloomError for an unknown field, one that the operation does not have, or a value
+    that does not fit: never truncated. Only address deltas, which count modulo 2**16, take
+    -32768..65535.
     """
     words = [0] * NI
     for name, value in {"op": int(op), **values}.items():
         f = BY_NAME.get(name)
         if f is None:
             raise SpikeloomError(f"{op.name}: no instruction field is called {name!r}")
-        low = -(1 << (f.bits - 1)) if f.signed else 0
-        if not low <= value < 1 << f.bits:
+        if not f.holds(value):
             raise SpikeloomError(
-                f"{op.name}: field {name} has {f.bits} bits and cannot hold {value!r} ({f.doc})"
+                f"{op.name}: field {name} has {f.bits} bits and cannot hold {value!r} ({f.doc}); "
+                f"it holds {f.least} to {f.most}"
             )
+        if value and not _exists(f, op):
+            raise SpikeloomError(f"{op.name}: this operation has no field {name} ({f.doc})")
         words[f.word] |= (int(value) & ((1 << f.bits) - 1)) << f.low
     return words
 
 
+def _exists(f: Field, op: int) -> bool:
+    """Whether instructions of ``op`` have the field."""
+    if f.only is not None:
+        return op == f.only
+    return not any(o.over == f.name and o.only == op for o in OVERLAYS)
+
+
 def decode(words: Sequence[int]) -> dict[str, int]:
-    """Return all fields of an instruction of NI words; signed fields sign-extended."""
+    """Return all fields of an instruction of NI words; signed fields sign-extended.
+
+    A field that the operation does not have is 0; those of OVERLAYS are there where it has them.
+    """
     if len(words) != NI:
         raise SpikeloomError(f"an instruction has {NI} words, not {len(words)}")
-    out = {}
-    for f in FIELDS:
-        v = (int(words[f.word]) >> f.low) & ((1 << f.bits) - 1)
-        out[f.name] = v - (1 << f.bits) if f.signed and v >> (f.bits - 1) else v
-    return out
+    op = int(words[0]) & ((1 << BY_NAME["op"].bits) - 1)
+    out = {f.name: _value(f, words) if _exists(f, op) else 0 for f in FIELDS}
+    return out | {f.name: _value(f, words) for f in OVERLAYS if _exists(f, op)}
+
+
+def _value(f: Field, words: Sequence[int]) -> int:
+    v = (int(words[f.word]) >> f.low) & ((1 << f.bits) - 1)
+    return v - (1 << f.bits) if f.signed and v >> (f.bits - 1) else v
 
 
 def fingerprint() -> list[list[str | int]]:
     """Names and places of all fields, for the digest."""
-    return [[f.name, f.word, f.low, f.bits] for f in FIELDS]
+    return [[f.name, f.word, f.low, f.bits] for f in (*FIELDS, *OVERLAYS)]
 
 
 def instructions(program: Iterable[int]) -> list[dict[str, int]]:

@@ -101,8 +101,11 @@ def isa_page() -> list[str]:
     out += ["## Fields", ""]
     for word in range(isa.NI):
         fields = [f for f in isa.FIELDS if f.word == word]
-        rows = [(bits(f.low, f.bits), f"`{f.name}`", "signed" if f.signed else "", f.doc)
-                for f in fields]
+        shown = sorted((f for f in (*fields, *isa.OVERLAYS) if f.word == word),
+                       key=lambda f: (f.low, bool(f.over)))
+        rows = [(bits(f.low, f.bits), f"`{f.name}`", "signed" if f.signed else "",
+                 f.doc if f.only is None else f"{f.only.name}, in place of `{f.over}`: {f.doc}")
+                for f in shown]
         used = sum(f.bits for f in fields)
         if used < 32:
             rows.append((bits(used, 32 - used), "", "", "unused"))

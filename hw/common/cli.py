@@ -3,7 +3,7 @@
 ``main(argv=None) -> int`` of a command is wrapped by ``command``: a user's mistake is one message
 and status 1, wrong usage 2 (argparse), an interrupt 130, termination 143, and a reader that closed
 the pipe ends the command quietly. A full disk is one message too, under its output as anywhere
-else. Any other exception is a defect, with its traceback.
+else. Warnings are lines that begin so. Any other exception is a defect, with its traceback.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 
 from hw.common.errors import SpikeloomError
@@ -34,7 +35,7 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
         def wrapped(argv=None) -> int:
             _open_streams()
             _encodable()
-            with _signals():
+            with _signals(), _warnings():
                 try:
                     try:
                         status = main(argv)
@@ -122,12 +123,41 @@ def _encodable() -> None:
 
 
 @contextlib.contextmanager
+<<<<<<< HEAD
 def _signals() -> Iterator[None]:
     """Turn SIGTERM into ``Terminated`` where nobody else handles it, and SIGINT as usual."""
     main = threading.current_thread() is threading.main_thread()
     if main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of our start, see spikeloom
         signal.signal(signal.SIGINT, signal.default_int_handler)
     ours = main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+=======
+def _warnings() -> Iterator[None]:
+    """Tell our warnings as lines of the command, each once; others as Python does."""
+    told: set[str] = set()
+    plain = warnings.showwarning
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if category is not UserWarning or file is not None:
+            plain(message, category, filename, lineno, file, line)
+        elif str(message) not in told:
+            told.add(str(message))
+            with contextlib.suppress(OSError, ValueError):
+                print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def _sigterm() -> Iterator[None]:
+    """Turn SIGTERM into ``Terminated`` where nobody else handles it."""
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+>>>>>>> main
     if not ours:
         yield
         return

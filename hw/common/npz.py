@@ -76,15 +76,17 @@ def read(
     cannot be opened.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            packed = _members(archive, os.path.getsize(path), keep)
+        file = open(path, "rb")
     except OSError as error:
         raise SpikeloomError(
             f"{path}: cannot be read ({error.strerror or error}); check path and permissions"
         ) from None
+    try:
+        with file, zipfile.ZipFile(file) as archive:
+            packed = _members(archive, os.fstat(file.fileno()).st_size, keep)
     except ArchiveError:
         raise
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError,
+    except (OSError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError,
             RuntimeError, ValueError, IndexError, MemoryError, OverflowError) as error:
         raise ArchiveError(_reason(error)) from None  # fmt: skip
     try:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
-from hw.arch.isa import Dest, Keep, Mod, Op
+from hw.arch.isa import CENTRES, OVERLAYS, Dest, Keep, Mod, Op
 from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
 from hw.core.lane import Lane
@@ -208,7 +208,10 @@ class Core(wiring.Component):
         ]
         tap = delay(m, word.valid & word.x_ok & word.y_ok & (i.op == Op.MAC), 1, name="tap")
         centre = Signal(signed(16), reset_less=True)
-        m.d.sync += centre.eq(Choice([i.centre0, i.centre1, i.centre2, i.centre3])[word.k[:2]])
+        over = {f.name: f.over for f in OVERLAYS}
+        names = (f"centre{k}" for k in range(CENTRES))
+        centres = [i[over.get(name, name)].as_signed() for name in names]
+        m.d.sync += centre.eq(Choice(centres)[word.k[: CENTRES.bit_length() - 1]])
         pixel = Signal(signed(MEMBRANE_BITS), reset_less=True)
         with m.If(tap):
             m.d.sync += pixel.eq((xr.data << i.pix_shift) - centre)

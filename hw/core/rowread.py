@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
-from hw.arch.isa import Pack
+from hw.arch.isa import SLOT_BYTES, Pack
 from hw.core.pipe import delay
 from hw.core.sequencer import ADDR, Word
 
@@ -62,13 +62,13 @@ class RowRead(wiring.Component):
                                 Mux(w.right | w.edge, inside[at + 1], inside[at])))
             mask = []
             for b in range(n_bytes):
-                slot = [b >> s for s in range(4)]
+                slot = [b // size for size in SLOT_BYTES]
                 m_byte = Signal(name=f"mask_{r}_{b}")
                 with m.If(~packed):
                     m.d.comb += m_byte.eq(near[1])
                 with m.Else():
                     with m.Switch(self.slot_bytes_log2):
-                        for s in range(4):
+                        for s in range(len(SLOT_BYTES)):
                             with m.Case(s):
                                 if slot[s] == 0:
                                     m.d.comb += m_byte.eq(near[0] & w.dx0)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
 from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
-from hw.arch.isa import Dest, Pack
+from hw.arch.isa import SLOT_BYTES, Dest, Pack
 from hw.arch.timing import STATE_GAP
 from hw.core.sequencer import ADDR, Tag
 
@@ -156,8 +156,7 @@ class WriteBack(wiring.Component):
         taps = Signal(width)
         tap_en = [Signal(n_bytes, name=f"tap_en_{q}") for q in range(3)]
         with m.Switch(mode.slot_log2):
-            for s in range(3):
-                size = 1 << s
+            for s, size in enumerate(SLOT_BYTES):
                 with m.Case(s):
                     if size <= slice_bytes:
                         m.d.comb += taps.eq(bits[: 8 * size].replicate(n_bytes // size))

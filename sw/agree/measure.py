@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
-from sw.graph import LIF, Conv, FloatNetwork
-from sw.lower import HEAD_WEIGHT_BITS, PIXEL_WEIGHT_BITS, QUANTISED_PIXEL_BITS
+from sw.graph import LIF, FloatNetwork
+from sw.lower import HEAD_WEIGHT_BITS
 from sw.lower.lower import residual_names
 from sw.network import IntegerNetwork
 
@@ -153,11 +153,10 @@ def sweep(reference: Reference, widths=range(8, 17)) -> str:
     """Table of the measures over the widths of the first and the last weights."""
     lines = [f"{reference.net.name}: weight bits against accuracy, agreement, worst local error"]
     first = reference.spikes[0]
-    quantised = any(isinstance(n, Conv) and n.weight_bits for n in reference.net.nodes)
-    pixel = QUANTISED_PIXEL_BITS if quantised else PIXEL_WEIGHT_BITS
+    size, per_step = reference.images.shape[-2:], reference.images.ndim == 5
+    pixel = reference.net.lower(size=size, per_step=per_step).meta["pixel_weight_bits"]
     for what, default in (("pixel", pixel), ("head", HEAD_WEIGHT_BITS)):
         for bits in widths:
-            size, per_step = reference.images.shape[-2:], reference.images.ndim == 5
             options: dict = {f"{what}_weight_bits": bits}
             got = reference.compare(reference.net.lower(size=size, per_step=per_step, **options))
             mark = "default" if bits == default else ""

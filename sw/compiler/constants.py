@@ -82,12 +82,6 @@ class Constants:
         factor, bias = int(layer.affine.factor[0]), int(layer.affine.bias[0])
         if layer.similarity == "xnor":  # the array gives equal bits minus head width
             bias += factor * (self.place.shape[layer.left][0] // layer.heads)
-        if abs(bias) > formats.BIAS_MAX:
-            self.problems.append(
-                f"layer {layer.name!r}: with the head width in it (XNOR) the bias is {bias}, more "
-                f"than {formats.BIAS_BITS} bits hold; lower the network with fewer frac_bits"
-            )
-            bias = 0
         self.params[layer.name] = self._parameters(
             np.full((1, cols), bias), np.full((1, 1, cols), factor)
         )

@@ -2,7 +2,7 @@
 
 import math
 
-from hw.arch.isa import Dest, Keep, Op, Pack, Step, Taps
+from hw.arch.isa import CENTRES, Dest, Keep, Op, Pack, Step, Taps
 from hw.arch.timing import STATE_GAP
 from sw.compiler.addresses import Stride
 from sw.compiler.emitter import Emitter
@@ -20,19 +20,7 @@ def emit_pixel(m: Emitter, layer: PixelConv) -> None:
     out, channels, kh, kw = layer.weight.shape
     _, h, w = place.shape[name]
     line, pad, stride = m.net.width, layer.padding, layer.stride
-    if not 0 <= pad <= 3:
-        raise place.fail(layer.name, f"padding {pad} is not 0 to 3")
-    if max(kh, kw) > 15:
-        raise place.fail(layer.name, f"kernel {kh}x{kw} is larger than 15x15")
-    if (h - 1) * stride >= m.net.height or (w - 1) * stride >= line:
-        raise place.fail(
-            layer.name, f"padding {pad} gives output pixels outside the image with a kernel of "
-            f"{kh}x{kw}; use a padding of at most half the kernel"
-        )
-    centre = [int(v) for v in layer.centre]
-    if any(v != centre[k % 4] for k, v in enumerate(centre)):
-        raise place.fail(layer.name, "channels k and k + 4 must have the same centre")
-    centre += [0] * (4 - len(centre))
+    centre = layer.centre[:CENTRES]  # check_network has seen to the others
     lane, target = m.neuron(layer), m.written(layer, w)
     leak = bool(lane.get("leak"))
     # what is kept has an address per step that only the loop over steps gives
@@ -53,7 +41,7 @@ def emit_pixel(m: Emitter, layer: PixelConv) -> None:
         spread=int(not per_step), n_spread=shown - 1,
         tile_min=max(2, shown * (STATE_GAP if leak else 1)), n_step=Step.ONE, n_par=2,
         par_base=m.constants.params[layer.name], par_j=2, par_h=2, pix_shift=layer.pixel_shift,
-        lanes=m.last_lanes(out), **{f"centre{k}": v for k, v in enumerate(centre[:4])},
+        lanes=m.last_lanes(out), **{f"centre{k}": v for k, v in enumerate(centre)},
         **target, **lane,
     )
 

@@ -1,7 +1,7 @@
 """Programs as text."""
 
 from hw.arch import formats, isa
-from hw.arch.isa import LEVELS, Dest, Keep, Mod, Op, Pack, Res, Taps
+from hw.arch.isa import CENTRES, LEVELS, Dest, Keep, Mod, Op, Pack, Res, Taps
 from sw.compiler.program import Program
 
 
@@ -63,7 +63,7 @@ def _details(op: Op, i: dict) -> list[str]:
                      f"last {i['lanes']}")
     if op == Op.MAC and i["pix_shift"]:
         lines.append(f"pixel << {i['pix_shift']} - "
-                     f"{[i[f'centre{k}'] for k in range(4)]}")
+                     f"{[i[f'centre{k}'] for k in range(min(i['n_k'], CENTRES))]}")
     if i["leak"]:
         where = f", in memory from group {i['st_base']:#06x}" if i["persist"] else ""
         lines.append(f"membranes of {formats.STATE_BITS[i['state_bits']]} bits "

@@ -59,11 +59,10 @@ class Emitter:
         bad = {}
         for name, value in fields.items():
             f = isa.BY_NAME[name]
-            low = -(1 << (f.bits - 1)) if f.signed else 0
-            if not low <= value < 1 << f.bits:
+            if not f.holds(value):
                 self.problems.append(
                     f"layer {label.layer!r}: {f.doc} is {value}, but instruction field {name} "
-                    f"holds {low} to {(1 << f.bits) - 1}"
+                    f"holds {f.least} to {f.most}"
                 )
                 bad[name] = 0
         self.words += isa.encode(op, **{k: int(v) for k, v in (fields | bad).items()})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch import formats, timing
-from hw.arch.isa import Dest, Op
+from hw.arch.isa import CENTRES, Dest, Op
 from sw.compiler.addresses import offsets
 from sw.compiler.events import Events, locate, recover
 from sw.compiler.lanes import Rows, finish, fire, make_table, scaled
@@ -194,7 +194,7 @@ class Machine(Memories):
         y = (tiles.y << i["y_twice"])[:, None] + dy - i["pad_y"]
         x = (tiles.x << i["x_twice"])[:, None] + dx - i["shift_left"]
         inside = (x >= 0) & (x < i["img_w"]) & (y >= 0) & (y < i["img_h"])
-        centre = np.array([i[f"centre{n}"] for n in range(4)])[k % 4]
+        centre = np.array([i[f"centre{n}"] for n in range(CENTRES)])[k % CENTRES]
         each = tiles.sum(walk)[:, None] + word_sum(walk)
         token = (tiles.y * i["n_x"] + tiles.x)[:, None]
         rows = Rows(valid=np.ones_like(token, bool), token=token)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.isa import Dest, Mod, Pack
+from hw.arch.isa import SLOT_BYTES, Dest, Mod, Pack
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -106,7 +106,7 @@ def token_packed(
 
 def choose_pack(config: Config, channels: int) -> tuple[Pack, int]:
     """Return the tap packing with the shortest tiles, and its bytes per slot."""
-    slot = next((b for b in (1, 2, 4) if 8 * b >= channels), 0)
+    slot = next((b for b in SLOT_BYTES if 8 * b >= channels), 0)
     options = [(9, Pack.NONE, 1)]
     if slot and channels <= config.cols:
         if 3 * slot * 8 <= config.width:

@@ -35,7 +35,8 @@ FITTABLE = {
     "res_bits": "residual words: {} bits",
 }
 MOST_WORDS = 1 << 16  #: Of any memory.
-MOST = {"acc_bits": 16, "state_bits": max(formats.STATE_BITS), "res_bits": formats.MEMBRANE_BITS}
+MOST = {"acc_bits": formats.ACC_BITS[1], "state_bits": max(formats.STATE_BITS),
+        "res_bits": formats.MEMBRANE_BITS}  # fmt: skip
 
 
 class Mapper(Emitter):

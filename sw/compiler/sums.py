@@ -1,7 +1,7 @@
 """Means and heads as instructions."""
 
 from hw.arch import formats
-from hw.arch.isa import Dest, Op, Step
+from hw.arch.isa import BY_NAME, Dest, Op, Step
 from sw.compiler.addresses import Stride
 from sw.compiler.emitter import Emitter
 from sw.compiler.layout import ceil_div
@@ -27,6 +27,8 @@ def emit_mean(m: Emitter, run: dict[int, Mean], part: range | None = None) -> No
         walk = {"n_k": rows, "n_dy": ceil_div(h * w, rows), "n_t": 1, "n_y": 1,
                 "mean_mask": h * w % rows}
         pitch = 0
+        if walk["n_dy"] > BY_NAME["n_dy"].most and not walk["mean_mask"]:  # one after the other
+            walk |= {"n_k": rows * groups * m.steps, "n_dx": 1, "n_dy": 1}
     else:  # t walks the R tokens of a group, y the groups
         row |= {"t": 1, "y": m.steps * rows}
         walk = {"n_k": 1, "n_dy": 1, "n_t": rows, "n_y": groups, "w_t": across,
@@ -43,7 +45,7 @@ def emit_mean(m: Emitter, run: dict[int, Mean], part: range | None = None) -> No
             kind="values", shape=(channels, h, w) if pitch else (channels,),
             head_width=channels, pitch=pitch, first=part.start * c.cols,
         ),
-        row=row, col={}, **walk, n_dx=m.steps, n_x=1, n_j=len(part), n_h=max(run) + 1,
+        row=row, col={}, **{"n_dx": m.steps} | walk, n_x=1, n_j=len(part), n_h=max(run) + 1,
         tile_min=c.cols, n_step=Step.ROWS, img_w=1, img_h=1, n_par=2,
         par_base=m.constants.params[run[max(run)].name], par_j=0, par_h=2, dest=Dest.PIX,
         w_base=base + part.start * c.cols, w_j=c.cols, slots=1,

@@ -1,5 +1,7 @@
 """Float graph to integer network: the search for formats in which it fits."""
 
+import warnings
+
 import numpy as np
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_SHIFTS
@@ -44,12 +46,15 @@ def lower(
     frac_bits : fraction bits of membranes and residuals; default 12, fewer where the residual
         stream or a scale would not fit (``meta["frac_bits"]`` tells why). Neurons of quantised
         state have units of their own.
-    pixel_weight_bits : 2 to 18, mantissa of the first weights; default 11 where they are real
-        and 16 where they are whole numbers times a scale per channel.
+    pixel_weight_bits : 2 to 18, mantissa of the first weights; default what the network was
+        trained with (``net.meta["pixel_weight_bits"]``), else the fewest that bring the error of
+        the first sums within a tenth of the least. The integer network's ``meta`` tells the choice.
     head_weight_bits : 2 to 18, width of the last weights where they are not whole already.
     """
     if zero_weights not in ("refuse", "plus", "minus"):
         raise SpikeloomError(f"zero_weights must be refuse, plus or minus, not {zero_weights!r}")
+    if pixel_weight_bits is None:  # a network that was trained through its rounding
+        pixel_weight_bits = net.meta.get("pixel_weight_bits")
     for what, bits in (("pixel", pixel_weight_bits), ("head", head_weight_bits)):
         if bits is None and what == "pixel":
             continue
@@ -84,6 +89,23 @@ def lower(
         pixel_weight_bits=pixel_weight_bits,
         head_weight_bits=head_weight_bits,
     )
+    network = _search(net, options, calibration, frac_bits)
+    for layer, channels in network.meta.get("dead_channels", {}).items():
+        named = ", ".join(map(str, channels[:8]))
+        more = f" and {len(channels) - 8} more" if len(channels) > 8 else ""
+        warnings.warn(
+            f"{net.name}: {layer}: output channel{'s' * (len(channels) > 1)} {named}{more} "
+            f"{'are' if len(channels) > 1 else 'is'} dead (running variance about 0); its scale "
+            "is clamped, and all else is as it would be without it",
+            stacklevel=2,
+        )
+    return network
+
+
+def _search(
+    net: g.FloatNetwork, options: Options, calibration: np.ndarray | None, frac_bits: int | None
+) -> IntegerNetwork:
+    """The network in the finest formats that fit, or in those given."""
     if frac_bits is not None:
         try:
             return _fit(net, options, frac_bits, {"why": "given"})

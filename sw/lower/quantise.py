@@ -4,24 +4,26 @@ Reals here are float64; every function is told ``one``, the units of x per 1.0.
 """
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hw.arch.formats import (
     BIAS_MAX,
+    FACTOR_BITS,
     FACTOR_MAX,
     MEMBRANE_BITS,
     MEMBRANE_MAX,
-    PRODUCT_BITS,
     SHIFTS,
     STATE_MAX,
     state_levels,
 )
+from hw.arch.isa import BY_NAME
 from hw.common.errors import SpikeloomError
-from sw.check import pixel_reach
+from sw.check import PRODUCT_MAX, pixel_reach
 from sw.network import Affine
 
-PRODUCT_MAX = (1 << (PRODUCT_BITS - 1)) - 1
+MIN_PIXEL_BITS = 8  #: Fewest bits of mantissa tried for a first convolution.
 
 
 class DoesNotFitError(Exception):
@@ -41,6 +43,31 @@ def grid(one: float) -> str:
     return f"{bits:.0f} fraction bits" if bits.is_integer() else f"{one:.6g} units per 1.0"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Channels whose scale may be clamped, and the value of x that they keep.
+
+    ``mask`` bool (O,); ``level`` float (O,): x where clamped and unclamped line cross.
+    """
+
+    mask: np.ndarray
+    level: np.ndarray
+
+    def share(self, *limits: np.ndarray) -> np.ndarray:
+        """Share of each channel's scale that is kept: 1, or less where a limit (>= 1 fits) asks."""
+        least = np.minimum.reduce([np.ones(len(self.mask)), *limits])
+        return np.where(self.mask, least, 1.0)
+
+    def clamp(self, b: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """Offsets ``b`` of lines that pass through ``level`` with ``share`` of their slope."""
+        return np.where(share < 1, self.level - (self.level - b) * share, b)
+
+
+def _room(limit: float, value: np.ndarray) -> np.ndarray:
+    """``limit / value``, at least one where the value is within the limit."""
+    return limit / np.maximum(np.abs(value), 1e-30)
+
+
 def affine(
     name: str,
     a: np.ndarray,
@@ -49,29 +76,54 @@ def affine(
     largest: int,
     *,
     above: float | None = None,
+    dead: Rest | None = None,
+    sure: Rest | None = None,
 ) -> Affine:
     """Integers for ``x = a * S + b`` with the largest shift that fits; ``|S| <= largest``.
 
     x is rounded to nearest, or, with ``above``, up: a neuron of fresh membrane then fires at
     x > above for exactly the sums S for which the reals say so, and later nearly so.
+
+    ``dead`` channels are clamped to what the others' shift leaves them. Where no shift fits, those
+    of ``sure``, whose neuron one count of S decides, are clamped at the smallest.
     """
-    for shift in sorted(SHIFTS, reverse=True):
-        unit = one * 2.0**shift
-        if max(np.abs(a).max(), np.abs(b).max()) * unit >= 2.0**62:
-            continue
-        rounding = 1 << (shift - 1) if above is None else (1 << shift) - 1
-        factor, bias = nearest(a * unit), nearest(b * unit) + rounding
-        worst = np.abs(factor) * largest + np.abs(bias)
-        fits = np.abs(factor).max() <= FACTOR_MAX and np.abs(bias).max() <= BIAS_MAX
-        if fits and worst.max() <= PRODUCT_MAX:
-            if above is not None:
-                limit = (int(np.floor(above * one)) + 1) << shift
-                bias = _exact(a, b, above, factor, bias, limit)
-            return Affine(factor=factor, bias=bias, shift=shift)
+    for rest in (dead, _both(dead, sure)):
+        for shift in sorted(SHIFTS, reverse=True):
+            if rest is not dead and shift != min(SHIFTS):
+                continue
+            unit = one * 2.0**shift
+            slope, offset = a, b
+            if rest is not None:
+                share = rest.share(
+                    _room(FACTOR_MAX, a * unit),
+                    _room(PRODUCT_MAX / 4, a * unit * largest),
+                    _room(BIAS_MAX / 2, (rest.level - b) * unit),
+                )
+                slope, offset = a * share, rest.clamp(b, share)
+            if max(np.abs(slope).max(), np.abs(offset).max()) * unit >= 2.0**62:
+                continue
+            rounding = 1 << (shift - 1) if above is None else (1 << shift) - 1
+            factor, bias = nearest(slope * unit), nearest(offset * unit) + rounding
+            worst = np.abs(factor) * largest + np.abs(bias)
+            fits = np.abs(factor).max() <= FACTOR_MAX and np.abs(bias).max() <= BIAS_MAX
+            if fits and worst.max() <= PRODUCT_MAX:
+                if above is not None:
+                    limit = (int(np.floor(above * one)) + 1) << shift
+                    bias = _exact(slope, offset, above, factor, bias, limit)
+                return Affine(factor=factor, bias=bias, shift=shift)
+        if sure is None or not sure.mask.any():
+            break
     raise DoesNotFitError(
         f"{name}: scales up to {np.abs(a).max():.4g} and biases up to {np.abs(b).max():.4g} "
         f"do not fit with {grid(one)}"
     )
+
+
+def _both(dead: Rest | None, sure: Rest | None) -> Rest | None:
+    if dead is None or sure is None:
+        return dead if sure is None else sure
+    level = np.where(dead.mask, dead.level, sure.level)
+    return Rest(mask=dead.mask | sure.mask, level=level)
 
 
 def _exact(
@@ -142,7 +194,7 @@ def mantissas(weight: np.ndarray, bits: int) -> np.ndarray:
     flat = weight.reshape(len(weight), -1)
     limit = (1 << (bits - 1)) - 1
     top = np.abs(flat).max(axis=1)
-    exponent = np.ceil(np.log2(np.maximum(top, 1e-300) / (limit + 0.5)))
+    exponent = np.ceil(np.log2(np.maximum(top, 1e-30) / (limit + 0.5)))
     unit = 2.0 ** np.maximum(exponent, 0)[:, None]
     rounded = np.rint(flat / unit)
     over = np.abs(rounded).max(axis=1) > limit
@@ -158,54 +210,93 @@ def pixel_conv(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     one: float,
-    weight_bits: int,
+    weight_bits: int | None,
+    dead: Rest | None = None,
 ) -> dict:
-    """Fields weight, bias, shift, pixel_shift and centre of the first convolution.
+    """Fields weight, weight_bits, bias, shift, pixel_shift and centre of the first convolution.
 
-    ``x = sum weight * (pixel / 255 - mean) / std + bias``; of all pixel shifts and shifts that
-    fit, those with the smallest bound on the error of x.
+    ``x = sum weight * (pixel / 255 - mean) / std + bias``. Of all pixel shifts and shifts that
+    instruction and accumulator hold, those with the smallest error of x; then, where
+    ``weight_bits`` is None, the fewest bits of mantissa that come within a tenth of it.
+
+    The error is that of the worst channel, ``dead`` ones aside: a full-scale pixel on every tap,
+    rounded weights independent of each other, the rounded centre the same on all, and the
+    rounding of x. Dead channels are clamped to what the others' shifts leave them.
     """
     offset = 255.0 * np.asarray(mean)
     per_pixel = weight / (255.0 * np.asarray(std))[None, :, None, None]  # (O, I, kh, kw)
-    best = None
-    for pixel_shift in range(MEMBRANE_BITS - 8):
-        exact = offset * 2.0**pixel_shift
-        if np.abs(exact).max() > MEMBRANE_MAX:
-            continue
-        centre = nearest(exact)
-        reach = pixel_reach(pixel_shift, centre)
-        if reach.max() > MEMBRANE_MAX:
-            continue
-        for shift in SHIFTS:
-            unit = one * 2.0**shift
-            real = per_pixel * unit / 2.0**pixel_shift
-            scaled = bias * unit
-            if np.abs(real).max() > FACTOR_MAX + 0.5 or np.abs(scaled).max() > BIAS_MAX - unit:
-                continue
-            whole = mantissas(real, weight_bits)
-            if np.abs(whole).max() > FACTOR_MAX:
-                continue
-            integer_bias = nearest(scaled) + (1 << (shift - 1))
-            worst = (np.abs(whole).sum(axis=(2, 3)) * reach).sum(axis=1) + np.abs(integer_bias)
-            if worst.max() > PRODUCT_MAX or np.abs(integer_bias).max() > BIAS_MAX:
-                continue
-            error = (np.abs(whole - real).sum(axis=(2, 3)) * reach).sum(axis=1)
-            error += (np.abs(real).sum(axis=(2, 3)) * np.abs(centre - exact)).sum(axis=1)
-            bound = (error.max() + 0.5) / unit
-            if best is None or bound < best[0] * 0.999:
-                best = (
-                    bound,
-                    {
-                        "weight": whole,
-                        "bias": integer_bias,
-                        "shift": shift,
-                        "pixel_shift": pixel_shift,
-                        "centre": tuple(int(c) for c in centre),
-                    },
-                )
-    if best is None:
+    most = FACTOR_BITS if weight_bits is None else weight_bits
+    tries = [
+        _Try(pixel_shift=pixel_shift, shift=shift, bits=most)
+        for pixel_shift in range(BY_NAME["pix_shift"].most + 1)
+        for shift in SHIFTS
+    ]
+    found = [(t.quantise(per_pixel, bias, offset, one, dead), t) for t in tries]
+    held = [(fields, error, t) for (fields, error), t in found if fields is not None]
+    if not held:
         raise DoesNotFitError(f"{name}: weights do not fit with {grid(one)}")
-    return best[1]
+    best = min(error for _, error, _ in held)
+    fields, error, chosen = next(entry for entry in held if entry[1] <= best * 1.001)
+    for bits in range(MIN_PIXEL_BITS, most) if weight_bits is None else ():
+        fewer, error = replace(chosen, bits=bits).quantise(per_pixel, bias, offset, one, dead)
+        if fewer is not None and error <= 1.1 * best:
+            return fewer
+    return fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Try:
+    """One choice of formats for a first convolution."""
+
+    pixel_shift: int
+    shift: int
+    bits: int
+
+    def quantise(
+        self, per_pixel: np.ndarray, bias: np.ndarray, offset: np.ndarray, one: float,
+        dead: Rest | None,
+    ) -> tuple[dict | None, float]:  # fmt: skip
+        """Fields and error of x, or None where something does not fit."""
+        none = None, math.inf
+        exact = offset * 2.0**self.pixel_shift
+        field = BY_NAME["centre0"]
+        centre = nearest(exact)
+        if centre.min() < field.least or centre.max() > field.most:
+            return none
+        reach = pixel_reach(self.pixel_shift, centre)
+        if reach.max() > MEMBRANE_MAX:
+            return none
+        unit = one * 2.0**self.shift
+        real, scaled = per_pixel * unit / 2.0**self.pixel_shift, bias * unit
+        if dead is not None:
+            share = dead.share(
+                _room(FACTOR_MAX / 2, np.abs(real).max(axis=(1, 2, 3))),
+                _room(PRODUCT_MAX / 4, (np.abs(real).sum(axis=(2, 3)) * reach).sum(axis=1)),
+                _room(BIAS_MAX / 4, (dead.level - bias) * unit),
+            )
+            real = real * share[:, None, None, None]
+            scaled = dead.clamp(bias, share) * unit
+        if np.abs(real).max() > FACTOR_MAX + 0.5 or np.abs(scaled).max() > BIAS_MAX - unit:
+            return none
+        whole = mantissas(real, self.bits)
+        integer_bias = nearest(scaled) + (1 << (self.shift - 1))
+        worst = (np.abs(whole).sum(axis=(2, 3)) * reach).sum(axis=1) + np.abs(integer_bias)
+        if np.abs(whole).max() > FACTOR_MAX or worst.max() > PRODUCT_MAX:
+            return none
+        if np.abs(integer_bias).max() > BIAS_MAX:
+            return none
+        live = slice(None) if dead is None or dead.mask.all() else ~dead.mask
+        rounded = (((whole - real) ** 2).sum(axis=(2, 3)) * reach**2.0).sum(axis=1)[live]
+        moved = np.abs((real.sum(axis=(2, 3)) * (centre - exact)).sum(axis=1))[live]
+        error = np.sqrt(rounded + moved**2).max() / unit + 0.5 / one
+        return {
+            "weight": whole,
+            "weight_bits": self.bits,
+            "bias": integer_bias,
+            "shift": self.shift,
+            "pixel_shift": self.pixel_shift,
+            "centre": tuple(int(c) for c in centre),
+        }, float(error)
 
 
 def head(name: str, weight: np.ndarray, bias: np.ndarray, unit: float, weight_bits: int) -> dict:

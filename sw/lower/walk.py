@@ -8,6 +8,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
+from hw.arch.formats import MEMBRANE_MAX
 from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.lower import attention, heads, quantise
@@ -23,8 +24,9 @@ from sw.network import (
     SpikePool,
 )
 
-PIXEL_WEIGHT_BITS = 11  #: Mantissa of a real-valued first convolution.
-QUANTISED_PIXEL_BITS = 16  #: Mantissa of a first convolution of whole weights, times a real scale.
+#: A channel is dead where the deviation of its filter's output, as BatchNorm knows it, is less
+#: than this share of one count of spikes, or of the norm of a filter on pixels.
+DEAD = 1 / 30
 MAX_PIXEL_KERNEL = 7
 CURE = "run it in float, or use a network of a supported family"
 Kind = TypeVar("Kind")
@@ -60,7 +62,8 @@ class Walk:
         self.layers: list = []
         self.done: set[str] = set()  # nodes that layers stand for
         self.means: dict[str, float] = {}  # name of a mean -> real value of one step of it
-        self.pixel_bits = 0
+        self.pixel: PixelConv | None = None
+        self.dead: dict[str, list[int]] = {}  # convolution -> channels
         self.zeros: list[str] = []
         self.maps: dict[str, dict] = {}
 
@@ -99,7 +102,7 @@ class Walk:
         meta = {
             **self.net.meta,
             "frac_bits": {"bits": self.frac_bits, **note},
-            "pixel_weight_bits": self.pixel_bits,
+            "pixel_weight_bits": self.pixel.weight_bits if self.pixel else 0,
             "head_weight_bits": self.layers[-1].weight_bits,
             "attention_maps": self.maps,
         }
@@ -108,6 +111,10 @@ class Walk:
         units = {name: one for name, one in units.items() if one != 2.0**self.frac_bits}
         if units:
             meta["units"] = units
+        if self.pixel:
+            meta["pixel_shift"] = self.pixel.pixel_shift
+        if self.dead:
+            meta["dead_channels"] = self.dead
         if self.zeros:
             meta["zero_weights"] = f"{options.zero_weights}: {'; '.join(self.zeros)}"
         return IntegerNetwork(
@@ -230,29 +237,44 @@ class Walk:
         lif = self.only(bn.name, g.LIF)
         if node.binary or lif is None:
             self.fail(node, "the first convolution must be real-valued and feed a neuron")
-        bits = self.options.pixel_weight_bits
-        if bits is None:
-            bits = PIXEL_WEIGHT_BITS if node.weight_bits is None else QUANTISED_PIXEL_BITS
-        self.pixel_bits = bits
         weight = node.weight
         if node.weight_bits is not None:
             weight = g.quantise(weight, node.weight_bits)
+        norm = np.sqrt((weight.astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
         weight = weight.astype(np.float64) * a[:, None, None, None]
+        one = self.units.one(bn.name)
         with self.in_group(bn.name):
             fields = quantise.pixel_conv(
-                node.name, weight, b, self.net.mean, self.net.std, self.units.one(bn.name), bits
-            )
+                node.name, weight, b, self.net.mean, self.net.std, one,
+                self.options.pixel_weight_bits, self._dead(node, bn, norm, one),
+            )  # fmt: skip
         layer = PixelConv(
             name=node.name,
             padding=node.padding,
             stride=node.stride,
             neuron=self.neuron(lif),
-            weight_bits=bits,
             **fields,
         )
+        self.pixel = layer
         self.layers.append(layer)
         h, w = self.space[g.IMAGE]
         self.put(lif.name, len(a), (-(-h // node.stride), -(-w // node.stride)))
+
+    def _dead(
+        self, node: g.Conv, bn: g.BatchNorm, count: np.ndarray | float, one: float
+    ) -> quantise.Rest | None:
+        """Dead channels of a convolution, which rest at BatchNorm's bias; ``count``: see DEAD."""
+        mask = np.sqrt(bn.var.astype(np.float64)) < DEAD * np.abs(count)
+        if not mask.any():
+            return None
+        self.dead[node.name] = np.flatnonzero(mask).tolist()
+        most = 2 * MEMBRANE_MAX / one  # x saturates long before
+        return quantise.Rest(mask=mask, level=np.clip(bn.bias.astype(np.float64), -most, most))
+
+    def _sure(self, a: np.ndarray, lif: g.LIF, one: float) -> quantise.Rest:
+        """Channels of which a single count of S fires the neuron, or not, by itself."""
+        fires = 2.0 * lif.theta if lif.decay_input else lif.theta
+        return quantise.Rest(mask=np.abs(a) >= fires, level=np.full(len(a), fires))
 
     def _binary(
         self,
@@ -284,8 +306,15 @@ class Walk:
         alone = not (residual and residual.inputs)
         exact = alone and readers and readers[0].state_bits and readers[0].strict
         above = readers[0].theta if exact else None
+        count = (1.0 if node.scale is None else node.scale.astype(np.float64)) / pool**2
+        # What is stored, or added to, must keep its size; a spike that is sure need not.
+        plain = residual is None and shortcut is None and add is None
         with self.in_group(value):
-            affine = quantise.affine(node.name, a, b, one, largest, above=above)
+            affine = quantise.affine(
+                node.name, a, b, one, largest, above=above,
+                dead=self._dead(node, bn, count, one),
+                sure=self._sure(a, readers[0], one) if plain else None,
+            )  # fmt: skip
         layer = BinaryLayer(
             name=node.name,
             source=source,

@@ -2,6 +2,13 @@
 
 from sw.randnet.attention import random_network
 from sw.randnet.maker import random_images
+from sw.randnet.ranges import random_core, random_wide_network
 from sw.randnet.residual import random_residual_network
 
-__all__ = ["random_images", "random_network", "random_residual_network"]
+__all__ = [
+    "random_core",
+    "random_images",
+    "random_network",
+    "random_residual_network",
+    "random_wide_network",
+]

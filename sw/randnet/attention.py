@@ -23,6 +23,7 @@ def random_network(
     variant: str,
     classes: int,
     per_step_input: bool = False,
+    wide: bool = False,
 ) -> IntegerNetwork:
     """Random network in the layer order of lowering, scaled on random images to fire.
 
@@ -35,8 +36,10 @@ def random_network(
     order : 'qk' or 'kv'.
     similarity : 'and' or 'xnor' ('qk' only).
     variant : tokenizer, 'cifar' or 'imagenet'.
+    wide : draw over the whole range of what instructions hold, not over what is usual.
     """
-    maker = Maker(seed, steps, frac_bits=int(np.random.default_rng(seed).integers(8, 13)))
+    frac_bits = int(np.random.default_rng(seed).integers(8, 13))
+    maker = Maker(seed, steps, frac_bits=frac_bits, wide=wide)
     shape = (steps if per_step_input else 1, SAMPLES, channels, height, width)
     maker.env[IMAGE] = maker.rng.integers(0, 256, shape, dtype=np.uint8)
     stems = [f"patch_embed.block{i}" for i in range(5)]

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from hw.arch.formats import FACTOR_MAX, MEMBRANE_MAX, SHIFTS
+from hw.arch import isa
+from hw.arch.formats import FACTOR_BITS, FACTOR_MAX, MEMBRANE_MAX, PRODUCT_BITS, SHIFTS
+from sw.check import pixel_reach
 from sw.golden.execute import Executor
 from sw.lower.quantise import counts
 from sw.network import (
@@ -35,12 +37,21 @@ def random_images(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndar
 
 
 class Maker:
-    """Appends random layers, keeping the tensors they give on sample images."""
+    """Appends random layers, keeping the tensors they give on sample images.
 
-    def __init__(self, seed: int, steps: int, frac_bits: int, *, stream: bool = False):
+    ``wide``: draw pixels' formats and thresholds over the whole range of their instruction fields.
+    """
+
+    def __init__(
+        self, seed: int, steps: int, frac_bits: int, *, stream: bool = False, wide: bool = False
+    ):
+        self.wide = wide
         self.rng = np.random.default_rng([seed, 1])
         self.steps, self.frac_bits = steps, frac_bits
         self.one = 1 << frac_bits
+        if wide:  # thresholds up to the largest there is, each power of two as likely
+            self.one = int(2 ** self.rng.uniform(6, 17)) if self.rng.random() < 0.8 else (
+                int(self.rng.integers(1 << 16, MEMBRANE_MAX + 1)))
         self.state: State | None = None  # of the neurons that are made
         self.executor = Executor((), SAMPLES if stream else steps, "plain", stream=stream)
         self.env: dict[str, np.ndarray] = {}
@@ -83,10 +94,13 @@ class Maker:
         widest = max(8, min(16, 22 - taps.bit_length()))
         bits, pixel_shift = int(rng.integers(8, widest + 1)), int(rng.integers(0, 5))
         shape = (out, channels, side, side)
-        mantissa = rng.integers(-(1 << (bits - 1)) + 1, 1 << (bits - 1), shape)
         room = max(0, 14 - bits)  # keeps sums well inside the accumulator
+        if self.wide:
+            pixel_shift, centre, bits, room = self._wide_pixels(channels, taps)
+        mantissa = rng.integers(-(1 << (bits - 1)) + 1, 1 << (bits - 1), shape)
         weight = mantissa << rng.integers(0, room + 1, (out, 1, 1, 1))
-        centre = tuple(rng.integers(0, 255 << pixel_shift, channels).tolist())
+        if not self.wide:
+            centre = tuple(rng.integers(0, 255 << pixel_shift, channels).tolist())
         fields = {
             "name": name,
             "weight": weight,
@@ -104,10 +118,10 @@ class Maker:
         )
         sums = self.executor.sums(blank, self.env)
         # no factor here: choose the shift that brings the spread nearest to the threshold
-        typical = np.median(sums.std(axis=(0, 1, 3, 4)))
+        typical = max(float(np.median(sums.std(axis=(0, 1, 3, 4)))), 1.0)
         shift = min(SHIFTS, key=lambda s: abs(np.log2(typical / (1 << s) / self.one)))
         size = (0.7 if self.state is None else 1.2) * typical
-        theta = int(np.clip(size / (1 << shift), 1, 1 << 16))
+        theta = int(np.clip(size / (1 << shift), 1, MEMBRANE_MAX if self.wide else 1 << 16))
         level = rng.uniform(-0.5, 1.5, out) * theta * (1 << shift)
         bias = np.rint(level - sums.mean(axis=(0, 1, 3, 4))).astype(np.int64)
         layer = PixelConv(
@@ -117,6 +131,23 @@ class Maker:
             neuron=Neuron(name=neuron, theta=theta, state=self.state),
         )
         return self.add(layer, neuron)
+
+    def _wide_pixels(self, channels: int, taps: int) -> tuple[int, tuple[int, ...], int, int]:
+        """Pixel shift, centres, bits of a mantissa and its largest exponent."""
+        rng, field = self.rng, isa.BY_NAME["centre0"]
+        pixel_shift = int(rng.integers(0, isa.BY_NAME["pix_shift"].most + 1))
+        kind = rng.random()
+        if kind < 0.4:  # of images, as lowering makes them
+            drawn = rng.integers(0, (255 << pixel_shift) + 1, isa.CENTRES)
+        else:
+            drawn = rng.integers(field.least, field.most + 1, isa.CENTRES)
+        end = rng.choice([field.least, field.most])
+        drawn = np.where(rng.random(isa.CENTRES) < 0.1, end, drawn)
+        centre = tuple(int(drawn[k % isa.CENTRES]) for k in range(channels))
+        reach = int(pixel_reach(pixel_shift, centre).max())
+        top = PRODUCT_BITS - 3 - reach.bit_length() - taps.bit_length()  # of a weight's bits
+        bits = int(rng.integers(2, min(FACTOR_BITS, top) + 1))
+        return pixel_shift, centre, bits, max(0, min(FACTOR_BITS, top) - bits)
 
     def binary(
         self,

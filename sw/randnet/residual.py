@@ -35,6 +35,7 @@ def random_residual_network(
     flatten: bool | None = None,
     per_step_input: bool = False,
     stream: bool = False,
+    wide: bool = False,
 ) -> IntegerNetwork:
     """Random network in the layer order of a lowered Q-SNN, scaled on random images to fire.
 
@@ -46,14 +47,15 @@ def random_residual_network(
     widths : channels of each stage, or of each convolution of a plain net.
     blocks : residual blocks of each stage; all stages after the first begin with stride 2 and a
         projection. () makes a plain (VGG) net.
-    stem : kernel of the first convolution, 3, or 7 with stride 2 and a 3x3 pool of spikes.
+    stem : kernel of the first convolution, 3, 5, or 7 with stride 2 and a 3x3 pool of spikes.
     bits : width of the stored membranes; None draws one for each neuron, 0 leaves them whole.
     halve : convolutions of a plain net, from 1 on, that halve the sides: by stride, or, with
         ``pooled``, by averages of 2x2 spikes.
     flatten : whether the head reads every pixel instead of means; default in plain nets.
     stream : images are the steps of one stream; ``steps`` must be 1.
+    wide : as for ``random_network``.
     """
-    maker = _Maker(seed, steps, bits, stream=stream)
+    maker = _Maker(seed, steps, bits, stream=stream, wide=wide)
     frames = (SAMPLES, 1) if stream else (steps if per_step_input else 1, SAMPLES)
     shape = (*frames, channels, height, width)
     maker.env[IMAGE] = maker.rng.integers(0, 256, shape, dtype=np.uint8)
@@ -121,8 +123,8 @@ def _plain(
 class _Maker(Maker):
     """Layers whose neurons keep codes."""
 
-    def __init__(self, seed: int, steps: int, bits: int | None, *, stream: bool):
-        super().__init__(seed, steps, frac_bits=12, stream=stream)
+    def __init__(self, seed: int, steps: int, bits: int | None, *, stream: bool, wide: bool):
+        super().__init__(seed, steps, frac_bits=12, stream=stream, wide=wide)
         self.bits = bits
         self.repeat = float(self.rng.choice([0.0, 0.4, 1.0]))  # share of neurons like the last
         self.draw_state()

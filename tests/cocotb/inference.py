@@ -12,6 +12,7 @@ from sim.cocotb_run import run_cocotb
 from sim.compare import save_job
 from sim.simulate import commands, frames
 
+ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = {
     "arty_a7": Config.for_board("arty_a7"),
     "ulx3s": Config.for_board("ulx3s"),
@@ -19,6 +20,8 @@ CONFIGS = {
     "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
     "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
 }
+R16 = Config(rows=16, cols=16, width=64, row_depth=512, col_depth=2048, res_depth=1024,
+             pix_depth=2048)  # fmt: skip
 
 
 @pytest.fixture(params=CONFIGS)

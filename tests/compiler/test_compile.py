@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.arch import SpikeloomError, timing
+from hw.arch import SpikeloomError, isa, timing
 from hw.arch.config import Config
 from hw.arch.isa import LEVELS, Pack
 from sw.compiler import compile_network, fit_config, interpret, required
@@ -82,11 +82,18 @@ def test_needs_do_not_depend_on_depths(small):
     assert required(net, Config()) == required(net, Config(row_depth=64, acc_bits=16))
 
 
-def test_a_field_that_is_too_narrow_is_named(small):
-    net = random_network(1, **small | {"height": 4, "width": 8192, "variant": "imagenet",
-                                       "steps": 1})
-    with pytest.raises(SpikeloomError, match=r"field img_w holds 0 to 4095"):
-        compile_network(net, Config(row_depth=1 << 16, pix_depth=1 << 16))
+def test_a_field_that_is_too_narrow_is_named(small, monkeypatch):
+    net = random_network(1, **small | {"classes": 300})
+    narrow = dataclasses.replace(isa.BY_NAME["n_j"], bits=4)
+    monkeypatch.setitem(isa.BY_NAME, "n_j", narrow)
+    with pytest.raises(SpikeloomError, match=r"column tiles j is 19, but instruction field n_j "
+                       "holds 0 to 15"):
+        compile_network(net, Config(col_depth=1 << 14))
+
+
+def test_images_wider_than_an_instruction_says_are_refused(small):
+    with pytest.raises(SpikeloomError, match="width is 8192 to 8192, wanted 1 to 4095"):
+        random_network(1, **small | {"height": 4, "width": 8192, "variant": "imagenet", "steps": 1})
 
 
 def test_more_than_any_core_holds(small):
@@ -172,8 +179,10 @@ def test_deltas_walk_the_strides(counts, strides, base):
     (Config(width=64), 16, (Pack.TRIPLE, 2)),
     (Config(rows=8, cols=32, width=32), 20, (Pack.NONE, 1)),
     (Config(rows=8, cols=32, width=64), 20, (Pack.PAIR, 4)),
-    (Config(rows=8, cols=64, width=128), 40, (Pack.NONE, 1)),
+    (Config(rows=8, cols=64, width=128), 40, (Pack.PAIR, 8)),
+    (Config(rows=16, cols=64, width=128), 40, (Pack.PAIR, 8)),
     (Config(rows=16), 8, (Pack.TRIPLE, 1)),
+    (Config(rows=8, cols=32, width=128), 30, (Pack.TRIPLE, 4)),
 ])
 def test_tap_packing(config, channels, want):
     assert choose_pack(config, channels) == want

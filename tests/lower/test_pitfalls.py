@@ -230,7 +230,7 @@ def test_residual_stream_that_would_saturate_takes_fraction_bits(tmp_path):
 
 def test_scales_that_do_not_fit_take_fraction_bits(tmp_path):
     state = make_state()
-    state["block.0.mlp.mlp1_bn.running_var"][0] = 1e-3
+    state["block.0.mlp.mlp2_bn.running_var"][0] = 0.02  # a size that the residual stream needs
     network = load(tmp_path, state).lower(size=(8, 8))
     assert network.frac_bits < 12
     assert "do not fit" in network.meta["frac_bits"]["why"]

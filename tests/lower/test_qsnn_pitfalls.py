@@ -114,7 +114,7 @@ def test_first_layer_max_w_scale():
         std=(1.0, 1.0), size=(1, 1),
     )  # fmt: skip
     assert g.integers(weight, 8).ravel().tolist() == [127, -254, 64, -229]
-    layer = net.lower().layers[0]
+    layer = net.lower(pixel_weight_bits=16).layers[0]
     unit = 4064 * 2.0**layer.shift / (255 << layer.pixel_shift) * 0.1 / 127
     got = layer.weight.ravel() / unit
     np.testing.assert_allclose(got, [127, -254, 64, -229], rtol=1e-4)

@@ -128,7 +128,7 @@ def small_program(shift=1):
         + isa.encode(Op.MAC, **counts(
             n_k=5, n_par=1, tile_min=C, img_w=1, img_h=1, row_k=1, col_k=1, row_base=2,
             col_base=40, par_base=39, n_step=int(Step.ONE), w_base=50, dest=int(Dest.PIX),
-            pix_shift=2, centre0=-7, centre1=100, centre2=3, centre3=-1, shift=1))
+            pix_shift=2, centre0=-7, centre1=100, centre2=3, centre3=-1, centre4=25, shift=1))
         + isa.encode(Op.HALT)
     )
 
@@ -163,7 +163,7 @@ def expected(d):
     """x (R, C), spikes (R, C) and logits (C) by the golden functions."""
     x = ops.affine(ops.popcount_dot(d["q"], d["w"]), d["factor"], d["bias"], SHIFTS[1])
     _, spikes = ops.lif_step(np.zeros_like(x), x, 40)
-    p = (d["pixels"] << 2) - np.array([-7, 100, 3, -1, -7])
+    p = (d["pixels"] << 2) - np.array([-7, 100, 3, -1, 25])
     return x, spikes, ops.head_sum(p, d["head"], d["head_bias"], SHIFTS[1])
 
 

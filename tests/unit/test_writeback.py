@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hw.arch import Config
-from hw.arch.isa import Dest, Pack
+from hw.arch.isa import SLOT_BYTES, Dest, Pack
 from hw.arch.timing import STATE_GAP
 from hw.core.writeback import WriteBack
 from tests.unit.bench import Bench, timeline
@@ -92,7 +92,8 @@ def unit(request):
 
 def draw(rng, config, tiles, count):
     """Spikes of ``count`` events of each tile, C bits each."""
-    return rng.integers(1 << config.cols, size=(tiles, count)).tolist()
+    rows = rng.integers(256, size=(tiles, count, config.cols // 8), dtype=np.uint8)
+    return [[int.from_bytes(bits.tobytes(), "little") for bits in tile] for tile in rows]
 
 
 def test_nothing_comes_of_none(unit):
@@ -162,10 +163,22 @@ def tap_writes(c, cycle, tag, r, value, log2, pack, img_w, gs):
 @pytest.mark.parametrize("pack", [Pack.PAIR, Pack.TRIPLE])
 def test_row_taps(unit, pack):
     """Image rows of several widths: edges, neighbours in the groups before and after."""
+    check_row_taps(unit, pack)
+
+
+def test_row_taps_of_the_widest_slots():
+    """Slots of eight bytes exist on 64 columns alone."""
+    unit = Unit(Config(rows=8, cols=64, width=128))
+    assert check_row_taps(unit, Pack.PAIR) == [0, 1, 2, 3]
+
+
+def check_row_taps(unit, pack):
     c, rng = unit.config, np.random.default_rng(3)
-    gs, slots = 23, 3 if pack == Pack.TRIPLE else 2
-    for log2 in range(3):
+    gs, slots, done = 23, 3 if pack == Pack.TRIPLE else 2, []
+    for log2 in range(len(SLOT_BYTES)):
+        done.append(log2)
         if (1 << log2) > c.cols // 8 or slots << log2 > c.width // 8:
+            done.pop()
             continue
         for img_w in (1, c.rows - 1, c.rows, 2 * c.rows + 1):
             tiles = [{"addr": int(rng.integers(1 << 16)), "nb": (y * -(-img_w // c.rows) + x)
@@ -178,6 +191,7 @@ def test_row_taps(unit, pack):
                     for w in tap_writes(c, n * c.rows + WRITE + r, tag, r, data[n][r], log2, pack,
                                         img_w, gs)]
             assert got == sorted(want), (log2, img_w)
+    return done
 
 
 def token_packed(c, tiles, data, lanes):

@@ -1,0 +1,29 @@
+"""Random networks over the whole range of the instruction fields, on RTL, write by write."""
+
+import pytest
+
+from sim.simulate import run
+from sw.compiler import compile_network, fit_config
+from sw.randnet import random_images, random_wide_network
+from tests.cocotb.inference import CONFIGS, R16
+
+CORES = {"r8c16w32": CONFIGS["arty_a7_100"], "r8c8w64": CONFIGS["r8c8w64"], "r16c16w64": R16}
+EACH = 16
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_rtl_equals_golden_model(core):
+    """Networks that the core as it stands holds; one simulator runs them all."""
+    config, seed, done = CORES[core], 0, 0
+    while done < EACH:
+        network = random_wide_network(seed)
+        seed += 1
+        if fit_config(network, config) != config:
+            continue
+        program = compile_network(network, config)
+        images = random_images(network, 2 if network.stream else 1, seed)
+        got = run(program, images, check=True)
+        assert not got.mismatches, (seed - 1, got.mismatches)
+        assert got.logits.tolist() == network.run(images).logits.tolist(), seed - 1
+        assert got.cycles.tolist() == [program.cycles] * len(images), seed - 1
+        done += 1

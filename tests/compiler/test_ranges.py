@@ -1,0 +1,67 @@
+"""Random networks over the whole range of every instruction field, exact on the interpreter."""
+
+import numpy as np
+import pytest
+
+from benchmarks.fields import NETWORKS, compiled, page, values
+from hw.arch import SpikeloomError, isa
+from sw.compiler import interpret
+from sw.randnet import random_images
+from tests.cocotb.inference import ROOT
+
+PARTS = 10
+
+
+@pytest.fixture(scope="module")
+def programs():
+    """Programs that were compared, by seed."""
+    return {}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_interpreter_equals_golden_model(part, programs):
+    for seed in range(part, NETWORKS, PARTS):
+        network, program = compiled(seed)
+        programs[seed] = program
+        images = random_images(network, 2 if network.stream else 1, seed)
+        want = network.run(images).logits
+        for n, run in enumerate(interpret(program, images, events=False)):
+            np.testing.assert_array_equal(run.logits, want[n], err_msg=f"seed {seed}")
+            assert run.cycles == program.cycles, seed
+
+
+def test_page_of_what_was_drawn_is_up_to_date(programs):
+    if len(programs) < NETWORKS:
+        pytest.skip("runs with the comparison of all networks")
+    fields, cores = values(programs[seed] for seed in range(NETWORKS))
+    kept = (ROOT / "docs/develop/fields.md").read_text(encoding="utf-8")
+    assert page(NETWORKS, fields, cores) == kept, "python -m benchmarks.fields --output ..."
+    assert set(fields["pix_shift"]) == set(range(isa.BY_NAME["pix_shift"].most + 1))
+    for name in (f"centre{k}" for k in range(isa.CENTRES)):
+        f = isa.BY_NAME[name]
+        assert (min(fields[name]), max(fields[name])) == (f.least, f.most)
+
+
+@pytest.mark.parametrize("name", [f.name for f in (*isa.FIELDS, *isa.OVERLAYS) if f.signed])
+def test_signed_fields_refuse_what_they_cannot_hold(name):
+    """Only address deltas count modulo 2**16."""
+    f, op = isa.BY_NAME[name], isa.BY_NAME[name].only or isa.Op.GEMM
+    most = (1 << f.bits) - 1 if f.modular else (1 << (f.bits - 1)) - 1
+    assert f.modular == name.startswith(("row_", "col_"))
+    for value in (-(1 << (f.bits - 1)), -1, most):
+        got = isa.decode(isa.encode(op, **{name: value}))[name]
+        assert got == value or (f.modular and (got - value) % (1 << f.bits) == 0)
+    for value in (-(1 << (f.bits - 1)) - 1, most + 1):
+        with pytest.raises(SpikeloomError, match=f"field {name} has {f.bits} bits and cannot hold"):
+            isa.encode(op, **{name: value})
+
+
+def test_overlays_exist_in_their_operation_alone():
+    words = isa.encode(isa.Op.MAC, centre4=-7, centre7=300)
+    assert isa.decode(words)["centre4"] == -7
+    assert isa.decode(words)["sc_base"] == 0
+    assert "centre4" not in isa.decode(isa.encode(isa.Op.GEMM, sc_base=9))
+    with pytest.raises(SpikeloomError, match="GEMM: this operation has no field centre5"):
+        isa.encode(isa.Op.GEMM, centre5=1)
+    with pytest.raises(SpikeloomError, match="MAC: this operation has no field row_gs"):
+        isa.encode(isa.Op.MAC, row_gs=1)
