@@ -123,14 +123,6 @@ def _encodable() -> None:
 
 
 @contextlib.contextmanager
-<<<<<<< HEAD
-def _signals() -> Iterator[None]:
-    """Turn SIGTERM into ``Terminated`` where nobody else handles it, and SIGINT as usual."""
-    main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of our start, see spikeloom
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    ours = main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-=======
 def _warnings() -> Iterator[None]:
     """Tell our warnings as lines of the command, each once; others as Python does."""
     told: set[str] = set()
@@ -151,13 +143,12 @@ def _warnings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _sigterm() -> Iterator[None]:
-    """Turn SIGTERM into ``Terminated`` where nobody else handles it."""
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
->>>>>>> main
+def _signals() -> Iterator[None]:
+    """Turn SIGTERM into ``Terminated`` where nobody else handles it, and SIGINT as usual."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of our start, see spikeloom
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    ours = main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if not ours:
         yield
         return

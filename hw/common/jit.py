@@ -44,7 +44,6 @@ def _broken(error: BaseException) -> None:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     warnings.warn(
         f"numba is installed but cannot be imported ({reason}); numpy computes the same, slower",
-        RuntimeWarning,
         stacklevel=3,
     )
 

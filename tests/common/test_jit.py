@@ -127,7 +127,7 @@ def test_broken_numba(tmp_path, body, said):
     name, logits, stderr = golden(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
     assert name == "sw.golden.plain"
     assert said in stderr
-    assert stderr.count("RuntimeWarning") == 1
+    assert stderr.count("UserWarning") == 1
     assert "Traceback" not in stderr
     assert (logits, "") == golden("import sys; sys.modules['numba'] = None")[1:]
 
