@@ -39,8 +39,9 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
                 try:
                     try:
                         status = main(argv)
-                    except SystemExit:  # argparse, which may have printed help
+                    except SystemExit:  # argparse, which has printed help or what is wrong
                         sys.stdout.flush()
+                        _hush()
                         raise
                     sys.stdout.flush()
                     return status
