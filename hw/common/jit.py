@@ -35,7 +35,7 @@ def numba() -> types.ModuleType | None:
         return _broken(error)
     except (ImportError, OSError, AttributeError, SystemError, RuntimeError, TypeError) as error:
         return _broken(error)  # another numpy than it was built for, a library that is not there
-    if package.config.DISABLE_JIT:  # pyright: ignore[reportPrivateImportUsage]
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return None
     return package
 
