@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hw.common.show import Shown
+
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Shown):
     """Logits of a batch, and what was traced on the way.
 
     Float runs hold float32 logits and ``scale`` 1; integer runs hold int64 logits, and float
