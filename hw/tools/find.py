@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.common.process import run
 from hw.tools.errors import ToolchainNotFound, ToolFailed
 
 REINSTALL = "install the project's dependencies again: pip install -e ."
@@ -96,7 +97,7 @@ def version(name: str) -> str:
         except importlib.metadata.PackageNotFoundError:
             pass
     try:
-        done = subprocess.run([find(name), "--version"], capture_output=True, text=True, timeout=60)
+        done = run([find(name), "--version"], timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     lines = (done.stdout or done.stderr).strip().splitlines()
@@ -111,11 +112,7 @@ def run_tool(name: str, args: list[str], *, cwd: Path, log: str) -> None:
     """
     path = cwd / log
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as out:
-        done = subprocess.run(
-            [find(name), *args], cwd=cwd, stdout=out, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+    done = run([find(name), *args], cwd=cwd, output=path)
     if done.returncode:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         raise ToolFailed(name, done.returncode, path, lines)
