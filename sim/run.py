@@ -67,13 +67,13 @@ def _program(args: argparse.Namespace) -> tuple[Program, IntegerNetwork | None]:
         if args.network is None:
             return program, None
         return program, read_network(args.network, args.stream or program.stream)
-    if args.network is not None:
-        raise SpikeloomError(
-            f"--network is for a compiled program, and {args.model} is none: it is the network; "
-            "leave the option out"
-        )
     config = Config.for_board(args.board) if args.board else parse_config(args.config)
     network = read_network(args.model, args.stream)
+    if args.network is not None:
+        raise SpikeloomError(
+            f"--network is for a compiled program, and {args.model} is a network itself; leave the "
+            "option out"
+        )
     return compile_network(network, fit_config(network, config) if args.fit else config), network
 
 
