@@ -247,6 +247,7 @@ def test_command_line(program, tmp_path):
         (["digits", "--images", "0"], 2, "'0' is no number of images; give a whole number from 1"),
         (["digits", "--images", "few"], 2, "'few' is no number of images; give a whole number"),
         (["digits", "--network", "digits"], 1, "--network is for a compiled program"),
+        (["none.npz", "--network", "digits"], 1, "none.npz: no such file"),
         (["digits", "--wave", "x.png"], 1, "must end in .vcd or .fst"),
     ],
 )
@@ -266,6 +267,12 @@ def test_errors_of_a_program(program, tmp_path, capsys):
     status, _, err = main(capsys, tmp_path / "p.npz", "--network", "digits-qsnn")
     assert status == 1
     assert err.startswith("error: network 'digits-qsnn' is not the one that program 'digits' was")
+    status, _, err = main(capsys, tmp_path / "p.npz", "--network", tmp_path / "p.npz")
+    assert status == 1
+    assert "is a compiled program; give the network that it was compiled from" in err
+    status, _, err = main(capsys, tmp_path / "p.npz", "--stream")
+    assert status == 1
+    assert "is compiled for whole images, not for a stream; leave out --stream" in err
     whole = (tmp_path / "p.npz").read_bytes()
     (tmp_path / "p.npz").write_bytes(whole[: len(whole) // 2])
     status, _, err = main(capsys, tmp_path / "p.npz")
