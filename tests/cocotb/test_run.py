@@ -38,6 +38,7 @@ def test_result(program):
     assert (result.logits.dtype, result.scale) == (golden.logits.dtype, golden.scale)
     assert result.cycles.tolist() == [program.cycles] * 3
     assert result.mismatches == ()
+    assert len(repr(result)) < 300
     assert result.writes > 3 * 10_000
     assert result.compared == ("interpreter", "forecast")
     unchecked = sim.run(program, images[:, 0])  # [B, H, W], without comparison
@@ -298,6 +299,22 @@ def test_simulation_that_fails(program, tmp_path, capsys, monkeypatch):
         f"{tmp_path / 'x.vcd'}\n"
     )
     assert [p.name for p in tmp_path.iterdir()] == ["x.vcd"]
+
+
+def test_no_space_for_temporary_files(capsys, monkeypatch):
+    from sim import simulate
+
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(simulate.tempfile, "TemporaryDirectory", full)
+    monkeypatch.setattr(simulate.verilator, "build", lambda config, wave: None)
+    status, out, err = main(capsys, "digits")
+    assert (status, out) == (1, "")
+    assert err == (
+        "error: the folder of temporary files: cannot be written (No space left on device); free "
+        "space there, or set TMPDIR to a folder with more\n"
+    )
 
 
 def test_interrupted_waveform_leaves_nothing(tmp_path, capsys, monkeypatch):
