@@ -1,6 +1,6 @@
 """LUT cells of the systolic array alone, drain registers included, for each binary operation.
 
-``python benchmarks/array_lut.py [--board NAME]``; the floor is 2.5 LUT cells (LUT1 to LUT6; a
+``python -m benchmarks.array_lut [--board NAME]``; the floor is 2.5 LUT cells (LUT1 to LUT6; a
 LUT6_2 counts as one) per operation in the Arty A7-35T's configuration.
 """
 
@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import boards
+from hw.common.cli import command
 from hw.core.array import SystolicArray
 from hw.tools import export_rtlil, run_yosys
 from hw.tools.netlist import Netlist, lut_cells
@@ -29,11 +30,12 @@ def count(config, folder: Path) -> dict[str, int]:
     return Netlist.load(folder / "array.json").counts()
 
 
-def main() -> int:
+@command()
+def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 where the floor is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.array_lut", description=__doc__)
     parser.add_argument("--board", default="arty_a7")
-    config = boards.get(parser.parse_args().board).config
+    config = boards.get(parser.parse_args(argv).board).config
     with tempfile.TemporaryDirectory() as folder:
         counts = count(config, Path(folder))
     luts, ops = lut_cells(counts), config.peak

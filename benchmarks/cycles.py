@@ -13,6 +13,7 @@ import sim
 import sw
 from benchmarks.floor import Floor, plain
 from hw.arch import Config
+from hw.common.cli import command
 from sw.compiler import Program, fit_config
 from sw.network import IntegerNetwork
 from sw.randnet import random_images, random_network, random_residual_network
@@ -72,6 +73,7 @@ def simulate(network: IntegerNetwork, program: Program) -> bool:
     return exact
 
 
+@command()
 def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 only where a simulation is not exact."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cycles", description=__doc__)

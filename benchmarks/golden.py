@@ -14,6 +14,7 @@ import numpy as np
 
 import sw
 from benchmarks.floor import Floor, plain
+from hw.common.cli import command
 from sw.data import load_digits
 
 LIMIT = Floor(bound=5, unit="s", digits=2)
@@ -30,6 +31,7 @@ def rounds(runs: dict[str, Callable[[], object]], count: int) -> dict[str, list[
     return seconds
 
 
+@command()
 def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 where the kernels disagree."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.golden", description=__doc__)

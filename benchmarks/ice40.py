@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.floor import Floor, plain
 from hw.arch import Config
 from hw.arch.parts import fit, part
+from hw.common.cli import command
 from hw.core.core import Core
 from hw.tools import export_rtlil, run_yosys
 from hw.tools.netlist import Netlist
@@ -19,6 +20,7 @@ from hw.tools.netlist import Netlist
 LUTS, DSPS = 5280, 8
 
 
+@command()
 def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 where block RAMs are not those of the forecast."""
     argparse.ArgumentParser(prog="python -m benchmarks.ice40", description=__doc__).parse_args(argv)
@@ -27,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         rtlil = export_rtlil(Core(config), Path(folder) / "core.il")
         # there is no LUT RAM: what is to lie there becomes registers
-        rtlil.write_text(rtlil.read_text().replace('"distributed"', '"logic"'))
+        text = rtlil.read_text(encoding="utf-8").replace('"distributed"', '"logic"')
+        rtlil.write_text(text, encoding="utf-8")
         commands = [
             "read_rtlil core.il",
             "synth_ice40 -device u -dsp -spram -top top",

@@ -19,6 +19,7 @@ import sim
 import sw
 from benchmarks.floor import plain
 from hw.arch import Config
+from hw.common.cli import command
 from hw.core.core import Core
 from sim import verilator
 from sim.simulate import commands, frames
@@ -74,6 +75,7 @@ def pysim_rate(program: Program, cycles: int) -> float:
     return cycles / seconds
 
 
+@command()
 def main(argv: list[str] | None = None) -> int:
     """Print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulator", description=__doc__)

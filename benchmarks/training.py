@@ -19,6 +19,8 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.floor import Floor, plain
+from hw.common.cli import command
+from hw.common.errors import SpikeloomError
 from sw.train.memory import keep_memory
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Worker:
     def __init__(self, case: int, side: str):
         command = [sys.executable, "-m", "benchmarks.training", "--worker", str(case), side]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
         )
 
     def step(self) -> float:
@@ -112,6 +114,7 @@ CASES = (
 )
 
 
+@command()
 def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 where the two differ in what they compute, or cannot be compared."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
@@ -130,11 +133,10 @@ def main(argv: list[str] | None = None) -> int:
 
         from benchmarks import pairs
     except ImportError as error:
-        print(
-            f"benchmarks.training measures spikingjelly ({error}): pip install spikingjelly",
-            file=sys.stderr,
-        )
-        return 1
+        raise SpikeloomError(
+            f"benchmarks.training measures spikingjelly beside torch ({error}): "
+            "pip install -e '.[bench]'"
+        ) from None
     torch.set_num_threads(1)
     keep_memory()
     print(f"spikingjelly's time / ours, forward and backward, median of {args.rounds} rounds")

@@ -7,6 +7,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import spikeloom  # noqa: F401  # first: leaves the current folder out of the path
 from hw.arch import Config, SpikeloomError
 
 NAMES = ("arty_a7", "arty_a7_100", "ulx3s")

@@ -4,6 +4,7 @@ import sys
 import types
 from typing import Any
 
+import spikeloom  # noqa: F401  # first: leaves the current folder out of the path
 from sim.compare import Mismatch
 from sim.simulate import Simulated, run
 from sim.testbench import SimulationError

@@ -24,7 +24,7 @@ from sw.result import Result
 SPACE = "free space there, or set TMPDIR to a folder with more"
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True)
 class Simulated(Result):
     """Result from RTL: logits int64 (B, classes), and busy cycles."""
 

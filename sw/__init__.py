@@ -10,6 +10,7 @@
     program = q.compile(config)
 """
 
+import spikeloom  # noqa: F401  # first: leaves the current folder out of the path
 from sw import nir
 from sw.frontend import load
 from sw.network import IntegerNetwork

@@ -14,13 +14,14 @@ from numbers import Real
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from hw.common.show import Shown, listing
 from sw.result import Result
 
 IMAGE = "image"  #: Name of the normalised input.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv:
+class Conv(Shown):
     """Convolution, zero-padded.
 
     The weights used are ``binarise(weight)`` with ``binary``, ``quantise(weight, weight_bits)``
@@ -39,7 +40,7 @@ class Conv:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchNorm:
+class BatchNorm(Shown):
     """``(x - mean) / sqrt(var + eps) * weight + bias``, arrays float32 (C,)."""
 
     name: str
@@ -57,7 +58,7 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LIF:
+class LIF(Shown):
     """Leaky integrate-and-fire neuron; writes spikes.
 
     ``decay_input``: ``v += (x - v) / tau``, else ``v = v / tau + x``. Fires at ``v >= theta``
@@ -79,7 +80,7 @@ class LIF:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxPool:
+class MaxPool(Shown):
     """Maximum over windows of ``size`` x ``size`` (the OR of spikes)."""
 
     name: str
@@ -90,7 +91,7 @@ class MaxPool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AveragePool:
+class AveragePool(Shown):
     """Mean over windows of ``size`` x ``size``, side by side; what is left over is dropped."""
 
     name: str
@@ -99,7 +100,7 @@ class AveragePool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Similarity:
+class Similarity(Shown):
     """Counts of an attention map, per head and step; channel c = head * d + i.
 
     order 'qk': left = q, right = k, (T, B, H, N, N) [query, key]. order 'kv': left = k,
@@ -116,7 +117,7 @@ class Similarity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Apply:
+class Apply(Shown):
     """Map times operand, (T, B, C, H, W): 'qk' is A v (``source`` = v), 'kv' is q A (= q)."""
 
     name: str
@@ -127,7 +128,7 @@ class Apply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class Scale(Shown):
     """Times ``factor * gain[t, head]``; C is split into heads as in ``Similarity``."""
 
     name: str
@@ -137,7 +138,7 @@ class Scale:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Add:
+class Add(Shown):
     """Sum of a branch and the residual stream."""
 
     name: str
@@ -146,7 +147,7 @@ class Add:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Average:
+class Average(Shown):
     """``(older + newer) / 2``."""
 
     name: str
@@ -155,7 +156,7 @@ class Average:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanTokens:
+class MeanTokens(Shown):
     """Mean over tokens, (T, B, C), then with ``over_steps`` over steps, (B, C)."""
 
     name: str
@@ -164,7 +165,7 @@ class MeanTokens:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flatten:
+class Flatten(Shown):
     """All channels and pixels of a step in one axis, channel major; (T, B, C * H * W)."""
 
     name: str
@@ -172,7 +173,7 @@ class Flatten:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear:
+class Linear(Shown):
     """``x weight^T + bias``; weight float32 (classes, C), bias (classes,).
 
     With ``weight_bits`` the weights used are ``quantise(weight, weight_bits)``.
@@ -186,7 +187,7 @@ class Linear:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanSteps:
+class MeanSteps(Shown):
     """Mean of (T, B, C) over steps; (B, C)."""
 
     name: str
@@ -194,7 +195,7 @@ class MeanSteps:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadAverage:
+class HeadAverage(Shown):
     """Mean of logits; the network's output."""
 
     name: str
@@ -288,6 +289,14 @@ class FloatNetwork:
     std: tuple[float, ...]
     size: tuple[int, int] | None = None  #: Trained image height and width, where known.
     meta: dict = field(default_factory=dict)  #: Labels; JSON types.
+
+    def __repr__(self) -> str:
+        size = f"{self.size[0]}x{self.size[1]}" if self.size else "images of any size"
+        return listing(
+            f"FloatNetwork {self.name!r}: {size}, {self.channels} channels, {self.steps} steps, "
+            f"{self.classes} classes, {len(self.nodes)} nodes",
+            self.nodes,
+        )
 
     def consumers(self) -> dict[str, list[Node]]:
         """Tensor name -> nodes that read it, in order."""

@@ -30,12 +30,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hw.common.show import Shown, listing
 from sw.check import check_network
 from sw.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class State(Shown):
     """A membrane that is stored in ``bits`` bits, as one of 2 * L + 1 codes, L = 2**(bits-1) - 1.
 
     One step of the code is ``1 << (shift + 1)`` units of membrane; half of it is what the leak
@@ -50,7 +51,7 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neuron:
+class Neuron(Shown):
     """A leaky integrate-and-fire neuron; its spikes are the tensor called ``name``."""
 
     name: str
@@ -60,7 +61,7 @@ class Neuron:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Affine:
+class Affine(Shown):
     """Scale and bias from integer sum to x. Arrays are int64."""
 
     factor: np.ndarray  #: |factor| <= FACTOR_MAX; shape given at the layer.
@@ -69,7 +70,7 @@ class Affine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Residual:
+class Residual(Shown):
     """y = x + combination of ``inputs``; y is stored as the residual tensor ``output``.
 
     ``inputs`` is () for y = x, (b,) for y = x + b, (a, b) for y = x + ((a + b) >> 1).
@@ -81,7 +82,7 @@ class Residual:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shortcut:
+class Shortcut(Shown):
     """r = ``value`` where ``source`` spikes, else 0; ``source`` has the layer's output shape."""
 
     source: str
@@ -89,7 +90,7 @@ class Shortcut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelConv:
+class PixelConv(Shown):
     """First, multi-bit convolution: S = sum w * p, p = (pixel << pixel_shift) - centre[c].
 
     Output sides are (side + 2 * padding - kernel) // stride + 1. Padded taps add 0. ``weight``
@@ -112,7 +113,7 @@ class PixelConv:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BinaryLayer:
+class BinaryLayer(Shown):
     """Binary convolution (1x1 or 3x3, 'same' zero padding) on spikes.
 
     S = 2*popcount(s AND weight) - popcount(s), over all taps; ``weight`` (O, I, kh, kw) bool,
@@ -136,7 +137,7 @@ class BinaryLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikePool:
+class SpikePool(Shown):
     """3x3 stride-2 pad-1 maximum (OR) of spikes; output side ceil(side / 2)."""
 
     name: str  #: Of the output tensor too.
@@ -144,7 +145,7 @@ class SpikePool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionMap:
+class AttentionMap(Shown):
     """Binary attention map. order 'qk': left = q, right = k: S[n, m] = sim(q[n], k[m]) over the
     head's channels, spikes (T, B, H, N, N) [query, key]. order 'kv': left = k, right = v:
     S[i, j] = sum_n k[n, i] * v[n, j], spikes (T, B, H, d, d) [k channel, v channel].
@@ -164,7 +165,7 @@ class AttentionMap:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionApply:
+class AttentionApply(Shown):
     """order 'qk': S[n, c] = sum_m A[n, m] * v[m, c], ``source`` = v; order 'kv':
     S[n, j] = sum_i q[n, i] * A[i, j], ``source`` = q. ``affine.factor`` and ``bias`` (T, H).
     """
@@ -179,7 +180,7 @@ class AttentionApply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mean:
+class Mean(Shown):
     """x[c] = saturate((sum over tokens and steps of factor * source[c] + bias) >> shift).
 
     ``source`` is a residual or a spike tensor. ``factor``, ``bias`` one int each. Output tensor
@@ -195,7 +196,7 @@ class Mean:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
+class Head(Shown):
     """logits = saturate((sum weight * concat(sources) + bias) >> shift).
 
     ``weight`` (classes, sum of the sources' sizes), ``bias`` (classes,). Lowering proves
@@ -234,6 +235,14 @@ class IntegerNetwork:
 
     def __post_init__(self):
         check_network(self)
+
+    def __repr__(self) -> str:
+        calls = "a step of a stream" if self.stream else f"{self.steps} steps"
+        return listing(
+            f"IntegerNetwork {self.name!r}: {self.height}x{self.width}, {self.channels} channels, "
+            f"{calls}, {self.classes} classes, {len(self.layers)} layers",
+            self.layers,
+        )
 
     @property
     def head(self) -> Head:

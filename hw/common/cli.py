@@ -2,11 +2,12 @@
 
 ``main(argv=None) -> int`` of a command is wrapped by ``command``: a user's mistake is one message
 and status 1, wrong usage 2 (argparse), an interrupt 130, termination 143, and a reader that closed
-the pipe ends the command quietly. Warnings are lines that begin so. Any other exception is a
-defect, with its traceback.
+the pipe ends the command quietly. A full disk is one message too, under its output as anywhere
+else. Warnings are lines that begin so. Any other exception is a defect, with its traceback.
 """
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -32,10 +33,16 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
     def decorate(main: Main) -> Main:
         @functools.wraps(main)
         def wrapped(argv=None) -> int:
+            _open_streams()
             _encodable()
-            with _sigterm(), _warnings():
+            with _signals(), _warnings():
                 try:
-                    status = main(argv)
+                    try:
+                        status = main(argv)
+                    except SystemExit:  # argparse, which has printed help or what is wrong
+                        sys.stdout.flush()
+                        _hush()
+                        raise
                     sys.stdout.flush()
                     return status
                 except SpikeloomError as error:
@@ -47,6 +54,11 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
                 except BrokenPipeError:
                     _hush()
                     return CLOSED
+                except OSError as error:
+                    text = _place_error(error)
+                    if text is None:
+                        raise
+                    return _end(1, f"{SpikeloomError.label}: {text}")
 
         return wrapped
 
@@ -54,12 +66,42 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
 
 
 def _end(status: int, text: str) -> int:
+    for stream, words in ((sys.stdout, ""), (sys.stderr, f"{text}\n")):
+        try:
+            stream.write(words)
+            stream.flush()
+        except OSError:  # nobody reads, or no room: nothing more can be said there
+            _hush()
+    return status
+
+
+def _place_error(error: OSError) -> str | None:
+    """One sentence about a place that cannot be written, or None where ``error`` is no such."""
     try:
         sys.stdout.flush()
-        print(text, file=sys.stderr, flush=True)
-    except BrokenPipeError:
+    except OSError as lost:
         _hush()
-    return status
+        return f"the output cannot be written ({lost.strerror}); redirect it to another place"
+    if error.errno == errno.ENOENT and "temporary directory" in str(error):
+        return "no folder for temporary files can be written; let TMPDIR name one that can"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        place = error.filename if isinstance(error.filename, str) else "a file"
+        return f"{place} cannot be written ({error.strerror}); free space, or choose another place"
+    return None
+
+
+def _open_streams() -> None:
+    """Where a standard stream is closed, let it lead nowhere, so that no file takes its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
 
 
 def _hush() -> None:
@@ -102,12 +144,12 @@ def _warnings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _sigterm() -> Iterator[None]:
-    """Turn SIGTERM into ``Terminated`` where nobody else handles it."""
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
+def _signals() -> Iterator[None]:
+    """Turn SIGTERM into ``Terminated`` where nobody else handles it, and SIGINT as usual."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of our start, see spikeloom
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    ours = main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if not ours:
         yield
         return

@@ -151,7 +151,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
+        lock = path.open("w", encoding="utf-8")
     with lock:
         try:
             import fcntl

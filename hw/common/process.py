@@ -53,8 +53,8 @@ def run(
             [os.fspath(a) for a in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
             start_new_session=_POSIX, **streams,
         )  # fmt: skip
-        _tell("+", process.pid)
         try:
+            _tell("+", process.pid)
             out, err = process.communicate(timeout=timeout)
         except BaseException:
             kill(process)

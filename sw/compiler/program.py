@@ -16,6 +16,7 @@ from hw.arch import isa
 from hw.arch.config import Config
 from hw.arch.memmap import Mem, load_addr
 from hw.common.errors import SpikeloomError
+from hw.common.show import listing
 
 VERSION = 2  #: Of the file format.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -106,6 +107,16 @@ class Program:
     regions: tuple[Region, ...]
     ops: tuple[tuple[str, int], ...]
     stream: bool = False
+
+    def __repr__(self) -> str:
+        c, cycles = self.config, dict[str, int]()
+        for part in self.forecast:
+            cycles[part.layer] = cycles.get(part.layer, 0) + part.cycles
+        return listing(
+            f"Program {self.name!r} for {c.rows} rows x {c.cols} columns x {c.width} bits: "
+            f"{self.cycles} cycles, {len(self.words)} program words, {self.classes} classes",
+            (f"{layer}: {count} cycles" for layer, count in cycles.items()),
+        )
 
     @property
     def cycles(self) -> int:

@@ -1,14 +1,16 @@
-"""The kernels of ``sw.golden.plain`` compiled by numba; importable only where numba is."""
+"""The kernels of ``sw.golden.plain`` compiled by numba; importable only where numba works."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_MAX
+from hw.common.jit import jit
 from sw.golden.plain import code_table, pack_rows, tap_major
 
 __all__ = ["binary_sums", "lane", "pack_rows", "pixel_sums", "row_counts", "tap_major"]
@@ -26,9 +28,10 @@ def _ctpop(typingctx, word):
 
 
 _popcount = cast("Callable[[Any], int]", _ctpop)
+_compiled = functools.partial(jit, nogil=True)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _binary_sums(spikes, words, kh, kw, stride, sums):
     m_count, c_count, height, width = spikes.shape
     rows, columns = sums.shape[2:]
@@ -85,7 +88,7 @@ def binary_sums(spikes: np.ndarray, words: np.ndarray, kh: int, kw: int, stride:
     return sums
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _row_counts(left, right, differing, counts):
     for g in range(left.shape[0]):
         for n in range(left.shape[1]):
@@ -106,7 +109,7 @@ def row_counts(left: np.ndarray, right: np.ndarray, differing: bool) -> np.ndarr
     return counts
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _pixel_sums(padded, weight, stride, sums):
     m_count, i_count = padded.shape[:2]
     o_count, _, kh, kw = weight.shape
@@ -136,7 +139,7 @@ def pixel_sums(p: np.ndarray, weight: np.ndarray, padding: int, stride: int) -> 
     return sums
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _lane(
     sums,
     factor,

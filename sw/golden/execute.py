@@ -6,6 +6,7 @@ import types
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from hw.common.jit import numba
 from sw.golden import ops, plain
 from sw.images import as_frames
 from sw.network import (
@@ -30,17 +31,17 @@ IMAGE = "image"  #: Name of the frames among the tensors; uint8 (F, B, C, H, W).
 
 @functools.cache
 def kernels(kind: str = "auto") -> types.ModuleType:
-    """Kernel module: 'numba', 'plain', or 'auto' (numba where installed)."""
+    """Kernel module: 'numba', 'plain', or 'auto' (numba where it works)."""
     if kind not in ("auto", "numba", "plain"):
         raise SpikeloomError(f"kernels must be auto, numba or plain, not {kind!r}")
     if kind == "plain":
         return plain
-    try:
-        from sw.golden import compiled
-    except ImportError:
+    if numba() is None:
         if kind == "auto":
             return plain
-        raise SpikeloomError("The numba kernels need numba; pip install numba") from None
+        raise SpikeloomError("The numba kernels need numba; pip install numba")
+    from sw.golden import compiled
+
     return compiled
 
 

@@ -6,10 +6,10 @@ same currents at every step. Blocks of a row stay in the cache while time passes
 
 import functools
 import types
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+
+from hw.common import jit
 
 BLOCK = 2048  #: Elements that pass through all steps together.
 
@@ -154,14 +154,12 @@ def state_backward(grad, u, tanh, theta, limit, out):
 
 @functools.cache
 def compiled() -> types.SimpleNamespace | None:
-    """The loops above compiled, or None without numba."""
-    try:
-        import numba
-    except ImportError:
+    """The loops above compiled, or None where numba does not work."""
+    if jit.numba() is None:
         return None
-    jit: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy")
     loops = (
         lif_forward, lif_backward, lif_forward_in, lif_backward_in, state_step, state_keep,
         state_backward,
     )  # fmt: skip
-    return types.SimpleNamespace(**{loop.__name__: jit(loop) for loop in loops})
+    options = {"nogil": True, "error_model": "numpy"}
+    return types.SimpleNamespace(**{loop.__name__: jit.jit(loop, **options) for loop in loops})

@@ -38,7 +38,6 @@ def test_result(program):
     assert (result.logits.dtype, result.scale) == (golden.logits.dtype, golden.scale)
     assert result.cycles.tolist() == [program.cycles] * 3
     assert result.mismatches == ()
-    assert len(repr(result)) < 300
     assert result.writes > 3 * 10_000
     assert result.compared == ("interpreter", "forecast")
     unchecked = sim.run(program, images[:, 0])  # [B, H, W], without comparison

@@ -9,7 +9,7 @@ import pytest
 from sim import cocotb_run, verilator
 from sim.testbench import NOT_BUSY, WRITE, Commands, SimulationError, run_free
 
-SOURCE = (Path(__file__).parent / "standin.v").read_text()
+SOURCE = (Path(__file__).parent / "standin.v").read_text(encoding="utf-8")
 LENGTH, LOST, PIXEL = 0, 1, (3 << 27) + 2
 
 
@@ -92,7 +92,7 @@ def test_vcd(tmp_path):
     simulator = verilator.compile_verilog(SOURCE, 4, 16, 32, "vcd")
     commands(tmp_path)
     run_free(simulator, tmp_path, wave=tmp_path / "x.vcd")
-    text = (tmp_path / "x.vcd").read_text()
+    text = (tmp_path / "x.vcd").read_text(encoding="utf-8")
     assert "peek_data" in text
     assert text.count("#") > 40
 
@@ -122,13 +122,6 @@ def test_missing_verilator(monkeypatch):
 
 
 def test_fst_without_header(monkeypatch):
-    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: False)
+    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: header != "lz4.h")
     with pytest.raises(verilator.SpikeloomError, match="liblz4-dev"):
         verilator.compile_verilog(SOURCE, 4, 16, 32, "fst")
-
-
-def test_broken_verilog_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
-    with pytest.raises(RuntimeError, match="building a simulator"):
-        verilator.compile_verilog("module core(; endmodule", 4, 16, 32)
-    assert [p.suffix for p in (tmp_path / "sim").iterdir()] == [".lock"]

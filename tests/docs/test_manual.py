@@ -42,9 +42,9 @@ def test_check_tells_what_differs(tmp_path, capsys):
     assert manual.main(["--check", "--output", str(tmp_path)]) == 0
     capsys.readouterr()
     page = tmp_path / "isa.md"
-    page.write_text(page.read_text().replace("15:0", "16:0", 1))
+    page.write_text(page.read_text(encoding="utf-8").replace("15:0", "16:0", 1), encoding="utf-8")
     (tmp_path / "link.md").unlink()
-    (tmp_path / "other.md").write_text("not ours\n")
+    (tmp_path / "other.md").write_text("not ours\n", encoding="utf-8")
     assert manual.main(["--check", "--output", str(tmp_path)]) == 1
     told = capsys.readouterr().err.splitlines()
     assert [line.split(str(tmp_path))[1].split(";")[0] for line in told] == [
@@ -55,6 +55,6 @@ def test_check_tells_what_differs(tmp_path, capsys):
 
 
 def test_folder_that_cannot_be_written(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     assert manual.main(["--output", str(tmp_path / "file")]) == 1
     assert "cannot write the manual" in capsys.readouterr().err

@@ -20,34 +20,35 @@ TREES = ("hw/", "sw/", "sim/", "boards/", "tests/", "docs/", "benchmarks/")
 MODULE = re.compile(r"python -m ((?:hw|sw|sim|benchmarks)[.\w]*)")
 OPTION = re.compile(r"(?<=\s)--[a-z][-a-z]*")
 
-MODULES = sorted({m for p in PAGES for m in MODULE.findall(p.read_text())})
+MODULES = sorted({m for p in PAGES for m in MODULE.findall(p.read_text(encoding="utf-8"))})
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
 def commands(page):
     """Return the lines of shell blocks."""
-    blocks = re.findall(r"^```(?:sh)?\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:sh)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
 @pages
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target.split("#")[0]).exists(), target
 
 
 @pages
 def test_files_exist(page):
-    for name in re.findall(r"`([\w./-]+)`", page.read_text()):
+    for name in re.findall(r"`([\w./-]+)`", page.read_text(encoding="utf-8")):
         if name.startswith(TREES):
             assert (ROOT / name).exists(), name
 
 
 @pages
 def test_modules_exist(page):
-    for name in MODULE.findall(page.read_text()):
+    for name in MODULE.findall(page.read_text(encoding="utf-8")):
         found = importlib.util.find_spec(name.rstrip("."))
         assert found, name
         if found.submodule_search_locations:
@@ -63,7 +64,8 @@ def test_commands_know_their_options(module):
             if re.search(rf"python -m {re.escape(module)}(\s|$)", line):
                 used |= set(OPTION.findall(line.split(module, 1)[1]))
     done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert used <= set(OPTION.findall(done.stdout.replace("[", " "))) | {"--help"}
@@ -75,7 +77,7 @@ def test_quickstart_compiles_and_disassembles(tmp_path):
     assert program == "python"
     done = subprocess.run(
         [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        env={"PYTHONPATH": str(ROOT), "PATH": ""}, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "program digits:" in done.stdout

@@ -161,7 +161,8 @@ try:
 except SpikeloomError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     network = random_network(4, **SMALL)
     want = network.run(random_images(network, 3)).logits.tolist()

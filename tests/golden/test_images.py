@@ -236,15 +236,6 @@ def test_loaders_of_torch():
     assert read(cured(str(caught.value), batch), RGB).tobytes() == RGB.tobytes()
 
 
-def test_a_result_fits_on_a_line():
-    network = sw.load("digits").lower()
-    result = network.run(numpy.zeros((300, 16, 16), numpy.uint8), trace=True)
-    assert repr(result) == (
-        f"Result(logits=int64 (300, 10), scale={result.scale!r}, trace={len(result.trace)} tensors)"
-    )
-    assert len(result.trace) > 10
-
-
 def test_event_data_has_no_pictures():
     with pytest.raises(SpikeloomError, match="2 channels, and a PIL image has none such"):
         read(picture(RGB[0]), EVENTS)

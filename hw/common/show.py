@@ -1,0 +1,83 @@
+"""How objects that hold arrays show themselves: in a few lines, shapes instead of values."""
+
+import dataclasses
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+WIDTH = 100  #: Characters of a line.
+FIELD_LINES = 6  #: Of an object that shows its fields.
+LINES = 25  #: Of an object that shows its parts.
+
+
+class Shown:
+    """Base of dataclasses: ``repr`` tells in a few lines what is not the default."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = Shown.__repr__  # before the dataclass makes one that has all values
+
+    def __repr__(self) -> str:
+        return textwrap.fill(
+            _fields(self), WIDTH, subsequent_indent="    ", max_lines=FIELD_LINES,
+            placeholder=" ...", break_long_words=True,
+        )  # fmt: skip
+
+
+def cut(text: str, width: int = WIDTH) -> str:
+    """Return ``text`` as one line of at most ``width`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def listing(head: str, parts: Iterable[object], lines: int = LINES) -> str:
+    """Return a headline, and a line for each part; of many, the first and the last."""
+    rows = list(parts)
+    fit = lines - 1
+    first, last = (len(rows), 0) if len(rows) <= fit else (fit - 1 - fit // 3, fit // 3)
+    shown: list[object] = rows[:first]
+    if last:
+        shown += [f"... {len(rows) - first - last} more", *rows[-last:]]
+    return "\n".join([cut(head), *(f"  {cut(str(row), WIDTH - 2)}" for row in shown)])
+
+
+def _fields(value: Any) -> str:
+    parts = []
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if not field.repr or _is_default(field, item):
+            continue
+        parts.append(f"{field.name}={_value(item)}")
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+def _is_default(field: dataclasses.Field, item: Any) -> bool:
+    if field.default is not dataclasses.MISSING:
+        return item is field.default or (type(item) is type(field.default) and bool(
+            not isinstance(item, np.ndarray) and item == field.default))  # fmt: skip
+    factory = field.default_factory
+    return factory in (dict, list, tuple) and isinstance(item, dict | list | tuple) and not item
+
+
+def _value(item: Any) -> str:
+    if isinstance(item, np.ndarray):
+        return f"{item.dtype} {item.shape}"
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        return _fields(item)
+    if isinstance(item, dict):
+        return _some([f"{name!r}: {_value(part)}" for name, part in list(item.items())[:9]],
+                     len(item), "{}")  # fmt: skip
+    if isinstance(item, tuple | list):
+        ends = "()" if isinstance(item, tuple) else "[]"
+        return _some([_value(part) for part in item[:9]], len(item), ends)
+    return cut(repr(item))
+
+
+def _some(parts: list[str], count: int, ends: str) -> str:
+    if count > len(parts):
+        parts = [*parts, f"... {count - len(parts)} more"]
+    comma = "," if ends == "()" and count == 1 else ""
+    return f"{ends[0]}{', '.join(parts)}{comma}{ends[1]}"

@@ -1,0 +1,266 @@
+"""All commands alike: help, wrong usage, a user's mistake, Ctrl-C, in every place and stream."""
+
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import benchmarks
+from hw.common.cli import CLOSED
+from spikeloom.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = sorted(
+    f"benchmarks.{module.name}"
+    for module in pkgutil.iter_modules(benchmarks.__path__)
+    if "def main(" in (ROOT / "benchmarks" / f"{module.name}.py").read_text(encoding="utf-8")
+)
+MODULES = [*(module.removesuffix(".__main__") for module, _ in COMMANDS.values()), *BENCHMARKS]
+TORCH = {"sw.train", "sw.train.ablation", "benchmarks.training"}  # need the extra
+
+#: A user's mistake for each command that takes something of the user's.
+MISTAKES = {
+    "hw.build": ["--board", "ulx3s", "--model", "/nowhere/x.safetensors"],
+    "sw.compiler": ["/nowhere/x.safetensors"],
+    "sim.run": ["/nowhere/x.safetensors"],
+    "sw.host": ["--port", "/dev/nowhere", "--image", "0"],
+    "sw.train": ["--data", "/nowhere"],
+    "sw.agree": ["/nowhere/x.safetensors"],
+    "sw.convert": ["/nowhere/x.pt", "/nowhere/y.safetensors"],
+    "sw.data": ["show", "nothing"],
+    "sim.card": ["/nowhere/x.safetensors"],
+    "hw.tools.check_xc7": ["/nowhere/x.json"],
+    "benchmarks.array_lut": ["--board", "nothing"],
+}
+
+#: Runs a command in forks of one process, so that its modules are imported once: each case has
+#: its arguments and where its streams lead; status and both outputs go to standard output as JSON.
+DRIVER = r"""
+import importlib, json, os, sys, tempfile, traceback
+module, cases = sys.argv[1], json.loads(sys.argv[2])
+try:
+    main = importlib.import_module(module).main
+except AttributeError:
+    main = importlib.import_module(module + ".__main__").main
+answers = []
+for arguments, streams in cases:
+    files = [tempfile.TemporaryFile() for _ in range(2)]
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            for number in (0, 1, 2):
+                where = streams.get(str(number))
+                if where == "closed":
+                    os.close(number)
+                    setattr(sys, ("stdin", "stdout", "stderr")[number], None)
+                elif where == "broken":
+                    r, w = os.pipe()
+                    os.close(r)
+                    os.dup2(w, number)
+                elif where:
+                    os.dup2(os.open(where, os.O_RDWR), number)
+                elif number:
+                    os.dup2(files[number - 1].fileno(), number)
+            sys.argv = [module, *arguments]
+            try:
+                status = main()
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 98
+            except BaseException:
+                traceback.print_exc()
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except OSError:
+                    status = 97
+        finally:
+            os._exit(status or 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    texts = []
+    for file in files:
+        file.seek(0)
+        texts.append(file.read().decode("utf-8", "replace"))
+    answers.append([status, *texts])
+print("ANSWERS" + json.dumps(answers))
+"""
+
+#: No home, no UTF-8, nothing unread in the environment.
+HOSTILE = {
+    "HOME": "/proc/nonexistent", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+    "PYTHONIOENCODING": "ascii", "PYTHONWARNINGS": "ignore",
+}  # fmt: skip
+
+
+def drive(module: str, cases: list, folder: Path, **env: str) -> list:
+    """Status, standard output and error of each case of a command, run in an empty folder."""
+    ours = ("SPIKELOOM_CACHE", "XDG_CACHE_HOME", "PYTHONUNBUFFERED")
+    full = {k: v for k, v in os.environ.items() if k not in ours}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", DRIVER, module, json.dumps(cases)], cwd=folder,
+        env={**full, "PYTHONPATH": str(ROOT), **env}, capture_output=True, encoding="utf-8",
+        errors="replace", timeout=120, check=False,
+    )  # fmt: skip
+    assert "ANSWERS" in done.stdout, done.stderr
+    return json.loads(done.stdout.rpartition("ANSWERS")[2])
+
+
+def skip_without(module: str, need) -> None:
+    if module in TORCH:
+        need(importlib.util.find_spec("torch"), "torch")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("module", MODULES)
+def test_endings(module, tmp_path, need):
+    """Help 0, wrong usage 2, a mistake 1 with one error, and quiet where nobody listens."""
+    skip_without(module, need)
+    mistake = MISTAKES.get(module)
+    cases = [
+        (["--help"], {}),
+        (["--help"], {"0": "closed"}),
+        (["--help"], {"1": "closed"}),
+        (["--help"], {"2": "closed"}),
+        (["--help"], {"1": "broken"}),
+        (["--help"], {"1": "/dev/full"}),
+        (["--no-such-option"], {}),
+        (["--no-such-option"], {"2": "closed"}),
+        (["--no-such-option"], {"2": "broken"}),
+        *([(mistake, {}), (mistake, {"2": "/dev/full"}), (mistake, {"1": "closed"})]
+          if mistake else []),
+    ]  # fmt: skip
+    got = drive(module, cases, tmp_path, **HOSTILE)
+    for (arguments, streams), (status, out, err) in zip(cases, got, strict=True):
+        what = (module, arguments, streams, status, out, err)
+        assert "Traceback" not in out + err, what
+        assert "Exception ignored" not in err, what
+    statuses = [status for status, *_ in got]
+    full = statuses[5]
+    assert statuses[:4] == [0] * 4, statuses
+    assert statuses[4] == CLOSED, statuses
+    assert full == 1, statuses
+    assert "the output cannot be written (No space left on device)" in got[5][2]
+    assert statuses[6:9] == [2] * 3, statuses
+    assert got[0][1].startswith("usage: "), got[0]
+    assert "usage: " in got[6][2], got[6]
+    if mistake:
+        assert statuses[9:] == [1] * 3, got[9:]
+        said = [line for line in got[9][2].splitlines() if not line.startswith("warning: ")]
+        assert said[0].startswith("error: "), said
+        assert len(said) <= 3, said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_interrupted(module, monkeypatch, capsys, need):
+    """Ctrl-C while a command's parser is made, which stands for any later moment."""
+    skip_without(module, need)
+    import argparse
+
+    def interrupted(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+    found = importlib.import_module(module)
+    if not callable(getattr(found, "main", None)):
+        found = importlib.import_module(f"{module}.__main__")
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", interrupted)
+    monkeypatch.setattr(sys, "argv", [module])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        status = found.main()
+    except KeyboardInterrupt:
+        pytest.fail("a traceback after Ctrl-C")
+    assert status == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_spikeloom(capsys):
+    """The command that has all others: help, version, wrong names, and what it passes on."""
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("spikeloom ")
+    for words, said in (([], "a command is missing"), (["biuld"], "no command 'biuld'")):
+        assert main(words) == 2
+        assert said in capsys.readouterr().err
+    before = sys.argv
+    with pytest.raises(SystemExit) as end:
+        main(["compile", "--no-such-option"])
+    assert end.value.code == 2
+    assert sys.argv is before
+    assert "usage: " in capsys.readouterr().err
+    assert main(["compile", "/nowhere/x.pt"]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_every_command_is_listed():
+    """A module of ours that is run by its name and has a ``main`` is a command of spikeloom."""
+    have = {module for module, _ in COMMANDS.values()}
+    for path in sorted(ROOT.glob("[hs][wi]*/**/*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "ArgumentParser(" in text and 'if __name__ == "__main__"' in text:
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            assert name in have, f"{name} is no command of spikeloom/__main__.py"
+
+
+OWN = ("sim", "boards", "hw", "sw", "numpy", "rich", "random", "amaranth", "nir", "torch")
+
+
+def test_a_folder_with_the_users_own_modules(tmp_path):
+    """A sim.py, boards.py or numpy.py in the current folder is not what our modules mean."""
+    for name in OWN:
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('own {name}')", encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def run(*command: str):
+        return subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, env=env, capture_output=True,
+            encoding="utf-8", check=False,
+        )  # fmt: skip
+
+    done = run("-m", "spikeloom", "compile", "mnist-tiny")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cycles" in done.stdout
+    # what a console script does: its own folder, not the current one, comes first
+    done = run("-P", "-c", "from spikeloom.__main__ import main; raise SystemExit(main())")
+    assert done.returncode == 2
+    for module in ("hw.build", "sim.run", "sw.compiler"):
+        own = tmp_path / f"{module.partition('.')[0]}.py"
+        own.rename(own.with_suffix(".off"))  # this one Python finds before it finds us
+        done = run("-m", module, "--help")
+        assert (done.returncode, done.stderr) == (0, ""), module
+        done = run("-um", module, "--no-such-option")
+        assert done.returncode == 2, done.stderr
+        own.with_suffix(".off").rename(own)
+    # a program of the user's own still finds its own modules
+    (tmp_path / "sim.py").write_text("mine = 5", encoding="utf-8")
+    (tmp_path / "sw.py").unlink()
+    (tmp_path / "numpy.py").unlink()
+    (tmp_path / "random.py").unlink()
+    (tmp_path / "hw.py").unlink()
+    (tmp_path / "program.py").write_text("import sw, sim; print(sim.mine)", encoding="utf-8")
+    (tmp_path / "nir.py").unlink()
+    done = run("-m", "program")
+    assert (done.returncode, done.stdout) == (0, "5\n"), done.stderr
+
+
+def test_interrupt_while_modules_are_imported(tmp_path):
+    """Before a command's own code begins, Ctrl-C ends it without a traceback too."""
+    (tmp_path / "numpy.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", encoding="utf-8"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "sw.compiler", "digits"], cwd=tmp_path.parent, env=env,
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

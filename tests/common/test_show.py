@@ -1,0 +1,76 @@
+"""What networks, programs and results show fits on a screen and holds no array's values."""
+
+import re
+
+import numpy as np
+import pytest
+
+import sw
+from hw.arch import Config
+from hw.common.show import FIELD_LINES, LINES, WIDTH, Shown, cut, listing
+from sim import Simulated
+from sw.compiler import fit_config
+from sw.frontend.loader import DEFAULT
+from sw.result import Result
+
+SHIPPED = (DEFAULT, "digits", "digits-qsnn", "mnist-qsnn", "mnist-tiny")
+
+
+def fits(value: object) -> str:
+    text = repr(value)
+    assert len(text.splitlines()) <= LINES
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "array(" not in text
+    assert not re.search(r"\[\s*-?\d+(\.\d*)?\s+-?\d", text)  # values of an array
+    return text
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_networks(name):
+    net = sw.load(name)
+    text = fits(net)
+    assert text.startswith(f"FloatNetwork '{net.name}': {net.size[0]}x{net.size[1]}, ")
+    assert net.nodes[0].name in text
+    assert net.nodes[-1].name in text
+    assert f"... {len(net.nodes) - 23} more" in text or len(net.nodes) < LINES
+    for node in net.nodes:
+        assert len(fits(node).splitlines()) <= FIELD_LINES
+    lowered = net.lower()
+    text = fits(lowered)
+    assert text.startswith(f"IntegerNetwork '{lowered.name}': {lowered.height}x{lowered.width}, ")
+    assert lowered.layers[0].name in text
+    for layer in lowered.layers:
+        shown = fits(layer)
+        assert len(shown.splitlines()) <= FIELD_LINES
+        assert layer.name in shown
+        flat = " ".join(shown.split())
+        assert not hasattr(layer, "weight") or f"weight={layer.weight.dtype} " in flat
+        assert not hasattr(layer, "weight") or str(layer.weight.shape) in flat
+    program = lowered.compile(fit_config(lowered, Config()))
+    text = fits(program)
+    assert text.startswith(f"Program '{program.name}' for 4 rows x 16 columns x 32 bits: ")
+    assert f"{program.cycles} cycles" in text
+
+
+def test_stream():
+    assert "a step of a stream" in fits(sw.load("digits-qsnn").lower(stream=True))
+
+
+def test_results():
+    logits = np.arange(4000).reshape(400, 10)
+    trace = {f"layer{n}.spikes": np.zeros((2, 400, 8, 16, 16), np.uint8) for n in range(50)}
+    assert "logits=int64 (400, 10)" in fits(Result(logits=logits, scale=0.25, trace=trace))
+    assert "scale" not in fits(Result(logits=logits))
+    text = fits(Simulated(logits=logits, cycles=np.zeros(400, np.int64)))
+    assert text.startswith("Simulated(")
+    assert "cycles=int64 (400,)" in text
+
+
+def test_cut_and_listing():
+    assert cut("a\n b", 10) == "a b"
+    assert cut("x" * 30, 10) == "xxxxxxx..."
+    rows = listing("head", range(100), 10).splitlines()
+    assert rows == ["head", *(f"  {n}" for n in (0, 1, 2, 3, 4)), "  ... 92 more",
+                    *(f"  {n}" for n in (97, 98, 99))]  # fmt: skip
+    assert listing("head", range(9), 10).count("\n") == 9
+    assert not hasattr(Shown, "__dataclass_fields__")
