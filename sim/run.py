@@ -124,6 +124,7 @@ def main(argv: list[str] | None = None) -> int:
         images = one_image(args.image, shape, classes, data)
     else:
         images = first_images(args.images, shape, classes, data)
+    images = images.of(program)
     result = run(program, images.pixels, wave=args.wave, check=True, network=network)
     print(report(program, images, result))
     if args.wave:

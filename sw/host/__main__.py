@@ -126,7 +126,7 @@ def _selftest(device: Device, args: argparse.Namespace, program: Program | None)
     elif args.network is not None:
         network = read_origin(program, args.network)
     device.check(program)
-    images = _samples(args.images, program, network)
+    images = _samples(args.images, program, network).of(program)
     if not args.loaded:
         _load(device, program)
     found = self_test(device, program, images.pixels, network, images.names)
@@ -185,7 +185,7 @@ def run(arguments: list[str] | None) -> int:
             _load(device, program)
         _stream(device, program, frames)
         return 0
-    image = one_image(args.image, program.input_shape, program.classes, "")
+    image = one_image(args.image, program.input_shape, program.classes, "").of(program)
     if not args.loaded:
         _load(device, program)
     answer = device.infer(program, image.pixels[0])

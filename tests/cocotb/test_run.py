@@ -258,6 +258,14 @@ def test_command_line_errors(arguments, status, message):
     assert "Traceback" not in done.stderr
 
 
+def test_steps_of_a_stream_have_no_labels(capsys):
+    status, out, _ = main(capsys, "digits-qsnn", "--stream", "--images", "3")
+    assert status == 0
+    assert "golden model, cycles the forecast's" in out
+    assert "label" not in out
+    assert "right" not in out
+
+
 def test_errors_of_a_program(program, tmp_path, capsys):
     program.save(tmp_path / "p.npz")
     for option in (["--fit"], ["--board", "ulx3s"], ["--config", "rows=8"]):
