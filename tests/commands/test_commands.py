@@ -29,7 +29,7 @@ MISTAKES = {
     "hw.build": ["--board", "ulx3s", "--model", "/nowhere/x.safetensors"],
     "sw.compiler": ["/nowhere/x.safetensors"],
     "sim.run": ["/nowhere/x.safetensors"],
-    "sw.host": ["--port", "/dev/nowhere", "--image", "0"],
+    "sw.host": ["--port", "/dev/nowhere", "identify"],
     "sw.train": ["--data", "/nowhere"],
     "sw.agree": ["/nowhere/x.safetensors"],
     "sw.convert": ["/nowhere/x.pt", "/nowhere/y.safetensors"],
