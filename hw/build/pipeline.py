@@ -85,7 +85,7 @@ class Pipeline:
             "with --output"
         )
         ran = False
-        with disk_errors(self.output, CURE), locked(self.output / LOCK, busy):
+        with disk_errors(self.output, CURE), locked(self.output / LOCK, busy, CURE):
             mine = self._is_ours()
             for name in names[:force] if first else ():
                 if not (self.output / STEPS / f"{name}.json").is_file():
