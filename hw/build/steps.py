@@ -145,7 +145,9 @@ def _lower(job: Job, work: Path) -> None:
 
 
 def _compile(job: Job, work: Path) -> None:
-    program = job.integer().compile(job.board.config)
+    from sw.room import compile_told
+
+    program = compile_told(job.integer(), job.board.config)
     program.save(work / "program.npz")
     write(work / "program.txt", program.disassemble())
     write_images(program, work / "images")
@@ -377,7 +379,8 @@ def _own() -> str:
 
 
 def _compile_inputs(job: Job) -> list[Any]:
-    return [_board(job), _versions("numpy"), source_digest("sw.compiler", "sw.storage"), _own()]
+    modules = ("sw.compiler", "sw.storage", "sw.room")
+    return [_board(job), _versions("numpy"), source_digest(*modules), _own()]
 
 
 def _elaborate_inputs(job: Job) -> list[Any]:

@@ -8,10 +8,10 @@ from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
-from sw.compiler.compile import compile_network
 from sw.compiler.mapper import fit_config
 from sw.compiler.report import part_text, report
 from sw.network import IntegerNetwork
+from sw.room import compile_told
 
 
 def parse_config(text: str) -> Config:
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     net = read_network(args.model, args.stream)
     if args.fit:
         config = fit_config(net, config)
-    program = compile_network(net, config)
+    program = compile_told(net, config)
     print(report(program))
     placed = fit(config, target) if target else None
     if placed:
