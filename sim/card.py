@@ -11,7 +11,6 @@ import itertools
 import json
 import math
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ import sim
 import sw
 from hw.arch import Config, SpikeloomError
 from hw.arch.parts import PARTS, fit
-from sim.testbench import SimulationError
+from hw.common.cli import command
+from hw.common.files import read_json, write, write_json
 from sw import graph as g
-from sw.data.store import write
 from sw.frontend.loader import SHIPPED, shipped
+from sw.host.samples import count
 from sw.network import IntegerNetwork
 
 BATCH = 500  #: Images at a time.
@@ -66,7 +66,7 @@ def measure(net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray,
     from tqdm import tqdm
 
     found: list[list[np.ndarray]] = [[], []]
-    for start in tqdm(range(0, len(images), BATCH), desc=net.name, unit="batch"):
+    for start in tqdm(range(0, len(images), BATCH), desc=net.name, unit="batch", disable=None):
         part = images[start : start + BATCH]
         found[0].append(net.run(part).predictions)
         found[1].append(network.run(part).predictions)
@@ -77,13 +77,9 @@ def measure(net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray,
 def simulate(network: IntegerNetwork, config: Config, images: np.ndarray) -> int:
     """Run ``images`` on RTL; the number of memory writes, all of them equal."""
     program = network.compile(config)
-    got = sim.run(program, images, check=True)
+    got = sim.run(program, images, check=True, network=network)
     if got.mismatches:
         raise SpikeloomError(f"{network.name}: RTL differs: {got.mismatches[0]}; please report it")
-    if got.logits.tolist() != network.run(images).logits.tolist():
-        raise SpikeloomError(f"{network.name}: RTL's logits differ; please report it")
-    if got.cycles.tolist() != [program.cycles] * len(images):
-        raise SpikeloomError(f"{network.name}: cycles differ from the forecast; please report it")
     return got.writes
 
 
@@ -217,18 +213,13 @@ def card(name: str, fields: dict[str, Any], net: g.FloatNetwork, network: Intege
 def _fields(name: str) -> dict[str, Any]:
     """The JSON beside a shipped network's weights, which says how it was trained."""
     beside = SHIPPED / f"{name}.json"
-    try:
-        fields = json.loads(beside.read_text())
-        missing = [key for key in TOLD if key not in fields]
-    except (OSError, ValueError, TypeError) as error:
+    cure = "copy the file that sw.train wrote beside the weights"
+    fields = read_json(beside, cure)
+    if not isinstance(fields, dict):
+        raise SpikeloomError(f"{beside}: holds no fields; {cure}")
+    if missing := [key for key in TOLD if key not in fields]:
         raise SpikeloomError(
-            f"{beside}: cannot be read as JSON ({error}); copy the file that sw.train wrote beside "
-            "the weights"
-        ) from error
-    if missing:
-        raise SpikeloomError(
-            f"{beside}: {', '.join(missing)} missing, and the card tells them; copy the file that "
-            "sw.train wrote beside the weights"
+            f"{beside}: {', '.join(missing)} missing, and the card tells them; {cure}"
         )
     return fields
 
@@ -288,13 +279,12 @@ def make(name: str, out: Path, rtl: int, data_dir: Path | None = None,
             file=sys.stderr,
         )
     text = card(name, fields, net, network, (core, len(few), writes), board)
-    out.mkdir(parents=True, exist_ok=True)
-    write(SHIPPED / f"{name}.json", (json.dumps(fields, indent=1) + "\n").encode())
-    write(out / f"{name}.md", text.encode())
-    return out / f"{name}.md"
+    write_json(SHIPPED / f"{name}.json", fields)
+    return write(out / f"{name}.md", text)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("interrupted; cards that are whole are written")
+def main(argv: list[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake or a mismatch, 2 for wrong usage."""
     p = argparse.ArgumentParser(
         prog="python -m sim.card",
@@ -302,7 +292,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     p.add_argument("names", metavar="NAME", nargs="*", help=f"of: {', '.join(shipped())}")
     p.add_argument("--all", action="store_true", help="all shipped networks")
-    p.add_argument("--rtl", type=int, default=RTL, help="test images on RTL (default: %(default)s)")
+    p.add_argument("--rtl", type=count, metavar="N", default=RTL,
+                   help="test images on RTL (default: %(default)s)")  # fmt: skip
     p.add_argument("--board", metavar="NAME",
                    help="board whose core runs on RTL (default: the part's core where the network "
                    f"fits one, else {BOARD})")  # fmt: skip
@@ -312,20 +303,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = shipped() if args.all else args.names
     if not names:
         p.error("which network? Name one or more, or give --all")
-    if args.rtl < 1:
-        p.error("--rtl must be 1 or more")
-    try:
-        for name in names:
-            print(make(name, args.out, args.rtl, args.data_dir, args.board))
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except SimulationError as error:
-        print(f"simulation failed: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; cards that are whole are written", file=sys.stderr)
-        return 130
+    for name in names:
+        page = make(name, args.out, args.rtl, args.data_dir, args.board)
+        print(f"wrote {page} and {SHIPPED / name}.json")
     return 0
 
 

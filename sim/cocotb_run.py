@@ -1,13 +1,16 @@
 """Runs a job of the testbench under cocotb: cocotb drives the clock and does the check.
 
-``run_cocotb`` is for tests; it starts the simulator in a process of its own, in which the module
-``sim.cocotb_bench`` runs.
+``run_cocotb`` is for tests; it starts cocotb's runner in a process of its own, which starts the
+simulator, in which the module ``sim.cocotb_bench`` runs.
 """
 
+import json
 import os
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from hw.common.process import run
 from sim.testbench import Outcome, plusargs, read_results
 from sim.verilator import Simulator
 
@@ -31,20 +34,23 @@ def run_module(
 
     BenchError with the test's own message if one fails.
     """
-    from cocotb_tools.runner import get_runner
-
     log = folder / "cocotb.log"
     results = folder / "cocotb.xml"
-    try:
-        get_runner("verilator").test(
-            test_module=module, hdl_toplevel="tb", hdl_toplevel_lang="verilog",
-            build_dir=build, test_dir=folder, results_xml=str(results),
-            plusargs=arguments or [], log_file=log,
-            extra_env={JOB: str(folder), "COCOTB_ANSI_OUTPUT": "0", **_python_path()},
-        )  # fmt: skip
-    except SystemExit:  # a failed test; its message is in the results file
-        pass
-    _check(results, log)
+    options = {
+        "test_module": module, "hdl_toplevel": "tb", "hdl_toplevel_lang": "verilog",
+        "build_dir": str(build), "test_dir": str(folder), "results_xml": str(results),
+        "plusargs": arguments or [], "log_file": str(log),
+    }  # fmt: skip
+    env = {**os.environ, JOB: str(folder), "COCOTB_ANSI_OUTPUT": "0", **_python_path()}
+    done = run([sys.executable, "-m", "sim.cocotb_run", json.dumps(options)], env=env)
+    _check(results, log, done.stderr)
+
+
+def _runner(options: str) -> None:
+    """Call cocotb's runner, in a process that it may end where a test fails."""
+    from cocotb_tools.runner import get_runner
+
+    get_runner("verilator").test(**json.loads(options))
 
 
 def _python_path() -> dict[str, str]:
@@ -52,8 +58,9 @@ def _python_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))}
 
 
-def _check(results: Path, log: Path) -> None:
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
+def _check(results: Path, log: Path, said: str) -> None:
+    """BenchError for a failed test; ``said``: by the runner's process, where there is no log."""
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else said
     if not results.exists():
         raise BenchError(f"the simulation ended abnormally:\n{tail}")
     cases = list(ElementTree.parse(results).getroot().iter("testcase"))
@@ -62,3 +69,7 @@ def _check(results: Path, log: Path) -> None:
     for case in cases:
         for bad in (*case.iter("failure"), *case.iter("error")):
             raise BenchError(f"{bad.get('message') or bad.text or 'cocotb test failed'}\n{tail}")
+
+
+if __name__ == "__main__":
+    _runner(sys.argv[1])

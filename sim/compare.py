@@ -11,6 +11,8 @@ from hw.arch.isa import Dest
 from sim.testbench import MEMORIES, NOT_BUSY, WRITE, Outcome, SimulationError
 from sim.verilator import Simulator
 from sw.compiler import Events, Program, interpret, locate
+from sw.compiler.origin import doubt
+from sw.network import IntegerNetwork
 
 SHOWN = {"row": "row", "col": "column", "a": "residual A", "b": "residual B", "pix": "pixel",
          "mem": "membrane"}
@@ -205,6 +207,31 @@ def differences(
             )
     if bounds[0] or bounds[-1] != len(writes):
         yield Mismatch(image=-1, what="writes outside all runs")
+
+
+def golden_differences(
+    program: Program, network: IntegerNetwork, images: np.ndarray, outcome: Outcome
+) -> Iterator[Mismatch]:
+    """Yield the mismatches with the forecast and with the golden model of ``network``.
+
+    One for each image whose cycles differ, or else whose logits do.
+    """
+    golden = network.run(images)
+    added: str | None = None
+    for n, (run, logits) in enumerate(zip(outcome.runs, golden.logits.tolist(), strict=True)):
+        if run.counted != program.cycles:
+            yield Mismatch(
+                image=n, what=f"cycles differ: busy cycles {run.counted}, forecast {program.cycles}"
+            )
+        elif run.words != logits:
+            if added is None:
+                added = doubt(program, network)
+            classes = [int(np.argmax(v)) for v in (logits, run.words)]
+            yield Mismatch(
+                image=n,
+                what=f"logits differ from the golden model: it gives {logits}, class {classes[0]}; "
+                f"RTL gives {run.words}, class {classes[1]}{added}",
+            )
 
 
 def save_job(folder: Path, program: Program, images: np.ndarray) -> None:

@@ -1,6 +1,5 @@
 """Both sides of the testbench's files: commands in, results and memory writes out."""
 
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from hw.common.errors import SpikeloomError
+from hw.common.process import run
 from sim.verilator import Simulator
 
 NOT_BUSY = 0xFFFFFFFF  #: Cycle of a write outside a run.
@@ -53,8 +54,10 @@ class Outcome:
         return read_log(self.folder, self.simulator)
 
 
-class SimulationError(Exception):
+class SimulationError(SpikeloomError):
     """The core did something that no program explains: it hangs, or stops without done."""
+
+    label = "simulation failed"
 
 
 class Commands:
@@ -94,13 +97,18 @@ def run_free(
     simulator: Simulator, folder: Path, log: bool = True, wave: Path | None = None
 ) -> Outcome:
     """Run the commands of ``folder`` at full speed, without cocotb."""
-    done = subprocess.run(
-        [str(simulator.free), *plusargs(folder, log, wave)],
-        cwd=folder, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
+    try:
+        done = run([simulator.free, *plusargs(folder, log, wave)], cwd=folder)
+    except OSError as error:
         raise SimulationError(
-            f"the simulator ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
+            f"{simulator.free}: cannot be started ({error.strerror}); remove the folder "
+            f"{simulator.folder}, and the simulator is compiled again"
+        ) from None
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-12:])[-1500:]
+        raise SimulationError(
+            f"the simulator ended with {done.returncode} (is there space for its log in {folder}?)"
+            f":\n{said}".rstrip(":\n")
         )
     return read_results(simulator, folder)
 
@@ -135,9 +143,13 @@ def read_results(simulator: Simulator, folder: Path) -> Outcome:
 
 
 def _records(path: Path, words: int) -> np.ndarray:
-    raw = np.fromfile(path, "<u4")
-    assert raw.size % words == 0, f"{path}: cut off"
-    return raw.reshape(-1, words)
+    size = path.stat().st_size
+    if size % (4 * words):
+        raise SimulationError(
+            f"{path}: the log of memory writes is cut off; free space there, or set TMPDIR to a "
+            "folder with more"
+        )
+    return np.fromfile(path, "<u4").reshape(-1, words)
 
 
 def _lanes(records: np.ndarray, at: int, count: int, bits: int) -> tuple[np.ndarray, int]:

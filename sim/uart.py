@@ -1,12 +1,12 @@
 """Whole inferences through the UART pins of a board's top, bit by bit, by the host's driver."""
 
-import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from boards import Board
+from hw.common.files import read_json, write_json
 from sim.cocotb_run import run_module
 from sim.compare import save_job
 from sim.simulate import frames
@@ -36,9 +36,9 @@ def infer(
     """
     images = frames(program, images)
     save_job(folder, program, images)
-    (folder / "job.json").write_text(json.dumps({"clock": board.core_clock}))
+    write_json(folder / "job.json", {"clock": board.core_clock})
     run_module("sim.uart_bench", compile_top(board, program), folder)
-    answers = json.loads((folder / "answers.json").read_text())
+    answers = read_json(folder / "answers.json")
     return (
         np.array([a["logits"] for a in answers], np.int64),
         np.array([a["cycles"] for a in answers], np.int64),

@@ -1,5 +1,6 @@
-"""Where the stored trained networks lie; see the README there."""
+"""Where the stored trained networks and users' inputs lie; see the READMEs there."""
 
 import pathlib
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[1].parent / "shared" / "fixtures"
+FIXTURES = pathlib.Path(__file__).resolve().parent / "data"
+CASES = FIXTURES / "cases"

@@ -1,6 +1,7 @@
 """A device at the other end of a byte transport."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +12,9 @@ from hw.arch import link
 from hw.arch.link import Command, Reason
 from hw.arch.memmap import Mem, load_addr
 from hw.common.errors import SpikeloomError
+from sw.images import as_frames
 
+OTHER_CYCLES = "the device took"  #: How the warning of an inference begins.
 RETRIES = 3  #: Times a request is said again before it is given up.
 SILENCE = 0.5  #: Seconds without a byte after which a reply is taken for lost.
 _REASONS: dict[int, str] = {
@@ -39,6 +42,7 @@ class Answer:
     logits: np.ndarray  #: (classes,), int64.
     scale: float  #: Float logit = integer logit * scale.
     cycles: int  #: Busy cycles of the core.
+    forecast: int  #: Those that the program takes; with others the logits are not to be trusted.
     seconds: float  #: These cycles at the device's clock.
 
     @property
@@ -203,9 +207,15 @@ class Device:
         """Run one image on the program, which the device must hold; see `load`.
 
         Of a stream program the image is the next step, and the logits are those of the step.
+        A warning is given where the cycles are not the forecast's.
         """
         self.check(program)
-        self.write(program.image_stream(image))
+        *steps, channels, height, width = program.input_shape
+        (frame,) = as_frames(
+            np.asarray(image)[None], channels=channels, steps=program.steps, size=(height, width),
+            per_step=bool(steps),
+        )  # fmt: skip
+        self.write(program.image_stream(frame))
         self.request(Command.START, once=program.stream)
         deadline = time.monotonic() + 2 * program.cycles / self.identity.clock + 5
         while True:
@@ -217,9 +227,17 @@ class Device:
                     f"the device has run for {cycles} cycles and is not done; the forecast of "
                     f"{program.name!r} is {program.cycles}: load the program again"
                 )
+        if cycles != program.cycles:
+            warnings.warn(
+                f"{OTHER_CYCLES} {cycles} cycles, the forecast of {program.name!r} is "
+                f"{program.cycles}: it holds another program or a damaged one, and the logits are "
+                "not to be trusted; load the program again, and where that does not help, program "
+                "the device anew",
+                stacklevel=2,
+            )
         return Answer(
             logits=self.read(program.logits_base, program.classes), scale=program.logits_scale,
-            cycles=cycles, seconds=cycles / self.identity.clock,
+            cycles=cycles, forecast=program.cycles, seconds=cycles / self.identity.clock,
         )  # fmt: skip
 
 

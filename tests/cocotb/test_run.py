@@ -1,9 +1,9 @@
 """``sim.run`` and its command line."""
 
-import runpy
+import dataclasses
+import importlib
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,10 +11,11 @@ import pytest
 import sim
 import sw
 from hw.arch import Config, SpikeloomError
+from sim.testbench import SimulationError
 from sw.data.digits import load_digits
+from sw.host import samples
 
-#: The module; importing it would put it in the place of the function `sim.run`.
-run_command = SimpleNamespace(**runpy.run_module("sim.run"))
+run_command = importlib.import_module("sim.run")
 
 
 def command(*arguments):
@@ -38,9 +39,10 @@ def test_result(program):
     assert result.cycles.tolist() == [program.cycles] * 3
     assert result.mismatches == ()
     assert result.writes > 3 * 10_000
+    assert result.compared == ("interpreter", "forecast")
     unchecked = sim.run(program, images[:, 0])  # [B, H, W], without comparison
     assert unchecked.logits.tolist() == golden.logits.tolist()
-    assert unchecked.writes == 0
+    assert (unchecked.writes, unchecked.compared) == (0, ())
 
 
 def test_a_mismatch_is_told(program, monkeypatch):
@@ -52,6 +54,49 @@ def test_a_mismatch_is_told(program, monkeypatch):
     (found,) = sim.run(program, load_digits().test_images[:1], check=True).mismatches
     assert found.layer == "patch_embed.block0_conv"
     assert found.step == 0
+
+
+def other_head(network, name="other"):
+    """The network with another bias of its logits."""
+    head = dataclasses.replace(network.head, bias=network.head.bias + 4096)
+    return network.replace(layers=(*network.layers[:-1], head), name=name)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_comparison_with_the_golden_model(program, check):
+    """RTL and interpreter agree on any program; the network tells whether it is the right one."""
+    network = sw.load("digits").lower()
+    images = load_digits().test_images[:2]
+    result = sim.run(program, images, check=check, network=network)
+    assert result.mismatches == ()
+    assert result.compared == ("interpreter",) * check + ("golden model", "forecast")
+    wrong = other_head(network)
+    found = sim.run(program, images, check=check, network=wrong).mismatches
+    assert [m.image for m in found] == [0, 1]
+    golden = wrong.run(images).logits[0].tolist()
+    assert found[0].what.startswith(f"logits differ from the golden model: it gives {golden}, cl")
+    assert "'other' compiles to another program than this one: is it the network" in found[0].what
+    # a compiler that is wrong makes a program whose RTL and interpreter agree
+    bad = wrong.compile(program.config)
+    assert sim.run(bad, images, check=True).mismatches == ()
+    assert len(sim.run(bad, images, network=network).mismatches) == 2
+
+
+def test_cycles_differ_from_the_forecast(program):
+    network = sw.load("digits").lower()
+    first, *rest = program.forecast
+    longer = dataclasses.replace(first, cycles=first.cycles + 7)
+    other = dataclasses.replace(program, forecast=(longer, *rest))
+    (found,) = sim.run(other, load_digits().test_images[:1], network=network).mismatches
+    assert found.what == (
+        f"cycles differ: busy cycles {program.cycles}, forecast {program.cycles + 7}"
+    )
+
+
+def test_a_network_of_another_shape_is_refused(program):
+    for name, other in (("digits-qsnn", "steps 2 .program 4."), ("mnist-tiny", "input .1, 14, 14")):
+        with pytest.raises(SpikeloomError, match=f"'{name}' is not the one .*{other}"):
+            sim.run(program, load_digits().test_images[:1], network=sw.load(name).lower())
 
 
 @pytest.mark.parametrize(
@@ -69,9 +114,15 @@ def test_bad_images(program, images, message):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("x.ghw", "must end in .vcd or .fst"), ("no/such/folder/x.vcd", "folder does not exist")],
+    [
+        ("folder.vcd", "is a folder"),
+        ("x.ghw", "must end in .vcd or .fst"),
+        ("no/such/folder/x.vcd", "folder does not exist"),
+    ],
 )
-def test_bad_wave(program, name, message):
+def test_bad_wave(program, name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.vcd").mkdir()
     with pytest.raises(SpikeloomError, match=message):
         sim.run(program, load_digits().test_images[:1], wave=name)
 
@@ -82,49 +133,97 @@ def test_several_images(program, tmp_path):
     assert done.returncode == 0, done.stderr
     classes = sw.load("digits").lower().run(load_digits().test_images[:3]).predictions
     assert "images digits:0 to digits:2" in done.stdout
-    assert f"classes {' '.join(map(str, classes))}\n" in done.stdout
+    told = " ".join(map(str, classes))
+    assert f"classes {told}\nlabels  {told}\nright 3 of 3 (100.00 %)\n" in done.stdout
     assert f"cycles {program.cycles} simulated, {program.cycles} forecast for each" in done.stdout
-
-
-def args(*words):
-    return run_command._parser().parse_args(list(words))
 
 
 def test_own_data_set(monkeypatch, tmp_path, capsys):
     """Which images a network gets, by the data set it names; without simulation."""
-    program, data = run_command._program(args("mnist-tiny", "--board", "arty_a7"))
-    assert (data, run_command._data(program.input_shape, data)) == ("mnist", "mnist")
-    assert run_command._data((1, 16, 16), "") == "digits"
-    assert run_command._data((1, 14, 14), "") == run_command._data((3, 32, 32), "n-mnist") == ""
+    tiny = sw.load("mnist-tiny").lower()
+    shape = (1, 14, 14)
+    assert samples.own_data(shape, tiny.meta["data"]) == "mnist"
+    assert samples.own_data((1, 16, 16), None) == "digits"
+    assert samples.own_data(shape, "") == samples.own_data((3, 32, 32), "n-mnist") == ""
+    assert samples.own_data((3, 32, 32), ["mnist"]) == ""
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
-    name, image = run_command._image(None, (1, 14, 14), "mnist")
-    assert (name, image.shape, image.dtype) == ("noise", (1, 14, 14), np.uint8)
+    found = samples.one_image(None, shape, 10, "mnist")
+    assert (found.title, found.pixels.shape, found.labels) == ("image noise:0", (1, *shape), ())
+    assert found.pixels.dtype == np.uint8
     said = capsys.readouterr().err
     assert said.startswith("note: noise instead of an image: mnist: ")
     assert said.endswith("run python -m sw.data fetch mnist\n")
-    assert run_command._image(None, (3, 32, 32), "")[0] == "noise"
-    assert run_command._image("3", (1, 16, 16), "digits")[0] == "digits:3"
+    assert samples.one_image(None, (3, 32, 32), 10, "").names == ("noise:0",)
+    three = samples.one_image("3", (1, 16, 16), 10, "digits")
+    assert (three.names, three.labels) == (("digits:3",), (7,))
+    assert samples.one_image("digits:3", (1, 16, 16), 4, "").labels == ()  # of other classes
     for asked in ("0", "mnist:0"):  # an image that is asked for is never noise
         with pytest.raises(SpikeloomError, match=r"run python -m sw\.data fetch mnist"):
-            run_command._image(asked, (1, 14, 14), "mnist")
+            samples.one_image(asked, shape, 10, "mnist")
     with pytest.raises(SpikeloomError, match=r"run python -m sw\.data fetch mnist"):
-        run_command._images(3, (1, 14, 14), "mnist")
+        samples.first_images(3, shape, 10, "mnist")
     with pytest.raises(SpikeloomError, match="image 3: the network names no data set of still"):
-        run_command._image("3", (3, 32, 32), "")
+        samples.one_image("3", (3, 32, 32), 10, "")
     with pytest.raises(SpikeloomError, match="--images: the network names no data set of still"):
-        run_command._images(3, (3, 32, 32), "")
-    for count in (0, 361):
-        with pytest.raises(SpikeloomError, match=f"--images is {count}, wanted 1 to 360"):
-            run_command._images(count, (1, 16, 16), "digits")
+        samples.first_images(3, (3, 32, 32), 10, "")
+    with pytest.raises(SpikeloomError, match="--images is 361, wanted 1 to 360"):
+        samples.first_images(361, (1, 16, 16), 10, "digits")
 
 
 def test_own_images_of_a_fetched_data_set(fetched):
     fetched("mnist")
-    name, image = run_command._image(None, (1, 28, 28), "mnist")
-    assert name == "mnist:0"
-    several, images = run_command._images(20, (1, 28, 28), "mnist")
-    assert (several, images.shape) == ("mnist:0 to mnist:19", (20, 1, 28, 28))
-    assert images[0].tolist() == image.tolist()
+    one = samples.one_image(None, (1, 28, 28), 10, "mnist")
+    assert (one.names, one.labels) == (("mnist:0",), (7,))
+    several = samples.first_images(20, (1, 28, 28), 10, "mnist")
+    assert (several.title, several.pixels.shape) == ("images mnist:0 to mnist:19", (20, 1, 28, 28))
+    assert several.pixels[0].tolist() == one.pixels[0].tolist()
+    assert several.labels[:5] == (7, 2, 1, 0, 4)
+
+
+def main(capsys, *arguments):
+    """Run the command in this process; its status and what it says."""
+    status = run_command.main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return status, out, err
+
+
+def test_what_was_compared(program, tmp_path, capsys):
+    program.save(tmp_path / "p.npz")
+    status, out, err = main(capsys, tmp_path / "p.npz", "--image", "3")
+    assert (status, err) == (0, "")
+    assert "class 7, label 7: right\n" in out
+    assert "memory writes are the interpreter's, logits those of the interpreter, cycles" in out
+    assert out.endswith("give it by --network\n")
+    status, out, _ = main(capsys, tmp_path / "p.npz", "--image", "3", "--network", "digits")
+    assert status == 0
+    assert "logits those of the interpreter and the golden model, cycles the forecast's" in out
+    assert "--network" not in out
+    status, out, _ = main(capsys, "digits", "--image", "3")
+    assert status == 0
+    assert "logits those of the interpreter and the golden model, cycles the forecast's" in out
+
+
+def test_a_difference_from_the_golden_model_fails(program, tmp_path, capsys):
+    network = sw.load("digits").lower()
+    program.save(tmp_path / "p.npz")
+    other_head(network).save(tmp_path / "n.npz")
+    words = (tmp_path / "p.npz", "--network", tmp_path / "n.npz", "--images", "2")
+    status, out, _ = main(capsys, *words)
+    assert status == 1
+    assert "FIRST MISMATCH: image 0: logits differ from the golden model: it gives [" in out
+    assert "2 of 2 images differ" in out
+    assert "no mismatch" not in out
+
+
+def test_a_wrong_class_is_told(program, capsys, monkeypatch):
+    """Of a network that mistakes some images: which, and what they are."""
+    monkeypatch.setattr(samples, "_labels", lambda *_: np.array([7, 9, 3, 7]))
+    status, out, _ = main(capsys, "digits", "--images", "4")
+    assert status == 0
+    assert "right 3 of 4 (75.00 %); wrong: digits:2 (label 3, class 4)\n" in out
+    _, out, _ = main(capsys, "digits", "--image", "2")
+    assert "class 4, label 3: WRONG\n" in out
 
 
 def test_command_line(program, tmp_path):
@@ -145,6 +244,10 @@ def test_command_line(program, tmp_path):
         (["digits", "--config", "rows=5"], 1, "rows = 5"),
         ([], 2, "usage"),
         (["digits", "--image", "3", "--images", "3"], 2, "not allowed with"),
+        (["digits", "--images", "0"], 2, "'0' is no number of images; give a whole number from 1"),
+        (["digits", "--images", "few"], 2, "'few' is no number of images; give a whole number"),
+        (["digits", "--network", "digits"], 1, "--network is for a compiled program"),
+        (["digits", "--wave", "x.png"], 1, "must end in .vcd or .fst"),
     ],
 )
 def test_command_line_errors(arguments, status, message):
@@ -154,12 +257,63 @@ def test_command_line_errors(arguments, status, message):
     assert "Traceback" not in done.stderr
 
 
+def test_errors_of_a_program(program, tmp_path, capsys):
+    program.save(tmp_path / "p.npz")
+    for option in (["--fit"], ["--board", "ulx3s"], ["--config", "rows=8"]):
+        status, _, err = main(capsys, tmp_path / "p.npz", *option)
+        assert status == 1
+        assert "is a compiled program and has its core with it; leave out --board" in err
+    status, _, err = main(capsys, tmp_path / "p.npz", "--network", "digits-qsnn")
+    assert status == 1
+    assert err.startswith("error: network 'digits-qsnn' is not the one that program 'digits' was")
+    whole = (tmp_path / "p.npz").read_bytes()
+    (tmp_path / "p.npz").write_bytes(whole[: len(whole) // 2])
+    status, _, err = main(capsys, tmp_path / "p.npz")
+    assert status == 1
+    assert err.startswith("error: ")
+
+
+def test_simulation_that_fails(program, tmp_path, capsys, monkeypatch):
+    from sim import simulate
+
+    def hang(simulator, folder, log, wave=None):
+        if wave is not None:
+            wave.write_text("up to here")
+        raise SimulationError("run 0: still busy")
+
+    monkeypatch.setattr(simulate, "run_free", hang)
+    assert main(capsys, "digits") == (1, "", "simulation failed: run 0: still busy\n")
+    monkeypatch.setattr(simulate.verilator, "build", lambda config, wave: None)
+    status, _, err = main(capsys, "digits", "--wave", tmp_path / "x.vcd")
+    assert status == 1
+    assert err == (
+        "simulation failed: run 0: still busy; the waveform up to there is in "
+        f"{tmp_path / 'x.vcd'}\n"
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["x.vcd"]
+
+
+def test_interrupted_waveform_leaves_nothing(tmp_path, capsys, monkeypatch):
+    from sim import simulate
+
+    def stop(simulator, folder, log, wave):
+        wave.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate, "run_free", stop)
+    monkeypatch.setattr(simulate.verilator, "build", lambda config, wave: None)
+    status = main(capsys, "digits", "--wave", tmp_path / "x.vcd")
+    assert status == (130, "", "interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_waveform(program, tmp_path):
     """A core that can write waveforms is a simulator of its own: a minute more to compile."""
     program.save(tmp_path / "p.npz")
     done = command(tmp_path / "p.npz", "--wave", tmp_path / "x.vcd")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"wrote {tmp_path / 'x.vcd'}, the waveform\n")
     head = (tmp_path / "x.vcd").open().read(200_000)
     assert "$scope module core" in head
     assert "$enddefinitions" in (tmp_path / "x.vcd").read_text()

@@ -1,15 +1,13 @@
 """What all compiler tests share."""
 
-import pathlib
-
 import numpy as np
 import pytest
 
 import sw
 from sw.compiler import compile_network, fit_config, interpret, recover
 from sw.compiler.uses import reads
+from tests.fixtures import FIXTURES
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "fixtures"
 SMALL = {
     "height": 8, "width": 8, "channels": 1, "dim": 16, "depth": 1, "heads": 2, "mlp_ratio": 2,
     "steps": 2, "order": "qk", "similarity": "and", "variant": "cifar", "classes": 3,
@@ -24,11 +22,9 @@ def small():
 
 @pytest.fixture(scope="session")
 def fixture_network():
-    """Return (integer network, images) of a shared fixture by name."""
+    """Return (integer network, images) of a stored network by name."""
     def load(name):
         weights = FIXTURES / f"{name}.weights.npz"
-        if not weights.exists():
-            pytest.skip(f"{weights} is not there")
         with np.load(FIXTURES / f"{name}.io.npz") as data:
             return sw.load(weights).lower(), data["images"][:2]
 

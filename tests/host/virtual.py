@@ -1,9 +1,13 @@
 """A model of the device's side of the link, as a byte transport, with faults to order."""
 
+import dataclasses
+
 import numpy as np
 
 from hw.arch import Config, link
 from hw.arch.link import Command, Reason
+from hw.arch.memmap import Mem, load_addr
+from sw.compiler.interpreter import Machine
 
 CLOCK = 50_000_000
 
@@ -24,6 +28,7 @@ class VirtualDevice:
         self.commands: list[int] = []  # of undamaged requests
         self.n_requests = self.n_replies = self.starts = 0
         self.left = 0
+        self.cycles = 1234  #: Of a run.
         self.pending = b""
 
     def write(self, data):
@@ -72,7 +77,7 @@ class VirtualDevice:
         elif code == Command.STATUS:
             busy = self.left > 0
             self.left = max(0, self.left - 1)
-            out = link.STATUS_REPLY.pack(1 if busy else 2, 1234 - self.left)
+            out = link.STATUS_REPLY.pack(1 if busy else 2, self.cycles - self.left)
         elif code == Command.READ:
             count = payload[4]
             out = b"".join(self.memory.get(addr + k, 0).to_bytes(4, "little", signed=True)
@@ -80,3 +85,42 @@ class VirtualDevice:
         else:
             return link.NAK, bytes([Reason.UNKNOWN])
         return link.REPLY | code, out
+
+
+class Core(VirtualDevice):
+    """A device that does what the program in its memories says, by the interpreter.
+
+    ``shape`` is a program whose addresses are taken; what is run is what the memories hold.
+    """
+
+    def __init__(self, shape, **options):
+        super().__init__(shape.config, answer=self.compute, **options)
+        self.shape = shape
+        self.machine = None
+
+    def flip(self, word, bit):
+        """Change one bit of program memory."""
+        self.memory[load_addr(Mem.PROG, word)] ^= 1 << bit
+        self.machine = None
+
+    def do(self, code, payload):
+        writes = code in (Command.WRITE, Command.WRITE_BYTES)
+        if writes and int.from_bytes(payload[:4], "little") >> 27 != Mem.PIX:
+            self.machine = None
+        return super().do(code, payload)
+
+    def compute(self, memory):
+        p = self.shape
+        if self.machine is None:
+            words = [memory[load_addr(Mem.PROG, a)] for a in range(len(p.words))]
+            columns = p.columns.copy()
+            for (bank, addr, part), _ in np.ndenumerate(columns):
+                at = addr | part << 16 | bank << 20 | int(Mem.COL) << 27
+                columns[bank, addr, part] = memory[at]
+            held = dataclasses.replace(p, words=np.array(words, np.uint32), columns=columns)
+            self.machine = Machine(held)
+        base = load_addr(Mem.PIX, p.pixel_base)
+        image = np.array([memory[base + k] for k in range(p.input_count)])
+        run = self.machine.run(image, events=False)
+        self.cycles = run.cycles
+        return {load_addr(Mem.PIX, p.logits_base + k): v for k, v in enumerate(run.logits.tolist())}

@@ -10,22 +10,7 @@ from sw.lower import choices
 from sw.randnet import random_images
 from tests.frontend.qsnn_states import residual_state
 from tests.frontend.states import make_state
-
-NORMS = {
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "svhn": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
-    "gtsrb": ((0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669)),
-    "eurosat": ((0.3444, 0.3803, 0.4078), (0.2037, 0.1366, 0.1148)),
-    "half3": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "mnist": ((0.1307,), (0.3081,)),
-    "fashion": ((0.2860,), (0.3530,)),
-    "kmnist": ((0.1918,), (0.3483,)),
-    "half": ((0.5,), (0.5,)),
-    "none": ((0.0,), (1.0,)),
-    "white": ((1.0,), (0.05,)),
-}
+from tests.lower.norms import NORMS
 
 
 @pytest.mark.parametrize("scale", [1 / 3, 1, 3], ids=["third", "usual", "triple"])

@@ -1,7 +1,6 @@
 """Equality with what the authors' code computed from trained networks."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,17 +8,14 @@ import torch
 
 from sw.data import load_digits
 from sw.models import Bestformer, BestformerConfig
+from tests.fixtures import FIXTURES
 
-FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "fixtures"
 ATTENTION = {"best_digits": "qk", "best_kv_a": "kv"}  #: Of each BESTformer among them.
 
 
 def fixture_config(name: str) -> BestformerConfig:
-    """Configuration of the fixture; skips the test where fixtures are absent."""
-    path = FIXTURES / f"{name}.json"
-    if not path.is_file():
-        pytest.skip(f"missing fixture: {path} (CI must have it)")
-    fields = json.loads(path.read_text())
+    """Configuration of the fixture."""
+    fields = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
     hp = fields["hp"]
     return BestformerConfig(
         variant=fields.get("variant", "cifar"),

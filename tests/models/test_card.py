@@ -76,7 +76,7 @@ def test_simulation_that_fails_writes_nothing(tmp_path, monkeypatch, capsys):
 
 def test_fields_that_are_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(card, "SHIPPED", tmp_path)
-    with pytest.raises(SpikeloomError, match=r"digits\.json: cannot be read as JSON"):
+    with pytest.raises(SpikeloomError, match=r"digits\.json: cannot be read"):
         card.make("digits", tmp_path, 1)
     (tmp_path / "digits.json").write_text('{"model": "bestformer"}')
     with pytest.raises(SpikeloomError, match=r"digits\.json: height, .*command, .* missing"):

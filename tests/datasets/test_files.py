@@ -17,7 +17,7 @@ from sw.data.archive import read_members, unpack
 from sw.data.catalogue import SOURCES
 from sw.data.cifar import layout, parse_records, read_cifar
 from sw.data.idx import parse_idx, read_plain
-from tests.data.conftest import idx, md5, steady, tar
+from tests.datasets.conftest import idx, md5, steady, tar
 
 ARRAY = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 RAW = idx(ARRAY)

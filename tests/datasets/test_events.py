@@ -16,7 +16,7 @@ from hw.common.errors import SpikeloomError
 from sw.data import events, fetch, load
 from sw.data.catalogue import SOURCES
 from sw.data.events import frames
-from tests.data.conftest import md5, steady, tar
+from tests.datasets.conftest import md5, steady, tar
 
 TYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.uint64), ("p", bool)])
 

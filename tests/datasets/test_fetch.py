@@ -9,7 +9,7 @@ import pytest
 
 from hw.common.errors import SpikeloomError
 from sw.data import catalogue, download, fetch, load, npm, store
-from tests.data.conftest import md5, tar
+from tests.datasets.conftest import md5, tar
 
 IMAGES = "train-images-idx3-ubyte.gz"
 

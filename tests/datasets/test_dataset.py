@@ -15,7 +15,7 @@ from hw.common.errors import SpikeloomError
 from sw.data import NAMES, DataSet, __main__, load, load_digits, split_validation
 from sw.data.catalogue import SOURCES
 from sw.data.dataset import resize
-from tests.data.conftest import steady
+from tests.datasets.conftest import steady
 
 REPO = Path(__file__).resolve().parents[2]
 
