@@ -29,7 +29,7 @@ MISTAKES = {
     "hw.build": ["--board", "ulx3s", "--model", "/nowhere/x.safetensors"],
     "sw.compiler": ["/nowhere/x.safetensors"],
     "sim.run": ["/nowhere/x.safetensors"],
-    "sw.host": ["--port", "/dev/nowhere", "--image", "0"],
+    "sw.host": ["--port", "/dev/nowhere", "identify"],
     "sw.train": ["--data", "/nowhere"],
     "sw.agree": ["/nowhere/x.safetensors"],
     "sw.convert": ["/nowhere/x.pt", "/nowhere/y.safetensors"],
@@ -262,5 +262,6 @@ def test_interrupt_while_modules_are_imported(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "sw.compiler", "digits"], cwd=tmp_path.parent, env=env,
         capture_output=True, encoding="utf-8", check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background ignores it
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -101,6 +101,11 @@ def test_an_encoding_that_lacks_a_character():
     assert (done.returncode, done.stdout) == (0, b"\\xd7 \\u2192\n")
 
 
+def heard():
+    """In the child: hear SIGINT, which what runs in a shell's background ignores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def processes(mark):
     found = subprocess.run(["pgrep", "-f", mark], capture_output=True, text=True)
     return [int(n) for n in found.stdout.split() if int(n) != os.getpid()]
@@ -115,7 +120,7 @@ def test_programs_do_not_outlive_us(number, tmp_path):
     body = (f"    from hw.common.process import run\n    run(['sh', '-c', {inner!r}])\n"
             "    return 0")
     argv, env = script(body)
-    ours = subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL)
+    ours = subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL, preexec_fn=heard)
     deadline = time.monotonic() + 30
     while not flag.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
