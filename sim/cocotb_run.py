@@ -60,7 +60,7 @@ def _python_path() -> dict[str, str]:
 
 def _check(results: Path, log: Path, said: str) -> None:
     """BenchError for a failed test; ``said``: by the runner's process, where there is no log."""
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else said
+    tail = "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-40:]) if log.exists() else said
     if not results.exists():
         raise BenchError(f"the simulation ended abnormally:\n{tail}")
     cases = list(ElementTree.parse(results).getroot().iter("testcase"))

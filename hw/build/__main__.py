@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress.status.stop()
     folder = Path(args.output or Path("build") / args.board)
     if args.last in (None, "report"):
-        print((folder / "report.txt").read_text(), end="")
+        print((folder / "report.txt").read_text(encoding="utf-8"), end="")
     print(f"results: {folder}")
     return 0
 

@@ -100,7 +100,7 @@ class Pipeline:
     def _fresh(self, step: Step, key: str) -> dict[str, str] | None:
         """Return the outputs of a step whose checkpoint agrees with inputs and files."""
         try:
-            held = json.loads(self._checkpoint(step).read_text())
+            held = json.loads(self._checkpoint(step).read_text(encoding="utf-8"))
             if held["inputs"] != key:
                 return None
             for name, wanted in held["outputs"].items():
@@ -114,7 +114,7 @@ class Pipeline:
         for step in reversed(self.steps[n:]):
             path = self._checkpoint(step)
             try:
-                outputs = list(json.loads(path.read_text())["outputs"])
+                outputs = list(json.loads(path.read_text(encoding="utf-8"))["outputs"])
             except (OSError, KeyError, TypeError, ValueError):
                 outputs = []
             path.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ class Pipeline:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         self.output.mkdir(parents=True, exist_ok=True)
-        with (self.output / LOCK).open("w") as lock:
+        with (self.output / LOCK).open("w", encoding="utf-8") as lock:
             try:
                 import fcntl
 

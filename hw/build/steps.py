@@ -78,7 +78,7 @@ class Job:
 
     def read(self, name: str) -> Any:
         """Return a JSON file of the output folder."""
-        return json.loads((self.output / name).read_text())
+        return json.loads((self.output / name).read_text(encoding="utf-8"))
 
     def netlist(self) -> Netlist:
         """Return the netlist of the step 'synthesise'."""
@@ -111,7 +111,7 @@ def _side(source: Path) -> dict[str, Any]:
     """Return the side file of a model (its name with .json), or nothing."""
     path = source.with_suffix(".json")
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -105,7 +105,10 @@ def version(name: str) -> str:
         except importlib.metadata.PackageNotFoundError:
             pass
     try:
-        done = subprocess.run([find(name), "--version"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [find(name), "--version"], capture_output=True, encoding="utf-8", errors="replace",
+            timeout=60,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     lines = (done.stdout or done.stderr).strip().splitlines()
@@ -120,11 +123,11 @@ def run_tool(name: str, args: list[str], *, cwd: Path, log: str) -> None:
     """
     path = cwd / log
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as out:
+    with path.open("w", encoding="utf-8") as out:
         done = subprocess.run(
             [find(name), *args], cwd=cwd, stdout=out, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     if done.returncode:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(errors="replace", encoding="utf-8").splitlines()
         raise ToolFailed(name, done.returncode, path, lines)

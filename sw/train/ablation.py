@@ -121,7 +121,7 @@ def run_job(job: Job, folder: Path, data_dir: Path | None) -> dict[str, Any]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL, encoding="utf-8",
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -129,7 +129,7 @@ def run_job(job: Job, folder: Path, data_dir: Path | None) -> dict[str, Any]:
             f"Ablation: {shlex.join(command)} failed ({last}); mend that and run the same command "
             "again, finished runs are kept"
         )
-    fields = json.loads(out.with_suffix(".json").read_text())
+    fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     return {
         "group": job.group, "variant": job.variant, "seed": job.seed,
         "test_accuracy": fields["test_accuracy"], "test_images": fields["test_images"],
@@ -144,7 +144,7 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        found = json.loads(path.read_text())["runs"]
+        found = json.loads(path.read_text(encoding="utf-8"))["runs"]
         return [r for r in found if r["key"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SpikeloomError(

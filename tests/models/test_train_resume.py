@@ -59,7 +59,7 @@ def after(*steps):
 
 def written(out):
     """What a run leaves: its weights, and its notes less the seconds."""
-    fields = json.loads(out.with_suffix(".json").read_text())
+    fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     del fields["seconds"]
     return out.read_bytes(), fields
 
@@ -140,6 +140,7 @@ def started(out, *words):
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, *WORDS, "", "--out", str(out), *words], env=environment,
         cwd=out.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        encoding="utf-8",
     )  # fmt: skip
 
 
