@@ -10,7 +10,7 @@ from rich.console import Console
 import boards
 from hw.build import NAMES, build
 from hw.build.pipeline import Event
-from hw.common.errors import SpikeloomError
+from hw.common.cli import command
 from sw.frontend.loader import DEFAULT
 
 
@@ -53,6 +53,7 @@ class _Progress:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+@command("interrupted; the same command goes on from here")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake of the user, 2 for wrong usage."""
     args = _parser().parse_args(argv)
@@ -62,14 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         build(args.board, args.model, args.output,
               first=args.first, last=args.last, tell=progress, stream=args.stream)
-    except SpikeloomError as e:
-        progress.status.stop()
-        print(f"error: {e}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        progress.status.stop()
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
     finally:
         progress.status.stop()
     folder = Path(args.output or Path("build") / args.board)

@@ -85,7 +85,7 @@ def _place_error(error: OSError) -> str | None:
     if error.errno == errno.ENOENT and "temporary directory" in str(error):
         return "no folder for temporary files can be written; let TMPDIR name one that can"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        place = error.filename if isinstance(error.filename, str) else "a file"
+        place = error.filename if isinstance(error.filename, str) else "the output, or a file,"
         return f"{place} cannot be written ({error.strerror}); free space, or choose another place"
     return None
 

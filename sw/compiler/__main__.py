@@ -7,6 +7,7 @@ import zipfile
 
 from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from sw.compiler.compile import compile_network
 from sw.compiler.mapper import fit_config
@@ -54,6 +55,7 @@ def read_network(source: str, stream: bool = False) -> IntegerNetwork:
     return sw.load(source).lower(stream=stream)
 
 
+@command()
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sw.compiler", description=(
@@ -74,34 +76,30 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", metavar="FILE", help="write the program (.npz)")
     parser.add_argument("--disassemble", action="store_true", help="print the program")
     args = parser.parse_args(argv)
-    try:
-        if args.board:
-            config = Config.for_board(args.board)
-        elif args.part and not args.config:
-            config = Config.for_part(args.part)
-        else:
-            config = parse_config(args.config)
-        target = part(args.part) if args.part else None
-        net = read_network(args.model, args.stream)
-        if args.fit:
-            config = fit_config(net, config)
-        program = compile_network(net, config)
-        print(report(program))
-        placed = fit(config, target) if target else None
-        if placed:
-            print("\n" + part_text(program, placed))
-        if args.disassemble:
-            print("\n" + program.disassemble(), end="")
-        if args.output:
-            program.save(args.output)
-        if placed and placed.faults:
-            raise SpikeloomError(
-                f"{program.name} does not fit: {'; '.join(placed.faults)}; choose a smaller core "
-                "(--config) or a larger part"
-            )
-    except SpikeloomError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return 1
+    if args.board:
+        config = Config.for_board(args.board)
+    elif args.part and not args.config:
+        config = Config.for_part(args.part)
+    else:
+        config = parse_config(args.config)
+    target = part(args.part) if args.part else None
+    net = read_network(args.model, args.stream)
+    if args.fit:
+        config = fit_config(net, config)
+    program = compile_network(net, config)
+    print(report(program))
+    placed = fit(config, target) if target else None
+    if placed:
+        print("\n" + part_text(program, placed))
+    if args.disassemble:
+        print("\n" + program.disassemble(), end="")
+    if args.output:
+        program.save(args.output)
+    if placed and placed.faults:
+        raise SpikeloomError(
+            f"{program.name} does not fit: {'; '.join(placed.faults)}; choose a smaller core "
+            "(--config) or a larger part"
+        )
     return 0
 
 

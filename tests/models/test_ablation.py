@@ -249,5 +249,5 @@ def test_interrupted_it_goes_on(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ablation, "run", interrupted)
-    assert ablation.main() == 1
+    assert ablation.main() == 130
     assert capsys.readouterr().err == "interrupted; the same command goes on\n"

@@ -389,7 +389,7 @@ def test_interrupted_command_names_the_cure(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(__main__, "run", interrupted)
-    assert __main__.main() == 1
+    assert __main__.main() == 130
     assert "--resume continues" in capsys.readouterr().err
 
 

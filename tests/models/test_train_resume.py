@@ -169,7 +169,7 @@ def test_killed_in_mid_epoch_it_resumes_to_the_same_bytes(tmp_path):
     time.sleep(0.02)
     process.terminate()
     _, said = process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert said.splitlines()[-1] == "interrupted; the same command with --resume continues"
     assert "Traceback" not in said
     assert state_path(parts).is_file()
