@@ -14,13 +14,13 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _home() -> None:
-    """Where the user has no home directory, name one that is not there.
+    """Where the user has no home directory, name one that cannot be made.
 
     Packages below ours then take their fallbacks for one that cannot be written; without a name
     some of them fail.
     """
     if os.name == "posix" and os.path.expanduser("~") == "~":
-        os.environ["HOME"] = "/nonexistent"
+        os.environ["HOME"] = os.devnull
 
 
 def _start() -> None:
