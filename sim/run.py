@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import zipfile
 from pathlib import Path
 
 from hw.arch import Config, SpikeloomError
@@ -10,6 +9,7 @@ from hw.common.cli import command
 from sim.simulate import Simulated, run, wave_kind
 from sw.compiler import Program, compile_network, fit_config
 from sw.compiler.__main__ import parse_config, read_network
+from sw.compiler.origin import is_program, read_origin
 from sw.host.image import KINDS
 from sw.host.samples import Images, count, first_images, one_image, own_data
 from sw.network import IntegerNetwork
@@ -46,34 +46,30 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
-def _is_program(path: str) -> bool:
-    """Whether a file is a compiled program, by the names of its members."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {"words.npy", "columns.npy"} <= set(archive.namelist())
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
-        return False
-
-
 def _program(args: argparse.Namespace) -> tuple[Program, IntegerNetwork | None]:
     """The program, and its network where that is known."""
-    if _is_program(args.model):
+    if is_program(args.model):
         if args.board or args.config or args.fit:
             raise SpikeloomError(
                 f"{args.model} is a compiled program and has its core with it; leave out "
                 "--board, --config and --fit, or give the network"
             )
         program = Program.load(args.model)
+        if args.stream and not program.stream:
+            raise SpikeloomError(
+                f"{args.model} is compiled for whole images, not for a stream; leave out --stream, "
+                "or give the network"
+            )
         if args.network is None:
             return program, None
-        return program, read_network(args.network, args.stream or program.stream)
-    if args.network is not None:
-        raise SpikeloomError(
-            f"--network is for a compiled program, and {args.model} is none: it is the network; "
-            "leave the option out"
-        )
+        return program, read_origin(program, args.network)
     config = Config.for_board(args.board) if args.board else parse_config(args.config)
     network = read_network(args.model, args.stream)
+    if args.network is not None:
+        raise SpikeloomError(
+            f"--network is for a compiled program, and {args.model} is a network itself; leave the "
+            "option out"
+        )
     return compile_network(network, fit_config(network, config) if args.fit else config), network
 
 
@@ -128,6 +124,7 @@ def main(argv: list[str] | None = None) -> int:
         images = one_image(args.image, shape, classes, data)
     else:
         images = first_images(args.images, shape, classes, data)
+    images = images.of(program)
     result = run(program, images.pixels, wave=args.wave, check=True, network=network)
     print(report(program, images, result))
     if args.wave:

@@ -79,6 +79,8 @@ def _plain(images: Any) -> tuple[np.ndarray, str]:
             cure = "read the file first, such as by numpy.load"
         elif hasattr(images, "test_images"):
             cure = "give its test_images"
+        elif hasattr(images, "batch_size") and hasattr(images, "__iter__"):
+            cure = "give the images of one batch, next(iter(images))[0]"
         raise SpikeloomError(f"Images must be a numpy array, not {type(images).__name__}; {cure}")
     try:
         detach = getattr(images, "detach", None)  # of a torch tensor, which may be on a GPU
@@ -238,6 +240,8 @@ def _check_frames(
             cure = f"give {name}[:, 0] for one image"
         elif shape[0] == steps:
             cure = f"give {name}.swapaxes(0, 1) if the steps come first"
+        elif shape[0] == 1:
+            cure = f"give {name}[0] for a batch of {shape[1]} images"
         raise SpikeloomError(
             f"Images have {shape[1]} frames in shape {shape}, the network runs {steps} steps; "
             f"{cure}"

@@ -1,4 +1,6 @@
-"""Whether a program was compiled from a network."""
+"""Programs and the networks that they were compiled from."""
+
+import zipfile
 
 import numpy as np
 
@@ -6,6 +8,32 @@ from hw.common.errors import SpikeloomError
 from sw.compiler.compile import compile_network
 from sw.compiler.program import Program
 from sw.network import IntegerNetwork
+
+
+def is_program(path: str) -> bool:
+    """Whether a file is a compiled program, by the names of its members."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"words.npy", "columns.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False
+
+
+def read_origin(program: Program, source: str) -> IntegerNetwork:
+    """Return the network ``source`` (see `read_network`) that ``program`` was compiled from.
+
+    SpikeloomError where it cannot be that one.
+    """
+    from sw.compiler.__main__ import read_network
+
+    if is_program(source):
+        raise SpikeloomError(
+            f"network {source!r} is a compiled program; give the network that it was compiled "
+            "from: a name, a model file or an integer network"
+        )
+    network = read_network(source, program.stream)
+    check_origin(program, network)
+    return network
 
 
 def check_origin(program: Program, network: IntegerNetwork) -> None:

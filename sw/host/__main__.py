@@ -10,6 +10,7 @@ from hw.arch import link
 from hw.arch.config import Config
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
+from sw.compiler.origin import is_program, read_origin
 from sw.compiler.program import Program
 from sw.frontend.loader import DEFAULT
 from sw.host.device import Device, open_port
@@ -118,12 +119,14 @@ def _selftest(device: Device, args: argparse.Namespace, program: Program | None)
 
     network = None
     if program is None:
+        if args.network and is_program(args.network):
+            raise SpikeloomError(f"{args.network} is a compiled program; give it by --program")
         network = read_network(args.network or DEFAULT)
         program = network.compile(device.identity.config)
     elif args.network is not None:
-        network = read_network(args.network, program.stream)
+        network = read_origin(program, args.network)
     device.check(program)
-    images = _samples(args.images, program, network)
+    images = _samples(args.images, program, network).of(program)
     if not args.loaded:
         _load(device, program)
     found = self_test(device, program, images.pixels, network, images.names)
@@ -182,7 +185,7 @@ def run(arguments: list[str] | None) -> int:
             _load(device, program)
         _stream(device, program, frames)
         return 0
-    image = one_image(args.image, program.input_shape, program.classes, "")
+    image = one_image(args.image, program.input_shape, program.classes, "").of(program)
     if not args.loaded:
         _load(device, program)
     answer = device.infer(program, image.pixels[0])

@@ -212,8 +212,8 @@ class Device:
         self.check(program)
         *steps, channels, height, width = program.input_shape
         (frame,) = as_frames(
-            np.asarray(image)[None], channels=channels, steps=program.steps, size=(height, width),
-            per_step=bool(steps),
+            image[None] if isinstance(image, np.ndarray) else [image], channels=channels,
+            steps=program.steps, size=(height, width), per_step=bool(steps),
         )  # fmt: skip
         self.write(program.image_stream(frame))
         self.request(Command.START, once=program.stream)

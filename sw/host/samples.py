@@ -1,6 +1,7 @@
 """Images of a network's own data set, with their labels, or noise."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from sw.compiler.program import Program
 from sw.data import load
 from sw.host.image import KINDS, STILL, read_image, test_split
 
@@ -27,6 +29,10 @@ class Images:
         """Name of the one image, or of the first and the last."""
         first, *more = self.names
         return f"images {first} to {more[-1]}" if more else f"image {first}"
+
+    def of(self, program: Program) -> "Images":
+        """The same for ``program``: images that are steps of a stream have no labels each."""
+        return dataclasses.replace(self, labels=()) if program.stream else self
 
     def verdict(self, prediction: int) -> str:
         """The label of the one image and whether ``prediction`` is right; "" if not known."""

@@ -247,6 +247,7 @@ def test_command_line(program, tmp_path):
         (["digits", "--images", "0"], 2, "'0' is no number of images; give a whole number from 1"),
         (["digits", "--images", "few"], 2, "'few' is no number of images; give a whole number"),
         (["digits", "--network", "digits"], 1, "--network is for a compiled program"),
+        (["none.npz", "--network", "digits"], 1, "none.npz: no such file"),
         (["digits", "--wave", "x.png"], 1, "must end in .vcd or .fst"),
     ],
 )
@@ -255,6 +256,14 @@ def test_command_line_errors(arguments, status, message):
     assert done.returncode == status
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_steps_of_a_stream_have_no_labels(capsys):
+    status, out, _ = main(capsys, "digits-qsnn", "--stream", "--images", "3")
+    assert status == 0
+    assert "golden model, cycles the forecast's" in out
+    assert "label" not in out
+    assert "right" not in out
 
 
 def test_errors_of_a_program(program, tmp_path, capsys):
@@ -266,6 +275,12 @@ def test_errors_of_a_program(program, tmp_path, capsys):
     status, _, err = main(capsys, tmp_path / "p.npz", "--network", "digits-qsnn")
     assert status == 1
     assert err.startswith("error: network 'digits-qsnn' is not the one that program 'digits' was")
+    status, _, err = main(capsys, tmp_path / "p.npz", "--network", tmp_path / "p.npz")
+    assert status == 1
+    assert "is a compiled program; give the network that it was compiled from" in err
+    status, _, err = main(capsys, tmp_path / "p.npz", "--stream")
+    assert status == 1
+    assert "is compiled for whole images, not for a stream; leave out --stream" in err
     whole = (tmp_path / "p.npz").read_bytes()
     (tmp_path / "p.npz").write_bytes(whole[: len(whole) // 2])
     status, _, err = main(capsys, tmp_path / "p.npz")
@@ -291,6 +306,22 @@ def test_simulation_that_fails(program, tmp_path, capsys, monkeypatch):
         f"{tmp_path / 'x.vcd'}\n"
     )
     assert [p.name for p in tmp_path.iterdir()] == ["x.vcd"]
+
+
+def test_no_space_for_temporary_files(capsys, monkeypatch):
+    from sim import simulate
+
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(simulate.tempfile, "TemporaryDirectory", full)
+    monkeypatch.setattr(simulate.verilator, "build", lambda config, wave: None)
+    status, out, err = main(capsys, "digits")
+    assert (status, out) == (1, "")
+    assert err == (
+        "error: the folder of temporary files: cannot be written (No space left on device); free "
+        "space there, or set TMPDIR to a folder with more\n"
+    )
 
 
 def test_interrupted_waveform_leaves_nothing(tmp_path, capsys, monkeypatch):

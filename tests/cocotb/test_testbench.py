@@ -1,5 +1,6 @@
 """The testbench, its files and the simulator cache, on a stand-in core."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,27 @@ def test_end_without_done(simulator, tmp_path):
     commands(tmp_path, lost=1)
     with pytest.raises(SimulationError, match="run 7: neither busy nor done after start"):
         run_free(simulator, tmp_path)
+
+
+def test_a_log_that_is_cut_off(simulator, tmp_path):
+    commands(tmp_path)
+    outcome = run_free(simulator, tmp_path)
+    log = tmp_path / "log.row"
+    log.write_bytes(log.read_bytes()[:-2])
+    with pytest.raises(SimulationError, match=r"log\.row: the log of memory writes is cut off"):
+        outcome.writes()
+
+
+def test_a_simulator_that_is_gone_or_fails(simulator, tmp_path):
+    commands(tmp_path)
+    gone = dataclasses.replace(simulator, folder=tmp_path / "none")
+    with pytest.raises(SimulationError, match=r"free: cannot be started .No such file.*remove the"):
+        run_free(gone, tmp_path)
+    (tmp_path / "commands").write_text("? 0 0\n")
+    with pytest.raises(SimulationError, match=r"ended with \S+ \(is there space") as caught:
+        run_free(simulator, tmp_path)
+    assert "unknown command ?" in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 14
 
 
 def test_vcd(tmp_path):

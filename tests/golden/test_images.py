@@ -222,6 +222,20 @@ def test_pictures_of_other_modes(mode, wanted, cure):
     assert read(image.convert(cure), wanted).shape == (1, 1, wanted.shape[1], H, W)
 
 
+def test_loaders_of_torch():
+    data = pytest.importorskip("torch.utils.data")
+    loader = data.DataLoader(data.TensorDataset(tensor(RGB)), batch_size=5)
+    with pytest.raises(SpikeloomError, match="not DataLoader; give the images of one") as caught:
+        read(loader, RGB)
+    assert (
+        read(cured(str(caught.value), loader, word="one batch, "), RGB).tobytes() == RGB.tobytes()
+    )
+    batch = next(iter(loader))  # a list of one tensor
+    with pytest.raises(SpikeloomError, match="for a batch of 5 images") as caught:
+        read(batch, RGB)
+    assert read(cured(str(caught.value), batch), RGB).tobytes() == RGB.tobytes()
+
+
 def test_event_data_has_no_pictures():
     with pytest.raises(SpikeloomError, match="2 channels, and a PIL image has none such"):
         read(picture(RGB[0]), EVENTS)

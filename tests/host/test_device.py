@@ -151,6 +151,22 @@ def test_wrong_image_size():
         Device(VirtualDevice(CONFIG)).infer(program(), np.zeros((8, 8), np.uint8))
 
 
+def test_channels_last_are_not_sent_as_they_are():
+    """The pixels that arrive are those of a program's own order, or none do."""
+    coloured = program(input_shape=(3, 4, 6), steps=1)
+    image = np.random.default_rng(2).integers(0, 256, (3, 4, 6)).astype(np.uint8)
+    for given in (image, image.transpose(1, 2, 0), image.astype(np.int64)):
+        virtual = VirtualDevice(CONFIG, answer=logits)
+        Device(virtual).infer(coloured, given)
+        sent = [virtual.memory[load_addr(Mem.PIX, 100 + k)] for k in range(image.size)]
+        assert sent == image.ravel().tolist()
+    virtual = VirtualDevice(CONFIG, answer=logits)
+    for wrong in (image.transpose(2, 1, 0), image.ravel(), image / 255):
+        with pytest.raises(SpikeloomError, match="Images "):
+            Device(virtual).infer(coloured, wrong)
+    assert not virtual.memory
+
+
 def test_not_a_spikeloom():
     class Other(VirtualDevice):
         def do(self, code, payload):

@@ -202,6 +202,9 @@ def test_a_network_that_is_not_the_programs(host, network, program, images, tmp_
     )
     assert (status, out) == (1, "")
     assert err.startswith("error: network 'digits' is not the one that program 'digits-qsnn'")
+    status, _, err = host(Core(program), "selftest", "--network", tmp_path / "p.npz")
+    assert status == 1
+    assert "p.npz is a compiled program; give it by --program" in err
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
