@@ -60,7 +60,8 @@ def _python_path() -> dict[str, str]:
 
 def _check(results: Path, log: Path, said: str) -> None:
     """BenchError for a failed test; ``said``: by the runner's process, where there is no log."""
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else said
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else None
+    tail = said if text is None else "\n".join(text.splitlines()[-40:])
     if not results.exists():
         raise BenchError(f"the simulation ended abnormally:\n{tail}")
     cases = list(ElementTree.parse(results).getroot().iter("testcase"))

@@ -80,7 +80,7 @@ class Commands:
 
     def write(self, folder: Path) -> None:
         """Write the command file into a job's folder."""
-        (folder / "commands").write_text("\n".join(self.lines) + "\n")
+        (folder / "commands").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
 
 
 def plusargs(folder: Path, log: bool, wave: Path | None = None) -> list[str]:
@@ -122,7 +122,7 @@ def read_results(simulator: Simulator, folder: Path) -> Outcome:
     """Read what the testbench wrote; a hang or a wrong end is a SimulationError."""
     runs: list[Run] = []
     ended = False
-    for line in (folder / "results").read_text().splitlines():
+    for line in (folder / "results").read_text(encoding="utf-8").splitlines():
         letter, *values = line.split()
         numbers = [int(v, 16) for v in values]
         if letter == "n":

@@ -23,7 +23,8 @@ def compile_top(board: Board, program: Program) -> Path:
 
     top = Top(board.config, clk_freq=board.core_clock, program=program)
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="export-") as folder:
-        verilog = export_verilog(top, Path(folder) / "top.v", name="top").read_text()
+        path = export_verilog(top, Path(folder) / "top.v", name="top")
+        verilog = path.read_text(encoding="utf-8")
     return compile_bench(verilog, BENCH, free=False)
 
 

@@ -63,7 +63,7 @@ class Pins:
 async def infer(dut):
     """Identify, write an image, start, poll, read logits and cycles, for each image."""
     folder = Path(os.environ[JOB])
-    job = json.loads((folder / "job.json").read_text())
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     program = Program.load(folder / "program.npz")
     images = np.load(folder / "images.npy")
     period = round(1e9 / job["clock"])
@@ -85,4 +85,4 @@ async def infer(dut):
 
     answers = await bridge(talk)()
     assert dut.led_done.value == 1
-    (folder / "answers.json").write_text(json.dumps(answers))
+    (folder / "answers.json").write_text(json.dumps(answers), encoding="utf-8")

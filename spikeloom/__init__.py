@@ -13,6 +13,16 @@ PACKAGES = ("hw", "sw", "sim", "boards", "benchmarks", "spikeloom")
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def _home() -> None:
+    """Where the user has no home directory, name one that cannot be made.
+
+    Packages below ours then take their fallbacks for one that cannot be written; without a name
+    some of them fail.
+    """
+    if os.name == "posix" and os.path.expanduser("~") == "~":
+        os.environ["HOME"] = os.devnull
+
+
 def _start() -> None:
     """Where a command of ours starts by ``python -m``, take the current folder out of the path.
 
@@ -28,4 +38,5 @@ def _start() -> None:
         del sys.path[0]
 
 
+_home()
 _start()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from sw import nir
 from sw.frontend import load, nir_graph
@@ -243,21 +244,18 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command()
 def main(arguments: list[str] | None = None) -> int:
     """Convert as the command line says; 0 if that went well."""
     args = vars(parser().parse_args(arguments))
     source, out, file = (args.pop(name) for name in ("checkpoint", "out", "calibration"))
-    try:
-        if (args["alpha"] == "measured") != (file is not None):
-            raise SpikeloomError("--alpha measured and --calibration FILE belong together")
-        if file is not None:
-            args |= {"alpha": 1.0, "calibration": _images(file)}
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            net, out = convert(source, out, **args)
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if (args["alpha"] == "measured") != (file is not None):
+        raise SpikeloomError("--alpha measured and --calibration FILE belong together")
+    if file is not None:
+        args |= {"alpha": 1.0, "calibration": _images(file)}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net, out = convert(source, out, **args)
     for warning in caught:
         print(f"warning: {warning.message}", file=sys.stderr)
     print(describe(net))

@@ -17,6 +17,8 @@ from types import ModuleType
 from hw.arch import config, formats, isa, link, memmap, timing
 from hw.arch.config import Config
 from hw.arch.isa import Op
+from hw.common import files
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -251,6 +253,7 @@ def differences(folder: Path) -> list[str]:
     return out
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the manual, or compare it; 0, or 1 where it differs or cannot be written."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Write the reference manual.")
@@ -263,14 +266,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in found:
             print(f"error: {line}; run {COMMAND}", file=sys.stderr)
         return int(bool(found))
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-        for name, text in pages().items():
-            (args.output / name).write_text(text, encoding="utf-8")
-    except OSError as e:
-        print(f"error: cannot write the manual into {args.output}: {e.strerror}; "
-              "choose a folder with --output", file=sys.stderr)
-        return 1
+    for name, text in pages().items():
+        files.write(args.output / name, text, "choose a folder with --output")
     print(f"{len(PAGES) + 1} pages in {args.output}")
     return 0
 

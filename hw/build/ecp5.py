@@ -56,10 +56,10 @@ def route(board: Board, work: Path) -> None:
         cwd=work,
         log="route.log",
     )  # fmt: skip
-    report = json.loads((work / "nextpnr.json").read_text())
+    report = json.loads((work / "nextpnr.json").read_text(encoding="utf-8"))
     (work / "nextpnr.json").unlink()
     figures = json.dumps(placed(report), indent=1, sort_keys=True)
-    (work / "placed.json").write_text(figures + "\n")
+    (work / "placed.json").write_text(figures + "\n", encoding="utf-8")
 
 
 def placed(report: dict[str, Any]) -> dict[str, Any]:

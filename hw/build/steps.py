@@ -91,7 +91,7 @@ class Job:
 
     def read(self, name: str) -> Any:
         """Return a JSON file of the output folder."""
-        return json.loads((self.output / name).read_text())
+        return json.loads((self.output / name).read_text(encoding="utf-8"))
 
     def netlist(self) -> Netlist:
         """Return the netlist of the step 'synthesise'."""

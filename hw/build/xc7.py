@@ -132,6 +132,6 @@ def pack(board: Board, places: dict[str, str], work: Path) -> None:
 
 def _expect(work: Path, name: str, tool: str, log: str) -> None:
     if not (work / name).is_file():
-        lines = (work / log).read_text(errors="replace").splitlines()
+        lines = (work / log).read_text(errors="replace", encoding="utf-8").splitlines()
         raise ToolFailed(tool, 0, work / log, [*lines, f"error: it wrote no {name}"])
 

@@ -84,10 +84,20 @@ def _place_error(error: OSError) -> str | None:
         return f"the output cannot be written ({lost.strerror}); redirect it to another place"
     if error.errno == errno.ENOENT and "temporary directory" in str(error):
         return "no folder for temporary files can be written; let TMPDIR name one that can"
+    if error.errno == errno.ENOENT and error.filename is None and _folder_is_gone():
+        return "the current folder is not there any more; change to one that is"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        place = error.filename if isinstance(error.filename, str) else "a file"
+        place = error.filename if isinstance(error.filename, str) else "the output, or a file,"
         return f"{place} cannot be written ({error.strerror}); free space, or choose another place"
     return None
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _open_streams() -> None:

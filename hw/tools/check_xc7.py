@@ -4,10 +4,12 @@
 known of nextpnr-xilinx up to 0.9.5, so that a design which passes is safe with older ones too.
 """
 
+import argparse
 import collections
 import sys
 from collections.abc import Sequence, Set
 
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from hw.tools import reset_xc7
 from hw.tools.netlist import Cell, Netlist
@@ -82,19 +84,22 @@ def refuse_offences(
         raise SpikeloomError(f"{path}: the open 7-series flow would get this wrong:\n{lines}")
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Print counts and offences of the netlists named; 1 where there are offences."""
-    paths = list(sys.argv[1:] if argv is None else argv)
-    if not paths:
-        print("usage: python -m hw.tools.check_xc7 NETLIST.json...", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(
+        prog="python -m hw.tools.check_xc7",
+        description="Check that 7-series netlists hold only what the open flow gets right.",
+    )
+    parser.add_argument("netlists", metavar="NETLIST.json", nargs="+")
     bad = 0
-    for path in paths:
+    for path in parser.parse_args(argv).netlists:
         try:
             netlist = Netlist.load(path)
-        except (SpikeloomError, OSError) as e:
-            print(f"error: {e}", file=sys.stderr)
-            return 1
+        except OSError as e:
+            raise SpikeloomError(
+                f"{path}: cannot be read ({e.strerror}); give a netlist that Yosys wrote as JSON"
+            ) from None
         print(path, netlist.counts())
         for offence in check(netlist):
             bad = 1

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.common.files import cache_folder
 from hw.common.process import run
 from hw.tools.errors import ToolchainNotFound, ToolFailed
 
@@ -70,8 +71,16 @@ def find(name: str) -> str:
         )
     for command in tool.commands:
         if found := _beside_python(command) or shutil.which(command):
+            if command.startswith("yowasp-"):
+                _yowasp_cache()
             return found
     raise ToolchainNotFound(name, tool.cure)
+
+
+def _yowasp_cache() -> None:
+    """Have the WebAssembly tools keep what they compile with ours: they need no home directory."""
+    if not os.environ.get("YOWASP_CACHE_DIR"):
+        os.environ["YOWASP_CACHE_DIR"] = str(cache_folder("yowasp"))
 
 
 def have(name: str) -> bool:

@@ -52,7 +52,7 @@ class Netlist:
     def load(cls, path: Path | str) -> "Netlist":
         """Read the file Yosys' ``write_json`` made; SpikeloomError where it is not whole."""
         try:
-            modules = json.loads(Path(path).read_text())["modules"]
+            modules = json.loads(Path(path).read_text(encoding="utf-8"))["modules"]
         except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as e:
             raise SpikeloomError(
                 f"{path} is not a whole netlist ({e}); is the disk full? Build again"

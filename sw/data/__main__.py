@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES, SOURCES, Source
 from sw.data.fetch import fetch, is_present, source_of, verify
@@ -86,6 +87,7 @@ def _list(names: Sequence[str], data_dir: Path | None) -> None:
     print(f"in {data_dir or cache_folder()}")
 
 
+@command("interrupted; the same command goes on from what has arrived")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake, 2 for wrong usage, 130 when interrupted."""
     p = _parser()
@@ -95,34 +97,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.mirror is not None and (args.command == "list" or args.data_dir is not None):
         p.error("--mirror goes with fetch alone, without --data-dir")
     bar = _Bar()
-    try:
-        for name in args.names:
-            source_of(name)
-        if args.data_dir is not None and not args.data_dir.is_dir():
-            raise SpikeloomError(
-                f"--data-dir {args.data_dir} is no folder; name the one that holds the files"
-            )
-        if args.command == "list":
-            _list(args.names, args.data_dir)
-            return 0
-        for name in args.names:
-            if SOURCES[name].kind == "embedded":
-                print(f"{name}: lies inside scikit-learn, nothing to fetch")
-            elif args.data_dir is not None:
-                verify(name, args.data_dir)
-                print(f"{name}: whole in {args.data_dir}")
-            else:
-                try:
-                    folder = fetch(name, mirror=args.mirror, progress=bar)
-                finally:
-                    bar.close()
-                print(f"{name}: whole in {folder}")
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from what has arrived", file=sys.stderr)
-        return 130
+    for name in args.names:
+        source_of(name)
+    if args.data_dir is not None and not args.data_dir.is_dir():
+        raise SpikeloomError(
+            f"--data-dir {args.data_dir} is no folder; name the one that holds the files"
+        )
+    if args.command == "list":
+        _list(args.names, args.data_dir)
+        return 0
+    for name in args.names:
+        if SOURCES[name].kind == "embedded":
+            print(f"{name}: lies inside scikit-learn, nothing to fetch")
+        elif args.data_dir is not None:
+            verify(name, args.data_dir)
+            print(f"{name}: whole in {args.data_dir}")
+        else:
+            try:
+                folder = fetch(name, mirror=args.mirror, progress=bar)
+            finally:
+                bar.close()
+            print(f"{name}: whole in {folder}")
     return 0
 
 

@@ -38,7 +38,8 @@ def _tonic() -> Any:
 def is_unpacked(source: Source, folder: Path) -> bool:
     """Whether all archives of ``source`` are unpacked in ``folder``, by our own note of it."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return (folder / UNPACKED).read_text().split() == [f.digest for f in source.files]
+        told = (folder / UNPACKED).read_text(encoding="utf-8")
+        return told.split() == [f.digest for f in source.files]
     return False
 
 

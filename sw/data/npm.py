@@ -35,7 +35,7 @@ def _asked() -> str:
     try:
         done = subprocess.run(
             [npm, "config", "get", "registry"], capture_output=True, text=True, timeout=SECONDS,
-            check=False, stdin=subprocess.DEVNULL,
+            check=False, stdin=subprocess.DEVNULL, encoding="utf-8",
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""

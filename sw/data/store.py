@@ -88,7 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Make ``folder``, and be the only one to write there."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")
+        lock = open(folder / ".lock", "w", encoding="utf-8")
     with lock:
         try:
             import fcntl

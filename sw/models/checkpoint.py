@@ -128,7 +128,7 @@ def load_checkpoint(path: Path) -> tuple[Bestformer | Qsnn, dict[str, Any]]:
                 f"{file}: no such file; a checkpoint is X.safetensors with X.json beside it"
             )
     try:
-        fields = json.loads(beside.read_text())
+        fields = json.loads(beside.read_text(encoding="utf-8"))
         tensors = read_tensors(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SpikeloomError(f"{beside}: not JSON ({error}); write the checkpoint anew") from error

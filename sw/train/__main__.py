@@ -7,9 +7,11 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from sw.data.catalogue import SOURCES
 from sw.train.arguments import FAMILIES, MODEL, RUN, add_options, given
@@ -153,16 +155,10 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def main() -> int:
-    """Exit status: 0, 1 for a mistake or an interruption, 2 for usage, 3 for not through yet."""
-    try:
-        return run(sys.argv[1:])
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command with --resume continues", file=sys.stderr)
-        return 1
+@command("interrupted; the same command with --resume continues")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0, 1 for a mistake, 2 for usage, 3 for not through yet, 130 interrupted."""
+    return run(list(sys.argv[1:] if argv is None else argv))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 
 BITS = (2, 4, 8)
@@ -121,7 +122,7 @@ def run_job(job: Job, folder: Path, data_dir: Path | None) -> dict[str, Any]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL, encoding="utf-8",
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -129,7 +130,7 @@ def run_job(job: Job, folder: Path, data_dir: Path | None) -> dict[str, Any]:
             f"Ablation: {shlex.join(command)} failed ({last}); mend that and run the same command "
             "again, finished runs are kept"
         )
-    fields = json.loads(out.with_suffix(".json").read_text())
+    fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     return {
         "group": job.group, "variant": job.variant, "seed": job.seed,
         "test_accuracy": fields["test_accuracy"], "test_images": fields["test_images"],
@@ -144,7 +145,7 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        found = json.loads(path.read_text())["runs"]
+        found = json.loads(path.read_text(encoding="utf-8"))["runs"]
         return [r for r in found if r["key"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SpikeloomError(
@@ -291,7 +292,7 @@ def run(arguments: list[str]) -> None:
     wanted = [j for j in jobs(args.seeds, args.epochs, args.images)
               if args.only is None or j.group.startswith(args.only)]  # fmt: skip
     kept = {r["key"]: r for r in read_results(args.out / "ablation.json")}
-    command = shlex.join(["python", "-m", "sw.train.ablation", *arguments])
+    line = shlex.join(["python", "-m", "sw.train.ablation", *arguments])
 
     def results() -> list[dict[str, Any]]:
         return [kept[j.key] for j in wanted if j.key in kept]
@@ -306,7 +307,7 @@ def run(arguments: list[str]) -> None:
                 for future in as_completed(started):
                     result = future.result()
                     kept[result["key"]] = result
-                    write(results(), args.out, command)
+                    write(results(), args.out, line)
                     bar.set_postfix_str(
                         f"{result['group']}, {result['variant']}: {result['test_accuracy']:.2%}"
                     )
@@ -314,20 +315,14 @@ def run(arguments: list[str]) -> None:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    write(results(), args.out, command)
+    write(results(), args.out, line)
     print(f"{args.out / 'ablation.md'}: {len(wanted)} runs")
 
 
-def main() -> int:
-    """Exit status: 0, 1 for a mistake or an interruption, 2 for usage."""
-    try:
-        run(sys.argv[1:])
-    except SpikeloomError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 1
+@command("interrupted; the same command goes on")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0, 1 for a mistake, 2 for usage, 130 interrupted."""
+    run(list(sys.argv[1:] if argv is None else argv))
     return 0
 
 

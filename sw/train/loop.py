@@ -449,7 +449,7 @@ def train(
 def finished(options: TrainOptions, out: Path) -> bool:
     """Whether ``out`` is what a run of just these options wrote."""
     try:
-        fields = json.loads(out.with_suffix(".json").read_text())
+        fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
         noted = {**fields["training"], "config": {k: fields[k] for k in options.config.to_json()}}
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -68,15 +68,15 @@ def test_model_that_is_damaged(capsys, tmp_path):
 
 
 def test_output_is_a_file(capsys, tmp_path):
-    (tmp_path / "o").write_text("mine")
+    (tmp_path / "o").write_text("mine", encoding="utf-8")
     status, said = run(capsys, "--board", "ulx3s", "--output", str(tmp_path / "o"))
     assert status == 1
     assert "is a file; choose a folder with --output" in said.err
-    assert (tmp_path / "o").read_text() == "mine"
+    assert (tmp_path / "o").read_text(encoding="utf-8") == "mine"
 
 
 def test_output_cannot_be_made(capsys, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     status, said = run(capsys, "--board", "ulx3s", "--output", str(tmp_path / "file" / "o"))
     assert status == 1
     assert "cannot be written" in said.err
@@ -143,7 +143,7 @@ def test_interrupt_is_130(monkeypatch, capsys):
 def test_as_a_command(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "hw.build", "--board", "nothing"],
-        cwd=ROOT, capture_output=True, text=True,
+        cwd=ROOT, capture_output=True, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("error: unknown board 'nothing'")
@@ -165,7 +165,8 @@ def test_needs_no_torch():
         "import tempfile; sys.exit(main(['--board', 'arty_a7', '--to', 'compile', '--output',"
         " tempfile.mkdtemp()]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
 
 

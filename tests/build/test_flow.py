@@ -48,7 +48,7 @@ def test_arty_files(arty):
 
 
 def test_arty_constraints(arty):
-    text = (arty[0] / "top.xdc").read_text()
+    text = (arty[0] / "top.xdc").read_text(encoding="utf-8")
     assert "set_property LOC E3 [get_ports {clk100_0__io}]" in text
     assert "set_property LOC A9 [get_ports {uart_0__rx__io}]" in text
     assert "create_clock -name clk100_0__io -period 10.000 [get_ports {clk100_0__io}]" in text
@@ -58,10 +58,10 @@ def test_arty_scripts(arty):
     script = arty[0] / "build_openxc7.sh"
     assert script.stat().st_mode & stat.S_IXUSR
     subprocess.run(["sh", "-n", script], check=True)
-    text = script.read_text()
+    text = script.read_text(encoding="utf-8")
     assert "nextpnr-xilinx --chipdb" in text
     assert "xc7frames2bit" in text
-    vivado = (arty[0] / "build_vivado.tcl").read_text()
+    vivado = (arty[0] / "build_vivado.tcl").read_text(encoding="utf-8")
     for name in ("top.v", "top.xdc", boards.get("arty_a7").part):
         assert name in vivado
 
@@ -91,8 +91,8 @@ def check_schema(value):
 def test_reports_have_one_schema(arty, ulx3s):
     for folder, value in (arty[:2], ulx3s):
         check_schema(value)
-        assert json.loads((folder / "report.json").read_text()) == value
-        assert (folder / "report.txt").read_text() == report.to_text(value)
+        assert json.loads((folder / "report.json").read_text(encoding="utf-8")) == value
+        assert (folder / "report.txt").read_text(encoding="utf-8") == report.to_text(value)
     assert arty[1]["timing"]["kind"] == "estimated"
     assert ulx3s[1]["timing"]["kind"] == ulx3s[1]["resources"]["kind"] == "placed"
 
@@ -113,7 +113,7 @@ def test_same_inputs_same_bytes(board, request, tmp_path):
 
 
 def _fake(path, text):
-    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(0o755)
 
 
@@ -128,12 +128,12 @@ def test_open_flow_goes_on_to_a_bitstream(tmp_path, monkeypatch):
     ):
         _fake(tools / name, text)
         monkeypatch.setenv(name.upper().replace("-", "_"), str(tools / name))
-    (tmp_path / "chip.bin").write_text("")
+    (tmp_path / "chip.bin").write_text("", encoding="utf-8")
     (tmp_path / "db").mkdir()
     monkeypatch.setenv(xc7.CHIPDB, str(tmp_path / "chip.bin"))
     monkeypatch.setenv(xc7.DATABASE, str(tmp_path / "db"))
     value = build("arty_a7", output=out, design=echo)
-    assert (out / "top.bit").read_text() == "bits\n"
+    assert (out / "top.bit").read_text(encoding="utf-8") == "bits\n"
     assert value["bitstream"]["file"] == "top.bit"
     assert value["bitstream"]["reason"] is None
 
@@ -155,8 +155,8 @@ def test_a_failing_clock_is_refused(ulx3s, tmp_path):
 
     folder = tmp_path / "o"
     shutil.copytree(ulx3s[0], folder)
-    placed = json.loads((folder / "placed.json").read_text())
-    (folder / "placed.json").write_text(json.dumps({**placed, "fmax_mhz": 12.3}))
+    placed = json.loads((folder / "placed.json").read_text(encoding="utf-8"))
+    (folder / "placed.json").write_text(json.dumps({**placed, "fmax_mhz": 12.3}), encoding="utf-8")
     from hw.build.steps import STEPS, Job
 
     job = Job(boards.get("ulx3s"), "digits", folder, lambda e: None, echo)
@@ -168,7 +168,7 @@ def test_a_failing_clock_is_refused(ulx3s, tmp_path):
 @pytest.mark.parametrize("board", ["arty", "ulx3s"])
 def test_netlist_names_no_folder(board, request):
     """Same inputs, same bytes, wherever the tools are installed."""
-    text = (request.getfixturevalue(board)[0] / "top.json").read_text()
+    text = (request.getfixturevalue(board)[0] / "top.json").read_text(encoding="utf-8")
     assert "site-packages" not in text
     assert '"src"' not in text
     assert '"port_directions"' in text

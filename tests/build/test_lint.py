@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(tool, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", tool, *arguments], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", tool, *arguments], cwd=ROOT, capture_output=True, text=True,
+        encoding="utf-8",
     )
 
 

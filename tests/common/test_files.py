@@ -29,17 +29,17 @@ def test_written_whole(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt()])
 def test_nothing_stays_of_a_failure(error, tmp_path):
     path = tmp_path / "a"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def half():
         with files.whole(path) as part:
-            part.write_text("half")
+            part.write_text("half", encoding="utf-8")
             raise error
 
     with pytest.raises(type(error)):
         half()
     assert listing(tmp_path) == ["a"]
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
 
 
 def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
 
 
 def test_places_that_are_none(tmp_path):
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(SpikeloomError, match=r"Not a directory|File exists"):
         files.write(tmp_path / "file" / "a", "1")
     with pytest.raises(SpikeloomError, match="is a folder"):
@@ -70,11 +70,11 @@ def test_places_that_are_none(tmp_path):
 
 
 def test_links_and_devices_stay(tmp_path):
-    (tmp_path / "real").write_text("old")
+    (tmp_path / "real").write_text("old", encoding="utf-8")
     (tmp_path / "link").symlink_to("real")
     files.write(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
+    assert (tmp_path / "real").read_text(encoding="utf-8") == "new"
     files.write("/dev/null", "gone")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
@@ -131,7 +131,7 @@ def test_caches(tmp_path, monkeypatch):
     assert files.cache_folder("sim") == tmp_path / ".cache/spikeloom/sim"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert files.cache_folder("sim") == tmp_path / "xdg/spikeloom/sim"
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setenv("HOME", "/proc/none")
     assert files.cache_folder("sim").parent.parent == tmp_path / "temporary"

@@ -252,7 +252,7 @@ def test_needs_neither_torch_nor_tonic():
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPO, env={**os.environ, "PYTHONPATH": str(REPO)},
-        capture_output=True, text=True,
+        capture_output=True, text=True, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

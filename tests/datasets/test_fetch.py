@@ -204,7 +204,7 @@ def test_full_disk(one, web, monkeypatch):
 
 
 def test_cache_that_cannot_be_made(small, monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "file"))
     with pytest.raises(SpikeloomError, match="set SPIKELOOM_CACHE to another folder"):
         fetch.fetch("mnist")
@@ -365,29 +365,30 @@ class TestRegistry:
         assert npm.registry() == "https://registry.npmjs.org/"
 
     def test_file(self, monkeypatch):
-        self.npmrc.write_text("# registry=https://no/\nfund=false\nregistry = https://x.test/n\n")
+        text = "# registry=https://no/\nfund=false\nregistry = https://x.test/n\n"
+        self.npmrc.write_text(text, encoding="utf-8")
         assert npm.registry() == "https://x.test/n/"
-        self.npmrc.write_text('registry="https://${PLACE}/"\n')
+        self.npmrc.write_text('registry="https://${PLACE}/"\n', encoding="utf-8")
         monkeypatch.setenv("PLACE", "y.test")
         assert npm.registry() == "https://y.test/"
 
     @pytest.mark.parametrize("name", ["npm_config_registry", "NPM_CONFIG_REGISTRY"])
     def test_environment_is_first(self, monkeypatch, name):
-        self.npmrc.write_text("registry=https://x.test/\n")
+        self.npmrc.write_text("registry=https://x.test/\n", encoding="utf-8")
         monkeypatch.setenv(name, "https://env.test/npm//")
         assert npm.registry() == "https://env.test/npm/"
 
     def test_other_settings_file(self, monkeypatch, tmp_path):
-        (tmp_path / "rc").write_text("registry=https://z.test\n")
+        (tmp_path / "rc").write_text("registry=https://z.test\n", encoding="utf-8")
         monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / "rc"))
         assert npm.registry() == "https://z.test/"
 
     def test_asks_npm(self, tmp_path):
         tool = tmp_path / "npm"
-        tool.write_text("#!/bin/sh\necho https://asked.test/\n")
+        tool.write_text("#!/bin/sh\necho https://asked.test/\n", encoding="utf-8")
         tool.chmod(0o755)
         assert npm.registry() == "https://asked.test/"
-        tool.write_text("#!/bin/sh\necho undefined\n")
+        tool.write_text("#!/bin/sh\necho undefined\n", encoding="utf-8")
         assert npm.registry() == npm.DEFAULT
 
     def test_nonsense_is_passed_over(self, monkeypatch):

@@ -305,7 +305,7 @@ def test_unpack_links(tmp_path):
 
 def test_unpack_where_nothing_can_be_written(tmp_path):
     path = zipped(tmp_path / "t.zip", [("a", b"1")])
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SpikeloomError, match=r"t\.zip"):
         unpack(path, tmp_path / "file" / "into")
 

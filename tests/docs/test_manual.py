@@ -57,4 +57,4 @@ def test_check_tells_what_differs(tmp_path, capsys):
 def test_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert manual.main(["--output", str(tmp_path / "file")]) == 1
-    assert "cannot write the manual" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_options_have_the_names_of_load(tmp_path, capsys, monkeypatch):
     shown = capsys.readouterr().out
     for line in ("membrane_bits    4", "widths           4, 8", "blocks           1, 2"):
         assert line in shown
-    fields = json.loads((tmp_path / "build/convert/net.json").read_text())
+    fields = json.loads((tmp_path / "build/convert/net.json").read_text(encoding="utf-8"))
     assert fields["membrane_alpha"] == 0.9
 
 
@@ -100,7 +100,7 @@ def test_wrong_outputs(tmp_path):
     convert(source, tmp_path / "a.safetensors")
     with pytest.raises(SpikeloomError, match="is the checkpoint itself"):
         convert(tmp_path / "a.safetensors", tmp_path / "a.safetensors")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SpikeloomError, match="cannot be written"):
         convert(source, tmp_path / "file" / "b.safetensors")
 
@@ -121,6 +121,6 @@ def test_alpha_is_measured_neuron_by_neuron(tmp_path, monkeypatch, capsys):
     for wrong in (["--alpha", "measured"], ["--calibration", "images.npy"]):
         assert main(["net.pth", *told, *wrong]) == 1
         assert "belong together" in capsys.readouterr().err
-    (tmp_path / "text.npy").write_text("no images")
+    (tmp_path / "text.npy").write_text("no images", encoding="utf-8")
     assert main(["net.pth", *told, "--alpha", "measured", "--calibration", "text.npy"]) == 1
     assert "no .npy file of images" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def write(tmp_path, state, name="net.npz", side=None):
     else:
         save_file({k: np.ascontiguousarray(v) for k, v in state.items()}, path)
     if side is not None:
-        path.with_suffix(".json").write_text(json.dumps(side))
+        path.with_suffix(".json").write_text(json.dumps(side), encoding="utf-8")
     return path
 
 
@@ -121,7 +121,8 @@ try:
 except SpikeloomError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "(2, 5)" in done.stdout
     assert "pip install -e '.[torch]'" in done.stdout
@@ -249,7 +250,7 @@ def test_wrong_options(tmp_path, options, message):
 
 def test_broken_json_file(tmp_path):
     path = write(tmp_path, make_state())
-    path.with_suffix(".json").write_text("{")
+    path.with_suffix(".json").write_text("{", encoding="utf-8")
     refuse(path, "not readable as JSON")
-    path.with_suffix(".json").write_text("[]")
+    path.with_suffix(".json").write_text("[]", encoding="utf-8")
     refuse(path, "wanted an object")

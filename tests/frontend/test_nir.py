@@ -236,7 +236,7 @@ def test_json_file_beside_the_graph(tmp_path):
     make = Maker((1, 3, 3), 1).conv("c", 3, binary=False).lif("a")
     make.flatten().affine("head", 2).write(tmp_path / "net.nir")
     told = '{"steps": 3, "dt": 0.0001, "mean": 0.5, "std": 0.25, "name": "n"}'
-    (tmp_path / "net.json").write_text(told)
+    (tmp_path / "net.json").write_text(told, encoding="utf-8")
     net = sw.load(tmp_path / "net.nir")
     assert (net.name, net.steps, net.mean, net.std) == ("n", 3, (0.5,), (0.25,))
     assert sw.load(tmp_path / "net.nir", dt=5e-5).nodes[2].tau == 4.0

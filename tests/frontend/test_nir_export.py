@@ -235,7 +235,7 @@ def test_what_else_has_no_node(tmp_path):
     refuse("the 3x1 kernel of c", tall)
     with pytest.raises(SpikeloomError, match=r"wanted '\.nir'"):
         sw.nir.save(net, tmp_path / "out.onnx")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SpikeloomError, match="cannot be written"):
         sw.nir.save(net, tmp_path / "file" / "out.nir")
 

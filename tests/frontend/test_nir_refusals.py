@@ -109,8 +109,9 @@ def test_nothing_is_executed():
     """Node types are looked up in a table of ours; no class of the nir package is built."""
     source = pathlib.Path(sw.__file__).parent / "frontend"
     for file in source.glob("nir*.py"):
-        assert not re.search(r"^\s*(import|from) nir\b", file.read_text(), re.MULTILINE), file
-    assert "eval" not in (source / "nir_file.py").read_text()
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(import|from) nir\b", text, re.MULTILINE), file
+    assert "eval" not in (source / "nir_file.py").read_text(encoding="utf-8")
 
 
 def test_faults_of_many_nodes_in_one_message(path):

@@ -22,7 +22,7 @@ def npz(tmp_path, state, name="net.npz", side=None):
     path = tmp_path / name
     np.savez(path, **state)
     if side is not None:
-        path.with_suffix(".json").write_text(json.dumps(side))
+        path.with_suffix(".json").write_text(json.dumps(side), encoding="utf-8")
     return path
 
 

@@ -185,7 +185,7 @@ def test_images(tmp_path):
     np.save(tmp_path / "b.npy", want[0])
     (tmp_path / "c.pgm").write_bytes(b"P5\n# a comment\n16 16\n255\n" + want.tobytes())
     text = "P2\n16 16 # size\n255\n" + " ".join(map(str, want.ravel().tolist()))
-    (tmp_path / "d.pgm").write_text(text)
+    (tmp_path / "d.pgm").write_text(text, encoding="utf-8")
     for name in ("a.npy", "b.npy", "c.pgm", "d.pgm"):
         got = read_image(str(tmp_path / name), (1, 16, 16))
         assert got.dtype == np.uint8

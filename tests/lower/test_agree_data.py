@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 @pytest.mark.parametrize("name", shipped())
 def test_own_data_set(name):
-    fields = json.loads((SHIPPED / f"{name}.json").read_text())
+    fields = json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
     assert command._own(sw.load(name)) == fields["data"]
 
 
@@ -43,7 +43,7 @@ def test_images_are_counted_and_batches_change_nothing(monkeypatch):
     assert told == [64, 64, 64, 64, 64, 40]
     got = reference.compare(net.lower())
     assert sum(told) == 2 * 360
-    fields = json.loads((SHIPPED / "digits-qsnn.json").read_text())
+    fields = json.loads((SHIPPED / "digits-qsnn.json").read_text(encoding="utf-8"))
     assert got.images == 360
     assert got.integer_accuracy == pytest.approx(fields["integer_test_accuracy"], abs=1e-9)
     assert got.agreement == pytest.approx(fields["equal_predictions"], abs=1.5 / 360)

@@ -153,16 +153,16 @@ def test_a_whole_run_is_kept(ran, words, tmp_path, capsys):
         "ablation.json", "ablation.md", "ablation.png"
     ]  # fmt: skip
     assert (out / "ablation.png").read_bytes().startswith(PNG)
-    page = (out / "ablation.md").read_text()
+    page = (out / "ablation.md").read_text(encoding="utf-8")
     assert "python -m sw.train.ablation --out" in page
-    kept = json.loads((out / "ablation.json").read_text())
+    kept = json.loads((out / "ablation.json").read_text(encoding="utf-8"))
     assert [r["key"] for r in kept["runs"]] == [j.key for j in JOBS]
     assert "ablation.md: 48 runs" in capsys.readouterr().out
 
     ran.clear()
     ablation.run(words)
     assert ran == []
-    assert (out / "ablation.md").read_text() == page
+    assert (out / "ablation.md").read_text(encoding="utf-8") == page
     ablation.run([*words, "--epochs", str(EPOCHS + 1), "--only", "qsnn", "--seeds", "5"])
     assert [j.group for j in ran] == [f"qsnn {b} bits" for b in (2, 4, 8) for _ in range(4)]
     assert all(f"--epochs {EPOCHS + 1} " in j.arguments and j.seed == 5 for j in ran)
@@ -181,7 +181,8 @@ def test_what_is_finished_survives_a_failure(ran, words, monkeypatch, tmp_path, 
         patch.setattr(sys, "argv", ["ablation", *words])
         assert ablation.main() == 1
     assert capsys.readouterr().err.splitlines()[-1] == "error: Ablation: that failed"
-    assert len(json.loads((tmp_path / "out" / "ablation.json").read_text())["runs"]) == 5
+    text = (tmp_path / "out" / "ablation.json").read_text(encoding="utf-8")
+    assert len(json.loads(text)["runs"]) == 5
     ablation.run(words)
     assert len(ran) == 48
 
@@ -197,7 +198,7 @@ def test_a_job_runs_the_command_and_reads_its_result(monkeypatch, tmp_path):
         commands.append(command)
         assert rest["env"]["OMP_NUM_THREADS"] == "1"
         out = command[command.index("--out") + 1]
-        (tmp_path / out).with_suffix(".json").write_text(json.dumps(fields))
+        (tmp_path / out).with_suffix(".json").write_text(json.dumps(fields), encoding="utf-8")
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", call)
@@ -230,11 +231,11 @@ def test_a_job_that_fails_says_which(monkeypatch, tmp_path):
 def test_damaged_results_are_refused(ran, words, tmp_path, content):
     path = tmp_path / "out" / "ablation.json"
     path.parent.mkdir()
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(SpikeloomError, match=r"ablation\.json: holds no results \(.*delete it"):
         ablation.run(words)
     assert ran == []
-    assert path.read_text() == content
+    assert path.read_text(encoding="utf-8") == content
 
 
 def test_missing_data_are_said_at_once(words, tmp_path, monkeypatch):
@@ -248,5 +249,5 @@ def test_interrupted_it_goes_on(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ablation, "run", interrupted)
-    assert ablation.main() == 1
+    assert ablation.main() == 130
     assert capsys.readouterr().err == "interrupted; the same command goes on\n"

@@ -18,8 +18,8 @@ names = pytest.mark.parametrize("name", shipped())
 
 @names
 def test_card_is_made_of_the_figures(name):
-    fields = json.loads((SHIPPED / f"{name}.json").read_text())
-    text = (CARDS / f"{name}.md").read_text()
+    fields = json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
+    text = (CARDS / f"{name}.md").read_text(encoding="utf-8")
     found = re.search(
         r"The first (\d+) test images ran on RTL of the core of (.+) under Verilator: all ([\d,]+)",
         text,
@@ -39,11 +39,12 @@ def test_card_is_made_of_the_figures(name):
 @names
 def test_measured_anew(name, tmp_path, monkeypatch):
     """All test images through the golden model, 20 through RTL."""
-    kept = (SHIPPED / f"{name}.json").read_text()
+    kept = (SHIPPED / f"{name}.json").read_text(encoding="utf-8")
     monkeypatch.setattr(card, "SHIPPED", tmp_path)
-    (tmp_path / f"{name}.json").write_text(kept)
-    assert card.make(name, tmp_path, card.RTL).read_text() == (CARDS / f"{name}.md").read_text()
-    assert (tmp_path / f"{name}.json").read_text() == kept
+    (tmp_path / f"{name}.json").write_text(kept, encoding="utf-8")
+    made = card.make(name, tmp_path, card.RTL)
+    assert made.read_text(encoding="utf-8") == (CARDS / f"{name}.md").read_text(encoding="utf-8")
+    assert (tmp_path / f"{name}.json").read_text(encoding="utf-8") == kept
 
 
 def test_mistakes(tmp_path, capsys, monkeypatch):
@@ -78,7 +79,7 @@ def test_fields_that_are_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(card, "SHIPPED", tmp_path)
     with pytest.raises(SpikeloomError, match=r"digits\.json: cannot be read"):
         card.make("digits", tmp_path, 1)
-    (tmp_path / "digits.json").write_text('{"model": "bestformer"}')
+    (tmp_path / "digits.json").write_text('{"model": "bestformer"}', encoding="utf-8")
     with pytest.raises(SpikeloomError, match=r"digits\.json: height, .*command, .* missing"):
         card.make("digits", tmp_path, 1)
 
@@ -93,7 +94,7 @@ def test_core_that_runs_on_rtl():
 
 
 def test_card_repeats_its_options():
-    fields = json.loads((SHIPPED / "digits.json").read_text())
+    fields = json.loads((SHIPPED / "digits.json").read_text(encoding="utf-8"))
     net = sw.load("digits")
     text = card.card("digits", fields, net, net.lower(), ("ulx3s", 3, 1), "ulx3s")
     assert "```sh\npython -m sim.card digits --board ulx3s --rtl 3\n```\n" in text

@@ -67,11 +67,11 @@ def test_two_processes_make_one_network_and_resume(tmp_path, more):
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     done = subprocess.run(  # without --log, which torchrun takes for one of its own
         [sys.executable, *TORCHRUN, *WORDS, *more, "--out", str(whole)], env=environment(),
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1  # the first process speaks
-    fields = json.loads(whole.with_suffix(".json").read_text())
+    fields = json.loads(whole.with_suffix(".json").read_text(encoding="utf-8"))
     assert (fields["processes"], fields["device"]) == (2, "cpu")
     assert [h["epoch"] for h in fields["history"]] == [1, 2]
     folder = tmp_path / ("plots" if more else "runs/whole")
@@ -83,7 +83,7 @@ def test_two_processes_make_one_network_and_resume(tmp_path, more):
         subprocess.Popen(
             [sys.executable, "-c", MANY, *WORDS, *more, "--log", "", "--out", str(parts)],
             cwd=tmp_path, env=environment(RANK=str(rank), **place), stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, text=True, encoding="utf-8",
         )
         for rank in (0, 1)
     ]  # fmt: skip

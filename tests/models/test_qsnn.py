@@ -123,7 +123,7 @@ def test_exported_checkpoint_loads_with_equal_logits(tmp_path, config):
 def test_a_file_of_all_aliases_loads_too(tmp_path):
     model = lively(SMALL["residual"])
     torch.save({"state_dict": model.state_dict(), "epoch": 1}, tmp_path / "net.pth.tar")
-    (tmp_path / "net.json").write_text(json.dumps(model.config.to_json()))
+    (tmp_path / "net.json").write_text(json.dumps(model.config.to_json()), encoding="utf-8")
     pixels = images(model.config, 3)
     with torch.no_grad():
         want = model(model.normalise(pixels)).mean(0).numpy()

@@ -36,7 +36,7 @@ def weights(name):
 
 
 def fields_of(name):
-    return json.loads((SHIPPED / f"{name}.json").read_text())
+    return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def test_all_are_known():

@@ -48,7 +48,7 @@ def module(tmp_path, monkeypatch):
 
     def make(source):
         name = next(names)
-        (tmp_path / f"{name}.py").write_text(source)
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
         made.append(name)
         return name
 
@@ -87,7 +87,7 @@ def test_a_trained_teacher_is_made_once(tmp_path, monkeypatch):
     assert isinstance(model, Bestformer)
     assert (model.config.binary, model.config.reversible) == (False, False)
     assert (fields["prediction"], fields["command"]) == ("argmax of head", "this one")
-    assert json.loads(out.with_suffix(".json").read_text())["prediction"].endswith(
+    assert json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["prediction"].endswith(
         "head2, on the teacher's decisions"
     )
     weights, teacher = out.read_bytes(), path.read_bytes()
@@ -113,11 +113,11 @@ def test_finished_is_a_run_of_just_these_options(tmp_path):
     config = dataclasses.replace(TINY, steps=1)
     assert not finished(dataclasses.replace(options, config=config), out)
     notes = out.with_suffix(".json")
-    whole = notes.read_text()
+    whole = notes.read_text(encoding="utf-8")
     for damaged in ("", "{", "{}", '{"training": {}}', "[]", '{"training": null}'):
-        notes.write_text(damaged)
+        notes.write_text(damaged, encoding="utf-8")
         assert not finished(options, out)
-    notes.write_text(whole)
+    notes.write_text(whole, encoding="utf-8")
     assert finished(options, out)
     out.unlink()
     assert not finished(options, out)
@@ -184,7 +184,7 @@ def test_any_module_teaches_by_command_line(module, tmp_path, capsys, name):
     more = f"--batch 32 --images 64 --validation 0 --teacher {module(ALWAYS)}:{name} --log"
     assert __main__.run([*words.split(), *more.split(), "", "--out", str(out)]) == 0
     assert "test accuracy" in capsys.readouterr().out
-    fields = json.loads(out.with_suffix(".json").read_text())
+    fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     assert fields["training"]["teacher"].endswith(f":{name}")
 
 

@@ -85,7 +85,8 @@ def test_resumed_run_equals_an_uninterrupted_one(few_digits, tmp_path):
     assert parts.read_bytes() == whole.read_bytes()
     names = ["parts.json", "parts.safetensors", "whole.json", "whole.safetensors"]
     assert files(tmp_path) == names  # no state is left
-    notes = [json.loads(path.with_suffix(".json").read_text()) for path in (whole, parts)]
+    sides = [path.with_suffix(".json") for path in (whole, parts)]
+    notes = [json.loads(side.read_text(encoding="utf-8")) for side in sides]
     for fields in notes:
         del fields["seconds"]
     assert notes[0] == notes[1]
@@ -266,10 +267,11 @@ def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
     with pytest.raises(SpikeloomError, match=r"ends in '\.bin', wanted '\.safetensors'"):
         save_checkpoint(Bestformer(TINY), tmp_path / "a.bin")
     save_checkpoint(Bestformer(TINY), path)
-    whole, fields = path.read_bytes(), json.loads(path.with_suffix(".json").read_text())
+    whole = path.read_bytes()
+    fields = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
     def refuses(message, **changes):
-        path.with_suffix(".json").write_text(json.dumps(fields | changes))
+        path.with_suffix(".json").write_text(json.dumps(fields | changes), encoding="utf-8")
         with pytest.raises(SpikeloomError, match=message):
             load_checkpoint(path)
 
@@ -279,13 +281,13 @@ def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
     refuses("has no place", variant="imagenet", height=16, width=16)
     del fields["heads"]
     refuses("lacks heads")
-    path.with_suffix(".json").write_text("{")
+    path.with_suffix(".json").write_text("{", encoding="utf-8")
     with pytest.raises(SpikeloomError, match=r"a.json: not JSON"):
         load_checkpoint(path)
-    path.with_suffix(".json").write_text("[]")
+    path.with_suffix(".json").write_text("[]", encoding="utf-8")
     with pytest.raises(SpikeloomError, match="holds no JSON object"):
         load_checkpoint(path)
-    path.with_suffix(".json").write_text("{}")
+    path.with_suffix(".json").write_text("{}", encoding="utf-8")
     path.write_bytes(whole[:200])
     with pytest.raises(SpikeloomError, match="not a safetensors file"):
         load_checkpoint(path)
@@ -333,7 +335,7 @@ def test_command_line(few_digits, tmp_path, capsys, monkeypatch):
     assert "test accuracy" in captured.out
     assert "of 40 wrong" in captured.out
     assert "1.00/1 " in captured.err
-    fields = json.loads((tmp_path / "a.json").read_text())
+    fields = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert (fields["attention"], fields["mean"], fields["std"]) == ("kv", [0.5], [0.25])
     assert fields["command"].startswith("python -m sw.train --size 8")
     monkeypatch.setattr(sys, "argv", ["train", *arguments, "--heads", "3"])
@@ -387,16 +389,18 @@ def test_interrupted_command_names_the_cure(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(__main__, "run", interrupted)
-    assert __main__.main() == 1
+    assert __main__.main() == 130
     assert "--resume continues" in capsys.readouterr().err
 
 
 def test_missing_torch_is_one_sentence(tmp_path):
-    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module', name='torch')\n")
+    text = "raise ModuleNotFoundError('No module', name='torch')\n"
+    (tmp_path / "torch.py").write_text(text, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{REPO}"}
     done = subprocess.run(
         [sys.executable, "-m", "sw.train", "--epochs", "1"],
         env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+        encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1

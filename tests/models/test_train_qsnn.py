@@ -83,7 +83,8 @@ def test_resumed_run_equals_an_uninterrupted_one(few_digits, tmp_path, change):
         train(options, parts, report=kill)
     train(options, parts, resume=True)
     assert parts.read_bytes() == whole.read_bytes()
-    notes = [json.loads(path.with_suffix(".json").read_text()) for path in (whole, parts)]
+    sides = [path.with_suffix(".json") for path in (whole, parts)]
+    notes = [json.loads(side.read_text(encoding="utf-8")) for side in sides]
     for fields in notes:
         del fields["seconds"]
     assert notes[0] == notes[1]
@@ -271,7 +272,7 @@ def test_every_field_has_an_option():
 
 @pytest.mark.parametrize("name", ["digits", "digits-qsnn"])
 def test_the_shipped_networks_command_still_means_their_run(monkeypatch, name):
-    fields = json.loads((SHIPPED / f"{name}.json").read_text())
+    fields = json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
     words = fields["command"].split()
     assert words[:3] == ["python", "-m", "sw.train"]
     options, out, rest = asked(monkeypatch, *words[3:])
@@ -294,7 +295,7 @@ def test_command_line(few_digits, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train", *words, "--validation", "10"])
     assert __main__.main() == 0
     assert "of 40 wrong" in capsys.readouterr().out
-    fields = json.loads((tmp_path / "a.json").read_text())
+    fields = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert (fields["membrane_bits"], fields["widths"], fields["mean"]) == (4, [4, 8], [0.5])
     assert sw.load(tmp_path / "a.safetensors").steps == 1
 

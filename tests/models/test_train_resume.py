@@ -59,7 +59,7 @@ def after(*steps):
 
 def written(out):
     """What a run leaves: its weights, and its notes less the seconds."""
-    fields = json.loads(out.with_suffix(".json").read_text())
+    fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     del fields["seconds"]
     return out.read_bytes(), fields
 
@@ -140,6 +140,7 @@ def started(out, *words):
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, *WORDS, "", "--out", str(out), *words], env=environment,
         cwd=out.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        encoding="utf-8",
     )  # fmt: skip
 
 
@@ -168,7 +169,7 @@ def test_killed_in_mid_epoch_it_resumes_to_the_same_bytes(tmp_path):
     time.sleep(0.02)
     process.terminate()
     _, said = process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert said.splitlines()[-1] == "interrupted; the same command with --resume continues"
     assert "Traceback" not in said
     assert state_path(parts).is_file()

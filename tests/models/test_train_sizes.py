@@ -52,7 +52,7 @@ def test_cifar10_over_many_short_runs_equals_one_run(cifar, tmp_path, size, caps
     assert status[-1] == 0
     assert parts.read_bytes() == whole.read_bytes()
     assert "the same command goes on" in capsys.readouterr().out
-    fields = json.loads(whole.with_suffix(".json").read_text())
+    fields = json.loads(whole.with_suffix(".json").read_text(encoding="utf-8"))
     assert (fields["channels"], fields["height"], fields["classes"]) == (3, 32, 10)
     assert (fields["data"], fields["test_images"]) == ("cifar10", 20)
     assert __main__.run([*words, "--log", "", "--out", str(parts), "--minutes", "1"]) == 0
@@ -75,4 +75,4 @@ def test_event_data_bring_a_frame_per_step(monkeypatch, tmp_path):
     ).split()
     assert __main__.run([*words, "", "--out", str(out)]) == 0
     assert asked == [("n-mnist", 36, 3)]
-    assert json.loads(out.with_suffix(".json").read_text())["channels"] == 2
+    assert json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["channels"] == 2

@@ -161,7 +161,9 @@ def test_checker_as_a_command(tmp_path, capsys):
     path.write_text(json.dumps({"modules": {"top": module}}), encoding="utf-8")
     assert main([str(path)]) == 1
     assert "LDCE" in capsys.readouterr().out
-    assert main([]) == 2
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2
     assert main([str(tmp_path / "none.json")]) == 1
     assert "none.json" in capsys.readouterr().err
 

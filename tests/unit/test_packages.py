@@ -41,7 +41,8 @@ print(len(offered) > 50 and imported > 100)
 
 def python(*arguments):
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, text=True, capture_output=True, check=False
+        [sys.executable, *arguments], cwd=ROOT, text=True, capture_output=True, check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -57,7 +57,7 @@ def wheel(tmp_path_factory):
         target.write_bytes(path.read_bytes())
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q",
-         "-w", str(folder), str(source)], capture_output=True, text=True,
+         "-w", str(folder), str(source)], capture_output=True, text=True, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (found,) = folder.glob("*.whl")
@@ -86,7 +86,7 @@ def installed(wheel, tmp_path_factory):
 
         env = {**os.environ, "PYTHONPATH": str(target)}
         done = subprocess.run([sys.executable, "-m", *arguments], cwd=where, env=env,
-                              capture_output=True, text=True)  # fmt: skip
+                              capture_output=True, text=True, encoding="utf-8")  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
