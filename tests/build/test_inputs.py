@@ -45,10 +45,10 @@ def test_nothing_has_changed(done):
 
 def test_side_file(done, model):
     side = model.with_suffix(".json")
-    text = side.read_text()
-    side.write_text(json.dumps({**json.loads(text), "name": "other"}))
+    text = side.read_text(encoding="utf-8")
+    side.write_text(json.dumps({**json.loads(text), "name": "other"}), encoding="utf-8")
     assert done()[:2] == ["load", "lower"]
-    side.write_text(text)
+    side.write_text(text, encoding="utf-8")
     assert "load" in done()
 
 

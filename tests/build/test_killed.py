@@ -34,16 +34,17 @@ def test_no_tool_outlives_a_build(number, tmp_path):
     tool, pids, out = tmp_path / "nextpnr-ecp5", tmp_path / "pids", tmp_path / "out"
     tool.write_text(
         '#!/bin/sh\ncase "$1" in --version) echo 1; exit;; esac\n'
-        f"sleep 61 & echo $$ $! > {pids}.part; mv {pids}.part {pids}; wait\n"
+        f"sleep 61 & echo $$ $! > {pids}.part; mv {pids}.part {pids}; wait\n",
+        encoding="utf-8",
     )
     tool.chmod(0o755)
     env = {**os.environ, "NEXTPNR_ECP5": str(tool), "PYTHONPATH": str(ROOT)}
     ours = subprocess.Popen([sys.executable, "-c", CODE, str(out)], env=env, cwd=tmp_path,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")  # fmt: skip
     deadline = time.monotonic() + 120
     while not pids.exists() and ours.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    found = [int(pid) for pid in pids.read_text().split()]
+    found = [int(pid) for pid in pids.read_text(encoding="utf-8").split()]
     assert all(alive(pid) for pid in found)
     ours.send_signal(number)
     _, said = ours.communicate(timeout=30)
@@ -54,9 +55,9 @@ def test_no_tool_outlives_a_build(number, tmp_path):
     assert "Traceback" not in said
     assert ours.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(number, -number)
     assert not (out / "top.config").exists()
-    tool.write_text("#!/bin/sh\necho ERROR: ends; exit 3\n")
+    tool.write_text("#!/bin/sh\necho ERROR: ends; exit 3\n", encoding="utf-8")
     again = subprocess.run([sys.executable, "-c", CODE, str(out)], env=env, cwd=tmp_path,
-                           capture_output=True, text=True)  # fmt: skip
+                           capture_output=True, encoding="utf-8")  # fmt: skip
     assert again.returncode == 1
     assert "nextpnr-ecp5 failed with exit status 3" in again.stderr
     assert "synthesise fresh" in again.stdout

@@ -189,18 +189,18 @@ def test_a_finished_build_is_kept_when_its_inputs_change(job, pipeline):
     with pytest.raises(RuntimeError):
         pipeline.run(job)
     kept = pipeline.output / PREVIOUS
-    assert {p.name: p.read_text() for p in kept.iterdir()} == {
+    assert {p.name: p.read_text(encoding="utf-8") for p in kept.iterdir()} == {
         "one.txt": "one 1\n", "two.txt": "two \n", "three.txt": "three \n",
     }  # fmt: skip
     notes = [e.text for e in pipeline.events if e.state == "note"]
     assert notes == [f"the finished build that was here is kept in {kept}"]
     job.broken = None
     pipeline.run(job)  # an unfinished one takes no finished one's place
-    assert (kept / "one.txt").read_text() == "one 1\n"
-    assert (pipeline.output / "one.txt").read_text() == "one 2\n"
+    assert (kept / "one.txt").read_text(encoding="utf-8") == "one 1\n"
+    assert (pipeline.output / "one.txt").read_text(encoding="utf-8") == "one 2\n"
     job.version = "3"
     pipeline.run(job, last="one")
-    assert (kept / "one.txt").read_text() == "one 2\n"
+    assert (kept / "one.txt").read_text(encoding="utf-8") == "one 2\n"
     assert (kept / "three.txt").exists()
 
 
