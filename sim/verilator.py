@@ -33,6 +33,7 @@ MAIN = HERE / "main.cpp"
 WAVES = ("", "vcd", "fst")
 SEAL = "seal.json"  #: Of a compiled simulator: the machine it is for, digests of its files.
 LOG_LINES = 10  #: Lines of a failed tool's log in the error.
+ROOM = "free space, or set SPIKELOOM_CACHE to a folder on another disk"
 NO_ROOM = 16 << 20  #: Bytes free on a disk that counts as full.
 RECIPE = 3  #: Grows when the way of building changes.
 
@@ -135,7 +136,7 @@ def _run(command: Sequence[str], folder: Path, env: Mapping[str, str], log: Path
     """Run a tool in ``folder``; where it fails, ``log`` is kept and the error ends with its end."""
     name = Path(command[0]).name if "perl" not in command[0] else "verilator"
     try:
-        with files.disk_errors(folder, _cure("")):
+        with files.disk_errors(folder, ROOM):
             status = process.run(command, cwd=folder, env=env, output=log).returncode
     except SpikeloomError as error:
         raise SpikeloomError(f"building a simulator, {name} could not be run: {error}") from None
@@ -171,7 +172,7 @@ def _cure(log: str, folder: Path | None = None, status: int = 0) -> str:
         with contextlib.suppress(OSError):
             full = shutil.disk_usage(folder).free < NO_ROOM
     if full:
-        return "the disk is full: free space, or set SPIKELOOM_CACHE to a folder on another disk"
+        return f"the disk is full: {ROOM}"
     if status in (-9, 137) or "Killed" in log or "out of memory" in log:
         return "most likely for want of memory: end other programs and try again"
     missing = re.search(r"fatal error: (\S+): No such file", log)
@@ -254,7 +255,7 @@ def compile_bench(
         if _sound(final):
             return final
         _tidy(root)
-        with files.disk_errors(root, _cure("")), _workplace(root) as folder:
+        with files.disk_errors(root, ROOM), _workplace(root) as folder:
             shutil.rmtree(final, ignore_errors=True)  # damaged
             (folder / "design.v").write_text(verilog, encoding="utf-8")
             options = [f"-G{k}={v}" for k, v in parameters.items()]
@@ -414,7 +415,7 @@ def core_verilog(config: Config) -> str:
                 from hw.core.core import Core
 
                 with (
-                    files.disk_errors(root, _cure("")),
+                    files.disk_errors(root, ROOM),
                     tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder,
                 ):
                     text = export_verilog(

@@ -5,10 +5,12 @@
 
 import importlib
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
 
+from hw.common import files
 from hw.common.errors import SpikeloomError
 from sw.frontend.nir_file import MARK, SUFFIX
 from sw.graph import (
@@ -55,13 +57,15 @@ def save(
     if path.suffix != SUFFIX:
         raise SpikeloomError(f"{path}: ends in {path.suffix!r}, wanted '.nir'; name the output so")
     graph = to_graph(net, image_size=image_size, dt=dt, lossy=lossy)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _package().write(path, graph)
-    except OSError as error:
-        raise SpikeloomError(
-            f"{path}: cannot be written ({error.strerror or error}); check space and permissions"
-        ) from error
+    with files.whole(path, "check space and permissions") as part:
+        try:
+            _package().write(part, graph)
+        except (OSError, RuntimeError) as error:  # what h5py says is many lines
+            known = re.search(r"error message = '([^']*)'", str(error))
+            reason = getattr(error, "strerror", None) or (known[1] if known else "by HDF5")
+            raise SpikeloomError(
+                f"{path}: cannot be written ({reason}); check space and permissions"
+            ) from error
     return path
 
 

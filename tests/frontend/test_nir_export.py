@@ -240,6 +240,31 @@ def test_what_else_has_no_node(tmp_path):
         sw.nir.save(net, tmp_path / "file" / "out.nir")
 
 
+def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    """What HDF5 says of a full disk is many lines; the error is one, and an older file stays."""
+    net = load(tmp_path, residual_state(channels=2), image_size=(8, 8))
+    out = tmp_path / "out" / "net.nir"
+    out.parent.mkdir()
+    out.write_text("older", encoding="utf-8")
+
+    class Full:
+        def __getattr__(self, name):
+            return getattr(nir, name)
+
+        def write(self, path, graph):
+            path.write_bytes(b"half")
+            raise OSError("Can't write data\n (errno = 28, error message = 'No space left on device')")
+
+    monkeypatch.setattr(sw.nir, "_package", Full)
+    with pytest.raises(SpikeloomError) as error:
+        sw.nir.save(net, out, lossy=True)
+    assert str(error.value) == (
+        f"{out}: cannot be written (No space left on device); check space and permissions"
+    )
+    assert [p.name for p in out.parent.iterdir()] == ["net.nir"]
+    assert out.read_text(encoding="utf-8") == "older"
+
+
 def test_edited_weights_win_over_the_metadata(tmp_path):
     """The arrays are what counts: 8 bits are told only of weights that still have them."""
     net = load(tmp_path, residual_state(channels=2), image_size=(8, 8))
