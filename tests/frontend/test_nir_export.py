@@ -253,7 +253,7 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
 
         def write(self, path, graph):
             path.write_bytes(b"half")
-            raise OSError("Can't write data\n (errno = 28, error message = 'No space left on device')")
+            raise OSError("Can't write\n (errno = 28, error message = 'No space left on device')")
 
     monkeypatch.setattr(sw.nir, "_package", Full)
     with pytest.raises(SpikeloomError) as error:
