@@ -40,7 +40,8 @@ def test_no_tool_outlives_a_build(number, tmp_path):
     tool.chmod(0o755)
     env = {**os.environ, "NEXTPNR_ECP5": str(tool), "PYTHONPATH": str(ROOT)}
     ours = subprocess.Popen([sys.executable, "-c", CODE, str(out)], env=env, cwd=tmp_path,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")  # fmt: skip
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            encoding="utf-8")  # fmt: skip
     deadline = time.monotonic() + 120
     while not pids.exists() and ours.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
