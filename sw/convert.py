@@ -6,8 +6,6 @@ A NIR graph stays one, with its X.json; ``--out X.nir`` makes one of a network w
 """
 
 import argparse
-import json
-import os
 import pathlib
 import sys
 import warnings
@@ -17,15 +15,18 @@ import numpy as np
 
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
-from sw import nir
+from hw.common.files import plain_name, write, write_json
+from sw import nir, weights
 from sw.frontend import load, nir_graph
-from sw.frontend.files import read_sidecar, read_state
+from sw.frontend.containers import some
+from sw.frontend.files import SUFFIXES, read_sidecar, read_weights, side_file, suffix
 from sw.frontend.loader import find
 from sw.frontend.nir_file import SUFFIX as NIR
 from sw.frontend.qsnn_keys import unify
 from sw.graph import LIF, Conv, FloatNetwork, Linear, Similarity
 
 LABELS = ("data", "test_acc", "preprocess")
+CURE = "check space and permissions"
 
 
 def convert(
@@ -54,18 +55,18 @@ def convert(
         The network and the path written.
     """
     path = find(source)
-    graph = path.suffix == NIR
+    graph = suffix(path) == NIR
     made = not graph and out is not None and out.suffix == NIR
     dt = options.pop("dt", None) if made else None
     net = load(source, **options)
     if calibration is not None:
         net = net.with_alpha(net.measure_alpha(calibration))
-    suffix = NIR if graph else ".safetensors"
-    out = out or pathlib.Path("build/convert") / f"{net.name}{suffix}"
-    if out.suffix != suffix and not made:
+    ending = NIR if graph else ".safetensors"
+    out = out or pathlib.Path("build/convert") / f"{plain_name(net.name)}{ending}"
+    if out.suffix != ending and not made:
         also = "" if graph else " or '.nir'"
         raise SpikeloomError(
-            f"{out}: ends in {out.suffix!r}, wanted {suffix!r}{also}; name the output so"
+            f"{out}: ends in {out.suffix!r}, wanted {ending!r}{also}; name the output so"
         )
     if lossy and not made:
         raise SpikeloomError(f"{out}: lossy is for making .nir files; leave it out")
@@ -73,28 +74,32 @@ def convert(
         raise SpikeloomError(f"{out}: is the checkpoint itself; give another --out")
     if made:
         return net, nir.save(net, out, dt=nir.DT if dt is None else dt, lossy=lossy)
+    _spare_side_files(path, out)
     side = read_sidecar(path)
     fields = {**settings(net), **{k: side[k] for k in LABELS if k in side}}
-    content = path.read_bytes() if graph else _tensors(path)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _write(out, content)
-        _write(out.with_suffix(".json"), (json.dumps(fields, indent=1) + "\n").encode())
-    except OSError as error:
-        raise SpikeloomError(
-            f"{out}: cannot be written ({error.strerror or error}); check space and permissions"
-        ) from error
+    if "pixel_weight_bits" in net.meta:
+        fields["pixel_weight_bits"] = net.meta["pixel_weight_bits"]
+    content = path.read_bytes() if graph else _tensors(path, options.get("weights"))
+    write(out, content, CURE)
+    write_json(out.with_suffix(".json"), fields, CURE)
     return net, out
 
 
-def _write(path: pathlib.Path, content: bytes) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def _spare_side_files(path: pathlib.Path, out: pathlib.Path) -> None:
+    """Refuse an output whose side file would take the place of another network's."""
+    beside = out.with_suffix(".json")
+    if not beside.exists():
+        return
+    owners = [
+        p for p in sorted(out.parent.iterdir())
+        if p.name != out.name and suffix(p) in (*SUFFIXES, NIR) and side_file(p) is not None
+        and side_file(p).samefile(beside)  # type: ignore[union-attr]
+    ]  # fmt: skip
+    if owners:
+        raise SpikeloomError(
+            f"{out}: its side file {beside.name} is there already and belongs to "
+            f"{', '.join(p.name for p in owners[:3])}; give another --out"
+        )
 
 
 def _images(path: pathlib.Path) -> np.ndarray:
@@ -110,16 +115,10 @@ def _images(path: pathlib.Path) -> np.ndarray:
     return images
 
 
-def _tensors(path: pathlib.Path) -> bytes:
+def _tensors(path: pathlib.Path, which: str | None) -> bytes:
     """A checkpoint's tensors, each once, as a safetensors file."""
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise SpikeloomError(
-            "Writing safetensors needs its package; pip install safetensors"
-        ) from None
-    state, _ = unify(read_state(path))
-    return safetensors.numpy.save(dict(sorted(state.items())))
+    state, _ = unify(read_weights(path, which).tensors)
+    return weights.seal(state)
 
 
 def settings(net: FloatNetwork) -> dict[str, Any]:
@@ -181,24 +180,59 @@ def describe(net: FloatNetwork) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list) and len(value) > 12:
+        return some(list(map(str, value)))
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _form(text: str, wanted: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise _form(text, "a whole number, such as 4")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise _form(text, "a number, such as 0.5") from None
+
+
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise _form(text, "a number, or one per channel such as 0.49,0.48,0.45") from None
 
 
 def _wholes(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.replace("x", ",").split(","))
+    try:
+        return tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise _form(text, "whole numbers with commas between, such as 1,2,1,2") from None
 
 
 def _side(text: str) -> int | tuple[int, ...]:
-    sides = _wholes(text)
+    try:
+        sides = tuple(int(part) for part in text.lower().replace("x", ",").split(","))
+    except ValueError:
+        sides = ()
+    if len(sides) not in (1, 2):
+        raise _form(text, "a side or height and width, such as 32 or 32x48")
     return sides[0] if len(sides) == 1 else sides
 
 
 def _alpha(text: str) -> float | str:
-    return text if text in ("batch", "measured") else float(text)
+    if text in ("batch", "measured"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise _form(text, "a number, batch or measured") from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -224,20 +258,21 @@ def parser() -> argparse.ArgumentParser:
         "--lossy", action="store_true", help="make .nir files of what NIR cannot say, as metadata"
     )
     for name, kind, text in (
-        ("heads", int, "attention heads H"),
-        ("steps", int, "time steps T"),
+        ("heads", _whole, "attention heads H"),
+        ("steps", _whole, "time steps T"),
         ("attention", str, "qk or kv"),
         ("similarity", str, "and or xnor"),
-        ("map_theta", float, "threshold of the attention map"),
-        ("membrane_bits", int, "2, 4 or 8"),
+        ("map_theta", _number, "threshold of the attention map"),
+        ("membrane_bits", _whole, "2, 4 or 8"),
         ("alpha", _alpha, "scale of stored membranes, default 1; batch; or measured, neuron by "
                           "neuron on --calibration"),
         ("strides", _wholes, "1 or 2 for each convolution of a VGG net, e.g. 1,2,1,2"),
         ("mean", _numbers, "of pixels scaled to 0..1, one number or one per channel: 0.5,0.4,0.4"),
         ("std", _numbers, "likewise"),
         ("image_size", _side, "height and width, e.g. 32x32"),
-        ("dt", float, "length of a time step of a NIR graph, in the unit of its tau"),
+        ("dt", _number, "length of a time step of a NIR graph, in the unit of its tau"),
         ("name", str, "name of the network"),
+        ("weights", str, "raw or ema, where a file holds both (default: ema if complete)"),
     ):
         names = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         p.add_argument(*names, dest=name, type=kind, metavar=name.upper(), help=text)

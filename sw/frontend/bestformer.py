@@ -7,6 +7,8 @@ import numpy as np
 
 from hw.arch.formats import MAX_STEPS
 from hw.common.errors import SpikeloomError
+from sw.frontend.containers import some
+from sw.frontend.reasons import why
 from sw.frontend.settings import Settings, missing_normalisation, per_channel
 from sw.graph import (
     IMAGE,
@@ -90,8 +92,6 @@ def read(
         )
     mean = per_channel(path, "mean", settings.mean, 0.0, shapes.channels)
     std = per_channel(path, "std", settings.std, 1.0, shapes.channels)
-    if min(std) <= 0:
-        raise SpikeloomError(f"{path}: std must be above 0, not {std}")
 
     nodes: list = []
 
@@ -231,22 +231,17 @@ class _Shapes:
     def check(self) -> None:
         """Raise one error that lists every fault."""
         want, state, faults = self.expected(), self.state, []
-        faults += [f"missing {k}, wanted {want[k]}" for k in want if k not in state]
-        faults += [f"unexpected {k} {state[k].shape}" for k in state if k not in want]
-        for key, shape in want.items():
-            if key in state and not _same(state[key].shape, shape):
-                faults.append(f"{key} is {state[key].shape}, wanted {shape}")
+        wrong = {
+            k: shape for k, shape in want.items() if k in state and not _same(state[k].shape, shape)
+        }
         if self.dim % 8:
             faults.append(f"{self.dim} channels, wanted a multiple of 8")
         elif self.dim % self.heads:
             faults.append(f"{self.dim} channels do not divide into {self.heads} heads")
         if not 1 <= self.steps <= MAX_STEPS:
             faults.append(f"{self.steps} time steps, wanted 1 to {MAX_STEPS}")
-        if faults:
-            raise SpikeloomError(
-                f"{self.path}: not a complete {FAMILY} state dict: {'; '.join(faults)}; "
-                "save the whole model.state_dict() again"
-            )
+        if faults or wrong or state.keys() != want.keys():
+            raise SpikeloomError(why(self.path, FAMILY, want, state, wrong, faults))
         for key, value in state.items():
             if key.endswith(".running_var") and (value < 0).any():
                 faults.append(f"{key} holds a negative variance")
@@ -256,10 +251,10 @@ class _Shapes:
                 if same:
                     faults.append(
                         f"{key}: all weights of output channel "
-                        f"{', '.join(map(str, same))} are equal and have no sign"
+                        f"{some(list(map(str, same)))} are equal and have no sign"
                     )
         if faults:
-            raise SpikeloomError(f"{self.path}: {'; '.join(faults)}; train the network again")
+            raise SpikeloomError(f"{self.path}: {'; '.join(faults[:8])}; train the network again")
 
 
 def _same(got: tuple, want: tuple) -> bool:

@@ -1,11 +1,14 @@
 """``load``: find a file, find its family, read its graph."""
 
 import pathlib
+import warnings
 from typing import Any
 
+from hw.arch.formats import FACTOR_BITS
 from hw.common.errors import SpikeloomError
 from sw.frontend import bestformer, nir_file, nir_graph, qsnn
-from sw.frontend.files import SUFFIXES, read_sidecar, read_state, stem
+from sw.frontend.files import SUFFIXES, read_sidecar, read_weights, stem, suffix
+from sw.frontend.reasons import strange
 from sw.frontend.settings import Settings
 from sw.graph import FloatNetwork
 
@@ -33,6 +36,7 @@ def load(
     image_size: int | tuple[int, int] | None = None,
     dt: float | None = None,
     name: str | None = None,
+    weights: str | None = None,
 ) -> FloatNetwork:
     """Load a trained network.
 
@@ -41,8 +45,8 @@ def load(
 
     Parameters
     ----------
-    source : name of a shipped network, or path of a .safetensors, .npz, .pt, .pth or .tar file,
-        or of a .nir graph.
+    source : name of a shipped network, or path of a .safetensors, .npz, .pt, .pth, .ckpt, .bin or
+        .tar file (suffixes in any case), or of a .nir graph.
     heads, steps : H and T; a BESTformer tells them in ``lambda_attn``.
     attention : 'qk' or 'kv'; default 'qk' for the CIFAR variant, 'kv' for the ImageNet variant.
     similarity : 'and' (default) or 'xnor' (qk order only).
@@ -56,15 +60,18 @@ def load(
     image_size : height and width the network was trained for; one number if square.
     dt : length of a time step of a NIR graph, in the unit of its time constants.
     name : name of the network; default the file's.
+    weights : 'raw' or 'ema' where a file holds both; default the averaged ones if they are
+        complete. ``meta["weights"]`` tells which were taken, ``meta["ignored"]`` what was left out.
     """
     path = find(source)
     side = read_sidecar(path)
     state: Any
-    if path.suffix == nir_file.SUFFIX:
+    extra: dict = {}
+    if suffix(path) == nir_file.SUFFIX:
         state, family = nir_file.read_graph(path), nir_graph
         side = {**nir_graph.told(state), **side}
     else:
-        state, family = _read_family(path)
+        state, family, extra = _read_family(path, weights)
     options = dict(
         heads=heads,
         steps=steps,
@@ -94,21 +101,42 @@ def load(
     settings = Settings.merge(path, side, **options)
     meta = {"source": path.name, "family": family.FAMILY}
     meta |= {k: side[k] for k in ("data", "test_acc", "preprocess") if k in side}
+    meta |= extra
+    if "pixel_weight_bits" in side:
+        meta["pixel_weight_bits"] = _pixel_bits(path, side["pixel_weight_bits"])
     label = name or str(side.get("name", stem(path)))
     return family.read(path, state, settings, name=label, meta=meta)
 
 
-def _read_family(path: pathlib.Path):
-    """State dict of ``path`` and the module of its family."""
-    state = read_state(path)
+def _pixel_bits(path: pathlib.Path, value: object) -> int:
+    if type(value) is not int or not 2 <= value <= FACTOR_BITS:
+        raise SpikeloomError(
+            f"{path}: pixel_weight_bits beside it must be 2 to {FACTOR_BITS}, not {str(value)[:40]}"
+        )
+    return value
+
+
+def _read_family(path: pathlib.Path, weights: str | None):
+    """State dict of ``path``, the module of its family, and what is told of the file."""
+    found = read_weights(path, weights)
+    state = found.tensors
+    extra: dict = {}
+    if found.which:
+        extra["weights"] = found.which
+        if weights is None and any("another set" in name for name in found.ignored):
+            other = "raw" if found.which == "ema" else "ema"
+            words = {"raw": "raw", "ema": "averaged (ema)"}
+            warnings.warn(
+                f"{path}: holds {words[found.which]} and {words[other]} weights; the "
+                f"{words[found.which]} ones are taken (weights='{other}' takes the others)",
+                stacklevel=3,
+            )
+    if found.ignored:
+        extra["ignored"] = found.ignored
     family = next((f for f in FAMILIES if f.recognises(state)), None)
     if family is None:
-        keys = ", ".join(sorted(state)[:4])
-        raise SpikeloomError(
-            f"{path}: not a network of a known family (its {len(state)} tensors begin {keys}); "
-            "give a BESTformer or Q-SNN state dict under the authors' names"
-        )
-    return state, family
+        raise SpikeloomError(strange(path, state))
+    return state, family, extra
 
 
 def shipped() -> list[str]:
@@ -119,7 +147,7 @@ def shipped() -> list[str]:
 def find(source: str | pathlib.Path) -> pathlib.Path:
     """Path of ``source``: itself, or the shipped network of that name."""
     path = pathlib.Path(source)
-    if path.suffix in (*SUFFIXES, nir_file.SUFFIX) or path.exists():
+    if suffix(path) in (*SUFFIXES, nir_file.SUFFIX) or path.exists():
         if path.is_dir():
             raise SpikeloomError(f"{path}: is a folder; give the weight file in it")
         return path

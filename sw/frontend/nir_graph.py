@@ -48,8 +48,6 @@ def read(
         )
     mean = per_channel(path, "mean", settings.mean, 0.0, channels)
     std = per_channel(path, "std", settings.std, 1.0, channels)
-    if min(std) <= 0:
-        raise SpikeloomError(f"{path}: std must be above 0, not {std}")
     if graph.real:
         warnings.warn(
             f"{path.name}: real-valued between neurons, which runs in float and cannot be "

@@ -7,7 +7,9 @@ import numpy as np
 
 from hw.arch.formats import MAX_STEPS
 from hw.common.errors import SpikeloomError
+from sw.frontend.containers import some
 from sw.frontend.qsnn_keys import BLOCK, BN, Residual, Shapes, Vgg, unify
+from sw.frontend.reasons import why
 from sw.frontend.settings import Settings, missing_normalisation, per_channel
 from sw.graph import (
     IMAGE,
@@ -48,11 +50,9 @@ def read(
     residual = any(BLOCK.match(key) for key in state)
     shapes = Residual(state) if residual else Vgg(state)
     faults += shapes.faults()
-    if faults:
-        raise SpikeloomError(
-            f"{path}: not a complete {FAMILY} state dict: {'; '.join(faults)}; "
-            "save the whole model.state_dict() again"
-        )
+    wrong = shapes.misshaped()
+    if faults or wrong or state.keys() != shapes.wanted.keys():
+        raise SpikeloomError(why(path, FAMILY, shapes.wanted, state, wrong, faults))
     _check_values(path, state, shapes)
     _ask(path, settings, shapes)
     steps, bits = settings.steps, settings.membrane_bits
@@ -60,8 +60,6 @@ def read(
     assert bits is not None
     mean = per_channel(path, "mean", settings.mean, 0.0, shapes.channels)
     std = per_channel(path, "std", settings.std, 1.0, shapes.channels)
-    if min(std) <= 0:
-        raise SpikeloomError(f"{path}: std must be above 0, not {std}")
     graph = _Graph(state, bits)
     if isinstance(shapes, Residual):
         _residual(graph, shapes)
@@ -96,11 +94,11 @@ def _check_values(path: pathlib.Path, state: dict[str, np.ndarray], shapes: Shap
             same = np.flatnonzero((flat == flat[:, :1]).all(axis=1)).tolist()
             if same:
                 faults.append(
-                    f"{key}: all weights of output channel {', '.join(map(str, same))} are equal "
+                    f"{key}: all weights of output channel {some(list(map(str, same)))} are equal "
                     "and have no sign"
                 )
     if faults:
-        raise SpikeloomError(f"{path}: {'; '.join(faults)}; train the network again")
+        raise SpikeloomError(f"{path}: {'; '.join(faults[:8])}; train the network again")
 
 
 def _ask(path: pathlib.Path, settings: Settings, shapes: Shapes) -> None:

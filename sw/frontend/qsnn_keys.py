@@ -51,18 +51,15 @@ class Shapes:
         self.wanted[f"{conv}.weight"] = shape
         self.wanted.update({f"{bn}.{part}": shape[:1] for part in BN})
 
+    def misshaped(self) -> dict[str, tuple[int, ...]]:
+        """Wanted shape of each tensor that has another one."""
+        found = self.wanted.items()
+        return {k: v for k, v in found if k in self.state and self.state[k].shape != v}
+
     def faults(self) -> list[str]:
-        """Missing, unexpected and mis-shaped keys, all of them."""
-        want, state = self.wanted, self.state
-        faults = [f"missing {k}, wanted {want[k]}" for k in want if k not in state]
-        faults += [f"unexpected {k} {state[k].shape}" for k in state if k not in want]
-        faults += [
-            f"{k} is {state[k].shape}, wanted {shape}"
-            for k, shape in want.items()
-            if k in state and state[k].shape != shape
-        ]
-        faults += [f"{k} is empty: {value.shape}" for k, value in state.items() if not value.size]
-        return faults + self.wrong
+        """Faults beside those of names and shapes."""
+        empty = [f"{k} is empty: {v.shape}" for k, v in self.state.items() if not v.size]
+        return empty + self.wrong
 
     def sizes(self) -> dict:
         """Sizes told by the file, as JSON types."""

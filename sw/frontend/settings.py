@@ -14,6 +14,7 @@ NORMALISATIONS = {
     3: "CIFAR-10 mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.201); ImageNet "
     "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)",
 }
+MOST_STD = 4.0  #: Of pixels in 0..1 it is at most 0.5; 1 is none at all, a few are scaled anew.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +165,7 @@ def per_channel(
 ) -> tuple[float, ...]:
     """One value per image channel, of one or as many."""
     values = (default,) if values is None else values
+    _in_range(path, what, values)
     if len(values) == 1:
         values *= channels
     if len(values) != channels:
@@ -172,6 +174,24 @@ def per_channel(
             "give one value, or one per channel"
         )
     return values
+
+
+def _in_range(path: pathlib.Path, what: str, values: tuple[float, ...]) -> None:
+    """Refuse what pixels scaled to 0..1 cannot have, with the likely reason."""
+    low, high = {"mean": (0.0, 1.0), "std": (0.0, MOST_STD)}[what]
+    fits = [low < v <= high if what == "std" else low <= v <= high for v in values]
+    if all(fits):
+        return
+    shown = ", ".join(f"{v:g}" for v in values)
+    wanted = "0 to 1" if what == "mean" else f"above 0 and at most {MOST_STD:g}"
+    if min(values) < 0 or (what == "std" and min(values) == 0):
+        reason = "check the value"
+    else:
+        scaled = ", ".join(f"{v / 255:.4g}" for v in values)
+        reason = f"it looks like the scale of 0..255: divided by 255 it is {scaled}; give that"
+    raise SpikeloomError(
+        f"{path}: {what} must be {wanted} (of pixels scaled to 0..1), not {shown}; {reason}"
+    )
 
 
 def _floats(path: pathlib.Path, what: str, value: Any) -> tuple[float, ...] | None:

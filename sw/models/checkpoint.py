@@ -6,17 +6,15 @@ two larger ones in a filter whose scale asks for them.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as read_tensors
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from hw.common.errors import SpikeloomError
+from hw.common.files import read_json, write
+from sw import weights
 from sw.models.bestformer import Bestformer
 from sw.models.binary import BinaryConv1d, BinaryConv2d, binarise
 from sw.models.config import BestformerConfig
@@ -25,23 +23,12 @@ from sw.models.qsnn_config import QsnnConfig
 from sw.models.qsnn_layers import ScaledBinaryConv2d
 from sw.models.qsnn_layers import compact_weights as compact_scaled_weights
 
+CURE = "check space and permissions, then repeat (training: with --resume)"
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content``; whoever reads it sees the old file or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise SpikeloomError(
-            f"{path}: cannot be written ({error.strerror or error}); check space and permissions, "
-            "then repeat (training: with --resume)"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write(path, content, CURE)
 
 
 def compact_weights(weight: Tensor) -> Tensor | None:
@@ -108,7 +95,8 @@ def save_checkpoint(
             f"Checkpoint path {path}: ends in {path.suffix!r}, wanted '.safetensors'; rename it"
         )
     fields = {**model.config.to_json(), **(notes or {})}
-    content = tensors_to_bytes(checkpoint_tensors(model, compact=compact))
+    tensors = checkpoint_tensors(model, compact=compact)
+    content = weights.seal({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
     write_atomically(path.with_suffix(".json"), (json.dumps(fields, indent=1) + "\n").encode())
     write_atomically(path, content)
 
@@ -127,15 +115,8 @@ def load_checkpoint(path: Path) -> tuple[Bestformer | Qsnn, dict[str, Any]]:
             raise SpikeloomError(
                 f"{file}: no such file; a checkpoint is X.safetensors with X.json beside it"
             )
-    try:
-        fields = json.loads(beside.read_text(encoding="utf-8"))
-        tensors = read_tensors(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SpikeloomError(f"{beside}: not JSON ({error}); write the checkpoint anew") from error
-    except SafetensorError as error:
-        raise SpikeloomError(
-            f"{path}: not a safetensors file ({error}); write the checkpoint anew"
-        ) from error
+    fields = read_json(beside, "write the checkpoint anew")
+    tensors = {name: torch.from_numpy(a.copy()) for name, a in weights.read(path).items()}
     if not isinstance(fields, dict):
         raise SpikeloomError(f"{beside}: holds no JSON object; write the checkpoint anew")
     model: Bestformer | Qsnn

@@ -29,7 +29,7 @@ def npz(tmp_path, state, name="net.npz", side=None):
 def refuse(path, match, **options):
     with pytest.raises(SpikeloomError, match=match) as caught:
         sw.load(path, **options)
-    assert "\n" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 20
     return str(caught.value)
 
 
