@@ -15,7 +15,6 @@ from sw.data.catalogue import NAMES
 from sw.graph import FloatNetwork
 from sw.lower import HEAD_WEIGHT_BITS
 
-
 NETWORK = 3  #: Exit status where every layer agrees and the network as a whole does not.
 
 

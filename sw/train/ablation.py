@@ -269,11 +269,15 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("build/ablation"), help="folder (default: %(default)s)")
     add("--work", type=Path, default=Path("build/ablation/runs"),
         help="folder of the trained networks (default: %(default)s)")
-    add("--seeds", type=whole("a seed", 0, 0), nargs="+", default=list(SEEDS), help="default: 0 1 2")
-    add("--epochs", type=whole("a number of epochs", EPOCHS, 1), default=EPOCHS, help="of each run (default: %(default)s)")
-    add("--images", type=whole("a number of images", 30000, 0), default=0, help="training images used; 0 for all (default)")
+    add("--seeds", type=whole("a seed", 0, 0), nargs="+", default=list(SEEDS),
+        help="default: 0 1 2")
+    add("--epochs", type=whole("a number of epochs", EPOCHS, 1), default=EPOCHS,
+        help="of each run (default: %(default)s)")
+    add("--images", type=whole("a number of images", 30000, 0), default=0,
+        help="training images used; 0 for all (default)")
     add("--only", choices=["bestformer", "qsnn"], help="one family")
-    add("--jobs", type=whole("a number of runs", 2, 1), default=2, help="runs at a time, one thread each (default: 2)")
+    add("--jobs", type=whole("a number of runs", 2, 1), default=2,
+        help="runs at a time, one thread each (default: 2)")
     add("--data-dir", type=Path, help="folder that holds MNIST's files")
     return p
 

@@ -89,8 +89,8 @@ RUN = (
     _both("batch", "images per update", 32, type=int),
     _each("lr", "peak learning rate (bestformer AdamW, qsnn SGD), then cosine to 0", 3e-2, 0.1,
           type=float),
-    _each("warmup", "epochs of linear warm-up; default of a bestformer: a fifth of the epochs, at "
-          "most 5; of a qsnn: 0", None, None, type=float),
+    _each("warmup", "epochs of linear warm-up; of a bestformer, if not given, a fifth of --epochs, "
+          "at most 5", None, 0, type=float),
     _each("weight_decay", "of convolution and linear weights", 0.06, 5e-4, type=float),
     _both("label_smoothing", "of the cross-entropy", 0.1, type=float),
     _one("qsnn", "rate_weight", "share of the spike-rate loss", 5e-3, type=float),
@@ -121,7 +121,7 @@ def _default(option: Option) -> str:
     values = {family: words(v) for family, v in option.defaults.items() if v is not None}
     if not values:
         return ""
-    if len(set(values.values())) == 1:
+    if len(set(values.values())) == 1 and len(values) == len(option.defaults):
         return f" (default: {next(iter(values.values()))})"
     return f" (default: {', '.join(f'{family} {v}' for family, v in values.items())})"
 

@@ -155,7 +155,7 @@ def _rate(options: TrainOptions, progress: float) -> float:
     warms = options.warms
     if progress < warms:
         return options.lr * progress / warms
-    done = (progress - warms) / max(options.epochs - warms, 1)
+    done = (progress - warms) / (options.epochs - warms) if warms < options.epochs else 1.0
     return options.lr * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 
