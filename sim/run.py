@@ -7,12 +7,13 @@ from pathlib import Path
 from hw.arch import Config, SpikeloomError
 from hw.common.cli import command
 from sim.simulate import Simulated, run, wave_kind
-from sw.compiler import Program, compile_network, fit_config
+from sw.compiler import Program, fit_config
 from sw.compiler.__main__ import parse_config, read_network
 from sw.compiler.origin import is_program, read_origin
 from sw.host.image import KINDS
 from sw.host.samples import Images, count, first_images, one_image, own_data
 from sw.network import IntegerNetwork
+from sw.room import compile_told
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +71,7 @@ def _program(args: argparse.Namespace) -> tuple[Program, IntegerNetwork | None]:
             f"--network is for a compiled program, and {args.model} is a network itself; leave the "
             "option out"
         )
-    return compile_network(network, fit_config(network, config) if args.fit else config), network
+    return compile_told(network, fit_config(network, config) if args.fit else config), network
 
 
 def report(program: Program, images: Images, result: Simulated) -> str:

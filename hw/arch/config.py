@@ -85,6 +85,25 @@ class Config:
         text = json.dumps([fields, isa.fingerprint(), *facts], sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
+    def changed(self, text: str) -> "Config":
+        """Return the configuration with what ``name=value,...`` says; the rest stays."""
+        values = {}
+        names = [f.name for f in dataclasses.fields(self)]
+        for item in filter(None, text.split(",")):
+            name, _, value = (part.strip() for part in item.partition("="))
+            if name not in names:
+                raise SpikeloomError(
+                    f"core configuration has no field {name!r}; give NAME=VALUE,..., such as "
+                    f"rows=8,width=64; fields are {', '.join(names)}"
+                )
+            if not value.isdecimal():
+                raise SpikeloomError(
+                    f"core configuration: {name} = {value!r} is no integer; give NAME=VALUE,..., "
+                    "such as rows=8,width=64"
+                )
+            values[name] = int(value)
+        return dataclasses.replace(self, **values)
+
     @classmethod
     def for_part(cls, name: str) -> "Config":
         """Return the core configuration that `hw.arch.parts` states for a part."""

@@ -8,15 +8,19 @@
     result["resources"]["items"]["lut"]
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boards
+from hw.arch.config import Config
 from hw.build.pipeline import Event, Pipeline
 from hw.build.steps import NAMES, STEPS, Job, board_design
 from hw.common.errors import SpikeloomError
-from sw.frontend.loader import DEFAULT
+from hw.common.files import plain_name
+from sw.frontend.files import stem
+from sw.frontend.loader import DEFAULT, find
 
 __all__ = ["NAMES", "Event", "SpikeloomError", "build"]
 
@@ -31,6 +35,8 @@ def build(
     tell: Callable[[Event], None] = lambda event: None,
     design: Callable[[boards.Board, Any], Any] = board_design,
     stream: bool = False,
+    config: str | Config = "",
+    fit: bool = False,
 ) -> dict[str, Any]:
     """Build a model for a board; return the report, or {} where ``last`` comes before it.
 
@@ -38,18 +44,31 @@ def build(
     ----------
     board : name of a board, or a Board.
     model : shipped name or path of a trained network.
-    output : folder of the results; default ``build/<board>``.
+    output : folder of the results; default ``build/<board>/<model>``. A folder holds the build of
+        one model for one board; another's is refused there.
     first, last : names of steps; from ``first`` on steps run even if nothing has changed, after
         ``last`` the build ends.
     tell : is called with each Event.
     design : makes what goes between the board's UART pins from board and program.
     stream : one call per step, membranes in memory between calls; for nets that store them.
+    config : another core than the board's, or what differs, ``"rows=8,col_depth=2048"``.
+    fit : make the memories as deep as the network needs.
     """
     found = board if isinstance(board, boards.Board) else boards.get(board)
-    folder = Path(output) if output is not None else Path("build") / found.name
+    if config:
+        core = config if isinstance(config, Config) else found.config.changed(config)
+        found = dataclasses.replace(found, config=core)
+    folder = Path(output) if output is not None else default_folder(found.name, model)
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise SpikeloomError(f"output {folder} is a file; choose a folder with --output")
-    job = Job(found, str(model), folder, tell, design, stream)
-    Pipeline(STEPS, folder, tell).run(job, first=first, last=last)
+    job = Job(found, str(model), folder, tell, design, stream, fit)
+    target = {"model": str(find(model).resolve()), "board": found.name}
+    Pipeline(STEPS, folder, tell, target).run(job, first=first, last=last)
     return job.read("report.json") if last in (None, "report") else {}
+
+
+def default_folder(board: str, model: str | Path) -> Path:
+    """Return where a build of ``model`` for ``board`` goes: ``build/<board>/<model>``."""
+    name = str(model) if len(Path(model).parts) == 1 else stem(Path(model))
+    return Path("build") / plain_name(board) / plain_name(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import boards
-from hw.build import NAMES, build
+from hw.build import NAMES, build, default_folder
 from hw.build.pipeline import Event
 from hw.common.cli import command
 from sw.frontend.loader import DEFAULT
@@ -23,7 +23,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--model", default=DEFAULT, help="shipped name or file (default: %(default)s)")
     p.add_argument("--stream", action="store_true",
                    help="one call per step, membranes in memory between calls: for event streams")
-    p.add_argument("--output", metavar="DIR", help="folder of the results (default: build/BOARD)")
+    p.add_argument("--config", metavar="K=V,...", default="",
+                   help="what differs from the board's core, e.g. rows=8,col_depth=2048")
+    p.add_argument("--fit", action="store_true",
+                   help="make the memories as deep as the network needs")
+    p.add_argument("--output", metavar="DIR",
+                   help="folder of the results (default: build/BOARD/MODEL)")
     p.add_argument("--from", dest="first", metavar="STEP", choices=NAMES,
                    help="run again from this step on, even if nothing has changed")
     p.add_argument("--to", dest="last", metavar="STEP", choices=NAMES,
@@ -37,6 +42,7 @@ class _Progress:
     def __init__(self, console: Console):
         self.console = console
         self.status = console.status("")
+        self.ran = 0  # steps that did something
 
     def __call__(self, event: Event) -> None:
         place = f"[{NAMES.index(event.step) + 1:>2}/{len(NAMES)}] {event.step:<10}"
@@ -48,7 +54,9 @@ class _Progress:
             text = f"        {event.text}"
         else:
             self.status.stop()
-            ending = "up to date" if event.state == "fresh" else f"{event.seconds:.1f} s"
+            ending = {"fresh": "up to date", "skipped": "skipped"}.get(
+                event.state, f"{event.seconds:.1f} s")  # fmt: skip
+            self.ran += event.state == "done"
             text = f"{place} {event.text}: {ending}"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -61,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error(f"--from {args.first} comes after --to {args.last}")
     progress = _Progress(Console())
     try:
-        build(args.board, args.model, args.output,
-              first=args.first, last=args.last, tell=progress, stream=args.stream)
+        build(args.board, args.model, args.output, first=args.first, last=args.last,
+              tell=progress, stream=args.stream, config=args.config, fit=args.fit)
     finally:
         progress.status.stop()
-    folder = Path(args.output or Path("build") / args.board)
+    folder = Path(args.output) if args.output else default_folder(args.board, args.model)
+    if not progress.ran:
+        print("nothing to do: every step is up to date")
     if args.last in (None, "report"):
         print((folder / "report.txt").read_text(encoding="utf-8"), end="")
     print(f"results: {folder}")

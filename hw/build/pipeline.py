@@ -4,40 +4,50 @@ A step works in a folder of its own; when it has ended well its files are moved 
 folder and its checkpoint is written last. A checkpoint holds the hash of what went in (the
 step's own inputs and the contents of all files of the steps before it) and the hash of each file
 that came out. A step whose checkpoint still agrees is not run again. Before a step runs, the
-checkpoints and files of it and of all later steps are removed, the last step's first.
+checkpoints and files of it and of all later steps are removed, the last step's first; where the
+build was finished, all of its files are kept in the folder ``previous`` first.
+
+A folder belongs to one target, which is noted in it; a build of another target is refused.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hw.common.errors import SpikeloomError
+from hw.common.files import digest, disk_errors, file_digest, locked, read_json, write_json
 from hw.tools.errors import ToolFailed
-from hw.tools.export import write_text
 
-WORK, STEPS, LOGS, LOCK = ".work", ".steps", "logs", ".lock"
+WORK, STEPS, LOGS, LOCK, PREVIOUS = ".work", ".steps", "logs", ".lock", "previous"
+TARGET = "target"  #: Name of the note of whose build the folder is, beside the checkpoints.
+CURE = "free space there, or choose another folder with --output"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: ``run(job, folder)`` leaves files in ``folder``; ``inputs(job)`` is JSON."""
+    """One step: ``run(job, folder)`` leaves files in ``folder``; ``inputs(job)`` is JSON.
+
+    ``run`` returns a sentence where there was nothing that it could do, else None.
+    """
 
     name: str
     title: str
     inputs: Callable[[Any], Any]
-    run: Callable[[Any, Path], None]
+    run: Callable[[Any, Path], str | None]
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a build tells while it runs; ``state`` is 'start', 'done', 'fresh' or 'note'."""
+    """What a build tells while it runs.
+
+    ``state`` is 'start', 'done', 'fresh' (up to date), 'skipped' (``text`` says why) or 'note'.
+    """
 
     step: str
     state: str
@@ -45,35 +55,23 @@ class Event:
     seconds: float = 0.0
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def digest(value: Any) -> str:
-    """Return the SHA-256 of a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def code_digest(*packages: Path) -> str:
-    """Return the SHA-256 of all Python files below the folders (or of the files) given."""
-    total = hashlib.sha256()
-    for root in packages:
-        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-            total.update(f"{path.relative_to(root.parent).as_posix()}\0".encode())
-            total.update(path.read_bytes())
-    return total.hexdigest()
-
-
 class Pipeline:
     """Steps in order, with their checkpoints in one output folder."""
 
-    def __init__(self, steps: Sequence[Step], output: Path, tell: Callable[[Event], None]):
-        self.steps, self.output, self.tell = list(steps), output, tell
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        output: Path,
+        tell: Callable[[Event], None],
+        target: dict[str, str] | None = None,
+    ):
+        self.steps, self.output, self.tell, self.target = list(steps), output, tell, target
 
-    def run(self, job: Any, *, first: str | None = None, last: str | None = None) -> None:
-        """Run the steps up to ``last``; those from ``first`` on even if they are fresh."""
+    def run(self, job: Any, *, first: str | None = None, last: str | None = None) -> bool:
+        """Run the steps up to ``last``; those from ``first`` on even if they are fresh.
+
+        Returns whether any step ran.
+        """
         names = [s.name for s in self.steps]
         for name in (first, last):
             if name is not None and name not in names:
@@ -82,23 +80,59 @@ class Pipeline:
         stop = names.index(last) if last else len(names) - 1
         if first and force > stop:
             raise SpikeloomError(f"step {first!r} comes after {last!r}; steps: {', '.join(names)}")
-        with disk_errors(self.output), self._locked():
+        busy = (
+            f"{self.output}: another build is running here; wait for it, or choose another folder "
+            "with --output"
+        )
+        ran = False
+        with disk_errors(self.output, CURE), locked(self.output / LOCK, busy, CURE):
+            mine = self._is_ours()
+            for name in names[:force] if first else ():
+                if not (self.output / STEPS / f"{name}.json").is_file():
+                    raise SpikeloomError(
+                        f"{self.output}: step {name!r}, which comes before {first!r}, has not been "
+                        f"done here; leave out --from, or give --from {name}"
+                    )
             before = ""
             for n, step in enumerate(self.steps[: stop + 1]):
-                key = digest([step.inputs(job), before])
-                outputs = None if n >= force else self._fresh(step, key)
-                if outputs is None:
-                    outputs = self._run(n, step, job, key)
+                key = _key([step.inputs(job), before])
+                held = None if n >= force else self._fresh(step, key)
+                if held is None:
+                    held, ran = self._run(n, step, job, key), True
+                elif "skipped" in held:
+                    self.tell(Event(step.name, "skipped", held["skipped"]))
                 else:
                     self.tell(Event(step.name, "fresh", step.title))
-                before = digest([before, outputs])
+                before = _key([before, held["outputs"]])
+                if self.target is not None and not mine:
+                    write_json(self._note, self.target, CURE)
+                    mine = True
             shutil.rmtree(self.output / WORK, ignore_errors=True)
+        return ran
+
+    @property
+    def _note(self) -> Path:
+        return self.output / STEPS / f"{TARGET}.json"
+
+    def _is_ours(self) -> bool:
+        """Whether the folder is noted as our target's; another's is refused."""
+        held = None
+        with contextlib.suppress(SpikeloomError):
+            held = read_json(self._note)
+        if self.target is not None and isinstance(held, dict) and held != self.target:
+            whose = ", ".join(f"{k} {v}" for k, v in held.items())
+            mine = ", ".join(f"{k} {v}" for k, v in self.target.items())
+            raise SpikeloomError(
+                f"{self.output}: holds the build of {whose}, not of {mine}; choose another folder "
+                "with --output, or remove that one"
+            )
+        return held == self.target
 
     def _checkpoint(self, step: Step) -> Path:
         return self.output / STEPS / f"{step.name}.json"
 
-    def _fresh(self, step: Step, key: str) -> dict[str, str] | None:
-        """Return the outputs of a step whose checkpoint agrees with inputs and files."""
+    def _fresh(self, step: Step, key: str) -> dict[str, Any] | None:
+        """Return the checkpoint of a step if it agrees with inputs and files."""
         try:
             held = json.loads(self._checkpoint(step).read_text(encoding="utf-8"))
             if held["inputs"] != key:
@@ -106,30 +140,54 @@ class Pipeline:
             for name, wanted in held["outputs"].items():
                 if file_digest(self.output / name) != wanted:
                     return None
-            return held["outputs"]
+            return held
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
             return None
 
+    def _outputs(self, step: Step) -> list[str]:
+        """Names of the files that a step left, as its checkpoint tells."""
+        try:
+            return list(json.loads(self._checkpoint(step).read_text(encoding="utf-8"))["outputs"])
+        except (OSError, KeyError, TypeError, ValueError):
+            return []
+
+    def _keep(self) -> None:
+        """Keep a finished build in ``previous``: links, or copies where there are none."""
+        if not all(self._checkpoint(step).is_file() for step in self.steps):
+            return
+        made = self.output / WORK / PREVIOUS
+        shutil.rmtree(made, ignore_errors=True)
+        for name in (name for step in self.steps for name in self._outputs(step)):
+            source, target = self.output / name, made / name
+            if source.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    os.link(source, target)
+                except OSError:
+                    shutil.copy2(source, target)
+        if made.is_dir():
+            shutil.rmtree(self.output / PREVIOUS, ignore_errors=True)
+            os.replace(made, self.output / PREVIOUS)
+            text = f"the finished build that was here is kept in {self.output / PREVIOUS}"
+            self.tell(Event(self.steps[-1].name, "note", text))
+
     def _forget(self, n: int) -> None:
         for step in reversed(self.steps[n:]):
-            path = self._checkpoint(step)
-            try:
-                outputs = list(json.loads(path.read_text(encoding="utf-8"))["outputs"])
-            except (OSError, KeyError, TypeError, ValueError):
-                outputs = []
-            path.unlink(missing_ok=True)
+            outputs = self._outputs(step)
+            self._checkpoint(step).unlink(missing_ok=True)
             for name in outputs:
                 (self.output / name).unlink(missing_ok=True)
 
-    def _run(self, n: int, step: Step, job: Any, key: str) -> dict[str, str]:
+    def _run(self, n: int, step: Step, job: Any, key: str) -> dict[str, Any]:
         self.tell(Event(step.name, "start", step.title))
         began = time.monotonic()
+        self._keep()
         self._forget(n)
         work = self.output / WORK / step.name
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:
-            step.run(job, work)
+            skipped = step.run(job, work)
             self._keep_logs(work)
             outputs = self._publish(work)
         except ToolFailed as e:
@@ -138,10 +196,16 @@ class Pipeline:
             raise
         finally:
             shutil.rmtree(self.output / WORK, ignore_errors=True)
-        text = json.dumps({"inputs": key, "outputs": outputs}, indent=1, sort_keys=True)
-        write_text(self._checkpoint(step), text + "\n")
-        self.tell(Event(step.name, "done", step.title, time.monotonic() - began))
-        return outputs
+        held = {"inputs": key, "outputs": outputs}
+        if skipped:
+            held["skipped"] = skipped
+        write_json(self._checkpoint(step), dict(sorted(held.items())), CURE)
+        seconds = time.monotonic() - began
+        if skipped:
+            self.tell(Event(step.name, "skipped", skipped, seconds))
+        else:
+            self.tell(Event(step.name, "done", step.title, seconds))
+        return held
 
     def _keep_logs(self, work: Path) -> None:
         for log in work.glob("*.log"):
@@ -162,33 +226,7 @@ class Pipeline:
             raise
         return outputs
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.output.mkdir(parents=True, exist_ok=True)
-        with (self.output / LOCK).open("w", encoding="utf-8") as lock:
-            try:
-                import fcntl
 
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except ImportError:
-                pass  # no such locks on this system
-            except BlockingIOError:
-                raise SpikeloomError(
-                    f"{self.output}: another build is running here; wait for it, or choose "
-                    "another folder with --output"
-                ) from None
-            yield
-
-
-@contextlib.contextmanager
-def disk_errors(output: Path) -> Iterator[None]:
-    """Tell a full, read-only or missing place on the disk in one sentence."""
-    try:
-        yield
-    except OSError as e:
-        if e.errno is None or e.strerror is None:
-            raise
-        raise SpikeloomError(
-            f"cannot write to {e.filename or output}: {e.strerror}; free space there or choose "
-            "another folder with --output"
-        ) from e
+def _key(value: Any) -> str:
+    """Return the digest of a JSON value."""
+    return digest(json.dumps(value, sort_keys=True))

@@ -1,15 +1,19 @@
 """The report of a build: one schema for estimated, simulated and placed figures.
 
 Every figure that may come from different sources stands in a section with ``kind``: 'estimated'
-(from the netlist, or the compiler's forecast), 'simulated' (counted in the RTL) or 'placed' (from
-the router).
+(from the netlist), 'forecast' (the compiler's of cycles, which is exact: simulation and device
+count the same), 'simulated' (counted in the RTL) or 'placed' (from the router).
 """
 
 import json
 from typing import Any
 
-SCHEMA = 1
-KINDS = ("estimated", "simulated", "placed")
+from hw.arch.link import BAUD
+from sw.host.rate import exchange_bytes, link_seconds
+
+SCHEMA = 2
+KINDS = ("estimated", "forecast", "simulated", "placed")
+CYCLES = {"forecast": "exact forecast", "simulated": "simulated"}
 RESOURCE_TITLES = {
     "lut": "LUT", "lut_as_memory": "LUT as memory", "ff": "flip-flop", "bram36": "RAMB36",
     "bram18": "DP16KD (18 kbit)", "dsp": "DSP",
@@ -44,6 +48,8 @@ def cycles(kind: str, program: Any, clock_hz: int, counted: int | None = None) -
     """Return the section of cycles and operations of one image.
 
     ``counted`` is the simulated number of cycles; without it the compiler's forecast is taken.
+    ``images_per_second`` is the core's alone; the link's counts the bytes on the line too, and is
+    an upper bound: the host's delays come on top.
     """
     total = program.cycles if counted is None else counted
     peak = program.config.peak
@@ -52,6 +58,11 @@ def cycles(kind: str, program: Any, clock_hz: int, counted: int | None = None) -
         "total": total,
         "latency_ms": round(1000 * total / clock_hz, 4),
         "images_per_second": round(clock_hz / total, 1),
+        "link": {
+            "baud": BAUD,
+            "bytes_per_image": exchange_bytes(program),
+            "images_per_second": round(1 / (link_seconds(program) + total / clock_hz), 1),
+        },
         "layers": [{"layer": f.layer, "op": f.op, "cycles": f.cycles} for f in program.forecast],
         "operations": {
             "total": program.total_ops,
@@ -122,7 +133,9 @@ def to_text(report: dict[str, Any]) -> str:
     ]
     accuracy = model.get("accuracy") or {}
     lines += [f"{k.replace('_', ' ')}: {v}" for k, v in accuracy.items()]
-    if accuracy:
+    if note := model.get("integer_accuracy_note"):
+        lines.append(f"integer accuracy: {note}")
+    if accuracy or note:
         lines.append("")
 
     section = report["resources"]
@@ -143,11 +156,14 @@ def to_text(report: dict[str, Any]) -> str:
         lines.append(f"  {section['note']}")
 
     section = report["cycles"]
-    ops = section["operations"]
+    ops, line = section["operations"], section["link"]
     lines += [
         "",
-        f"cycles for one image ({section['kind']}): {section['total']} = "
-        f"{section['latency_ms']:g} ms, {section['images_per_second']:g} images/s",
+        f"cycles for one image ({CYCLES[section['kind']]}): {section['total']} = "
+        f"{section['latency_ms']:g} ms",
+        f"images per second: {section['images_per_second']:g} by the core alone, at most "
+        f"{line['images_per_second']:g} with the link at {line['baud'] / 1e6:g} Mbaud "
+        f"({line['bytes_per_image']} bytes for each)",
         f"  {ops['per_cycle']:g} of {ops['peak_per_cycle']} binary operations per cycle, "
         f"{100 * ops['share_of_peak']:.1f} % of peak",
     ]

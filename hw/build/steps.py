@@ -1,7 +1,9 @@
 """The steps of a build, from a trained network to a bitstream and its report."""
 
+import dataclasses
 import functools
 import importlib.metadata
+import inspect
 import json
 import shutil
 from collections.abc import Callable
@@ -12,15 +14,15 @@ from typing import Any
 from boards import Board
 from hw.build import board_top, ecp5, report, xc7
 from hw.build.contents import refuse_other_contents
-from hw.build.pipeline import Event, Step, code_digest, file_digest
+from hw.build.pipeline import Event, Step
+from hw.build.sources import source_digest
 from hw.common.errors import SpikeloomError
+from hw.common.files import file_digest, write, write_json
 from hw.tools import check_xc7, find, timing_xc7, yosys
-from hw.tools.export import verilog_from_rtlil, write_text
+from hw.tools.export import verilog_from_rtlil
 from hw.tools.netlist import Netlist, ecp5_resources, xc7_resources
 
-ROOT = Path(__file__).resolve().parents[2]
-HARDWARE = tuple(ROOT / p for p in ("hw/arch", "hw/core", "hw/soc", "hw/build", "hw/tools"))
-SOFTWARE = tuple(ROOT / p for p in ("sw/frontend", "sw/lower", "sw/compiler", "hw/arch"))
+MEASURED, BATCH = 10_000, 500  #: Test images whose integer accuracy is measured; at a time.
 #: What a report tells of a model, where its side file holds it.
 ACCURACY = (
     "data", "split", "test_images", "test_accuracy", "test_acc", "test_wrong",
@@ -40,12 +42,23 @@ def board_design(board: Board, program: Any) -> Any:
 class Job:
     """What one build is about, and what it has made so far."""
 
-    board: Board
+    given: Board
     model: str
     output: Path
     tell: Callable[[Event], None]
     design: Callable[[Board, Any], Any] = board_design
     stream: bool = False  #: One call per step, membranes in memory.
+    fit: bool = False  #: Make the memories as deep as the network needs.
+
+    @functools.cached_property
+    def board(self) -> Board:
+        """The board, with the core that is built; with ``fit`` only after the step 'lower'."""
+        if not self.fit:
+            return self.given
+        from sw.compiler import fit_config
+
+        config = fit_config(self.integer(), self.given.config)
+        return dataclasses.replace(self.given, config=config)
 
     @functools.cached_property
     def source(self) -> Path:
@@ -103,25 +116,18 @@ class Job:
         return pins, tuple((port, hz) for port, hz in held["clocks"])
 
 
-def _json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1) + "\n")
-
-
 def _side(source: Path) -> dict[str, Any]:
-    """Return the side file of a model (its name with .json), or nothing."""
-    path = source.with_suffix(".json")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    """Return the side file of a model, as the loader finds it, or nothing."""
+    from sw.frontend.files import read_sidecar
+
+    return read_sidecar(source)
 
 
 def _load(job: Job, work: Path) -> None:
     side = _side(job.source)
     meta = job.network.meta if isinstance(getattr(job.network, "meta", None), dict) else {}
     known = {**meta, **side}
-    _json(work / "model.json", {
+    write_json(work / "model.json", {
         "name": job.network.name,
         "source": job.source.name,
         "sha256": file_digest(job.source),
@@ -130,30 +136,37 @@ def _load(job: Job, work: Path) -> None:
 
 
 def _lower(job: Job, work: Path) -> None:
-    job.network.lower(stream=job.stream).save(work / "network.npz")
+    from sw.lower import choices
+
+    network = job.network.lower(stream=job.stream)
+    network.save(work / "network.npz")
+    for line in choices(network):
+        job.note("lower", line)
 
 
 def _compile(job: Job, work: Path) -> None:
-    program = job.integer().compile(job.board.config)
+    from sw.room import compile_told
+
+    program = compile_told(job.integer(), job.board.config)
     program.save(work / "program.npz")
-    write_text(work / "program.txt", program.disassemble())
+    write(work / "program.txt", program.disassemble())
     write_images(program, work / "images")
 
 
 def write_images(program: Any, folder: Path) -> None:
     """Write the memory images as text for ``$readmemh``: one word a line, one file a bank."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "prog.hex", "".join(f"{int(w):08x}\n" for w in program.words))
+    write(folder / "prog.hex", "".join(f"{int(w):08x}\n" for w in program.words))
     for bank, words in enumerate(program.columns):
         lines = ("".join(f"{int(part):08x}" for part in reversed(word)) for word in words)
-        write_text(folder / f"col_{bank:02}.hex", "".join(f"{line}\n" for line in lines))
+        write(folder / f"col_{bank:02}.hex", "".join(f"{line}\n" for line in lines))
 
 
 def _elaborate(job: Job, work: Path) -> None:
     made = board_top.elaborate(job.board, job.design(job.board, job.program()))
-    write_text(work / "top.il", made.rtlil)
+    write(work / "top.il", made.rtlil)
     verilog_from_rtlil(work / "top.il", work / "top.v")
-    _json(work / "pins.json", {
+    write_json(work / "pins.json", {
         "pins": [{"port": p.port, "pin": p.pin, "attributes": p.attributes} for p in made.pins],
         "clocks": made.clocks,
     })  # fmt: skip
@@ -195,39 +208,39 @@ def _check(job: Job, work: Path) -> None:
                 f"{board.title} has {limit} {title}, but this design needs {used[name]}; "
                 "choose a larger board or a smaller core configuration"
             )
-    _json(work / "check.json", {"cells": counts, "resources": used, "clock": clock})
+    write_json(work / "check.json", {"cells": counts, "resources": used, "clock": clock})
 
 
 def _constrain(job: Job, work: Path) -> None:
     pins, clocks = job.elaborated()
     if job.board.family == "xc7":
-        write_text(work / "top.xdc", xc7.constraints(pins, clocks))
-        write_text(work / "build_vivado.tcl", xc7.vivado_script(job.board))
-        write_text(work / "build_openxc7.sh", xc7.open_script(job.board)).chmod(0o755)
+        write(work / "top.xdc", xc7.constraints(pins, clocks))
+        write(work / "build_vivado.tcl", xc7.vivado_script(job.board))
+        write(work / "build_openxc7.sh", xc7.open_script(job.board)).chmod(0o755)
     else:
-        write_text(work / "top.lpf", ecp5.constraints(pins, clocks))
+        write(work / "top.lpf", ecp5.constraints(pins, clocks))
 
 
-def _route(job: Job, work: Path) -> None:
+def _route(job: Job, work: Path) -> str | None:
     if job.board.family == "ecp5":
         job.bring(work, "top.json", "top.lpf")
         ecp5.route(job.board, work)
         for name in ("top.json", "top.lpf"):
             (work / name).unlink()
-        return
+        return None
     places, why = xc7.open_flow(job.board)
     if places is None:
-        job.note("route", f"no bitstream: {why}; build_openxc7.sh and build_vivado.tcl make it")
-        _json(work / "route.json", {"routed": False, "reason": why})
-        return
+        write_json(work / "route.json", {"routed": False, "reason": why})
+        return f"no bitstream: {why}; build_openxc7.sh and build_vivado.tcl make it"
     job.bring(work, "top.json", "top.xdc")
     xc7.route(job.board, places, work)
     for name in ("top.json", "top.xdc"):
         (work / name).unlink()
-    _json(work / "route.json", {"routed": True, "reason": why})
+    write_json(work / "route.json", {"routed": True, "reason": why})
+    return None
 
 
-def _pack(job: Job, work: Path) -> None:
+def _pack(job: Job, work: Path) -> str | None:
     if job.board.family == "ecp5":
         fmax, wanted = job.read("placed.json")["fmax_mhz"], job.board.core_clock / 1e6
         if fmax < wanted:
@@ -238,20 +251,23 @@ def _pack(job: Job, work: Path) -> None:
         job.bring(work, "top.config")
         ecp5.pack(work)
         (work / "top.config").unlink()
-    elif job.read("route.json")["routed"]:
-        places, why = xc7.open_flow(job.board)
-        if places is None:
-            raise SpikeloomError(f"the design is routed, but it cannot be packed: {why}")
-        job.bring(work, "top.fasm")
-        xc7.pack(job.board, places, work)
-        for name in ("top.fasm", "top.frames"):
-            (work / name).unlink()
+        return None
+    if not job.read("route.json")["routed"]:
+        return "nothing was routed"
+    places, why = xc7.open_flow(job.board)
+    if places is None:
+        raise SpikeloomError(f"the design is routed, but it cannot be packed: {why}")
+    job.bring(work, "top.fasm")
+    xc7.pack(job.board, places, work)
+    for name in ("top.fasm", "top.frames"):
+        (work / name).unlink()
+    return None
 
 
 def _report(job: Job, work: Path) -> None:
     value = make_report(job)
-    write_text(work / "report.txt", report.to_text(value))
-    write_text(work / "report.json", report.to_json(value))
+    write(work / "report.txt", report.to_text(value))
+    write(work / "report.json", report.to_json(value))
 
 
 def make_report(job: Job) -> dict[str, Any]:
@@ -275,12 +291,12 @@ def make_report(job: Job) -> dict[str, Any]:
             "name": board.name, "title": board.title, "part": board.part, "family": board.family,
             "clock_hz": board.core_clock,
         },
-        "model": job.read("model.json"),
+        "model": {**job.read("model.json"), **integer_accuracy(job)},
         "core": board.config.as_dict(),
         "resources": used,
         "cells": checked["cells"],
         "timing": clock,
-        "cycles": report.cycles("estimated", program, board.core_clock),
+        "cycles": report.cycles("forecast", program, board.core_clock),
         "memory": report.memory_map(program),
         "membranes": report.membranes(program),
         "bitstream": {
@@ -291,6 +307,44 @@ def make_report(job: Job) -> dict[str, Any]:
         },
         "tools": tool_versions(board),
     }  # fmt: skip
+
+
+def integer_accuracy(job: Job) -> dict[str, Any]:
+    """Return what a report tells of the integer network's accuracy.
+
+    Where the model's side file does not tell it, and its data set is known and here, it is
+    measured: the golden model on the test split, at most MEASURED images.
+    """
+    known = job.read("model.json")
+    if "integer_test_accuracy" in known["accuracy"]:
+        return {}
+    network, data = job.integer(), known["accuracy"].get("data")
+    how = f"python -m sw.agree {job.model} measures it"
+    if network.stream or network.per_step_input:
+        return {"integer_accuracy_note": "not measured: the network reads no still images"}
+    if not isinstance(data, str):
+        return {"integer_accuracy_note": f"not measured: its data set is not named; {how} on "
+                "--data NAME"}  # fmt: skip
+    from sw.data import load
+
+    try:
+        if network.height != network.width:
+            raise SpikeloomError(f"images of {network.height}x{network.width} are not square")
+        split = load(data, network.height)
+    except SpikeloomError as error:
+        return {"integer_accuracy_note": f"not measured: {error}; then {how}"}
+    images, labels = split.test_images[:MEASURED], split.test_labels[:MEASURED]
+    if images.shape[1:] not in ((network.channels, network.height, network.width),
+                                (network.height, network.width)):  # fmt: skip
+        return {"integer_accuracy_note": f"not measured: images of {data} have another shape"}
+    job.note("report", f"golden model on {len(images)} test images of {data}")
+    wrong = 0
+    for at in range(0, len(images), BATCH):
+        part = slice(at, at + BATCH)
+        wrong += int((network.run(images[part]).predictions != labels[part]).sum())
+    share = 1 - wrong / len(images)
+    return {"accuracy": {**known["accuracy"], "integer_test_images": len(images),
+                         "integer_test_accuracy": share, "integer_test_wrong": wrong}}  # fmt: skip
 
 
 def tool_versions(board: Board) -> dict[str, str]:
@@ -305,51 +359,88 @@ def tool_versions(board: Board) -> dict[str, str]:
 
 
 def _board(job: Job) -> dict[str, Any]:
-    b = job.board
-    return {
-        "name": b.name, "part": b.part, "clocks": [b.clock, b.vco, b.core_clock],
-        "config": b.config.as_dict(), "resources": b.resources, "database": b.database,
-    }  # fmt: skip
+    return dataclasses.asdict(job.board)
 
 
-def _route_inputs(job: Job) -> list[Any]:
-    if job.board.family == "ecp5":
-        return [code_digest(Path(ecp5.__file__)), find.version("nextpnr-ecp5")]
-    places, why = xc7.open_flow(job.board)
-    return [code_digest(Path(xc7.__file__)), places, why]
+def _versions(*packages: str) -> list[str]:
+    return [f"{p} {importlib.metadata.version(p)}" for p in packages]
 
 
 def _model_inputs(job: Job) -> list[Any]:
-    return [file_digest(job.source), _side(job.source), job.stream, code_digest(*SOFTWARE)]
+    return [
+        file_digest(job.source), _side(job.source), job.stream, _versions("numpy", "safetensors"),
+        source_digest("sw", "sw.frontend.loader", "sw.lower"), _own(),
+    ]  # fmt: skip
+
+
+def _own() -> str:
+    """Digest of this file alone, which is of every step."""
+    return file_digest(Path(__file__))
+
+
+def _compile_inputs(job: Job) -> list[Any]:
+    modules = ("sw.compiler", "sw.storage", "sw.room")
+    return [_board(job), _versions("numpy"), source_digest(*modules), _own()]
 
 
 def _elaborate_inputs(job: Job) -> list[Any]:
-    versions = [importlib.metadata.version(p) for p in ("amaranth", "amaranth-boards")]
-    return [_board(job), code_digest(*HARDWARE), versions, yosys.version()]
+    design = inspect.getsourcefile(job.design)
+    return [
+        _board(job), _versions("amaranth", "amaranth-boards"), yosys.version(),
+        source_digest("hw.soc.top", "hw.build.board_top", "hw.tools.export",
+                      f"boards.{job.board.name}"),
+        job.design.__qualname__, file_digest(Path(design)) if design else "", _own(),
+    ]  # fmt: skip
 
 
 def _synthesis_inputs(job: Job) -> list[Any]:
     family = xc7 if job.board.family == "xc7" else ecp5
-    return [family.synthesis_commands("top.il", "top.json", "top.stat"), yosys.version()]
+    commands = family.synthesis_commands("top.il", "top.json", "top.stat")
+    return [commands, yosys.version(), source_digest("hw.tools.yosys")]
 
 
-def _own_inputs(job: Job) -> list[Any]:
-    return [_board(job), code_digest(ROOT / "hw/build", ROOT / "hw/tools")]
+def _check_inputs(job: Job) -> list[Any]:
+    modules = ("hw.tools.check_xc7", "hw.tools.timing_xc7", "hw.tools.netlist", "hw.build.contents")
+    return [_board(job), source_digest(*modules), _own()]
+
+
+def _constrain_inputs(job: Job) -> list[Any]:
+    return [_board(job), source_digest("hw.build.xc7", "hw.build.ecp5"), _own()]
+
+
+def _route_inputs(job: Job) -> list[Any]:
+    if job.board.family == "ecp5":
+        return [file_digest(Path(ecp5.__file__)), source_digest("hw.tools.find"),
+                find.version("nextpnr-ecp5")]  # fmt: skip
+    places, why = xc7.open_flow(job.board)
+    version = find.version("nextpnr-xilinx") if find.have("nextpnr-xilinx") else ""
+    return [file_digest(Path(xc7.__file__)), source_digest("hw.tools.find"), places, why, version]
 
 
 def _report_inputs(job: Job) -> list[Any]:
-    return [*_own_inputs(job), tool_versions(job.board)]
+    modules = ("hw.build.report", "sw.compiler.report", "sw.data", "sw.host.rate")
+    return [_board(job), source_digest(*modules), tool_versions(job.board), _present(job), _own()]
+
+
+def _present(job: Job) -> bool:
+    """Whether the model's data set is here, on which accuracy would be measured."""
+    from sw.data.fetch import is_present, source_of
+
+    try:
+        return is_present(source_of(job.read("model.json")["accuracy"]["data"]))
+    except (KeyError, TypeError, SpikeloomError):
+        return False
 
 
 STEPS = (
     Step("load", "read the model", _model_inputs, _load),
     Step("lower", "float to integer network", _model_inputs, _lower),
     Step("compile", "memory images and program",
-         lambda job: [_board(job), code_digest(*SOFTWARE)], _compile),
+         _compile_inputs, _compile),
     Step("elaborate", "RTL", _elaborate_inputs, _elaborate),
     Step("synthesise", "netlist", _synthesis_inputs, _synthesise),
-    Step("check", "cells, contents, budget, timing estimate", _own_inputs, _check),
-    Step("constrain", "pins, clocks, scripts", _own_inputs, _constrain),
+    Step("check", "cells, contents, budget, timing estimate", _check_inputs, _check),
+    Step("constrain", "pins, clocks, scripts", _constrain_inputs, _constrain),
     Step("route", "place and route", _route_inputs, _route),
     Step("pack", "bitstream", _route_inputs, _pack),
     Step("report", "report.json and report.txt", _report_inputs, _report),

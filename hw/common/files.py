@@ -143,13 +143,13 @@ def plain_name(text: object) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+def locked(path: Path, busy: str | None = None, cure: str = CURE) -> Iterator[None]:
     """Hold an advisory lock on the file ``path``, which is made.
 
     ``busy`` is the sentence of the SpikeloomError where another process holds it; without it,
     wait. Where the system has no such locks there is none.
     """
-    with disk_errors(path):
+    with disk_errors(path, cure):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("w", encoding="utf-8")
     with lock:

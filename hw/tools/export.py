@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import Fragment, Value
 
+from hw.common.files import write
 from hw.tools.yosys import run_yosys
 
 
@@ -23,23 +24,11 @@ def rtlil_text(
     return rtlil.convert(design, name=name, ports=ports, emit_src=False)
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
-
-
 def export_rtlil(
     design: Any, path: Path | str, ports: Sequence[Value] | None = None, **options: Any
 ) -> Path:
     """Write the RTLIL of a design to ``path``; options as for ``rtlil_text``."""
-    return write_text(Path(path), rtlil_text(design, ports=ports, **options))
+    return write(Path(path), rtlil_text(design, ports=ports, **options))
 
 
 def export_verilog(

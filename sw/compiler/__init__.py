@@ -1,6 +1,6 @@
 """The compiler: integer network to memory images, program and cycle forecast."""
 
-from sw.compiler.compile import compile_network
+from sw.compiler.compile import MisfitError, compile_network
 from sw.compiler.interpreter import Events, Run, interpret, locate, recover
 from sw.compiler.mapper import fit_config, required
 from sw.compiler.program import Forecast, Label, Program, Region
@@ -9,6 +9,7 @@ __all__ = [
     "Events",
     "Forecast",
     "Label",
+    "MisfitError",
     "Program",
     "Region",
     "Run",

@@ -1,7 +1,6 @@
 """``python -m sw.compiler MODEL``: compile, forecast, disassemble."""
 
 import argparse
-import dataclasses
 import sys
 import zipfile
 
@@ -9,27 +8,15 @@ from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
-from sw.compiler.compile import compile_network
 from sw.compiler.mapper import fit_config
 from sw.compiler.report import part_text, report
 from sw.network import IntegerNetwork
+from sw.room import compile_told
 
 
 def parse_config(text: str) -> Config:
     """Return the configuration that ``name=value,...`` describes; others keep their default."""
-    values = {}
-    names = [f.name for f in dataclasses.fields(Config)]
-    for item in filter(None, text.split(",")):
-        name, _, value = (part.strip() for part in item.partition("="))
-        if name not in names:
-            raise SpikeloomError(
-                f"core configuration has no field {name!r}; fields are {', '.join(names)}"
-            )
-        try:
-            values[name] = int(value)
-        except ValueError:
-            raise SpikeloomError(f"core configuration: {name} = {value!r} is no integer") from None
-    return Config(**values)
+    return Config().changed(text)
 
 
 def read_network(source: str, stream: bool = False) -> IntegerNetwork:
@@ -86,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     net = read_network(args.model, args.stream)
     if args.fit:
         config = fit_config(net, config)
-    program = compile_network(net, config)
+    program = compile_told(net, config)
     print(report(program))
     placed = fit(config, target) if target else None
     if placed:
@@ -95,6 +82,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n" + program.disassemble(), end="")
     if args.output:
         program.save(args.output)
+        print(f"\nwritten: {args.output}")
     if placed and placed.faults:
         raise SpikeloomError(
             f"{program.name} does not fit: {'; '.join(placed.faults)}; choose a smaller core "

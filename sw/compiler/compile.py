@@ -10,16 +10,20 @@ from sw.compiler.program import VERSION, Forecast, Program
 from sw.network import Head, IntegerNetwork
 
 
+class MisfitError(SpikeloomError):
+    """A network does not fit a core; the message has a line for each memory and setting."""
+
+
 def compile_network(net: IntegerNetwork, config: Config | None = None) -> Program:
     """Compile an integer network for one core.
 
-    ``config`` defaults to ``Config()``. Raises SpikeloomError where the network does not fit,
+    ``config`` defaults to ``Config()``. Raises MisfitError where the network does not fit,
     naming every memory and setting at once.
     """
     config = config or Config()
     mapper = Mapper(net, config)
     if misfits := mapper.misfits():
-        raise SpikeloomError(
+        raise MisfitError(
             f"network {net.name!r} does not fit the core ({config.rows} rows, {config.cols} "
             f"columns, {config.width} bits):\n  " + "\n  ".join(misfits)
         )

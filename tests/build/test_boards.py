@@ -39,8 +39,11 @@ def test_clock_that_cannot_be_made():
 
 #: Types that software packages share.
 TYPES = {"hw.arch", "sw.network", "sw.result", "sw.images", "sw.check", "sw.storage"}
-#: What a package may import of the project, besides itself.
+#: What every package may import.
+COMMON = {"hw.common", "spikeloom"}
+#: What a package may import of the project, besides itself and these.
 ALLOWED = {
+    "hw/common": set(),
     "hw/arch": {"boards"},  # Config.for_board, at call time
     "hw/core": {"hw.arch"},
     "hw/soc": {"hw.arch", "hw.core"},
@@ -62,7 +65,7 @@ def imports(path):
 @pytest.mark.parametrize("package", ALLOWED)
 def test_imports_point_one_way(package):
     own = package.replace("/", ".")
-    allowed = {*ALLOWED[package], own}
+    allowed = {*ALLOWED[package], *COMMON, own}
     files = [p for p in (ROOT / package).rglob("*.py") if p.name != "__main__.py"]
     for path in sorted(files):
         for name in imports(path):

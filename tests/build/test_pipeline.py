@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from hw.build.pipeline import Pipeline, Step
+from hw.build.pipeline import PREVIOUS, Pipeline, Step
 from hw.common.errors import SpikeloomError
 from hw.tools.errors import ToolFailed
 
@@ -43,6 +43,7 @@ def present(pipeline):
     return sorted(
         p.relative_to(pipeline.output).as_posix() for p in pipeline.output.rglob("*")
         if p.is_file() and p.name != ".lock" and p.suffix != ".log"
+        and PREVIOUS not in p.relative_to(pipeline.output).parts
     )
 
 
@@ -140,7 +141,7 @@ def test_disk_errors_are_told(job, pipeline, code, words):
     import os
 
     job.broken, job.fault = "two", OSError(code, os.strerror(code), "somewhere/two.txt")
-    with pytest.raises(SpikeloomError, match=f"cannot write to somewhere/two.txt: {words}; free"):
+    with pytest.raises(SpikeloomError, match=rf"somewhere/two.txt: cannot be written \({words}\)"):
         pipeline.run(job)
     assert present(pipeline) == [".steps/one.json", "one.txt"]
 
@@ -180,3 +181,61 @@ def test_same_inputs_same_bytes(job, tmp_path):
         texts.append((tmp_path / name / ".steps" / "one.json").read_bytes())
     assert texts[0] == texts[1]
     assert sorted(json.loads(texts[0])) == ["inputs", "outputs"]
+
+
+def test_a_finished_build_is_kept_when_its_inputs_change(job, pipeline):
+    pipeline.run(job)
+    job.version, job.broken, job.fault = "2", "two", RuntimeError("defect")
+    with pytest.raises(RuntimeError):
+        pipeline.run(job)
+    kept = pipeline.output / PREVIOUS
+    assert {p.name: p.read_text(encoding="utf-8") for p in kept.iterdir()} == {
+        "one.txt": "one 1\n", "two.txt": "two \n", "three.txt": "three \n",
+    }  # fmt: skip
+    notes = [e.text for e in pipeline.events if e.state == "note"]
+    assert notes == [f"the finished build that was here is kept in {kept}"]
+    job.broken = None
+    pipeline.run(job)  # an unfinished one takes no finished one's place
+    assert (kept / "one.txt").read_text(encoding="utf-8") == "one 1\n"
+    assert (pipeline.output / "one.txt").read_text(encoding="utf-8") == "one 2\n"
+    job.version = "3"
+    pipeline.run(job, last="one")
+    assert (kept / "one.txt").read_text(encoding="utf-8") == "one 2\n"
+    assert (kept / "three.txt").exists()
+
+
+def test_a_folder_is_of_one_target(job, tmp_path):
+    steps = [job.step("one")]
+    mine = {"model": "a/net.npz", "board": "x"}
+    Pipeline(steps, tmp_path, lambda e: None, mine).run(job)
+    Pipeline(steps, tmp_path, lambda e: None, dict(mine)).run(job)
+    with pytest.raises(SpikeloomError) as e:
+        Pipeline(steps, tmp_path, lambda e: None, {**mine, "model": "b/net.npz"}).run(job)
+    assert str(e.value) == (
+        f"{tmp_path}: holds the build of model a/net.npz, board x, not of model b/net.npz, board "
+        "x; choose another folder with --output, or remove that one"
+    )
+    assert job.ran == ["one"]
+    assert (tmp_path / "one.txt").exists()
+
+
+def test_from_without_the_steps_before(job, pipeline):
+    with pytest.raises(SpikeloomError, match=r"step 'one', which comes before 'three', has not "
+                       "been done here; leave out --from, or give --from one"):
+        pipeline.run(job, first="three")
+    assert not job.ran
+
+
+def test_a_step_with_nothing_to_do_is_skipped_not_done(tmp_path):
+    events = []
+    step = Step("one", "do one", lambda job: 0, lambda job, work: "no tool is there")
+    for _ in range(2):
+        Pipeline([step], tmp_path, events.append).run(None)
+    assert [(e.state, e.text) for e in events] == [
+        ("start", "do one"), *2 * [("skipped", "no tool is there")],
+    ]  # fmt: skip
+
+
+def test_it_tells_whether_anything_ran(job, pipeline):
+    assert pipeline.run(job)
+    assert not pipeline.run(job)

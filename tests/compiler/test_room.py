@@ -1,0 +1,61 @@
+"""Where a network that does not fit has room."""
+
+import dataclasses
+import re
+
+import pytest
+
+import boards
+from hw.arch import Config, SpikeloomError
+from sw.compiler.__main__ import main
+from sw.randnet import random_network
+from sw.room import block_rams, compile_told, room
+
+
+def test_block_rams_are_those_of_synthesis():
+    """The figures that the builds of both boards report."""
+    assert block_rams(boards.get("arty_a7").config, "xc7") == 46
+    assert block_rams(boards.get("ulx3s").config, "ecp5") == 183
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Too large for the Arty's core, not for the ULX3S's."""
+    return random_network(1, height=32, width=32, channels=3, dim=64, depth=2, heads=4, mlp_ratio=4,
+                          steps=4, order="qk", similarity="and", variant="cifar",
+                          classes=10)  # fmt: skip
+
+
+def test_boards_cores_and_block_rams_are_named(large, tmp_path, capsys):
+    with pytest.raises(SpikeloomError) as e:
+        compile_told(large, Config())
+    text = str(e.value)
+    assert "would make it fit" in text
+    assert "the core of ulx3s holds it (--board ulx3s)" in text
+    assert re.search(r"arty_a7 with --fit: \d+ of 50 RAMB36, room for it", text)
+    assert re.search(r"arty_a7_100 with --fit: \d+ of 135 RAMB36, room for it", text)
+    assert "--fit makes this core's memories deep enough: " in text
+    assert len(text.splitlines()) <= 20
+    large.save(tmp_path / "net.npz")
+    assert main([str(tmp_path / "net.npz"), "--board", "arty_a7"]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "the core of ulx3s holds it" in said
+    assert main([str(tmp_path / "net.npz"), "--board", "ulx3s"]) == 0
+    assert main([str(tmp_path / "net.npz"), "--board", "arty_a7", "--fit"]) == 0
+
+
+def test_advice_works(large):
+    told = next(line for line in room(large, Config()) if line.startswith("--fit makes"))
+    core = Config().changed(told.partition(": ")[2])
+    assert compile_told(large, core).config == core
+
+
+def test_no_board_holds_it():
+    net = random_network(1, height=64, width=64, channels=3, dim=128, depth=2, heads=4, mlp_ratio=4,
+                         steps=4, order="qk", similarity="and", variant="cifar",
+                         classes=10)  # fmt: skip
+    lines = room(net, dataclasses.replace(Config(), rows=8))
+    assert any(re.search(r"arty_a7 with --fit: \d+ of 50 RAMB36, too many", v) for v in lines)
+    assert "no board's core holds it as it stands" in lines
+    assert len(lines) <= 5
