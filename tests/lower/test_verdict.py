@@ -22,7 +22,7 @@ def test_all_floors_met():
 
 @pytest.mark.parametrize(
     "change",
-    [{"agreement": 0.9}, {"integer_accuracy": 0.2}, {"stored": 0.5}],
+    [{"agreement": 0.9, "head": 0.9889}, {"integer_accuracy": 0.2}, {"stored": 0.5}],
 )
 def test_the_network_is_at_fault_where_every_layer_agrees(change):
     got = dataclasses.replace(GOOD, float_accuracy=0.25, **change)
