@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 
 import sw
 from hw.common.cli import command
+from hw.common.options import whole
 from sw.agree.alpha import alpha_table
 from sw.agree.measure import Reference, sweep
 from sw.agree.splits import data_split, fixture
 from sw.data.catalogue import NAMES
 from sw.graph import FloatNetwork
 from sw.lower import HEAD_WEIGHT_BITS
+
+NETWORK = 3  #: Exit status where every layer agrees and the network as a whole does not.
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,9 +30,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--sweep", action="store_true", help="also 8 to 16 bit first and last weights")
     p.add_argument("--alpha", action="store_true", help="also what freezing alpha costs")
     p.add_argument("--zero-weights", choices=["refuse", "plus", "minus"], default="refuse")
-    p.add_argument("--frac-bits", type=int)
-    p.add_argument("--pixel-weight-bits", type=int)
-    p.add_argument("--head-weight-bits", type=int, default=HEAD_WEIGHT_BITS)
+    p.add_argument("--frac-bits", type=whole("a number of bits", 8, 0))
+    p.add_argument("--pixel-weight-bits", type=whole("a number of bits", 14, 1))
+    p.add_argument(
+        "--head-weight-bits", type=whole("a number of bits", 8, 1), default=HEAD_WEIGHT_BITS
+    )
     return p
 
 
@@ -61,7 +66,11 @@ def _bar(images: int) -> Iterator[Callable[[int], object]]:
 
 @command()
 def main(arguments: list[str] | None = None) -> int:
-    """Print the agreement; 0 if every floor is met."""
+    """Print the agreement.
+
+    Exit status 0 if every floor is met, 1 if layers disagree (or for a mistake), 3 if every layer
+    agrees and only the network as a whole does not.
+    """
     p = parser()
     args = p.parse_args(arguments)
     if args.model is None and args.fixture is None:
@@ -96,4 +105,6 @@ def main(arguments: list[str] | None = None) -> int:
         table = alpha_table(net, split.images, split.labels, split.calibration, **formats)
         print(table.text())
         faults += table.faults
+    if got.faults and not got.local_faults and faults == got.faults:
+        return NETWORK
     return 1 if faults else 0

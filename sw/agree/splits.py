@@ -1,15 +1,20 @@
 """Test images that a network is measured on."""
 
 import contextlib
-import json
 import pathlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from hw.common import files, npz
 from hw.common.errors import SpikeloomError
 from sw.graph import FloatNetwork
 
+USED = frozenset(
+    f"{split}{name}"
+    for split in ("", "test_")
+    for name in ("images", "labels", "index", "pred", "pred_alpha1")
+)  #: Arrays of a stored split that are read.
 CALIBRATION_IMAGES = 512  #: Training images on which alpha is measured, the first ones.
 
 
@@ -56,6 +61,43 @@ def fixture_split(stem: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     return split.images, split.labels
 
 
+def _stored(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Arrays of a stored split, those that are used, each as it must be."""
+    cure = "store uint8 images (n, H, W), (n, C, H, W) or (n, T, C, H, W) and a label of each"
+    try:
+        io = npz.read(path, keep=lambda name: name in USED)
+    except npz.ArchiveError as error:
+        raise SpikeloomError(f"{path}: cannot be read ({error}); {cure}") from None
+    first = "test_" if "test_images" in io else ""
+    for name in (f"{first}images", f"{first}labels"):
+        if name not in io:
+            raise SpikeloomError(f"{path}: has no array {name!r}; {cure}")
+    images = io[f"{first}images"]
+    if images.dtype != np.uint8 or images.ndim not in (3, 4, 5) or not images.size:
+        raise SpikeloomError(
+            f"{path}: its {first}images are {images.dtype} {images.shape}, wanted some images of "
+            f"uint8; {cure}"
+        )
+    for name in (f"{first}{part}" for part in ("labels", "pred", "pred_alpha1")):
+        array = io.get(name, io[f"{first}labels"])
+        if array.dtype.kind not in "iu" or array.shape != (len(images),):
+            raise SpikeloomError(
+                f"{path}: its {name} are {array.dtype} {array.shape}, wanted a whole number for "
+                f"each of {len(images)} images; {cure}"
+            )
+    return io
+
+
+def _shows(images: np.ndarray, index: np.ndarray | None, few: np.ndarray) -> bool:
+    """Whether ``few`` are the images at ``index``."""
+    if index is None or index.dtype.kind not in "iu" or index.shape != (len(few),):
+        return False
+    if not ((index >= 0) & (index < len(images))).all():
+        return False
+    found = images[index]
+    return found.size == few.size and np.array_equal(found.reshape(few.shape), few)
+
+
 def fixture(stem: pathlib.Path, net: FloatNetwork | None = None) -> Split:
     """Images, labels and predictions that belong to ``stem.io.npz``.
 
@@ -65,8 +107,7 @@ def fixture(stem: pathlib.Path, net: FloatNetwork | None = None) -> Split:
     path = stem.with_name(stem.name + ".io.npz")
     if not path.is_file():
         raise SpikeloomError(f"{path}: no such file; give --fixture FOLDER/NAME")
-    with np.load(path, allow_pickle=False) as archive:
-        io = {key: archive[key] for key in archive.files}
+    io = _stored(path)
 
     def stored(prefix: str) -> np.ndarray | None:
         return io.get(f"{prefix}pred_alpha1", io.get(f"{prefix}pred"))
@@ -79,11 +120,13 @@ def fixture(stem: pathlib.Path, net: FloatNetwork | None = None) -> Split:
     few = io["images"]
     side = stem.with_name(stem.name + ".json")
     if net is not None and side.is_file():
-        name = json.loads(side.read_text(encoding="utf-8")).get("data", "")
+        fields = files.read_json(side)
+        name = fields.get("data") if isinstance(fields, dict) else None
+        index, labels = io.get("test_index"), io.get("test_labels")
         with contextlib.suppress(SpikeloomError):  # not fetched: the few must do
-            whole = data_split(net, name)
-            same = np.array_equal(whole.images[io["test_index"]].reshape(few.shape), few)
-            if same and np.array_equal(whole.labels, io["test_labels"]):
+            whole = data_split(net, str(name))
+            same = labels is not None and np.array_equal(whole.labels, labels)
+            if same and _shows(whole.images, index, few):
                 return Split(
                     images=whole.images,
                     labels=whole.labels,

@@ -9,6 +9,7 @@ from pathlib import Path
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES, SOURCES, Source
+from sw.data.digits import INSTALL
 from sw.data.fetch import fetch, is_present, source_of, verify
 from sw.data.store import cache_folder
 
@@ -53,7 +54,7 @@ class _Bar:
             # What arrived in an earlier run does not count towards this one's speed.
             self.bar = tqdm(
                 desc=name, initial=done, total=total or None, unit="B", unit_scale=True,
-                dynamic_ncols=True,
+                dynamic_ncols=True, disable=None,
             )  # fmt: skip
         self.bar.update(done - self.bar.n)
 
@@ -96,7 +97,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         p.error(f"fetch what? Name one or more of {', '.join(NAMES)}")
     if args.mirror is not None and (args.command == "list" or args.data_dir is not None):
         p.error("--mirror goes with fetch alone, without --data-dir")
-    bar = _Bar()
     for name in args.names:
         source_of(name)
     if args.data_dir is not None and not args.data_dir.is_dir():
@@ -108,16 +108,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     for name in args.names:
         if SOURCES[name].kind == "embedded":
-            print(f"{name}: lies inside scikit-learn, nothing to fetch")
+            cure = "" if _is_present(SOURCES[name], None) else f"; {INSTALL}"
+            print(f"{name}: lies inside scikit-learn, nothing to fetch{cure}")
         elif args.data_dir is not None:
             verify(name, args.data_dir)
             print(f"{name}: whole in {args.data_dir}")
         else:
+            before, bar = is_present(SOURCES[name]), _Bar()
             try:
                 folder = fetch(name, mirror=args.mirror, progress=bar)
             finally:
                 bar.close()
-            print(f"{name}: whole in {folder}")
+            if before and bar.bar is None:
+                print(f"{name}: was whole already in {folder}, nothing fetched")
+            else:
+                print(f"{name}: fetched, whole in {folder}")
     return 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from hw.common.errors import SpikeloomError
 
 SIDE = 8  #: Pixels per side before enlargement.
+INSTALL = "run pip install scikit-learn"  #: What brings them; torch is not needed.
 TRAIN = 1437  #: Images of the train split; the other 360 are the test split.
 SPLIT = (
     "sklearn.datasets.load_digits; numpy RandomState(0).permutation(1797): "
@@ -43,8 +44,7 @@ def load_digits(side: int = 16) -> Digits:
         from sklearn import datasets
     except ModuleNotFoundError as error:
         raise SpikeloomError(
-            "The digits come with scikit-learn, which is not installed: "
-            "run pip install -e '.[train]'"
+            f"The digits come with scikit-learn, which is not installed: {INSTALL}"
         ) from error
     bunch: Any = datasets.load_digits()
     images = np.minimum(16 * bunch.images, 255).astype(np.uint8)  # (1797, 8, 8)

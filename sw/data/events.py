@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from hw.common import files
 from hw.common.errors import SpikeloomError
 from sw.data.archive import place, unpack
 from sw.data.catalogue import Source
-from sw.data.store import disk_errors, put, write
+from sw.data.store import CURE, disk_errors, write
 
 STEPS = 10  #: T where none is asked for.
 MOST_STEPS = 1000
@@ -218,8 +219,6 @@ def read_events(
         for array in _read(recordings, order, source, steps, size, progress)
     ]
     if keep:
-        part = kept.with_name(kept.name + ".part")
-        with disk_errors(kept), open(part, "wb") as file:
+        with files.whole(kept, CURE) as part, open(part, "wb") as file:
             np.savez_compressed(file, allow_pickle=False, **dict(zip(names, found, strict=True)))
-        put(part, kept)
     return tuple(found)

@@ -6,23 +6,33 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from hw.common import files
 from hw.common.errors import SpikeloomError
 
 CHUNK = 1 << 20
+CURE = (
+    "free space there or set SPIKELOOM_CACHE to another folder, then run the same command again, "
+    "which goes on from what has arrived"
+)
 ALGORITHMS = {32: "md5", 128: "sha512"}  #: By hexadecimal digits of the digest.
 
 
 def cache_folder() -> Path:
-    """Where fetched data lie, one folder per data set; not created here.
+    """Where fetched data lie, one folder per data set.
 
     ``$SPIKELOOM_CACHE/data``, else ``$XDG_CACHE_HOME/spikeloom/data``, else
-    ``~/.cache/spikeloom/data``.
+    ``~/.cache/spikeloom/data``: one that is there may be read only. Where no home can be written,
+    `hw.common.files.cache_folder` finds another place.
     """
-    home = os.environ.get("SPIKELOOM_CACHE")
-    if not home:
+    if home := os.environ.get("SPIKELOOM_CACHE"):
+        return Path(home).absolute() / "data"
+    with contextlib.suppress(RuntimeError, OSError):  # no home
         xdg = os.environ.get("XDG_CACHE_HOME")
-        home = Path(xdg) / "spikeloom" if xdg else Path.home() / ".cache" / "spikeloom"
-    return Path(home).absolute() / "data"
+        base = Path(xdg) if xdg else Path.home() / ".cache"
+        known = (base / "spikeloom" / "data").absolute()
+        if known.is_dir():
+            return known
+    return files.cache_folder("data")
 
 
 def _hash(digest: str):
@@ -50,17 +60,9 @@ def file_digest(path: Path, like: str) -> str:
     return found.hexdigest()
 
 
-@contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> contextlib.AbstractContextManager[None]:
     """Tell a full or read-only disk in one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise SpikeloomError(
-            f"{path}: cannot be written ({error.strerror or error}); free space there or set "
-            "SPIKELOOM_CACHE to another folder, then run the same command again, which goes on "
-            "from what has arrived"
-        ) from error
+    return files.disk_errors(path, CURE)
 
 
 def put(part: Path, path: Path) -> None:
@@ -73,14 +75,7 @@ def put(part: Path, path: Path) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file that appears under its name only when it is whole."""
-    part = path.with_name(path.name + ".part")
-    with disk_errors(path):
-        try:
-            part.write_bytes(data)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-    put(part, path)
+    files.write(path, data, CURE)
 
 
 @contextlib.contextmanager
@@ -88,16 +83,6 @@ def locked(folder: Path) -> Iterator[None]:
     """Make ``folder``, and be the only one to write there."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w", encoding="utf-8")
-    with lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # no such locks on this system
-        except BlockingIOError:
-            raise SpikeloomError(
-                f"{folder}: another fetch is writing here; wait for it to end"
-            ) from None
+    busy = f"{folder}: another fetch is writing here; wait for it to end"
+    with files.locked(folder / ".lock", busy):
         yield

@@ -13,6 +13,7 @@ from typing import Any
 
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
+from hw.common.options import real
 from sw.data.catalogue import SOURCES
 from sw.train.arguments import FAMILIES, MODEL, RUN, add_options, given
 
@@ -32,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         "BESTformer's two heads, which both learn the labels, or of a Q-SNN's steps")  # fmt: skip
     add("--out", type=Path, help="checkpoint (default: build/train/DATA-MODEL.safetensors)")
     add("--resume", action="store_true", help="continue the interrupted run that writes --out")
-    add("--minutes", type=float, metavar="M",
+    add("--minutes", type=real("a number of minutes", 50, above=0), metavar="M",
         help="end after M minutes with the state saved and exit status 3; the same command goes on "
         "until the run is through, then it does nothing")
     add("--compact", action="store_true", help="store binary layers as int8")
@@ -82,6 +83,24 @@ class _Watch:
         self.asked = True
 
 
+def _tell_warmup(options: Any) -> None:
+    """Say what warm-up a short run has, so that nobody takes a rate never reached for the peak."""
+    from sw.train.options import WARMUP
+
+    warms, epochs = options.warms, options.epochs
+    if options.warmup is None and warms < WARMUP:
+        print(
+            f"warm-up: {warms:g} of {epochs} epochs, a fifth (--warmup sets another)",
+            file=sys.stderr,
+        )
+    elif warms >= epochs:
+        print(
+            f"warning: --warmup {warms:g} of {epochs} epochs: the learning rate never reaches its "
+            f"peak; give more --epochs, or --warmup {epochs / 5:g}",
+            file=sys.stderr,
+        )
+
+
 def run(arguments: list[str]) -> int:
     """Train as the command line ``arguments`` say, with a progress bar on stderr; exit status."""
     args = _parser().parse_args(arguments)
@@ -111,15 +130,18 @@ def run(arguments: list[str]) -> int:
     resume = args.resume
     if args.minutes is not None and not resume:
         resume = state_path(out).exists()
-        if not resume and finished(options, out):
-            print(f"{out}: this run is through")
+    if (resume or args.minutes is not None) and not state_path(out).exists():
+        if finished(options, out):
+            print(f"{out}: this run is through already; nothing was done")
             return 0
     quiet = int(os.environ.get("RANK", 0)) > 0
+    if not quiet:
+        _tell_warmup(options)
     words = [a for a in arguments if a != "--resume"]  # goes on to the same weights
     command = shlex.join(["python", "-m", "sw.train", *words])
     with (
         _Watch(args.minutes) as watch,
-        tqdm(total=options.epochs, unit="epoch", dynamic_ncols=True, disable=quiet,
+        tqdm(total=options.epochs, unit="epoch", dynamic_ncols=True, disable=quiet or None,
              bar_format="{l_bar}{bar}| {n:.2f}/{total} [{elapsed}<{remaining}{postfix}]") as bar,
     ):  # fmt: skip
 
@@ -130,6 +152,10 @@ def run(arguments: list[str]) -> int:
                 shown = {k: f"{v:.4f}" for k, v in progress.items()}
                 bar.set_postfix({**shown, **({"of": of} if of else {})}, refresh=False)
                 bar.update(epoch - bar.n)
+                if bar.disable and not quiet:  # no terminal: a line per epoch instead of a bar
+                    whose = f"{of}, " if of else ""
+                    values = ", ".join(f"{k} {v}" for k, v in shown.items())
+                    print(f"{whose}epoch {epoch} of {bar.total}: {values}", file=sys.stderr)
             else:  # epochs of an earlier run do not count towards this one's speed
                 bar.total = (options.teacher_epochs or options.epochs) if of else options.epochs
                 bar.reset(bar.total)
@@ -152,6 +178,8 @@ def run(arguments: list[str]) -> int:
     if not quiet:
         n, wrong = result.notes["test_images"], result.notes["test_wrong"]
         print(f"{out}: test accuracy {100 * result.test_accuracy:.2f} % ({wrong} of {n} wrong)")
+        logged = "" if str(log) == "." else f"; log and curves in {log}"
+        print(f"wrote {out} and {out.with_suffix('.json')}{logged}")
     return 0
 
 

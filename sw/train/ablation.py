@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw.common import files
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
+from hw.common.options import whole
 
 BITS = (2, 4, 8)
 SEEDS = (0, 1, 2)
@@ -249,13 +251,10 @@ def picture(runs: list[dict[str, Any]]) -> bytes:
 
 def write(runs: list[dict[str, Any]], out: Path, command: str) -> None:
     """Write the numbers, the page and the picture, each atomically."""
-    from sw.models.checkpoint import write_atomically
-
-    numbers = json.dumps({"command": command, "runs": runs}, indent=1) + "\n"
-    write_atomically(out / "ablation.json", numbers.encode())
+    files.write_json(out / "ablation.json", {"command": command, "runs": runs})
     if runs:
-        write_atomically(out / "ablation.png", picture(runs))
-        write_atomically(out / "ablation.md", markdown(runs, command, "ablation.png").encode())
+        files.write(out / "ablation.png", picture(runs))
+        files.write(out / "ablation.md", markdown(runs, command, "ablation.png"))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -270,11 +269,15 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("build/ablation"), help="folder (default: %(default)s)")
     add("--work", type=Path, default=Path("build/ablation/runs"),
         help="folder of the trained networks (default: %(default)s)")
-    add("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
-    add("--epochs", type=int, default=EPOCHS, help="of each run (default: %(default)s)")
-    add("--images", type=int, default=0, help="training images used; 0 for all (default)")
+    add("--seeds", type=whole("a seed", 0, 0), nargs="+", default=list(SEEDS),
+        help="default: 0 1 2")
+    add("--epochs", type=whole("a number of epochs", EPOCHS, 1), default=EPOCHS,
+        help="of each run (default: %(default)s)")
+    add("--images", type=whole("a number of images", 30000, 0), default=0,
+        help="training images used; 0 for all (default)")
     add("--only", choices=["bestformer", "qsnn"], help="one family")
-    add("--jobs", type=int, default=2, help="runs at a time, one thread each (default: 2)")
+    add("--jobs", type=whole("a number of runs", 2, 1), default=2,
+        help="runs at a time, one thread each (default: 2)")
     add("--data-dir", type=Path, help="folder that holds MNIST's files")
     return p
 
@@ -287,8 +290,9 @@ def run(arguments: list[str]) -> None:
     from sw.data import load
 
     load("mnist", SIZE, args.data_dir)  # says at once if it is missing
-    args.work.mkdir(parents=True, exist_ok=True)
-    args.out.mkdir(parents=True, exist_ok=True)
+    for folder in (args.work, args.out):
+        with files.disk_errors(folder, "choose another --work and --out"):
+            folder.mkdir(parents=True, exist_ok=True)
     wanted = [j for j in jobs(args.seeds, args.epochs, args.images)
               if args.only is None or j.group.startswith(args.only)]  # fmt: skip
     kept = {r["key"]: r for r in read_results(args.out / "ablation.json")}
@@ -298,7 +302,8 @@ def run(arguments: list[str]) -> None:
         return [kept[j.key] for j in wanted if j.key in kept]
 
     left = [j for j in wanted if j.key not in kept]
-    bar = tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="run", dynamic_ncols=True)
+    bar = tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="run", dynamic_ncols=True,
+               disable=None)  # fmt: skip
     with bar, ThreadPoolExecutor(max(args.jobs, 1)) as pool:
         try:
             for stage in (True, False):  # teachers first

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hw.common.errors import SpikeloomError
+from hw.common.options import real, whole
 from sw.data.catalogue import NAMES
 
 FAMILIES: tuple[str, ...] = ("bestformer", "qsnn")
@@ -12,7 +13,7 @@ FAMILIES: tuple[str, ...] = ("bestformer", "qsnn")
 
 def alpha(text: str) -> float | None:
     """Scale of stored membranes; 'batch' is None."""
-    return None if text == "batch" else float(text)
+    return None if text == "batch" else real("a scale or 'batch'", "1.0 (or batch)")(text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +24,12 @@ class Option:
     help: str
     defaults: dict[str, Any]  #: Family to default; the families that have the option.
     kind: dict[str, Any] = field(default_factory=dict)  #: Arguments of ``add_argument``.
+    example: Any = None  #: In messages; None: its default.
 
 
-def _both(name: str, help: str, default: Any, **kind: Any) -> Option:
-    return Option(name=name, help=help, defaults=dict.fromkeys(FAMILIES, default), kind=kind)
+def _both(name: str, help: str, default: Any, example: Any = None, **kind: Any) -> Option:
+    defaults = dict.fromkeys(FAMILIES, default)
+    return Option(name=name, help=help, defaults=defaults, kind=kind, example=example)
 
 
 def _each(name: str, help: str, bestformer: Any, qsnn: Any, **kind: Any) -> Option:
@@ -40,7 +43,7 @@ def _one(family: str, name: str, help: str, default: Any, **kind: Any) -> Option
 
 MODEL = (
     _both("size", "image height and width in pixels; default: 16 of digits, else as published",
-          None, type=int),
+          None, 32, type=int),
     _each("steps", "time steps T", 4, 2, type=int),
     _both("mean", "x = (pixel / 255 - mean) / std", 0.0, type=float),
     _both("std", "x = (pixel / 255 - mean) / std", 1.0, type=float),
@@ -52,8 +55,8 @@ MODEL = (
     _one("bestformer", "embed_dim", "channels D", 64, type=int),
     _one("bestformer", "depth", "encoder blocks", 2, type=int),
     _one("bestformer", "heads", "attention heads H", 4, type=int),
-    _both("channels", "of the images; default: the data set's", None, type=int),
-    _both("classes", "default: the data set's", None, type=int),
+    _both("channels", "of the images; default: the data set's", None, 3, type=int),
+    _both("classes", "default: the data set's", None, 10, type=int),
     _one("bestformer", "reversible", "two coupled streams and two heads; a network without is for "
          "comparison only", True, action=argparse.BooleanOptionalAction),
     _one("bestformer", "binary", "1-bit weights and map; --no-binary trains the full-precision "
@@ -86,7 +89,8 @@ RUN = (
     _both("batch", "images per update", 32, type=int),
     _each("lr", "peak learning rate (bestformer AdamW, qsnn SGD), then cosine to 0", 3e-2, 0.1,
           type=float),
-    _each("warmup", "epochs of linear warm-up", 5, 0, type=int),
+    _each("warmup", "epochs of linear warm-up; of a bestformer, if not given, a fifth of --epochs, "
+          "at most 5", None, 0, type=float),
     _each("weight_decay", "of convolution and linear weights", 0.06, 5e-4, type=float),
     _both("label_smoothing", "of the cross-entropy", 0.1, type=float),
     _one("qsnn", "rate_weight", "share of the spike-rate loss", 5e-3, type=float),
@@ -117,9 +121,22 @@ def _default(option: Option) -> str:
     values = {family: words(v) for family, v in option.defaults.items() if v is not None}
     if not values:
         return ""
-    if len(set(values.values())) == 1:
+    if len(set(values.values())) == 1 and len(values) == len(option.defaults):
         return f" (default: {next(iter(values.values()))})"
     return f" (default: {', '.join(f'{family} {v}' for family, v in values.items())})"
+
+
+def _typed(option: Option) -> dict[str, Any]:
+    """Arguments of ``add_argument`` with a type that names the form it wants."""
+    kind = option.kind
+    if "choices" in kind or kind.get("type") not in (int, float):
+        return kind
+    known = [v for v in option.defaults.values() if v is not None and v != ()]
+    example = option.example if option.example is not None else (known[0] if known else 1)
+    if isinstance(example, tuple):
+        example = example[0]
+    form = whole if kind["type"] is int else real
+    return {**kind, "type": form(f"a value of {flag(option.name)}", example)}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +150,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                 groups[families] = parser.add_argument_group(name)
             groups[families].add_argument(
                 flag(option.name), default=argparse.SUPPRESS,
-                help=option.help + _default(option), **option.kind,
+                help=option.help + _default(option), **_typed(option),
             )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from hw.common import files
 from hw.common.errors import SpikeloomError
-from sw.models.checkpoint import write_atomically
 
 CURVES = "curves.png"
 History = list[dict[str, Any]]  #: One epoch each: epoch, loss, train, validation, lr.
@@ -44,12 +44,13 @@ class Log:
 
     def epoch(self, history: History) -> None:
         """Note the last epoch of ``history``."""
-        last = history[-1]
-        for name, value in last.items():
-            if name != "epoch" and value is not None:
-                self.writer.add_scalar(name, value, last["epoch"])
-        self.writer.flush()
-        write_atomically(self.folder / CURVES, curves(history))
+        last, cure = history[-1], "free space there, or choose another --log"
+        with files.disk_errors(self.folder, cure):
+            for name, value in last.items():
+                if name != "epoch" and value is not None:
+                    self.writer.add_scalar(name, value, last["epoch"])
+            self.writer.flush()
+        files.write(self.folder / CURVES, curves(history), cure)
 
     def close(self) -> None:
         """Finish the files."""

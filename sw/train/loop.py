@@ -152,9 +152,10 @@ def evaluate(
 
 def _rate(options: TrainOptions, progress: float) -> float:
     """Learning rate ``progress`` epochs into the run."""
-    if progress < options.warmup:
-        return options.lr * progress / options.warmup
-    done = (progress - options.warmup) / max(options.epochs - options.warmup, 1)
+    warms = options.warms
+    if progress < warms:
+        return options.lr * progress / warms
+    done = (progress - warms) / (options.epochs - warms) if warms < options.epochs else 1.0
     return options.lr * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 

@@ -12,6 +12,7 @@ from sw.models.qsnn import RATE_WEIGHT
 from sw.models.qsnn_config import QsnnConfig
 
 PRECISIONS = ("float32", "float16", "bfloat16")  #: Of matrix products; neurons are float32.
+WARMUP = 5  #: Epochs of linear warm-up, or a fifth of all if that is fewer.
 VALIDATION = {"digits": 237}  #: Training images held out,
 MOST_VALIDATION = 5000  #: and of other data sets, or a tenth if that is fewer.
 
@@ -33,7 +34,7 @@ class TrainOptions:
     rounded: int | None = None  #: Last epochs that round as hardware does; None: `rounds`.
     batch: int = 32  #: Images per update, all processes together.
     lr: float = 3e-2  #: Peak learning rate; cosine to 0 after the warm-up.
-    warmup: int = 5  #: Epochs of linear warm-up.
+    warmup: float | None = None  #: Epochs of linear warm-up; None: `warms`.
     weight_decay: float = 0.06  #: On convolution and linear weights.
     label_smoothing: float = 0.1
     augment: float = 0.6  #: Strength of the augmentation, 0 for none.
@@ -52,7 +53,8 @@ class TrainOptions:
         self._check("rounded", fits, f"0 to {self.epochs} epochs")
         self._check("batch", self.batch >= 2, "2 or more (batch normalisation)")
         self._check("lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
-        self._check("warmup", 0 <= self.warmup, "0 or more epochs")
+        warmup = self.warmup
+        self._check("warmup", warmup is None or 0 <= warmup < math.inf, "0 or more epochs")
         decay = self.weight_decay
         self._check("weight_decay", math.isfinite(decay) and decay >= 0, "0 up")
         self._check("label_smoothing", 0 <= self.label_smoothing < 1, "0 up to below 1")
@@ -73,6 +75,11 @@ class TrainOptions:
                 f"Training option {name} is {getattr(self, name)!r}, wanted {wanted}; "
                 f"change --{name.replace('_', '-')}"
             )
+
+    @property
+    def warms(self) -> float:
+        """Epochs of linear warm-up; where it is not said, five, but a fifth of few epochs."""
+        return min(WARMUP, self.epochs / 5) if self.warmup is None else self.warmup
 
     @property
     def rounds(self) -> int:
@@ -98,7 +105,7 @@ class TrainOptions:
     def to_json(self) -> dict[str, Any]:
         """All options as JSON types."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**fields, "config": self.config.to_json()}
+        return {**fields, "warmup": self.warms, "config": self.config.to_json()}
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """``name: other's value -> own value`` of every option unlike ``other`` (`to_json`)."""
@@ -120,7 +127,8 @@ class TrainOptions:
         return dataclasses.replace(
             self, config=config, teacher="", teacher_epochs=0, rounded=0, lr=self.lr / 5,
             epochs=self.teacher_epochs or self.epochs,
-            warmup=min(self.warmup, (self.teacher_epochs or self.epochs) // 2),
+            warmup=None if self.warmup is None
+            else min(self.warmup, (self.teacher_epochs or self.epochs) // 2),
         )  # fmt: skip
 
 
@@ -131,7 +139,7 @@ class QsnnOptions(TrainOptions):
     config: QsnnConfig = field(default_factory=QsnnConfig)
     epochs: int = 100
     lr: float = 0.1
-    warmup: int = 0
+    warmup: float | None = 0
     weight_decay: float = 5e-4
     rate_weight: float = RATE_WEIGHT  #: Share of the spike-rate loss.
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hw.common import files
 from hw.common.errors import SpikeloomError
-from sw.models.checkpoint import write_atomically
 from sw.train.learner import Learner
 from sw.train.log import History
 from sw.train.options import TrainOptions
@@ -91,7 +91,7 @@ def save_state(
         },
         buffer,
     )
-    write_atomically(path, buffer.getvalue())
+    files.write(path, buffer.getvalue())
 
 
 def load_state(

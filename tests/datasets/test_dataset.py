@@ -1,6 +1,7 @@
 """Loading by name, sizes, splits, and the command."""
 
 import dataclasses
+import io
 import os
 import subprocess
 import sys
@@ -205,11 +206,25 @@ def test_command(small, web, capsys):
     assert " no " in next(line for line in said.splitlines() if line.startswith("mnist"))
     assert __main__.main(["fetch", "mnist", "digits"]) == 0
     done = capsys.readouterr()
-    assert f"mnist: whole in {small.folder}\n" in done.out
+    assert f"mnist: fetched, whole in {small.folder}\n" in done.out
     assert "digits: lies inside scikit-learn, nothing to fetch\n" in done.out
-    assert "100%" in done.err
+    assert done.err == ""  # no terminal, no bar
+    assert __main__.main(["fetch", "mnist"]) == 0
+    said = capsys.readouterr().out
+    assert said == f"mnist: was whole already in {small.folder}, nothing fetched\n"
     assert __main__.main(["list", "mnist"]) == 0
     assert " yes " in capsys.readouterr().out
+
+
+def test_bar_on_a_terminal(small, web, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    small.offer("a")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert __main__.main(["fetch", "mnist"]) == 0
+    assert "100%" in sys.stderr.getvalue()
 
 
 def test_command_with_a_mistake(small, capsys, tmp_path):

@@ -26,8 +26,9 @@ from sw.models.checkpoint import (
     write_atomically,
 )
 from sw.train import __main__, loop
+from sw.train.arguments import MODEL, RUN, flag
 from sw.train.loop import state_path, train
-from sw.train.options import TrainOptions
+from sw.train.options import QsnnOptions, TrainOptions
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = BestformerConfig(height=8, width=8, embed_dim=16, depth=1, heads=2, mlp_ratio=1, steps=2)
@@ -334,7 +335,10 @@ def test_command_line(few_digits, tmp_path, capsys, monkeypatch):
     captured = capsys.readouterr()
     assert "test accuracy" in captured.out
     assert "of 40 wrong" in captured.out
-    assert "1.00/1 " in captured.err
+    assert f"wrote {tmp_path / 'a.safetensors'} and {tmp_path / 'a.json'}; log" in captured.out
+    assert "1.00/1 " not in captured.err  # a bar is for terminals
+    assert "epoch 1 of 1: loss " in captured.err
+    assert "warm-up: 0.2 of 1 epochs, a fifth" in captured.err
     fields = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert (fields["attention"], fields["mean"], fields["std"]) == ("kv", [0.5], [0.25])
     assert fields["command"].startswith("python -m sw.train --size 8")
@@ -356,10 +360,92 @@ def test_command_line_of_many_short_runs(few_digits, tmp_path, capsys, monkeypat
         said[0] == said[1] == (f"{out}: not through after 1e-09 minutes; the same command goes on")
     )
     assert said[2].startswith(f"{out}: test accuracy ")
-    assert said[3] == f"{out}: this run is through"
+    assert said[3] == f"wrote {out} and {out.with_suffix('.json')}"
+    assert said[4] == f"{out}: this run is through already; nothing was done"
+    monkeypatch.setattr(sys, "argv", ["train", *words, "", "--resume"])
+    before = out.read_bytes()
+    assert __main__.main() == 0
+    assert "nothing was done" in capsys.readouterr().out
+    assert out.read_bytes() == before
     assert not state_path(out).exists()
     monkeypatch.setattr(sys, "argv", ["train", *words, "", "--seed", "1"])  # another run
     assert __main__.main() == 3
+
+
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "warms"),
+    [(1, None, 0.2), (4, None, 0.8), (10, None, 2), (25, None, 5), (50, None, 5), (300, None, 5),
+     (4, 5, 5), (4, 0, 0), (50, 1.5, 1.5)],
+)  # fmt: skip
+def test_warmup_is_a_fifth_of_few_epochs_unless_given(epochs, warmup, warms):
+    options = TrainOptions(epochs=epochs, warmup=warmup)
+    assert options.warms == pytest.approx(warms)
+    assert options.to_json()["warmup"] == options.warms  # a state says what was done
+    rates = [loop._rate(options, epochs * i / 1000) for i in range(1001)]
+    if warms < epochs:
+        assert max(rates) == pytest.approx(options.lr, rel=1e-2)
+        assert rates[-1] == pytest.approx(0, abs=1e-9)
+        assert rates.index(max(rates)) == pytest.approx(1000 * warms / epochs, abs=1)
+    else:
+        assert max(rates) < options.lr
+    assert QsnnOptions(epochs=4).warms == 0
+
+
+def test_teacher_of_few_epochs_warms_up_too():
+    options = TrainOptions(epochs=50, teacher="train", teacher_epochs=3)
+    assert options.of_teacher().warms == pytest.approx(0.6)
+
+
+def test_a_warmup_that_never_ends_is_told(few_digits, tmp_path, capsys):
+    words = (
+        "--size 8 --embed-dim 8 --depth 1 --heads 2 --mlp-ratio 1 --steps 1 --epochs 1 --batch 30 "
+        f"--validation 30 --warmup 3 --out {tmp_path / 'a.safetensors'} --log"
+    ).split()
+    assert __main__.main([*words, ""]) == 0
+    assert "never reaches its peak; give more --epochs, or --warmup 0.2" in capsys.readouterr().err
+
+
+def test_options_name_the_form_they_want(capsys):
+    for option in (*MODEL, *RUN):
+        if option.kind.get("type") and "choices" not in option.kind:
+            family = next(iter(option.defaults))
+            with pytest.raises(SystemExit) as stop:
+                __main__.main(["--model", family, flag(option.name), "32x"])
+            assert stop.value.code == 2
+            last = capsys.readouterr().err.splitlines()[-1]
+            assert re.search(r"'32x' is not .*, wanted a .*number, such as \S", last), last
+
+
+@pytest.mark.parametrize("written", [".state.pt", ".json", ".safetensors"])
+def test_a_full_disk_is_one_sentence_and_leaves_no_part(
+    few_digits, tmp_path, capsys, monkeypatch, written
+):
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith(f"a{written}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    words = (
+        "--size 8 --embed-dim 8 --depth 1 --heads 2 --mlp-ratio 1 --steps 1 --epochs 1 --batch 30 "
+        f"--validation 30 --out {tmp_path / 'a.safetensors'} --log"
+    ).split()
+    assert __main__.main([*words, ""]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "No space left on device" in last
+    assert not list(tmp_path.glob("*part*"))
+    assert not list(tmp_path.glob(".*part*"))
+    assert not (tmp_path / "a.safetensors").exists()
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "soon"])
+def test_minutes_are_above_zero(minutes, capsys):
+    with pytest.raises(SystemExit):
+        __main__.main([f"--minutes={minutes}"])
+    assert "wanted a number above 0, such as 50" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
