@@ -106,7 +106,7 @@ def _tensor(kind: str, shape: list[int], data: bytes | memoryview) -> np.ndarray
         return wide.view("<f4").reshape(shape)
     if kind in FLOAT8:
         return FLOAT8[kind][np.frombuffer(data, np.uint8)].reshape(shape)
-    return np.frombuffer(data, PLAIN[kind]).reshape(shape)
+    return np.frombuffer(data, PLAIN[kind]).reshape(shape).copy()
 
 
 def _digest(raw: Mapping[str, tuple[str, list[int], bytes | memoryview]]) -> str:

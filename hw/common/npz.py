@@ -102,6 +102,17 @@ def read(
     return arrays
 
 
+def read_array(path: str | os.PathLike) -> np.ndarray:
+    """Read the one array of a .npy file; ArchiveError where it is no whole array of numbers."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SpikeloomError(
+            f"{path}: cannot be read ({error.strerror or error}); check path and permissions"
+        ) from None
+    return _array("the file", data)
+
+
 def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from hw.common import npz
 from hw.common.errors import SpikeloomError
 from sw.data import load
 from sw.data.catalogue import SOURCES
+from sw.host.pictures import NETPBM, PILLOW, in_channels, read_picture
 
 STILL = tuple(s.name for s in SOURCES.values() if s.kind != "events")  #: Data sets of images.
-KINDS = ".npy, .pgm, .png or DATA:INDEX, such as digits:3 or mnist:3"
+KINDS = ".npy, .pgm, .ppm, .png, .jpg or DATA:INDEX, such as digits:3 or mnist:3"
 
 
 def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -20,45 +22,83 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
     Parameters
     ----------
     source : str
-        A .npy file (uint8), a .pgm (grey, 8 bits), a .png, or ``DATA:INDEX``, an image of a data
-        set's test split at the network's size (`sw.data.load`).
+        A .npy file (whole numbers 0 to 255, of the network's shape or with channels last), a
+        picture (`sw.host.pictures`: grey and colour, other depths scaled, warned of), or
+        ``DATA:INDEX``, an image of a data set's test split at the network's size (`sw.data.load`).
     shape : tuple of int
         What the network reads.
     """
     name, colon, index = source.partition(":")
-    if name in STILL:
-        image = _test_image(source, shape)
-    elif colon and index.isdecimal() and not Path(source).exists():
+    path = Path(source)
+    if name in STILL and not path.exists():
+        return _test_image(source, shape)
+    if colon and index.isdecimal() and not path.exists():
         raise SpikeloomError(
             f"image {source!r}: {name} is no data set of still images; those are "
             f"{', '.join(STILL)}"
         )
-    else:
-        path = Path(source)
-        try:
-            data = path.read_bytes()
-        except OSError as e:
-            raise SpikeloomError(f"cannot read image {source!r}: {e.strerror or e}") from None
-        kind = path.suffix.lower()
-        if kind == ".npy":
-            image = _npy(path)
-        elif kind == ".pgm":
-            image = _pgm(data, source)
-        elif kind == ".png":
-            image = _png(path)
-        else:
-            raise SpikeloomError(f"image {source!r} is of no known kind; give {KINDS}")
-    if image.dtype != np.uint8:
-        raise SpikeloomError(f"image {source!r} holds {image.dtype}; give uint8 pixels 0 to 255")
-    if image.ndim == 3 and image.shape[0] not in shape[-3:-2] and image.shape[2] == shape[-3]:
-        image = np.moveaxis(image, 2, 0)  # pixels of several channels come last in PNG
-    squeezed = tuple(n for n in shape if n != 1)
-    if image.shape != tuple(shape) and tuple(n for n in image.shape if n != 1) != squeezed:
+    kind = path.suffix.lower()
+    if kind not in (".npy", *NETPBM, *PILLOW):
+        raise SpikeloomError(f"image {source!r} is of no known kind; give {KINDS}")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as e:
+        raise SpikeloomError(f"cannot read image {source!r}: {e.strerror or e}") from None
+    if kind == ".npy":
+        return _array(source, _npy(path), shape)
+    pixels = read_picture(path)
+    if pixels.shape[:2] != tuple(shape[-2:]):
+        raise SpikeloomError(_sizes(source, pixels.shape[1::-1], shape[:-3:-1]))
+    if len(shape) == 4 and shape[0] != 1:
         raise SpikeloomError(
-            f"image {source!r} has shape {list(image.shape)}, but the network reads "
-            f"{list(shape)}; resize it"
+            f"image {source!r} is one picture, but the network reads {shape[0]} frames, "
+            f"{list(shape)}; give them as a .npy file of uint8"
         )
-    return image.reshape(shape)
+    return in_channels(source, pixels, shape[-3]).reshape(shape)
+
+
+def _sizes(source: str, got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """What to do about a picture of another size; sizes are (width, height)."""
+    smaller = f"{Path(source).stem}-{wanted[0]}x{wanted[1]}.png"
+    return (
+        f"image {source!r} is {got[0]}x{got[1]} pixels (width x height), the network reads "
+        f"{wanted[0]}x{wanted[1]}; resize it: python -c \"from PIL import Image; "
+        f"Image.open({source!r}).resize(({wanted[0]}, {wanted[1]})).save({smaller!r})\""
+    )
+
+
+def _array(source: str, image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of pixels in the network's shape, its axes in the order that they can only be."""
+    if image.dtype.kind not in "iu" or image.dtype == np.bool_:
+        scaled = image.dtype.kind == "f" and image.size and 0 <= image.min() <= image.max() <= 1
+        how = "(255 * images).round()" if scaled or image.dtype.kind == "b" else "images"
+        raise SpikeloomError(
+            f"image {source!r} holds {image.dtype}; give uint8 pixels 0 to 255, not normalised: "
+            f"numpy.save(FILE, {how}.astype('uint8'))"
+        )
+    if image.size and not 0 <= image.min() <= image.max() <= 255:
+        raise SpikeloomError(
+            f"image {source!r} has values {image.min()} to {image.max()}; give pixels 0 to 255"
+        )
+    image = image.astype(np.uint8)
+    squeezed = tuple(n for n in shape if n != 1)
+    if image.shape == tuple(shape) or tuple(n for n in image.shape if n != 1) == squeezed:
+        return image.reshape(shape)
+    last = (*shape[:-3], *shape[-2:], shape[-3])
+    if image.shape == last:
+        return np.ascontiguousarray(np.moveaxis(image, -1, -3))
+    if image.ndim > 2 and image.shape[0] > 1 and (
+        image.shape[1:] in (tuple(shape), last) or image.shape[1:] == squeezed
+    ):
+        raise SpikeloomError(
+            f"image {source!r} holds {image.shape[0]} images; give one of them: "
+            f"numpy.save(FILE, numpy.load({source!r})[0])"
+        )
+    raise SpikeloomError(
+        f"image {source!r} has shape {list(image.shape)}, but the network reads "
+        f"{list(shape)}; resize it"
+    )
 
 
 def read_frames(source: str, program: Any) -> np.ndarray:
@@ -101,39 +141,6 @@ def _test_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def _npy(path: Path) -> np.ndarray:
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, OSError, EOFError):
-        raise SpikeloomError(f"image {str(path)!r} is not a whole .npy file") from None
-
-
-def _pgm(data: bytes, source: str) -> np.ndarray:
-    # Magic, width, height and maximum, with white space and comments between, then one white byte.
-    head = re.match(rb"P[25]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s", data)
-    if head:
-        width, height, top = map(int, head.groups())
-        body = data[head.end() :]
-        try:
-            pixels = (np.array(body.split(), np.int64) if data[1:2] == b"2"
-                      else np.frombuffer(body, np.uint8))
-        except ValueError:
-            pixels = np.zeros(0)
-        if top == 255 and pixels.size >= width * height > 0:
-            pixels = pixels[: width * height]
-            if 0 <= pixels.min() <= pixels.max() <= 255:
-                return pixels.astype(np.uint8).reshape(height, width)
-    raise SpikeloomError(f"image {source!r} is not a whole grey PGM file of 8 bits (maximum 255)")
-
-
-def _png(path: Path) -> np.ndarray:
-    try:
-        from PIL import Image  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError:
-        raise SpikeloomError(
-            "Pillow is not installed, and .png images need it: pip install pillow, "
-            "or give a .npy or .pgm file"
-        ) from None
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("L"))
-    except OSError:
-        raise SpikeloomError(f"image {str(path)!r} is not a whole PNG file") from None
+        return npz.read_array(path)
+    except npz.ArchiveError:
+        raise SpikeloomError(f"image {str(path)!r} is not a whole .npy file of numbers") from None

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hw.common import files
 from hw.common.errors import SpikeloomError
+from sw.models.checkpoint import CURE
 from sw.train.learner import Learner
 from sw.train.log import History
 from sw.train.options import TrainOptions
@@ -91,7 +92,7 @@ def save_state(
         },
         buffer,
     )
-    files.write(path, buffer.getvalue())
+    files.write(path, buffer.getvalue(), CURE)
 
 
 def load_state(

@@ -237,13 +237,14 @@ def test_image_of_a_data_set_that_is_not_there(monkeypatch, tmp_path, source, sh
 
 
 @pytest.mark.parametrize(("name", "data", "message"), [
-    ("a.jpg", b"x", "is of no known kind; give .npy"),
+    ("a.xyz", b"x", "is of no known kind; give .npy"),
+    ("a.jpg", b"x", "is not a whole JPG file|Pillow is not installed"),
     ("a.npy", b"x", "is not a whole .npy file"),
-    ("a.pgm", b"P5 16 16 255\nxx", "is not a whole grey PGM file"),
-    ("a.pgm", b"P2 1 1 255\nxx", "is not a whole grey PGM file"),
-    ("a.pgm", b"P5 1 1 65535\nxx", "is not a whole grey PGM file"),
+    ("a.pgm", b"P5 16 16 255\nxx", "is not a whole PGM or PPM file"),
+    ("a.pgm", b"P2 1 1 255\nxx", "is not a whole PGM or PPM file"),
+    ("a.pgm", b"P5 1 1 65535\nx", "is not a whole PGM or PPM file"),
     ("a.png", b"xx", "is not a whole PNG file|Pillow is not installed"),
-    ("a.pgm", b"P5 2 1 255\nxx", r"has shape \[1, 2\], but the network reads \[1, 16, 16\]"),
+    ("a.pgm", b"P5 2 1 255\nxx", r"is 2x1 pixels \(width x height\), the network reads 16x16"),
 ])
 def test_bad_images(name, data, message, tmp_path):
     (tmp_path / name).write_bytes(data)

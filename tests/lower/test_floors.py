@@ -37,7 +37,8 @@ def test_attention_maps_are_exact(reference):
 def test_narrower_pixel_weights_miss_a_floor(reference):
     """The default is no luxury: with 9 bits every network misses a floor."""
     chosen = reference.net.lower(size=reference.images.shape[-2:]).meta["pixel_weight_bits"]
-    assert 14 <= chosen <= 18
+    trained = reference.net.meta.get("pixel_weight_bits")  # through the rounding of so many
+    assert chosen == trained or (trained is None and 14 <= chosen <= 18)
     text = sweep(reference, [9])
     assert "is above" in text or "is below" in text
 

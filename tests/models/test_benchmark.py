@@ -10,4 +10,4 @@ def test_missing_package_is_named(monkeypatch, capsys):
     assert training.main(["--rounds", "1"]) == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    assert message.rstrip().endswith("pip install spikingjelly")
+    assert message.rstrip().endswith("pip install -e '.[bench]'")

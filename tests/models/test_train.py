@@ -283,7 +283,7 @@ def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
     del fields["heads"]
     refuses("lacks heads")
     path.with_suffix(".json").write_text("{", encoding="utf-8")
-    with pytest.raises(SpikeloomError, match=r"a.json: not JSON"):
+    with pytest.raises(SpikeloomError, match=r"a.json: not readable as JSON"):
         load_checkpoint(path)
     path.with_suffix(".json").write_text("[]", encoding="utf-8")
     with pytest.raises(SpikeloomError, match="holds no JSON object"):
