@@ -290,7 +290,7 @@ def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
         load_checkpoint(path)
     path.with_suffix(".json").write_text("{}", encoding="utf-8")
     path.write_bytes(whole[:200])
-    with pytest.raises(SpikeloomError, match="not a safetensors file"):
+    with pytest.raises(SpikeloomError, match="not readable as safetensors"):
         load_checkpoint(path)
 
 
