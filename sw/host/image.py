@@ -1,6 +1,7 @@
 """Images from files."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sw.data import load
 from sw.data.catalogue import SOURCES
 
 STILL = tuple(s.name for s in SOURCES.values() if s.kind != "events")  #: Data sets of images.
+MAX_PIXELS = 1 << 24  #: Of a picture that is opened.
 KINDS = ".npy, .pgm, .png or DATA:INDEX, such as digits:3 or mnist:3"
 
 
@@ -108,14 +110,14 @@ def _npy(path: Path) -> np.ndarray:
 
 def _pgm(data: bytes, source: str) -> np.ndarray:
     # Magic, width, height and maximum, with white space and comments between, then one white byte.
-    head = re.match(rb"P[25]" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s", data)
+    head = re.match(rb"P[25]" + rb"(?:\s|#[^\n]*\n)+(\d{1,9})" * 3 + rb"\s", data)
     if head:
         width, height, top = map(int, head.groups())
         body = data[head.end() :]
         try:
             pixels = (np.array(body.split(), np.int64) if data[1:2] == b"2"
                       else np.frombuffer(body, np.uint8))
-        except ValueError:
+        except (ValueError, OverflowError):
             pixels = np.zeros(0)
         if top == 255 and pixels.size >= width * height > 0:
             pixels = pixels[: width * height]
@@ -134,6 +136,15 @@ def _png(path: Path) -> np.ndarray:
         ) from None
     try:
         with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise SpikeloomError(
+                    f"image {str(path)!r} has {picture.width} x {picture.height} pixels, at most "
+                    f"{MAX_PIXELS} are read; resize it"
+                )
+            if picture.mode.startswith("I"):  # Pillow's convert clips 16 bits instead of scaling
+                wide = np.asarray(picture).astype(np.int64)
+                warnings.warn(f"image {str(path)!r}: 16 bits scaled to 8", stacklevel=2)
+                return ((wide * 255 + 32767) // 65535).astype(np.uint8)
             return np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("L"))
-    except OSError:
-        raise SpikeloomError(f"image {str(path)!r} is not a whole PNG file") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise SpikeloomError(f"image {str(path)!r} is not a whole PNG file of sane size") from None
