@@ -1,16 +1,25 @@
-"""Integer networks in npz files: arrays as they are, the rest as JSON."""
+"""Integer networks in npz files: arrays as they are, the rest as JSON.
+
+A file is a stranger's: every field is checked against the type that its class declares before
+anything is built from it.
+"""
 
 import dataclasses
 import json
+import math
 import pathlib
-import zipfile
+import types
+import typing
+from typing import Any
 
 import numpy as np
 
+from hw.common import npz
 from hw.common.errors import SpikeloomError
 from sw import network as nw
 
-FORMAT = "spikeloom integer network 1"
+FORMAT = "spikeloom integer network 2"
+UNSEALED = "spikeloom integer network 1"  #: The same without a digest, still read.
 TYPES = {
     t.__name__: t
     for t in (
@@ -32,7 +41,7 @@ TYPES = {
 
 
 def save(network: nw.IntegerNetwork, path: str | pathlib.Path) -> None:
-    """Write ``network``; the same network gives the same bytes."""
+    """Write ``network`` with a digest, whole or not at all; same network, same bytes."""
     arrays: dict[str, np.ndarray] = {}
 
     def plain(value, place: str):
@@ -53,45 +62,79 @@ def save(network: nw.IntegerNetwork, path: str | pathlib.Path) -> None:
 
     text = json.dumps({"format": FORMAT, "network": plain(network, "n")}, sort_keys=True)
     arrays["json"] = np.frombuffer(text.encode(), dtype=np.uint8)
-    with open(path, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    npz.write(path, arrays)
 
 
 def load(path: str | pathlib.Path) -> nw.IntegerNetwork:
-    """Read what ``save`` wrote."""
-
-    def build(value):
-        if not isinstance(value, dict):
-            return value
-        if "array" in value:
-            return arrays[value["array"]]
-        if "tuple" in value:
-            return tuple(build(v) for v in value["tuple"])
-        if "dict" in value:
-            return value["dict"]
-        return TYPES[value["type"]](**{k: build(v) for k, v in value["fields"].items()})
-
+    """Read what ``save`` wrote; SpikeloomError if it is anything else."""
+    if not pathlib.Path(path).exists():
+        raise SpikeloomError(f"{path}: no such file; save an integer network first")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        tree = json.loads(arrays["json"].tobytes())
-        if tree["format"] != FORMAT:
-            raise ValueError(f"format {tree['format']!r}")
-        network = build(tree["network"])
-        if not isinstance(network, nw.IntegerNetwork):
-            raise ValueError(f"holds a {type(network).__name__}")
-        return network
-    except FileNotFoundError:
-        raise SpikeloomError(f"{path}: no such file; save an integer network first") from None
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise SpikeloomError(
-            f"{path}: not an integer network of this version ({error}); lower and save it again"
-        ) from None
+        arrays = npz.read(path)
+        text = arrays.pop("json", None)
+        if text is None or text.dtype != np.uint8:
+            raise ValueError("it has no description called json")
+        tree = json.loads(text.tobytes())
+        found = tree.get("format") if isinstance(tree, dict) else None
+        if found not in (FORMAT, UNSEALED):
+            raise ValueError(f"format {_shown(found)}, wanted {FORMAT!r}")
+        if found == FORMAT:
+            npz.read(path, sealed=True)
+        return _build(tree.get("network"), nw.IntegerNetwork, "network", arrays)
+    except RecursionError:
+        reason = "its description is nested too deeply"
+    except (npz.ArchiveError, ValueError) as error:
+        reason = str(error)
+    raise SpikeloomError(
+        f"{path}: not an integer network of this version ({reason}); lower and save it again"
+    )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _build(value: Any, kind: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
+    """The value of a field that is declared as ``kind``; ValueError if it is anything else."""
+    wrong = ValueError(f"{place} is {_shown(value)}, wanted {getattr(kind, '__name__', kind)}")
+    if isinstance(kind, types.UnionType):
+        options = typing.get_args(kind)
+        if value is None and type(None) in options:
+            return None
+        name = value.get("type") if isinstance(value, dict) else None
+        chosen = [option for option in options if option.__name__ == name]
+        if not chosen:
+            raise wrong
+        return _build(value, chosen[0], place, arrays)
+    if kind in TYPES.values():
+        if not isinstance(value, dict) or value.get("type") != kind.__name__:
+            raise wrong
+        fields, hints = value.get("fields"), typing.get_type_hints(kind)
+        if not isinstance(fields, dict) or fields.keys() != hints.keys():
+            raise ValueError(f"{place} has not the fields of a {kind.__name__}")
+        return kind(**{k: _build(fields[k], h, f"{place}.{k}", arrays) for k, h in hints.items()})
+    if kind is np.ndarray:
+        name = value.get("array") if isinstance(value, dict) else None
+        if not isinstance(name, str) or name not in arrays:
+            raise wrong
+        if arrays[name].dtype not in (np.dtype(np.int64), np.dtype(bool)):
+            raise ValueError(f"{place} is an array of {arrays[name].dtype}, wanted int64 or bool")
+        return arrays[name]
+    if typing.get_origin(kind) is tuple:
+        items = value.get("tuple") if isinstance(value, dict) else None
+        if not isinstance(items, list):
+            raise wrong
+        of = typing.get_args(kind)[0]
+        return tuple(_build(v, of, f"{place}[{i}]", arrays) for i, v in enumerate(items))
+    if kind is dict:
+        if not isinstance(value, dict) or not isinstance(value.get("dict"), dict):
+            raise wrong
+        return value["dict"]
+    if kind is float and type(value) is int and abs(value) < 1 << 53:
+        return float(value)
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        raise wrong
+    if kind is int and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f"{place} is an integer of more than 64 bits")
+    return value

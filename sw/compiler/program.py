@@ -1,13 +1,9 @@
 """A compiled network: everything a core, a simulator or a host needs to run it."""
 
 import dataclasses
-import io
 import json
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +11,11 @@ import numpy as np
 from hw.arch import isa
 from hw.arch.config import Config
 from hw.arch.memmap import Mem, load_addr
+from hw.common import npz
 from hw.common.errors import SpikeloomError
 from hw.common.show import listing
 
 VERSION = 2  #: Of the file format.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _ARRAYS = {"words": np.uint32, "columns": np.uint32}
 
 
@@ -205,43 +201,20 @@ class Program:
         text = json.dumps({"format": "spikeloom program", **meta}, sort_keys=True)
         arrays = {"meta": np.frombuffer(text.encode(), np.uint8)}
         arrays.update((n, np.ascontiguousarray(getattr(self, n), "<u4")) for n in _ARRAYS)
-        path = Path(path)
-        tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with zipfile.ZipFile(tmp, "w") as z:
-                for name, array in arrays.items():
-                    data = io.BytesIO()
-                    np.lib.format.write_array(data, array, version=(1, 0), allow_pickle=False)
-                    info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-                    info.compress_type = zipfile.ZIP_DEFLATED
-                    info.external_attr = 0o644 << 16
-                    info.create_system = 3
-                    z.writestr(info, data.getvalue(), compresslevel=6)
-            os.replace(tmp, path)
-        except OSError as e:
-            raise SpikeloomError(f"cannot write program {str(path)!r}: {e.strerror}") from None
-        finally:
-            tmp.unlink(missing_ok=True)
+        npz.write(path, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Program":
         """Read a file that `save` wrote; SpikeloomError if it is anything else."""
         where = str(path)
         try:
-            with zipfile.ZipFile(path) as z:
-                arrays = {
-                    name: np.lib.format.read_array(
-                        io.BytesIO(z.read(f"{name}.npy")), allow_pickle=False
-                    )
-                    for name in ("meta", *_ARRAYS)
-                }
+            arrays = npz.read(path)
+            if arrays.keys() != {"meta", *_ARRAYS}:
+                raise ValueError("other members than those of a program")
             meta = json.loads(arrays["meta"].astype(np.uint8).tobytes())
-            if meta.pop("format") != "spikeloom program":
-                raise KeyError("format")
-        except OSError as e:
-            raise SpikeloomError(f"cannot read program {where!r}: {e.strerror or e}") from None
-        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError,
-                AttributeError, NotImplementedError, RuntimeError):
+            if not isinstance(meta, dict) or meta.pop("format", None) != "spikeloom program":
+                raise ValueError("format")
+        except (npz.ArchiveError, ValueError, RecursionError):
             raise SpikeloomError(
                 f"{where!r} is not a whole Spikeloom program; make it with python -m sw.compiler"
             ) from None
@@ -262,7 +235,7 @@ class Program:
             c = program.config
             if program.columns.ndim != 3 or program.columns.shape[::2] != (c.cols, c.width // 32):
                 raise ValueError(program.columns.shape)
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
             raise SpikeloomError(
                 f"program {where!r} is damaged; make it again with python -m sw.compiler"
             ) from None

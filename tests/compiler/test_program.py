@@ -44,7 +44,7 @@ def test_save_and_load(net, program, tmp_path):
 def test_file_is_an_archive_without_pickle(program, tmp_path):
     program.save(tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as data:
-        assert set(data.files) == {"meta", "words", "columns"}
+        assert set(data.files) == {"meta", "words", "columns", "sha256"}
 
 
 @pytest.mark.parametrize("keep", [0, 10, 100, -1, -30, 0.5])
@@ -91,8 +91,10 @@ def test_other_version_or_digest_is_refused(change, message, program, tmp_path):
 
 
 def test_cannot_write(program, tmp_path):
-    with pytest.raises(SpikeloomError, match="cannot write program"):
-        program.save(tmp_path / "no" / "a.npz")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpikeloomError, match="file"):
+        program.save(tmp_path / "file" / "a.npz")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_load_stream_writes_program_columns_and_image(net, program):
