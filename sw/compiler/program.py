@@ -2,20 +2,22 @@
 
 import dataclasses
 import json
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hw.arch import isa
+from hw.arch import isa, timing
 from hw.arch.config import Config
 from hw.arch.memmap import Mem, load_addr
 from hw.common import npz
 from hw.common.errors import SpikeloomError
 from hw.common.show import listing
 
-VERSION = 2  #: Of the file format.
+VERSION = 3  #: Of the file format.
+MOST = 1 << 20  #: Of any size in a file.
 _ARRAYS = {"words": np.uint32, "columns": np.uint32}
 
 
@@ -160,7 +162,9 @@ class Program:
     def pixels(self, image: np.ndarray) -> np.ndarray:
         """Return one image as int64 pixel words; SpikeloomError if its size is wrong."""
         pixels = np.asarray(image)
-        if pixels.size != self.input_count:
+        sides = tuple(n for n in self.input_shape if n != 1)
+        fits = pixels.ndim == 1 or tuple(n for n in pixels.shape if n != 1) == sides
+        if pixels.size != self.input_count or not fits:
             raise SpikeloomError(
                 f"image of shape {pixels.shape} has {pixels.size} values, but program "
                 f"{self.name!r} wants {list(self.input_shape)} = {self.input_count}"
@@ -208,15 +212,17 @@ class Program:
         """Read a file that `save` wrote; SpikeloomError if it is anything else."""
         where = str(path)
         try:
-            arrays = npz.read(path)
+            arrays = npz.read(path, sealed=True)
             if arrays.keys() != {"meta", *_ARRAYS}:
                 raise ValueError("other members than those of a program")
             meta = json.loads(arrays["meta"].astype(np.uint8).tobytes())
             if not isinstance(meta, dict) or meta.pop("format", None) != "spikeloom program":
                 raise ValueError("format")
-        except (npz.ArchiveError, ValueError, RecursionError):
+        except (npz.ArchiveError, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())[:120]
             raise SpikeloomError(
-                f"{where!r} is not a whole Spikeloom program; make it with python -m sw.compiler"
+                f"{where!r} is not a whole Spikeloom program ({reason}); make it with python -m "
+                "sw.compiler"
             ) from None
         if meta.get("version") != VERSION:
             raise SpikeloomError(
@@ -244,4 +250,42 @@ class Program:
                 f"program {where!r} has digest {program.digest:#010x}, but its configuration has "
                 f"{program.config.digest:#010x} with this instruction set; compile it again"
             )
+        if fault := _fault(program):
+            raise SpikeloomError(
+                f"program {where!r} is not consistent: {fault}; make it again with python -m "
+                "sw.compiler"
+            )
         return program
+
+
+def _fault(program: Program) -> str:
+    """What in a program that was read does not agree with the rest of it; "" if all does."""
+    c = program.config
+    whole = {name: getattr(program, name) for name in
+             ("steps", "pixel_base", "logits_base", "classes")}  # fmt: skip
+    sides = program.input_shape
+    if any(type(v) is not int or not 0 <= v <= MOST for v in (*whole.values(), *sides)):
+        return f"sizes {whole} and image {str(sides)[:80]}"
+    if len(sides) not in (3, 4) or min(sides) < 1 or program.classes < 1:
+        return f"an image of {sides} and {program.classes} classes"
+    if not isinstance(program.name, str) or not isinstance(program.logits_scale, float):
+        return "name or scale of the logits"
+    used = max(program.pixel_base + math.prod(sides), program.logits_base + program.classes)
+    for what, taken, depth in (
+        ("program memory", program.words.size, c.prog_depth), ("pixel memory", used, c.pix_depth),
+        ("column memory", program.columns.shape[1], c.col_depth),
+    ):  # fmt: skip
+        if taken > depth:
+            return f"{what} of {depth} words, {taken} used"
+    try:
+        decoded = program.instructions()
+        known = all(i["op"] in set(isa.Op) for i in decoded)
+        tiles = max(i["n_j"] * i["n_h"] for i in decoded)
+    except (SpikeloomError, ValueError, IndexError) as error:
+        return str(error)
+    if not known or tiles > MOST or len(decoded) != len(program.labels):
+        return f"{len(decoded)} instructions, {len(program.labels)} labels, {tiles} column tiles"
+    cycles = timing.program_cycles(c, decoded)
+    if [f.cycles for f in program.forecast] != cycles:
+        return "the forecast is not that of the instructions"
+    return ""

@@ -5,6 +5,7 @@ import pathlib
 import pickle
 import pickletools
 import re
+import struct
 import zipfile
 import zlib
 from typing import Any
@@ -42,7 +43,8 @@ def read(path: pathlib.Path) -> Any:
         ) from None
     except (RuntimeError, pickle.UnpicklingError, AttributeError, IndexError, ValueError, KeyError,
             TypeError, EOFError, SyntaxError, NotImplementedError, MemoryError, OverflowError,
-            RecursionError, AssertionError, zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+            RecursionError, AssertionError, struct.error, zipfile.BadZipFile,
+            zlib.error) as error:  # fmt: skip
         raise _told(path, error) from None
 
 

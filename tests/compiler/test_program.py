@@ -91,7 +91,7 @@ def test_other_version_or_digest_is_refused(change, message, program, tmp_path):
 
 
 def test_cannot_write(program, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SpikeloomError, match="file"):
         program.save(tmp_path / "file" / "a.npz")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

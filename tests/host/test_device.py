@@ -301,7 +301,7 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     (["--port", "/dev/none", "identify"], 1, "error: cannot open serial port '/dev/none'"),
     (["--port", "/dev/none", "--baud", "0", "identify"], 2,
      "argument --baud: '0' is no number of bits per second; give a whole number such as 1000000"),
-    (["--port", "/dev/none", "load", "/none.npz"], 1, "error: cannot read program"),
+    (["--port", "/dev/none", "load", "/none.npz"], 1, "cannot be read"),
 ])
 def test_command_line_errors(arguments, status, message, capsys):
     if status == 2:
