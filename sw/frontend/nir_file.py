@@ -1,7 +1,11 @@
 """NIR files (HDF5) as plain arrays: nothing in a file is executed, no other file is opened."""
 
 import math
+import os
 import pathlib
+import signal
+import time
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +16,7 @@ from hw.common.errors import SpikeloomError
 SUFFIX = ".nir"
 MARK = "spikeloom"  #: Key in the graph's metadata that tells a file of ``sw.nir``.
 MAX_BYTES = 1 << 30  #: Of all arrays of a file together.
+PATIENCE = 10  #: CPU seconds that reading a file may take.
 #: Node types that are read, and the fields each needs.
 FIELDS = {
     "Input": ("shape",),
@@ -83,9 +88,9 @@ def read_graph(path: pathlib.Path) -> NIRFile:
         raise SpikeloomError(
             f"{path}: reading NIR files needs h5py; pip install -e '.[nir]'"
         ) from None
+    _try_apart(path, h5py)
     try:
-        with h5py.File(path, "r") as file:
-            return _Reader(h5py).graph(file)
+        return _graph(path, h5py)
     except _FaultError as error:
         raise SpikeloomError(f"{path}: {error}; write it with nir.write") from None
     except BROKEN as error:
@@ -94,6 +99,49 @@ def read_graph(path: pathlib.Path) -> NIRFile:
             f"{path}: not readable as a NIR file ({detail}); the file is truncated or of another "
             "kind: fetch or write it again"
         ) from None
+
+
+def _graph(path: pathlib.Path, h5py) -> NIRFile:
+    with h5py.File(path, "r") as file:
+        return _Reader(h5py).graph(file)
+
+
+def _try_apart(path: pathlib.Path, h5py) -> None:
+    """Read the file in a process of its own first: damage may hang the library, or end us.
+
+    SpikeloomError where it does. Only where a process can be forked.
+    """
+    if not hasattr(os, "fork"):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads, none of which the child needs
+        child = os.fork()
+    if child == 0:
+        try:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            _graph(path, h5py)
+        except BaseException:
+            os._exit(0)  # what it is, the caller finds out
+        os._exit(0)
+    deadline, nap = time.monotonic() + 4 * PATIENCE, 0.001
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            break
+        time.sleep(nap)
+        nap = min(2 * nap, 0.05)
+    if status:
+        raise SpikeloomError(
+            f"{path}: not readable as a NIR file (reading it does not end, or ends the process); "
+            "the file is damaged: fetch or write it again"
+        )
 
 
 class _Reader:

@@ -13,6 +13,8 @@ from hw.common.errors import SpikeloomError
 
 nir = pytest.importorskip("nir")
 h5py = pytest.importorskip("h5py")
+from sw.frontend import nir_file  # noqa: E402
+from tests.fixtures import CASES  # noqa: E402
 from tests.frontend.nir_reference import Maker  # noqa: E402
 
 TOLD = {"steps": 2, "dt": 1e-4, "mean": 0.0, "std": 1.0}
@@ -350,3 +352,10 @@ def test_packages_that_are_missing(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(SpikeloomError, match=r"needs the nir package; pip install -e '\.\[nir\]'"):
         sw.nir.save(net, path)
+
+
+def test_a_file_that_hangs_the_library_is_refused(monkeypatch):
+    """Damage inside HDF5's heap, found by the fuzz: reading it never ends."""
+    monkeypatch.setattr(nir_file, "PATIENCE", 1)
+    with pytest.raises(SpikeloomError, match="reading it does not end"):
+        sw.load(CASES / "endless.nir", dt=0.5, steps=2, mean=0.5, std=0.5)
