@@ -16,8 +16,11 @@ def tracked():
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     names = done.stdout.decode().split("\0") if done.returncode == 0 else []
     found = [ROOT / n for n in names if n] or [p for p in ROOT.rglob("*") if p.is_file()]
-    skipped = {".git", "__pycache__", ".venv", "build", "spikeloom.egg-info"}
-    return [p for p in found if p.is_file() and not skipped & set(p.relative_to(ROOT).parts)]
+    tops = {".git", ".venv", "build", "dist", "runs", "spikeloom.egg-info", ".hypothesis",
+            ".pytest_cache", ".ruff_cache"}  # fmt: skip
+    parts = {p: p.relative_to(ROOT).parts for p in found}
+    return [p for p in found if p.is_file() and parts[p][0] not in tops
+            and "__pycache__" not in parts[p]]  # fmt: skip
 
 
 def test_nothing_outside_the_repository_is_read():
