@@ -84,3 +84,26 @@ def test_cases(name, words):
     with pytest.raises(SpikeloomError, match=words) as error:
         storage.load(CASES / f"{name}.npz")
     assert "\n" not in str(error.value)
+
+
+def test_a_centre_that_no_instruction_holds_is_refused(tmp_path):
+    """From a mean of 0..255: never a program, which would compute something else."""
+    import json
+
+    import numpy as np
+
+    from hw.common import npz
+    from sw.randnet import random_network
+
+    net = random_network(1, height=6, width=6, channels=1, dim=8, depth=1, heads=1, mlp_ratio=1,
+                         steps=2, order="qk", similarity="and", variant="cifar",
+                         classes=3)  # fmt: skip
+    net.save(tmp_path / "net.npz")
+    arrays = npz.read(tmp_path / "net.npz")
+    tree = json.loads(arrays["json"].tobytes())
+    first = tree["network"]["fields"]["layers"]["tuple"][0]["fields"]
+    first["centre"] = {"tuple": [41_000]}
+    arrays["json"] = np.frombuffer(json.dumps(tree, sort_keys=True).encode(), np.uint8)
+    npz.write(tmp_path / "bad.npz", arrays)
+    with pytest.raises(SpikeloomError, match="centre is 41000 to 41000, wanted -32768 to 32767"):
+        type(net).load(tmp_path / "bad.npz")
