@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from hw.arch import Config, SpikeloomError, link
+from hw.arch import Config, SpikeloomError, isa, link, timing
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, load_addr
-from sw.compiler.program import VERSION, Forecast, Program
+from sw.compiler.program import VERSION, Forecast, Label, Program
 from sw.data import load
 from sw.frontend.loader import DEFAULT
 from sw.host import Device, open_port
@@ -282,18 +282,25 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     virtual = VirtualDevice(CONFIG, answer=logits)
     monkeypatch.setattr(cli, "open_port", lambda port, baud: Device(virtual))
     np.save(tmp_path / "image.npy", image())
-    program().save(tmp_path / "program.npz")
+    words = isa.encode(isa.Op.HALT)  # what is read must be a program
+    (total,) = timing.program_cycles(CONFIG, isa.instructions(words))
+    virtual.cycles = total
+    whole = program(
+        words=np.array(words, np.uint32), labels=(Label(layer="(end)", op="HALT"),),
+        forecast=(Forecast(layer="(end)", op="HALT", cycles=total),),
+    )  # fmt: skip
+    whole.save(tmp_path / "program.npz")
     where = str(tmp_path / "program.npz")
     cli.run(["--port", "x", "identify"])
     assert "clock 50 MHz" in capsys.readouterr().out
     cli.run(["--port", "x", "load", where])
     held = len(virtual.memory)
-    assert held == len(program().load_stream())
+    assert held == len(whole.load_stream())
     cli.run(["--port", "x", "infer", str(tmp_path / "image.npy"), "--program", where, "--loaded"])
     out = capsys.readouterr().out
     assert "class 2\n" in out
     assert "logits 2.5000 -3.5000" in out
-    assert "1234 cycles, 0.025 ms at 50 MHz" in out
+    assert f"{total} cycles, {total / 50e3:.3f} ms at 50 MHz" in out
 
 
 @pytest.mark.parametrize(("arguments", "status", "message"), [
