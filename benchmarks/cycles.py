@@ -25,25 +25,54 @@ CIFAR = Config(rows=8, cols=16, width=32)
 def mnist() -> IntegerNetwork:
     """Return a network of MNIST's size with random weights."""
     return random_network(
-        0, height=28, width=28, channels=1, dim=64, depth=2, heads=4, mlp_ratio=4, steps=4,
-        order="qk", similarity="and", variant="cifar", classes=10,
-    )  # fmt: skip
+        0,
+        height=28,
+        width=28,
+        channels=1,
+        dim=64,
+        depth=2,
+        heads=4,
+        mlp_ratio=4,
+        steps=4,
+        order="qk",
+        similarity="and",
+        variant="cifar",
+        classes=10,
+    )
 
 
 def cifar() -> IntegerNetwork:
     """Return a network of the published CIFAR-10 size, 4-384, with random weights."""
     return random_network(
-        0, height=32, width=32, channels=3, dim=384, depth=4, heads=8, mlp_ratio=4, steps=4,
-        order="qk", similarity="and", variant="cifar", classes=10,
-    )  # fmt: skip
+        0,
+        height=32,
+        width=32,
+        channels=3,
+        dim=384,
+        depth=4,
+        heads=8,
+        mlp_ratio=4,
+        steps=4,
+        order="qk",
+        similarity="and",
+        variant="cifar",
+        classes=10,
+    )
 
 
 def resnet19() -> IntegerNetwork:
     """Return a network of the published Q-SNN ResNet-19's size, T 2, with random weights."""
     return random_residual_network(
-        0, height=32, width=32, channels=3, widths=(128, 256, 512), blocks=(3, 3, 2), bits=8,
-        steps=2, classes=10,
-    )  # fmt: skip
+        0,
+        height=32,
+        width=32,
+        channels=3,
+        widths=(128, 256, 512),
+        blocks=(3, 3, 2),
+        bits=8,
+        steps=2,
+        classes=10,
+    )
 
 
 def show(title: str, program: Program, limit: int | None, share: Floor | None) -> None:

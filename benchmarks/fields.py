@@ -56,8 +56,9 @@ def ranges(numbers: Iterable[int]) -> str:
             out[-1][1] = n
         else:
             out.append([n, n])
-    return ", ".join(str(a) if a == b else f"{a}, {b}" if b == a + 1 else f"{a} to {b}"
-                     for a, b in out)  # fmt: skip
+    return ", ".join(
+        str(a) if a == b else f"{a}, {b}" if b == a + 1 else f"{a} to {b}" for a, b in out
+    )
 
 
 def drawn(field: isa.Field, seen: Counter) -> str:
@@ -72,28 +73,36 @@ def drawn(field: isa.Field, seen: Counter) -> str:
 def page(count: int, fields: dict[str, Counter], cores: Counter) -> str:
     """Return the table as Markdown."""
     lines = [
-        "# What random networks draw", "",
+        "# What random networks draw",
+        "",
         f"Made by `python -m benchmarks.fields --output docs/develop/fields.md` from the {count} "
         "random networks that `tests/compiler/test_ranges.py` compares, on random cores, with the "
         "golden model: every logit and the cycles. For fields of few bits all values that came, "
         "for others how many, and from where to where. What is not drawn there no compiler emits: "
         "numbers without a name in their enum, parts of a word that no width divides it into, "
-        "addresses and counts of larger memories than these small networks need.", "",
-        "| cores (rows x columns x width) | networks |", "|---|---|",
-        *(f"| {r} x {c} x {w} | {n} |" for (r, c, w), n in sorted(cores.items())), "",
-        "| field | holds | drawn | meaning |", "|---|---|---|---|",
-    ]  # fmt: skip
+        "addresses and counts of larger memories than these small networks need.",
+        "",
+        "| cores (rows x columns x width) | networks |",
+        "|---|---|",
+        *(f"| {r} x {c} x {w} | {n} |" for (r, c, w), n in sorted(cores.items())),
+        "",
+        "| field | holds | drawn | meaning |",
+        "|---|---|---|---|",
+    ]
     for f in (*isa.FIELDS, *isa.OVERLAYS):
-        lines.append(f"| `{f.name}` | {f.least} to {f.most} | {drawn(f, fields[f.name])} | "
-                     f"{f.doc.replace('|', '/')} |")  # fmt: skip
+        lines.append(
+            f"| `{f.name}` | {f.least} to {f.most} | {drawn(f, fields[f.name])} | "
+            f"{f.doc.replace('|', '/')} |"
+        )
     return "\n".join(lines) + "\n"
 
 
 @command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Print or write the table."""
-    p = argparse.ArgumentParser(prog="python -m benchmarks.fields",
-                                description=(__doc__ or "").split("\n")[0])  # fmt: skip
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.fields", description=(__doc__ or "").split("\n")[0]
+    )
     p.add_argument("--networks", type=int, default=NETWORKS, help="default: %(default)s")
     p.add_argument("--output", metavar="FILE", help="write the table there (default: print it)")
     args = p.parse_args(argv)

@@ -23,9 +23,13 @@ reset = functional.reset_net  #: Forgets the neurons' states, once a step.
 def lif(theta: float = 1.0, *, soft: bool = False) -> neuron.LIFNode:
     """Neuron of decaying input over all steps; `PiecewiseQuadratic` is the triangle."""
     return neuron.LIFNode(
-        tau=2.0, v_threshold=theta, v_reset=None if soft else 0.0, detach_reset=True,
-        surrogate_function=surrogate.PiecewiseQuadratic(alpha=1.0), step_mode="m",
-    )  # fmt: skip
+        tau=2.0,
+        v_threshold=theta,
+        v_reset=None if soft else 0.0,
+        detach_reset=True,
+        surrogate_function=surrogate.PiecewiseQuadratic(alpha=1.0),
+        step_mode="m",
+    )
 
 
 class Sign(torch.autograd.Function):

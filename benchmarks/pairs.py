@@ -85,9 +85,14 @@ class Pair:
     """
 
     def __init__(
-        self, ours: nn.Module, theirs: nn.Module, call: Callable[..., object],
-        inputs: list[Tensor], *, network: bool = False,
-    ):  # fmt: skip
+        self,
+        ours: nn.Module,
+        theirs: nn.Module,
+        call: Callable[..., object],
+        inputs: list[Tensor],
+        *,
+        network: bool = False,
+    ):
         for module in ours.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):  # so that every neuron fires
                 nn.init.uniform_(module.weight, 1.0, 2.0)
@@ -113,9 +118,11 @@ class Pair:
             return x if network else x.requires_grad_()
 
         self.ours = Side(
-            ours, run, [leaf(_inner(x)) for x in inputs],
+            ours,
+            run,
+            [leaf(_inner(x)) for x in inputs],
             [_inner(g) if g.ndim > 2 else g for g in grads],
-        )  # fmt: skip
+        )
         self.theirs = Side(theirs, reference, [leaf(x.clone()) for x in inputs], grads)
 
     def difference(self) -> str | None:

@@ -50,7 +50,11 @@ class Worker:
     def __init__(self, case: int, side: str):
         command = [sys.executable, "-m", "benchmarks.training", "--worker", str(case), side]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
 
     def step(self) -> float:
@@ -118,8 +122,12 @@ CASES = (
 def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 where the two differ in what they compute, or cannot be compared."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40,
-        help="of the small blocks; larger ones run fewer (%(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=40,
+        help="of the small blocks; larger ones run fewer (%(default)s)",
+    )
     parser.add_argument("--worker", nargs=2, metavar=("CASE", "SIDE"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.worker:

@@ -33,9 +33,24 @@ FIRST = 500  #: Test images whose errors are noted, so that a test can run just 
 RTL = 20
 BOARD = "arty_a7"  #: Whose core runs on RTL, unless the network fits a part.
 #: Fields that the card tells, whatever the family.
-TOLD = ("model", "height", "width", "steps", "data", "split", "trained_on", "validation_images",
-        "validation_accuracy", "test_images", "test_accuracy", "test_wrong", "command", "seconds",
-        "seed", "torch")  # fmt: skip
+TOLD = (
+    "model",
+    "height",
+    "width",
+    "steps",
+    "data",
+    "split",
+    "trained_on",
+    "validation_images",
+    "validation_accuracy",
+    "test_images",
+    "test_accuracy",
+    "test_wrong",
+    "command",
+    "seconds",
+    "seed",
+    "torch",
+)
 NEW = ("integer_test_accuracy", "integer_test_wrong", "equal_predictions", "first_500_wrong")
 
 
@@ -60,8 +75,9 @@ class Accuracy:
         return dict(zip(NEW, (1 - wrong / len(self.labels), wrong, equal, first), strict=True))
 
 
-def measure(net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray,
-            labels: np.ndarray) -> Accuracy:  # fmt: skip
+def measure(
+    net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray, labels: np.ndarray
+) -> Accuracy:
     """Run both networks on all images, with a progress bar."""
     from tqdm import tqdm
 
@@ -70,8 +86,11 @@ def measure(net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray,
         part = images[start : start + BATCH]
         found[0].append(net.run(part).predictions)
         found[1].append(network.run(part).predictions)
-    return Accuracy(labels=labels, float_predictions=np.concatenate(found[0]),
-                    integer_predictions=np.concatenate(found[1]))  # fmt: skip
+    return Accuracy(
+        labels=labels,
+        float_predictions=np.concatenate(found[0]),
+        integer_predictions=np.concatenate(found[1]),
+    )
 
 
 def simulate(network: IntegerNetwork, config: Config, images: np.ndarray) -> int:
@@ -112,8 +131,10 @@ def boards_table(network: IntegerNetwork) -> list[str]:
             rows.append(f"| `{name}` | {_reason(error)} | | |")
             continue
         latency = 1e3 * program.cycles / board.core_clock
-        rows.append(f"| `{name}` | {program.cycles:,} | {latency:.3f} ms at "
-                    f"{board.core_clock / 1e6:g} MHz | {100 * program.share:.1f} % |")  # fmt: skip
+        rows.append(
+            f"| `{name}` | {program.cycles:,} | {latency:.3f} ms at "
+            f"{board.core_clock / 1e6:g} MHz | {100 * program.share:.1f} % |"
+        )
     return rows
 
 
@@ -130,13 +151,17 @@ def parts_lines(network: IntegerNetwork) -> list[str]:
         used = ", ".join(f"{found.used[r.name]} of {r.count} {r.name}" for r in part.rams)
         call = f'Config.for_part("{part.name}")'
         lines += [
-            "", f"On the core that is stated for the {part.title} (`{call}`, {config.rows} x "
+            "",
+            f"On the core that is stated for the {part.title} (`{call}`, {config.rows} x "
             f"{config.cols} x {config.width} bits) it takes {program.cycles:,} cycles, and the "
             f"memories of that core {'fit' if not found.faults else 'DO NOT FIT'}: {used}. Logic "
             "is not counted there: `python -m benchmarks.ice40` tells what it takes, which is more "
             "than that part has.",
-            "", "```sh", f"python -m sw.compiler {network.name} --part {part.name}", "```",
-        ]  # fmt: skip
+            "",
+            "```sh",
+            f"python -m sw.compiler {network.name} --part {part.name}",
+            "```",
+        ]
     return lines
 
 
@@ -157,17 +182,27 @@ def kind(fields: dict[str, Any]) -> str:
     """What the network is, in a sentence."""
     size = f"{fields['height']}x{fields['width']} pixels, T {fields['steps']}"
     if fields["model"] == "bestformer":
-        return (f"A BESTformer of {size}: D {fields['embed_dim']}, depth {fields['depth']}, "
-                f"{fields['heads']} heads, hidden width {fields['mlp_ratio']} D; 1-bit weights, "
-                "1-bit attention map.")  # fmt: skip
+        return (
+            f"A BESTformer of {size}: D {fields['embed_dim']}, depth {fields['depth']}, "
+            f"{fields['heads']} heads, hidden width {fields['mlp_ratio']} D; 1-bit weights, "
+            "1-bit attention map."
+        )
     widths = "/".join(map(str, fields["widths"]))
     form = {"resnet": "residual", "vgg": "VGG"}[fields["net"]]
-    return (f"A Q-SNN, {form} net of {size}: {widths} channels; 1-bit weights, membranes of "
-            f"{fields['membrane_bits']} bits.")  # fmt: skip
+    return (
+        f"A Q-SNN, {form} net of {size}: {widths} channels; 1-bit weights, membranes of "
+        f"{fields['membrane_bits']} bits."
+    )
 
 
-def card(name: str, fields: dict[str, Any], net: g.FloatNetwork, network: IntegerNetwork,
-         rtl: tuple[str, int, int], board: str | None = None) -> str:  # fmt: skip
+def card(
+    name: str,
+    fields: dict[str, Any],
+    net: g.FloatNetwork,
+    network: IntegerNetwork,
+    rtl: tuple[str, int, int],
+    board: str | None = None,
+) -> str:
     """The page; ``rtl`` is the core's name, the images run on it, and their memory writes.
 
     ``board`` is the board that was asked for, if one was.
@@ -181,32 +216,59 @@ def card(name: str, fields: dict[str, Any], net: g.FloatNetwork, network: Intege
     points = 100 * (whole - test)
     held = fields["validation_accuracy"]
     lines = [
-        f"# {name}", "", kind(fields), "",
-        "## Data", "",
+        f"# {name}",
+        "",
+        kind(fields),
+        "",
+        "## Data",
+        "",
         f"`{fields['data']}`: {fields['split']}. Trained on {fields['trained_on']}; "
         f"{fields['validation_images']} images for validation decided whatever was to be decided"
         + (f" ({100 * held:.2f} % of them right at the end)" if held is not None else "")
-        + f"; the {n} images of the test split were measured when all was done.", "",
-        "## Made by", "", "```sh", fields["command"], "```", "",
+        + f"; the {n} images of the test split were measured when all was done.",
+        "",
+        "## Made by",
+        "",
+        "```sh",
+        fields["command"],
+        "```",
+        "",
         f"{fields['seconds'] / 60:.0f} minutes on {place(fields)}, torch {fields['torch']}, seed "
-        f"{fields['seed']}.", "",
-        "## Size", "",
+        f"{fields['seed']}.",
+        "",
+        "## Size",
+        "",
         f"{binary:,} binary weights ({binary / 8 / 1024:.1f} KiB) and {more:,} of more bits (first "
-        "layer and head), beside scales and thresholds of each channel.", "",
-        f"Configuration: {configuration(fields)}.", "",
-        "## Accuracy", "",
-        f"| on all {n} test images | right | wrong |", "|---|---|---|",
+        "layer and head), beside scales and thresholds of each channel.",
+        "",
+        f"Configuration: {configuration(fields)}.",
+        "",
+        "## Accuracy",
+        "",
+        f"| on all {n} test images | right | wrong |",
+        "|---|---|---|",
         f"| float | {100 * test:.2f} % | {fields['test_wrong']} |",
         f"| integer, which is what the chip computes | {100 * whole:.2f} % | "
-        f"{fields['integer_test_wrong']} |", "",
+        f"{fields['integer_test_wrong']} |",
+        "",
         f"Difference {points:+.2f} points; {100 * fields['equal_predictions']:.2f} % of the "
-        "predictions are equal.", "",
-        "## Cycles and latency", "", *boards_table(network), *parts_lines(network), "",
+        "predictions are equal.",
+        "",
+        "## Cycles and latency",
+        "",
+        *boards_table(network),
+        *parts_lines(network),
+        "",
         f"The first {rtl[1]} test images ran on RTL of the core of {rtl[0]} under Verilator: all "
         f"{rtl[2]:,} memory writes, the logits and the cycles were equal to the golden model and "
-        "the forecast.", "",
-        "This page and its figures:", "", "```sh", again, "```",
-    ]  # fmt: skip
+        "the forecast.",
+        "",
+        "This page and its figures:",
+        "",
+        "```sh",
+        again,
+        "```",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -240,8 +302,9 @@ def _core(network: IntegerNetwork, board: str | None) -> tuple[str, Config]:
     return board, Config.for_board(board)
 
 
-def make(name: str, out: Path, rtl: int, data_dir: Path | None = None,
-         board: str | None = None) -> Path:  # fmt: skip
+def make(
+    name: str, out: Path, rtl: int, data_dir: Path | None = None, board: str | None = None
+) -> Path:
     """Measure a shipped network, write its card and the figures beside its weights."""
     if name not in shipped():
         raise SpikeloomError(
@@ -292,11 +355,19 @@ def main(argv: list[str] | None = None) -> int:
     )
     p.add_argument("names", metavar="NAME", nargs="*", help=f"of: {', '.join(shipped())}")
     p.add_argument("--all", action="store_true", help="all shipped networks")
-    p.add_argument("--rtl", type=count, metavar="N", default=RTL,
-                   help="test images on RTL (default: %(default)s)")  # fmt: skip
-    p.add_argument("--board", metavar="NAME",
-                   help="board whose core runs on RTL (default: the part's core where the network "
-                   f"fits one, else {BOARD})")  # fmt: skip
+    p.add_argument(
+        "--rtl",
+        type=count,
+        metavar="N",
+        default=RTL,
+        help="test images on RTL (default: %(default)s)",
+    )
+    p.add_argument(
+        "--board",
+        metavar="NAME",
+        help="board whose core runs on RTL (default: the part's core where the network "
+        f"fits one, else {BOARD})",
+    )
     p.add_argument("--out", type=Path, default=Path("docs/models"), help="default: %(default)s")
     p.add_argument("--data-dir", type=Path, help="folder that holds the data set's files")
     args = p.parse_args(argv)

@@ -27,9 +27,7 @@ def run_cocotb(simulator: Simulator, folder: Path) -> Outcome:
     return read_results(simulator, folder)
 
 
-def run_module(
-    module: str, build: Path, folder: Path, arguments: list[str] | None = None
-) -> None:
+def run_module(module: str, build: Path, folder: Path, arguments: list[str] | None = None) -> None:
     """Run a module of cocotb tests on the compiled bench in ``build``, with ``folder`` as job.
 
     BenchError with the test's own message if one fails.
@@ -37,10 +35,15 @@ def run_module(
     log = folder / "cocotb.log"
     results = folder / "cocotb.xml"
     options = {
-        "test_module": module, "hdl_toplevel": "tb", "hdl_toplevel_lang": "verilog",
-        "build_dir": str(build), "test_dir": str(folder), "results_xml": str(results),
-        "plusargs": arguments or [], "log_file": str(log),
-    }  # fmt: skip
+        "test_module": module,
+        "hdl_toplevel": "tb",
+        "hdl_toplevel_lang": "verilog",
+        "build_dir": str(build),
+        "test_dir": str(folder),
+        "results_xml": str(results),
+        "plusargs": arguments or [],
+        "log_file": str(log),
+    }
     env = {**os.environ, JOB: str(folder), "COCOTB_ANSI_OUTPUT": "0", **_python_path()}
     done = run([sys.executable, "-m", "sim.cocotb_run", json.dumps(options)], env=env)
     _check(results, log, done.stderr)

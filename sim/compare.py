@@ -14,8 +14,14 @@ from sw.compiler import Events, Program, interpret, locate
 from sw.compiler.origin import doubt
 from sw.network import IntegerNetwork
 
-SHOWN = {"row": "row", "col": "column", "a": "residual A", "b": "residual B", "pix": "pixel",
-         "mem": "membrane"}
+SHOWN = {
+    "row": "row",
+    "col": "column",
+    "a": "residual A",
+    "b": "residual B",
+    "pix": "pixel",
+    "mem": "membrane",
+}
 SOURCES = {"row": 0, "col": 1, "res": 2, "pix": 4, "mem": 5}  #: Events' field to (first) memory.
 MASK = (1 << 18) - 1
 
@@ -95,9 +101,12 @@ class Expected:
                 else:
                     channel += offset
         return {
-            "layer": place.layer, "tensor": place.tensor, "step": place.step, "token": token,
+            "layer": place.layer,
+            "tensor": place.tensor,
+            "step": place.step,
+            "token": token,
             "channel": channel,
-        }  # fmt: skip
+        }
 
 
 def _data(write: np.void, width: int) -> str:
@@ -136,17 +145,19 @@ def first_difference(expected: Expected, got: np.ndarray, image: int) -> Mismatc
         bits = (int(w["lo"]) ^ int(g["lo"])) | (int(w["hi"]) ^ int(g["hi"])) << 64
         bit = (bits & -bits).bit_length() - 1 if bits else None
         return Mismatch(
-            image=image, cycle=int(w["cycle"]),
+            image=image,
+            cycle=int(w["cycle"]),
             what=f"{_where(w)}: expected {_data(w, width)}, got {_data(g, width)}",
             **expected.place(at, bit),
-        )  # fmt: skip
+        )
     if g is None or (w is not None and key(w) < key(g)):
         assert w is not None
         return Mismatch(
-            image=image, cycle=int(w["cycle"]),
+            image=image,
+            cycle=int(w["cycle"]),
             what=f"{_where(w)}: expected {_data(w, width)}, got no write{_nearest(w, got, width)}",
             **expected.place(at),
-        )  # fmt: skip
+        )
     if g["cycle"] == NOT_BUSY:
         return Mismatch(image=image, what=f"{_where(g)}: written while the core is not busy")
     same = np.flatnonzero(
@@ -157,10 +168,11 @@ def first_difference(expected: Expected, got: np.ndarray, image: int) -> Mismatc
         closest = np.argmin(np.abs(want["cycle"][same].astype(np.int64) - int(g["cycle"])))
         place = expected.place(int(same[closest]))
     return Mismatch(
-        image=image, cycle=int(g["cycle"]),
+        image=image,
+        cycle=int(g["cycle"]),
         what=f"{_where(g)}: expected no write, got {_data(g, width)}{_nearest(g, want, width)}",
         **place,
-    )  # fmt: skip
+    )
 
 
 def _nearest(write: np.void, others: np.ndarray, width: int) -> str:
@@ -195,9 +207,11 @@ def differences(
             yield found
             continue
         cycles = {
-            "busy cycles": run.counted, "cycle counter": run.cycles,
-            "interpreter": model.cycles, "forecast": program.cycles,
-        }  # fmt: skip
+            "busy cycles": run.counted,
+            "cycle counter": run.cycles,
+            "interpreter": model.cycles,
+            "forecast": program.cycles,
+        }
         if len(set(cycles.values())) > 1:
             told = ", ".join(f"{k} {v}" for k, v in cycles.items())
             yield Mismatch(image=n, what=f"cycles differ: {told}")

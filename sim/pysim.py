@@ -11,9 +11,7 @@ Process = Callable[[Any], Coroutine[Any, Any, None]]
 PERIOD = 1e-8
 
 
-def run(
-    dut: Any, *processes: Process, cycles: int = 10_000, vcd: str | None = None
-) -> None:
+def run(dut: Any, *processes: Process, cycles: int = 10_000, vcd: str | None = None) -> None:
     """Simulate ``dut`` until all processes (test benches, ``async def p(ctx)``) have returned.
 
     A background watchdog raises TimeoutError after ``cycles`` clock cycles: a design that drops a

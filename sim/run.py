@@ -23,26 +23,47 @@ def _parser() -> argparse.ArgumentParser:
         "write with the interpreter, the logits with the golden model, the cycles with the "
         "forecast.",
     )
-    p.add_argument("model", metavar="MODEL",
-                   help="a shipped network's name, a model file, an integer network, or a "
-                   "compiled program (.npz)")
+    p.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a shipped network's name, a model file, an integer network, or a "
+        "compiled program (.npz)",
+    )
     where = p.add_mutually_exclusive_group()
     where.add_argument("--board", metavar="NAME", help="take the core of this board")
-    where.add_argument("--config", metavar="K=V,...", default="",
-                       help="core configuration, e.g. rows=8,width=64; the rest as by default")
-    p.add_argument("--network", metavar="NETWORK",
-                   help="the network that a compiled program was made from, for the comparison "
-                   "with its golden model: a name, model file or integer network")
-    p.add_argument("--fit", action="store_true",
-                   help="make the memories as deep as the network needs")
-    p.add_argument("--stream", action="store_true",
-                   help="one call per step, membranes in memory; the image is the first step")
+    where.add_argument(
+        "--config",
+        metavar="K=V,...",
+        default="",
+        help="core configuration, e.g. rows=8,width=64; the rest as by default",
+    )
+    p.add_argument(
+        "--network",
+        metavar="NETWORK",
+        help="the network that a compiled program was made from, for the comparison "
+        "with its golden model: a name, model file or integer network",
+    )
+    p.add_argument(
+        "--fit", action="store_true", help="make the memories as deep as the network needs"
+    )
+    p.add_argument(
+        "--stream",
+        action="store_true",
+        help="one call per step, membranes in memory; the image is the first step",
+    )
     which = p.add_mutually_exclusive_group()
-    which.add_argument("--image", metavar="IMAGE",
-                       help=f"{KINDS}, or a number N for image N of the network's own data set "
-                       "(default: its image 0 where it is there, else noise)")
-    which.add_argument("--images", metavar="N", type=count,
-                       help="the first N test images of the network's own data set")
+    which.add_argument(
+        "--image",
+        metavar="IMAGE",
+        help=f"{KINDS}, or a number N for image N of the network's own data set "
+        "(default: its image 0 where it is there, else noise)",
+    )
+    which.add_argument(
+        "--images",
+        metavar="N",
+        type=count,
+        help="the first N test images of the network's own data set",
+    )
     p.add_argument("--wave", metavar="FILE", help="write a waveform, .vcd or .fst")
     return p
 

@@ -38,9 +38,12 @@ def frames(program: Program, images: np.ndarray) -> np.ndarray:
     """Return images as uint8 (B, *program.input_shape); SpikeloomError if they do not fit."""
     *steps, channels, height, width = program.input_shape
     images = as_frames(
-        images, channels=channels, steps=program.steps, size=(height, width),
+        images,
+        channels=channels,
+        steps=program.steps,
+        size=(height, width),
         per_step=bool(steps),
-    )  # fmt: skip
+    )
     return images.reshape(len(images), *program.input_shape)
 
 

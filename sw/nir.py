@@ -148,8 +148,19 @@ class _Writer:
             self.lost.append(f"the reset by subtraction of {', '.join(n.name for n in soft)}")
         strange = {}
         for node in self.net.nodes:
-            if not isinstance(node, Conv | BatchNorm | LIF | MaxPool | AveragePool | Add
-                              | MeanTokens | Flatten | Linear | MeanSteps):  # fmt: skip
+            if not isinstance(
+                node,
+                Conv
+                | BatchNorm
+                | LIF
+                | MaxPool
+                | AveragePool
+                | Add
+                | MeanTokens
+                | Flatten
+                | Linear
+                | MeanSteps,
+            ):
                 strange.setdefault(type(node).__name__, []).append(node.name)
         for kind, names in strange.items():
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -53,9 +53,10 @@ def room(network: IntegerNetwork, config: Config) -> list[str]:
     except SpikeloomError:
         return lines
     changed = ",".join(
-        f"{f.name}={getattr(core, f.name)}" for f in dataclasses.fields(Config)
+        f"{f.name}={getattr(core, f.name)}"
+        for f in dataclasses.fields(Config)
         if getattr(core, f.name) != getattr(config, f.name)
-    )  # fmt: skip
+    )
     return [*lines, f"--fit makes this core's memories deep enough: {changed}"]
 
 

@@ -42,8 +42,11 @@ class Config:
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
             least = 0 if f.name == "state_bits" else 1
-            check(isinstance(value, int) and not isinstance(value, bool) and value >= least,
-                  f.name, "a positive integer" if least else "a whole number")
+            check(
+                isinstance(value, int) and not isinstance(value, bool) and value >= least,
+                f.name,
+                "a positive integer" if least else "a whole number",
+            )
         check(self.rows in (4, 8, 16), "rows", "4, 8 or 16")
         check(_power_of_two(self.cols) and 8 <= self.cols <= 64, "cols", "8, 16, 32 or 64")
         check(self.cols <= self.rows**2, "cols", f"at most rows squared ({self.rows**2})")
@@ -77,8 +80,14 @@ class Config:
         """32-bit fingerprint of configuration and instruction set; an image carries it."""
         from hw.arch import formats, isa
 
-        facts = [formats.SHIFTS, formats.STATE_SHIFTS, formats.STATE_BITS, formats.STATE_MAX,
-                 formats.STATE_CELLS, formats.STATE_CELL_FINE]
+        facts = [
+            formats.SHIFTS,
+            formats.STATE_SHIFTS,
+            formats.STATE_BITS,
+            formats.STATE_MAX,
+            formats.STATE_CELLS,
+            formats.STATE_CELL_FINE,
+        ]
         fields = self.as_dict()
         if fields["res_bits"] == MEMBRANE_BITS:  # came later; cores of before have no other
             del fields["res_bits"]

@@ -243,15 +243,24 @@ FIELDS = _pack(
          Field("state_bits", 2, "index into formats.STATE_BITS"),
          Field("persist", 1, "codes live in residual buffer A, from run to run")],
     ]
-)
+)  # fmt: skip
 
 _PLACES = {f.name: f for f in FIELDS}
 #: Fields that stand in the place of others in instructions of one operation.
 OVERLAYS = tuple(
-    Field(f"centre{n}", 16, f"channel {n} mod 8", True, False, _PLACES[over].word,
-          _PLACES[over].low, over, Op.MAC)
+    Field(
+        f"centre{n}",
+        16,
+        f"channel {n} mod 8",
+        True,
+        False,
+        _PLACES[over].word,
+        _PLACES[over].low,
+        over,
+        Op.MAC,
+    )
     for n, over in enumerate(("sc_base", "sc_gs", "sc_t", "row_gs"), 4)
-)  # fmt: skip
+)
 SLOT_BYTES = (1, 2, 4, 8)  #: Bytes of a tap slot, by the fields' logarithms.
 MAX_KERNEL = 15  #: Taps of a MAC along an image's side: 4 bits tell how far ahead one is.
 CENTRES = 8  #: Centres of a MAC; channels k and k + 8 share one.

@@ -103,11 +103,19 @@ def isa_page() -> list[str]:
     out += ["## Fields", ""]
     for word in range(isa.NI):
         fields = [f for f in isa.FIELDS if f.word == word]
-        shown = sorted((f for f in (*fields, *isa.OVERLAYS) if f.word == word),
-                       key=lambda f: (f.low, bool(f.over)))
-        rows = [(bits(f.low, f.bits), f"`{f.name}`", "signed" if f.signed else "",
-                 f.doc if f.only is None else f"{f.only.name}, in place of `{f.over}`: {f.doc}")
-                for f in shown]
+        shown = sorted(
+            (f for f in (*fields, *isa.OVERLAYS) if f.word == word),
+            key=lambda f: (f.low, bool(f.over)),
+        )
+        rows = [
+            (
+                bits(f.low, f.bits),
+                f"`{f.name}`",
+                "signed" if f.signed else "",
+                f.doc if f.only is None else f"{f.only.name}, in place of `{f.over}`: {f.doc}",
+            )
+            for f in shown
+        ]
         used = sum(f.bits for f in fields)
         if used < 32:
             rows.append((bits(used, 32 - used), "", "", "unused"))
@@ -119,8 +127,9 @@ def isa_page() -> list[str]:
 def memmap_page() -> list[str]:
     """Return the page of the load port."""
     said = comments(memmap.Mem)
-    rows = [(int(m), f"`{m.name}`", f"{memmap.load_addr(m, 0):#010x}", said[m.name])
-            for m in memmap.Mem]
+    rows = [
+        (int(m), f"`{m.name}`", f"{memmap.load_addr(m, 0):#010x}", said[m.name]) for m in memmap.Mem
+    ]
     places = []
     for name, one, full in (
         ("word", {"word": 1}, {"word": 0xFFFF}),
@@ -132,9 +141,15 @@ def memmap_page() -> list[str]:
         low = first.bit_length() - 1
         places.append((bits(low, last.bit_length() - low), name))
     return [
-        "# Memory map of the load port", "", *prose(memmap.__doc__),
-        "## Address", "", *table(("bits", "holds"), places),
-        "## Memories", "", *table(("memory", "name", "first address", "words"), rows),
+        "# Memory map of the load port",
+        "",
+        *prose(memmap.__doc__),
+        "## Address",
+        "",
+        *table(("bits", "holds"), places),
+        "## Memories",
+        "",
+        *table(("memory", "name", "first address", "words"), rows),
     ]
 
 
@@ -143,9 +158,13 @@ def config_page() -> list[str]:
     said, default = comments(Config), Config()
     rows = [(f"`{name}`", value, said[name]) for name, value in default.as_dict().items()]
     return [
-        "# Core configuration", "", *prose(config.__doc__), *prose(Config.__doc__),
+        "# Core configuration",
+        "",
+        *prose(config.__doc__),
+        *prose(Config.__doc__),
         *table(("field", "default", "meaning"), rows),
-        "A board's own is in `boards/`; `Config.for_board(NAME)` returns it.", "",
+        "A board's own is in `boards/`; `Config.for_board(NAME)` returns it.",
+        "",
     ]
 
 
@@ -176,12 +195,20 @@ def link_page() -> list[str]:
     said |= comments(link.Identity)
     rows = [(at, size, f"`{name}`", said[name]) for at, size, name in identity_rows()]
     return [
-        "# Link packets", "", *prose(link.__doc__),
-        *members(link.Command), *members(link.Reason),
-        "## Identity", "", *prose(link.Identity.__doc__),
+        "# Link packets",
+        "",
+        *prose(link.__doc__),
+        *members(link.Command),
+        *members(link.Reason),
+        "## Identity",
+        "",
+        *prose(link.Identity.__doc__),
         *table(("byte", "bytes", "name", "meaning"), rows),
-        "## Constants", "", *constants(link),
-        "## Frames, byte by byte", "",
+        "## Constants",
+        "",
+        *constants(link),
+        "## Frames, byte by byte",
+        "",
         *table(("frame", "bytes"), [(what, f"`{data.hex(' ')}`") for what, data in examples]),
     ]
 
@@ -200,19 +227,42 @@ def timing_page() -> list[str]:
                 c = Config(rows=n_rows, cols=cols, width=max(32, cols))
             except SpikeloomError:
                 continue
-            rows.append((n_rows, cols, timing.write_cycle(c), timing.drain_cycles(c),
-                         timing.overhead(c, {"op": Op.GEMM, "spread": 0, "leak": 0})))
+            rows.append(
+                (
+                    n_rows,
+                    cols,
+                    timing.write_cycle(c),
+                    timing.drain_cycles(c),
+                    timing.overhead(c, {"op": Op.GEMM, "spread": 0, "leak": 0}),
+                )
+            )
     names = ("write_cycle", "drain_cycles", "overhead")
     return [
-        "# Timing", "", *prose(timing.__doc__), "## Distances", "", *constants(timing),
-        "## By size", "",
-        *[f"* `{name}`: {(getattr(timing, name).__doc__ or '').strip()}" for name in names], "",
+        "# Timing",
+        "",
+        *prose(timing.__doc__),
+        "## Distances",
+        "",
+        *constants(timing),
+        "## By size",
+        "",
+        *[f"* `{name}`: {(getattr(timing, name).__doc__ or '').strip()}" for name in names],
+        "",
         *table(("rows", "cols", *(f"`{name}`" for name in names)), rows),
-        "## Length of a program", "",
-        *[f"* `{name}`: {line}"
-          for name in ("tile_words", "tile_cycles", "column_tile", "column_starts",
-                       "issue_cycles", "program_cycles")
-          for line in [" ".join(inspect.cleandoc(getattr(timing, name).__doc__ or "").split())]],
+        "## Length of a program",
+        "",
+        *[
+            f"* `{name}`: {line}"
+            for name in (
+                "tile_words",
+                "tile_cycles",
+                "column_tile",
+                "column_starts",
+                "issue_cycles",
+                "program_cycles",
+            )
+            for line in [" ".join(inspect.cleandoc(getattr(timing, name).__doc__ or "").split())]
+        ],
         "",
     ]
 
@@ -234,8 +284,9 @@ def pages() -> dict[str, str]:
         title, *rest = make()
         text = "\n".join([title, "", NOTE, *rest])
         out[name] = text.replace("``", "`").rstrip("\n") + "\n"
-    rows = [(f"[{name}]({name})", text.splitlines()[0].removeprefix("# "))
-            for name, text in out.items()]
+    rows = [
+        (f"[{name}]({name})", text.splitlines()[0].removeprefix("# ")) for name, text in out.items()
+    ]
     index = ["# Reference", "", NOTE, "", *table(("page", "holds"), rows)]
     return {"README.md": "\n".join(index).rstrip("\n") + "\n", **out}
 
@@ -258,8 +309,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the manual, or compare it; 0, or 1 where it differs or cannot be written."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Write the reference manual.")
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
-    parser.add_argument("--output", metavar="DIR", type=Path, default=FOLDER,
-                        help="folder of the pages (default: docs/reference)")
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=FOLDER,
+        help="folder of the pages (default: docs/reference)",
+    )
     args = parser.parse_args(argv)
     if args.check:
         found = differences(args.output)

@@ -51,19 +51,28 @@ PARTS = {
             title="Lattice iCE40UP5K",
             rams=(
                 Ram(
-                    name="SB_RAM40_4K", count=30,
+                    name="SB_RAM40_4K",
+                    count=30,
                     shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
                 ),
                 Ram(name="SB_SPRAM256KA", count=4, shapes=((16384, 16),), single_port=True),
             ),
             config={
-                "rows": 4, "cols": 8, "width": 32, "row_depth": 256, "col_depth": 256,
-                "res_depth": 16, "res_bits": 1, "pix_depth": 512, "prog_depth": 1024,
-                "state_bits": 2, "acc_bits": 12,
+                "rows": 4,
+                "cols": 8,
+                "width": 32,
+                "row_depth": 256,
+                "col_depth": 256,
+                "res_depth": 16,
+                "res_bits": 1,
+                "pix_depth": 512,
+                "prog_depth": 1024,
+                "state_bits": 2,
+                "acc_bits": 12,
             },
         ),
     )
-}  # fmt: skip
+}
 
 
 def part(name: str) -> Part:
@@ -97,22 +106,41 @@ def memories(config: Config) -> list[Memory]:
     found = [
         Memory(name="row", count=c.rows, width=c.width, depth=c.row_depth),
         Memory(name="column", count=c.cols, width=c.width, depth=c.col_depth),
-        Memory(name="residual", count=2 * c.cols, width=c.res_bits, depth=c.res_depth,
-               registers=c.res_bits == 1),
+        Memory(
+            name="residual",
+            count=2 * c.cols,
+            width=c.res_bits,
+            depth=c.res_depth,
+            registers=c.res_bits == 1,
+        ),
         Memory(name="pixel", count=1, width=MEMBRANE_BITS, depth=c.pix_depth),
         Memory(name="program", count=1, width=32, depth=c.prog_depth, single_port=True),
         Memory(name="link buffer", count=1, width=8, depth=256),
-        Memory(name="lane factors", count=c.cols, width=FACTOR_BITS, depth=2 * MAX_STEPS,
-               registers=True),
-        Memory(name="lane membranes", count=c.cols, depth=c.rows, registers=True,
-               width=max(STATE_BITS) + max(STATE_SHIFTS) + 2 if c.state_bits else MEMBRANE_BITS),
-        Memory(name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS,
-               registers=True),
-    ]  # fmt: skip
+        Memory(
+            name="lane factors",
+            count=c.cols,
+            width=FACTOR_BITS,
+            depth=2 * MAX_STEPS,
+            registers=True,
+        ),
+        Memory(
+            name="lane membranes",
+            count=c.cols,
+            depth=c.rows,
+            registers=True,
+            width=max(STATE_BITS) + max(STATE_SHIFTS) + 2 if c.state_bits else MEMBRANE_BITS,
+        ),
+        Memory(
+            name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS, registers=True
+        ),
+    ]
     if c.state_bits > min(STATE_BITS):
         entry = max(STATE_BITS) - 1 + STATE_CELL_COARSE.bit_length()
-        found.append(Memory(name="membrane codes", count=c.cols // 2, width=entry,
-                            depth=STATE_CELLS, reads=2))  # fmt: skip
+        found.append(
+            Memory(
+                name="membrane codes", count=c.cols // 2, width=entry, depth=STATE_CELLS, reads=2
+            )
+        )
     return found
 
 
@@ -126,8 +154,9 @@ class Fit:
     @property
     def used(self) -> dict[str, int]:
         """RAMs in use by kind."""
-        return {r.name: sum(n for _, kind, n in self.rows if kind == r.name)
-                for r in self.part.rams}  # fmt: skip
+        return {
+            r.name: sum(n for _, kind, n in self.rows if kind == r.name) for r in self.part.rams
+        }
 
     @property
     def faults(self) -> list[str]:
@@ -135,8 +164,9 @@ class Fit:
         used = self.used
         return [
             f"{self.part.title} has {ram.count} {ram.name}, these memories take {used[ram.name]}"
-            for ram in self.part.rams if used[ram.name] > ram.count
-        ]  # fmt: skip
+            for ram in self.part.rams
+            if used[ram.name] > ram.count
+        ]
 
 
 def fit(config: Config, target: Part) -> Fit:

@@ -21,18 +21,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")
     p.add_argument("--model", default=DEFAULT, help="shipped name or file (default: %(default)s)")
-    p.add_argument("--stream", action="store_true",
-                   help="one call per step, membranes in memory between calls: for event streams")
-    p.add_argument("--config", metavar="K=V,...", default="",
-                   help="what differs from the board's core, e.g. rows=8,col_depth=2048")
-    p.add_argument("--fit", action="store_true",
-                   help="make the memories as deep as the network needs")
-    p.add_argument("--output", metavar="DIR",
-                   help="folder of the results (default: build/BOARD/MODEL)")
-    p.add_argument("--from", dest="first", metavar="STEP", choices=NAMES,
-                   help="run again from this step on, even if nothing has changed")
-    p.add_argument("--to", dest="last", metavar="STEP", choices=NAMES,
-                   help=f"end after this step; steps: {', '.join(NAMES)}")
+    p.add_argument(
+        "--stream",
+        action="store_true",
+        help="one call per step, membranes in memory between calls: for event streams",
+    )
+    p.add_argument(
+        "--config",
+        metavar="K=V,...",
+        default="",
+        help="what differs from the board's core, e.g. rows=8,col_depth=2048",
+    )
+    p.add_argument(
+        "--fit", action="store_true", help="make the memories as deep as the network needs"
+    )
+    p.add_argument(
+        "--output", metavar="DIR", help="folder of the results (default: build/BOARD/MODEL)"
+    )
+    p.add_argument(
+        "--from",
+        dest="first",
+        metavar="STEP",
+        choices=NAMES,
+        help="run again from this step on, even if nothing has changed",
+    )
+    p.add_argument(
+        "--to",
+        dest="last",
+        metavar="STEP",
+        choices=NAMES,
+        help=f"end after this step; steps: {', '.join(NAMES)}",
+    )
     return p
 
 
@@ -55,7 +74,8 @@ class _Progress:
         else:
             self.status.stop()
             ending = {"fresh": "up to date", "skipped": "skipped"}.get(
-                event.state, f"{event.seconds:.1f} s")  # fmt: skip
+                event.state, f"{event.seconds:.1f} s"
+            )
             self.ran += event.state == "done"
             text = f"{place} {event.text}: {ending}"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -69,8 +89,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error(f"--from {args.first} comes after --to {args.last}")
     progress = _Progress(Console())
     try:
-        build(args.board, args.model, args.output, first=args.first, last=args.last,
-              tell=progress, stream=args.stream, config=args.config, fit=args.fit)
+        build(
+            args.board,
+            args.model,
+            args.output,
+            first=args.first,
+            last=args.last,
+            tell=progress,
+            stream=args.stream,
+            config=args.config,
+            fit=args.fit,
+        )
     finally:
         progress.status.stop()
     folder = Path(args.output) if args.output else default_folder(args.board, args.model)

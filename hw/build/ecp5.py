@@ -12,8 +12,11 @@ from hw.tools.yosys import without_paths
 
 SEED = 1
 PLACED = {
-    "lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "bram18": "DP16KD", "dsp": "MULT18X18D",
-}  # fmt: skip
+    "lut": "TRELLIS_COMB",
+    "ff": "TRELLIS_FF",
+    "bram18": "DP16KD",
+    "dsp": "MULT18X18D",
+}
 
 
 def synthesis_commands(rtlil: str, netlist: str, stat: str) -> list[str]:
@@ -49,13 +52,26 @@ def route(board: Board, work: Path) -> None:
     run_tool(
         "nextpnr-ecp5",
         [
-            f"--{size}k", "--package", "CABGA381", "--speed", speed_package[0],
-            "--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config",
-            "--report", "nextpnr.json", "--timing-allow-fail", "--seed", str(SEED),
+            f"--{size}k",
+            "--package",
+            "CABGA381",
+            "--speed",
+            speed_package[0],
+            "--json",
+            "top.json",
+            "--lpf",
+            "top.lpf",
+            "--textcfg",
+            "top.config",
+            "--report",
+            "nextpnr.json",
+            "--timing-allow-fail",
+            "--seed",
+            str(SEED),
         ],
         cwd=work,
         log="route.log",
-    )  # fmt: skip
+    )
     report = json.loads((work / "nextpnr.json").read_text(encoding="utf-8"))
     (work / "nextpnr.json").unlink()
     figures = json.dumps(placed(report), indent=1, sort_keys=True)

@@ -15,9 +15,13 @@ SCHEMA = 2
 KINDS = ("estimated", "forecast", "simulated", "placed")
 CYCLES = {"forecast": "exact forecast", "simulated": "simulated"}
 RESOURCE_TITLES = {
-    "lut": "LUT", "lut_as_memory": "LUT as memory", "ff": "flip-flop", "bram36": "RAMB36",
-    "bram18": "DP16KD (18 kbit)", "dsp": "DSP",
-}  # fmt: skip
+    "lut": "LUT",
+    "lut_as_memory": "LUT as memory",
+    "ff": "flip-flop",
+    "bram36": "RAMB36",
+    "bram18": "DP16KD (18 kbit)",
+    "dsp": "DSP",
+}
 
 
 def resources(kind: str, used: dict[str, int | float], available: dict[str, int]) -> dict[str, Any]:
@@ -173,8 +177,9 @@ def to_text(report: dict[str, Any]) -> str:
     for name, item in report["memory"].items():
         lines.append(
             f"  {name}: {item['banks']} x {item['depth']} x {item['width']} bits, "
-            f"words 0 to {item['used'] - 1} used" if item["used"] else
-            f"  {name}: {item['banks']} x {item['depth']} x {item['width']} bits"
+            f"words 0 to {item['used'] - 1} used"
+            if item["used"]
+            else f"  {name}: {item['banks']} x {item['depth']} x {item['width']} bits"
         )
         lines += [
             f"    {r['base']:>6} to {r['base'] + r['size'] - 1:>6}  {r['name']}"
@@ -185,12 +190,18 @@ def to_text(report: dict[str, Any]) -> str:
     where = "in residual memory" if section["in_memory"] else "in the lanes, none in memory"
     bits = " and ".join(map(str, section["bits"]))
     sizes = ", ".join(f"{n} at {w}" for w, n in section["bits_at_width"].items())
-    lines += ["", f"membranes: {section['count']} of {bits} bits, {where}; "
-              f"bits in memory by width: {sizes}"]
+    lines += [
+        "",
+        f"membranes: {section['count']} of {bits} bits, {where}; bits in memory by width: {sizes}",
+    ]
 
     bit = report["bitstream"]
-    lines += ["", f"bitstream: {bit['file']}, {bit['bytes']} bytes" if bit["file"] else
-              f"bitstream: none; {bit['reason']}"]
+    lines += [
+        "",
+        f"bitstream: {bit['file']}, {bit['bytes']} bytes"
+        if bit["file"]
+        else f"bitstream: none; {bit['reason']}",
+    ]
     lines += ["", "tools"]
     lines += [f"  {name}: {version}" for name, version in report["tools"].items()]
     return "\n".join(lines) + "\n"

@@ -25,9 +25,16 @@ from hw.tools.netlist import Netlist, ecp5_resources, xc7_resources
 MEASURED, BATCH = 10_000, 500  #: Test images whose integer accuracy is measured; at a time.
 #: What a report tells of a model, where its side file holds it.
 ACCURACY = (
-    "data", "split", "test_images", "test_accuracy", "test_acc", "test_wrong",
-    "integer_test_accuracy", "integer_test_wrong", "command",
-)  # fmt: skip
+    "data",
+    "split",
+    "test_images",
+    "test_accuracy",
+    "test_acc",
+    "test_wrong",
+    "integer_test_accuracy",
+    "integer_test_wrong",
+    "command",
+)
 
 
 def board_design(board: Board, program: Any) -> Any:
@@ -127,12 +134,15 @@ def _load(job: Job, work: Path) -> None:
     side = _side(job.source)
     meta = job.network.meta if isinstance(getattr(job.network, "meta", None), dict) else {}
     known = {**meta, **side}
-    write_json(work / "model.json", {
-        "name": job.network.name,
-        "source": job.source.name,
-        "sha256": file_digest(job.source),
-        "accuracy": {k: known[k] for k in ACCURACY if k in known},
-    })  # fmt: skip
+    write_json(
+        work / "model.json",
+        {
+            "name": job.network.name,
+            "source": job.source.name,
+            "sha256": file_digest(job.source),
+            "accuracy": {k: known[k] for k in ACCURACY if k in known},
+        },
+    )
 
 
 def _lower(job: Job, work: Path) -> None:
@@ -166,10 +176,13 @@ def _elaborate(job: Job, work: Path) -> None:
     made = board_top.elaborate(job.board, job.design(job.board, job.program()))
     write(work / "top.il", made.rtlil)
     verilog_from_rtlil(work / "top.il", work / "top.v")
-    write_json(work / "pins.json", {
-        "pins": [{"port": p.port, "pin": p.pin, "attributes": p.attributes} for p in made.pins],
-        "clocks": made.clocks,
-    })  # fmt: skip
+    write_json(
+        work / "pins.json",
+        {
+            "pins": [{"port": p.port, "pin": p.pin, "attributes": p.attributes} for p in made.pins],
+            "clocks": made.clocks,
+        },
+    )
     for path in work.glob("*.ys"):
         path.unlink()
 
@@ -188,9 +201,7 @@ def _check(job: Job, work: Path) -> None:
     netlist, board = job.netlist(), job.board
     counts = netlist.counts()
     if board.family == "xc7":
-        check_xc7.refuse_offences(
-            netlist, job.output / "top.json", {board_top.RESET_DONE: 0}
-        )
+        check_xc7.refuse_offences(netlist, job.output / "top.json", {board_top.RESET_DONE: 0})
         if job.design is board_design:
             refuse_other_contents(netlist, job.program())
         used = xc7_resources(counts)
@@ -280,15 +291,20 @@ def make_report(job: Job) -> dict[str, Any]:
     else:
         used = report.resources("estimated", checked["resources"], board.resources)
         clock = report.timing(
-            "estimated", checked["clock"]["fmax_mhz"], board.core_clock,
+            "estimated",
+            checked["clock"]["fmax_mhz"],
+            board.core_clock,
             f"sum of cell delays and {timing_xc7.NET} ns a net, before place and route",
-        )  # fmt: skip
+        )
     bit = job.output / "top.bit"
     made = bit.is_file()
     return {
         "schema": report.SCHEMA,
         "board": {
-            "name": board.name, "title": board.title, "part": board.part, "family": board.family,
+            "name": board.name,
+            "title": board.title,
+            "part": board.part,
+            "family": board.family,
             "clock_hz": board.core_clock,
         },
         "model": {**job.read("model.json"), **integer_accuracy(job)},
@@ -306,7 +322,7 @@ def make_report(job: Job) -> dict[str, Any]:
             "reason": None if made else job.read("route.json")["reason"],
         },
         "tools": tool_versions(board),
-    }  # fmt: skip
+    }
 
 
 def integer_accuracy(job: Job) -> dict[str, Any]:
@@ -323,8 +339,10 @@ def integer_accuracy(job: Job) -> dict[str, Any]:
     if network.stream or network.per_step_input:
         return {"integer_accuracy_note": "not measured: the network reads no still images"}
     if not isinstance(data, str):
-        return {"integer_accuracy_note": f"not measured: its data set is not named; {how} on "
-                "--data NAME"}  # fmt: skip
+        return {
+            "integer_accuracy_note": f"not measured: its data set is not named; {how} on "
+            "--data NAME"
+        }
     from sw.data import load
 
     try:
@@ -334,8 +352,10 @@ def integer_accuracy(job: Job) -> dict[str, Any]:
     except SpikeloomError as error:
         return {"integer_accuracy_note": f"not measured: {error}; then {how}"}
     images, labels = split.test_images[:MEASURED], split.test_labels[:MEASURED]
-    if images.shape[1:] not in ((network.channels, network.height, network.width),
-                                (network.height, network.width)):  # fmt: skip
+    if images.shape[1:] not in (
+        (network.channels, network.height, network.width),
+        (network.height, network.width),
+    ):
         return {"integer_accuracy_note": f"not measured: images of {data} have another shape"}
     job.note("report", f"golden model on {len(images)} test images of {data}")
     wrong = 0
@@ -343,8 +363,14 @@ def integer_accuracy(job: Job) -> dict[str, Any]:
         part = slice(at, at + BATCH)
         wrong += int((network.run(images[part]).predictions != labels[part]).sum())
     share = 1 - wrong / len(images)
-    return {"accuracy": {**known["accuracy"], "integer_test_images": len(images),
-                         "integer_test_accuracy": share, "integer_test_wrong": wrong}}  # fmt: skip
+    return {
+        "accuracy": {
+            **known["accuracy"],
+            "integer_test_images": len(images),
+            "integer_test_accuracy": share,
+            "integer_test_wrong": wrong,
+        }
+    }
 
 
 def tool_versions(board: Board) -> dict[str, str]:
@@ -368,9 +394,13 @@ def _versions(*packages: str) -> list[str]:
 
 def _model_inputs(job: Job) -> list[Any]:
     return [
-        file_digest(job.source), _side(job.source), job.stream, _versions("numpy", "safetensors"),
-        source_digest("sw", "sw.frontend.loader", "sw.lower"), _own(),
-    ]  # fmt: skip
+        file_digest(job.source),
+        _side(job.source),
+        job.stream,
+        _versions("numpy", "safetensors"),
+        source_digest("sw", "sw.frontend.loader", "sw.lower"),
+        _own(),
+    ]
 
 
 def _own() -> str:
@@ -386,11 +416,16 @@ def _compile_inputs(job: Job) -> list[Any]:
 def _elaborate_inputs(job: Job) -> list[Any]:
     design = inspect.getsourcefile(job.design)
     return [
-        _board(job), _versions("amaranth", "amaranth-boards"), yosys.version(),
-        source_digest("hw.soc.top", "hw.build.board_top", "hw.tools.export",
-                      f"boards.{job.board.name}"),
-        job.design.__qualname__, file_digest(Path(design)) if design else "", _own(),
-    ]  # fmt: skip
+        _board(job),
+        _versions("amaranth", "amaranth-boards"),
+        yosys.version(),
+        source_digest(
+            "hw.soc.top", "hw.build.board_top", "hw.tools.export", f"boards.{job.board.name}"
+        ),
+        job.design.__qualname__,
+        file_digest(Path(design)) if design else "",
+        _own(),
+    ]
 
 
 def _synthesis_inputs(job: Job) -> list[Any]:
@@ -410,8 +445,11 @@ def _constrain_inputs(job: Job) -> list[Any]:
 
 def _route_inputs(job: Job) -> list[Any]:
     if job.board.family == "ecp5":
-        return [file_digest(Path(ecp5.__file__)), source_digest("hw.tools.find"),
-                find.version("nextpnr-ecp5")]  # fmt: skip
+        return [
+            file_digest(Path(ecp5.__file__)),
+            source_digest("hw.tools.find"),
+            find.version("nextpnr-ecp5"),
+        ]
     places, why = xc7.open_flow(job.board)
     version = find.version("nextpnr-xilinx") if find.have("nextpnr-xilinx") else ""
     return [file_digest(Path(xc7.__file__)), source_digest("hw.tools.find"), places, why, version]
@@ -435,8 +473,7 @@ def _present(job: Job) -> bool:
 STEPS = (
     Step("load", "read the model", _model_inputs, _load),
     Step("lower", "float to integer network", _model_inputs, _lower),
-    Step("compile", "memory images and program",
-         _compile_inputs, _compile),
+    Step("compile", "memory images and program", _compile_inputs, _compile),
     Step("elaborate", "RTL", _elaborate_inputs, _elaborate),
     Step("synthesise", "netlist", _synthesis_inputs, _synthesise),
     Step("check", "cells, contents, budget, timing estimate", _check_inputs, _check),
@@ -444,5 +481,5 @@ STEPS = (
     Step("route", "place and route", _route_inputs, _route),
     Step("pack", "bitstream", _route_inputs, _pack),
     Step("report", "report.json and report.txt", _report_inputs, _report),
-)  # fmt: skip
+)
 NAMES = tuple(s.name for s in STEPS)

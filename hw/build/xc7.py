@@ -64,9 +64,19 @@ write_bitstream -force top_vivado.bit
 
 def _route_arguments(board: Board, chipdb: str) -> list[str]:
     return [
-        "--chipdb", chipdb, "--xdc", "top.xdc", "--json", "top.json", "--fasm", "top.fasm",
-        "--freq", f"{board.core_clock / 1e6:g}", "--seed", str(SEED),
-    ]  # fmt: skip
+        "--chipdb",
+        chipdb,
+        "--xdc",
+        "top.xdc",
+        "--json",
+        "top.json",
+        "--fasm",
+        "top.fasm",
+        "--freq",
+        f"{board.core_clock / 1e6:g}",
+        "--seed",
+        str(SEED),
+    ]
 
 
 def _frames_arguments(board: Board, database: str) -> list[str]:
@@ -75,9 +85,15 @@ def _frames_arguments(board: Board, database: str) -> list[str]:
 
 def _bit_arguments(board: Board, database: str) -> list[str]:
     return [
-        "--part_file", f"{database}/artix7/{board.database}/part.yaml",
-        "--part_name", board.database, "--frm_file", "top.frames", "--output_file", "top.bit",
-    ]  # fmt: skip
+        "--part_file",
+        f"{database}/artix7/{board.database}/part.yaml",
+        "--part_name",
+        board.database,
+        "--frm_file",
+        "top.frames",
+        "--output_file",
+        "top.bit",
+    ]
 
 
 def open_script(board: Board) -> str:
@@ -134,4 +150,3 @@ def _expect(work: Path, name: str, tool: str, log: str) -> None:
     if not (work / name).is_file():
         lines = (work / log).read_text(errors="replace", encoding="utf-8").splitlines()
         raise ToolFailed(tool, 0, work / log, [*lines, f"error: it wrote no {name}"])
-

@@ -95,9 +95,14 @@ class _Cache:
             name: value for name, value in vars(module).items() if isinstance(value, int | float)
         }
         self.made_of = (
-            package.__version__, sys.version, function.__module__, function.__qualname__, source,
-            repr(sorted(numbers.items())), repr(sorted(options.items())),
-        )  # fmt: skip
+            package.__version__,
+            sys.version,
+            function.__module__,
+            function.__qualname__,
+            source,
+            repr(sorted(numbers.items())),
+            repr(sorted(options.items())),
+        )
 
     @property
     def cache_path(self) -> str:

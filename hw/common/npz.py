@@ -86,9 +86,20 @@ def read(
             packed = _members(archive, os.fstat(file.fileno()).st_size, keep)
     except ArchiveError:
         raise
-    except (OSError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError,
-            RuntimeError, ValueError, IndexError, MemoryError, OverflowError) as error:
-        raise ArchiveError(_reason(error)) from None  # fmt: skip
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        IndexError,
+        MemoryError,
+        OverflowError,
+    ) as error:
+        raise ArchiveError(_reason(error)) from None
     try:
         arrays = {name: _array(name, data) for name, data in packed.items()}
     except MemoryError:
@@ -175,7 +186,15 @@ def _array(name: str, data: bytes) -> np.ndarray:
             raise fault
         array = np.frombuffer(data, dtype, offset=start + length)
         array = array.reshape(shape, order="F" if order else "C")
-    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError,
-            AttributeError, OverflowError):
-        raise fault from None  # fmt: skip
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RecursionError,
+        MemoryError,
+        AttributeError,
+        OverflowError,
+    ):
+        raise fault from None
     return array.astype(dtype.newbyteorder("="))

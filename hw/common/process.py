@@ -50,9 +50,13 @@ def run(
             sink = stack.enter_context(Path(output).open("wb"))
             streams = {"stdout": sink, "stderr": subprocess.STDOUT}
         process: subprocess.Popen[Any] = subprocess.Popen(
-            [os.fspath(a) for a in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-            start_new_session=_POSIX, **streams,
-        )  # fmt: skip
+            [os.fspath(a) for a in argv],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            start_new_session=_POSIX,
+            **streams,
+        )
         try:
             _tell("+", process.pid)
             out, err = process.communicate(timeout=timeout)
@@ -88,9 +92,13 @@ def _tell(op: str, group: int) -> None:
     with _lock, contextlib.suppress(OSError):
         if _guard is None or _guard[0] != os.getpid():
             guard = subprocess.Popen(
-                [shell, "-c", _GUARD], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
-            )  # fmt: skip
+                [shell, "-c", _GUARD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
             assert guard.stdin is not None
             guard.returncode = 0  # it is not waited for: it ends after us
             _guard = os.getpid(), guard.stdin

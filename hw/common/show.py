@@ -22,9 +22,13 @@ class Shown:
 
     def __repr__(self) -> str:
         return textwrap.fill(
-            _fields(self), WIDTH, subsequent_indent="    ", max_lines=FIELD_LINES,
-            placeholder=" ...", break_long_words=True,
-        )  # fmt: skip
+            _fields(self),
+            WIDTH,
+            subsequent_indent="    ",
+            max_lines=FIELD_LINES,
+            placeholder=" ...",
+            break_long_words=True,
+        )
 
 
 def cut(text: str, width: int = WIDTH) -> str:
@@ -56,8 +60,10 @@ def _fields(value: Any) -> str:
 
 def _is_default(field: dataclasses.Field, item: Any) -> bool:
     if field.default is not dataclasses.MISSING:
-        return item is field.default or (type(item) is type(field.default) and bool(
-            not isinstance(item, np.ndarray) and item == field.default))  # fmt: skip
+        return item is field.default or (
+            type(item) is type(field.default)
+            and bool(not isinstance(item, np.ndarray) and item == field.default)
+        )
     factory = field.default_factory
     return factory in (dict, list, tuple) and isinstance(item, dict | list | tuple) and not item
 
@@ -68,8 +74,9 @@ def _value(item: Any) -> str:
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
         return _fields(item)
     if isinstance(item, dict):
-        return _some([f"{name!r}: {_value(part)}" for name, part in list(item.items())[:9]],
-                     len(item), "{}")  # fmt: skip
+        return _some(
+            [f"{name!r}: {_value(part)}" for name, part in list(item.items())[:9]], len(item), "{}"
+        )
     if isinstance(item, tuple | list):
         ends = "()" if isinstance(item, tuple) else "[]"
         return _some([_value(part) for part in item[:9]], len(item), ends)

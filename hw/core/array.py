@@ -28,10 +28,15 @@ class Element(wiring.Component):
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
-        super().__init__({
-            "a": In(config.width), "b": In(config.width), "first": In(1), "neg": In(1),
-            "acc": Out(signed(config.acc_bits)),
-        })
+        super().__init__(
+            {
+                "a": In(config.width),
+                "b": In(config.width),
+                "first": In(1),
+                "neg": In(1),
+                "acc": Out(signed(config.acc_bits)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -80,14 +85,18 @@ class SystolicArray(wiring.Component):
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
         bits = (config.rows - 1).bit_length()
-        super().__init__({
-            "rows": In(config.width).array(config.rows),
-            "cols": In(config.width).array(config.cols),
-            "first": In(1), "neg": In(1),
-            "row_ones": In(bits), "row_sel": In(bits),
-            "pops": Out(signed(config.acc_bits)),
-            "accs": Out(signed(config.acc_bits)).array(config.cols),
-        })
+        super().__init__(
+            {
+                "rows": In(config.width).array(config.rows),
+                "cols": In(config.width).array(config.cols),
+                "first": In(1),
+                "neg": In(1),
+                "row_ones": In(bits),
+                "row_sel": In(bits),
+                "pops": Out(signed(config.acc_bits)),
+                "accs": Out(signed(config.acc_bits)).array(config.cols),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -102,8 +111,12 @@ class SystolicArray(wiring.Component):
         ones = []
         for r in range(cfg.rows):
             m.submodules[f"ones_{r}"] = e = Element(cfg, target=self.target)
-            m.d.comb += [e.a.eq(left[r]), e.b.eq((~neg_in[r]).replicate(cfg.width)),
-                         e.first.eq(first[r]), e.neg.eq(0)]
+            m.d.comb += [
+                e.a.eq(left[r]),
+                e.b.eq((~neg_in[r]).replicate(cfg.width)),
+                e.first.eq(first[r]),
+                e.neg.eq(0),
+            ]
             ones.append(e.acc)
         m.d.comb += self.pops.eq(Choice(ones)[self.row_ones])
         select = chain(m, self.row_sel, cfg.cols, name="row_sel")
@@ -113,8 +126,12 @@ class SystolicArray(wiring.Component):
                 left[r] = delay(m, left[r], 1, name=f"a{r}_{c}")
                 top = delay(m, top, 1, name=f"b{r}_{c}")
                 m.submodules[f"e{r}_{c}"] = e = Element(cfg, target=self.target)
-                m.d.comb += [e.a.eq(left[r]), e.b.eq(top),
-                             e.first.eq(first[r + c + 1]), e.neg.eq(neg[r + c + 1])]
+                m.d.comb += [
+                    e.a.eq(left[r]),
+                    e.b.eq(top),
+                    e.first.eq(first[r + c + 1]),
+                    e.neg.eq(neg[r + c + 1]),
+                ]
                 accs.append(e.acc)
             q = Signal(signed(cfg.acc_bits), name=f"acc_{c}", reset_less=True)
             m.d.sync += q.eq(Choice(accs)[select[c]])

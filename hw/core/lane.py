@@ -32,10 +32,11 @@ WIDE = max(MEMBRANE_BITS, CODE_BITS + max(STATE_SHIFTS) + 1) + 1  #: Width of a 
 def saturate(m: Module, value, *, name: str) -> Signal:
     """Clip a signed value to MEMBRANE_BITS, combinationally."""
     out = Signal(signed(MEMBRANE_BITS), name=name)
-    top = value[MEMBRANE_BITS - 1:]
+    top = value[MEMBRANE_BITS - 1 :]
     fits = (top == 0) | top.all()
-    m.d.comb += out.eq(Mux(fits, value[:MEMBRANE_BITS].as_signed(),
-                           Mux(value[-1], MEMBRANE_MIN, MEMBRANE_MAX)))
+    m.d.comb += out.eq(
+        Mux(fits, value[:MEMBRANE_BITS].as_signed(), Mux(value[-1], MEMBRANE_MIN, MEMBRANE_MAX))
+    )
     return out
 
 
@@ -118,26 +119,50 @@ class Lane(wiring.Component):
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
         word = signed(MEMBRANE_BITS)
-        super().__init__({
-            "mode": In(LaneMode),
-            "acc": In(signed(config.acc_bits)), "side": In(word), "col": In(32),
-            "par_we": In(1), "par_index": In(5), "par_half": In(1),
-            "use": In(5), "swap": In(1), "first": In(1),
-            "mean_a": In(1), "mean_b": In(1), "load": In(1),
-            "res_a": In(word), "res_b": In(word),
-            "fire": In(1), "row": In((config.rows - 1).bit_length()), "start": In(1),
-            "x": Out(word), "y": Out(word), "spike": Out(1), "sc": In(1), "kept": Out(word),
-            "cell": Out(CELL_BITS), "entry": In(Entry), "code_at": In(3), "forget": In(1),
-            "pick": In(1), "pick_row": In((config.rows - 1).bit_length()),
-            "code_into": In(2), "code_keep": In(1), "code": Out(CODE_BITS),
-        })
+        super().__init__(
+            {
+                "mode": In(LaneMode),
+                "acc": In(signed(config.acc_bits)),
+                "side": In(word),
+                "col": In(32),
+                "par_we": In(1),
+                "par_index": In(5),
+                "par_half": In(1),
+                "use": In(5),
+                "swap": In(1),
+                "first": In(1),
+                "mean_a": In(1),
+                "mean_b": In(1),
+                "load": In(1),
+                "res_a": In(word),
+                "res_b": In(word),
+                "fire": In(1),
+                "row": In((config.rows - 1).bit_length()),
+                "start": In(1),
+                "x": Out(word),
+                "y": Out(word),
+                "spike": Out(1),
+                "sc": In(1),
+                "kept": Out(word),
+                "cell": Out(CELL_BITS),
+                "entry": In(Entry),
+                "code_at": In(3),
+                "forget": In(1),
+                "pick": In(1),
+                "pick_row": In((config.rows - 1).bit_length()),
+                "code_into": In(2),
+                "code_keep": In(1),
+                "code": Out(CODE_BITS),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         word = signed(MEMBRANE_BITS)
 
         m.submodules.factors = factors = memory.Memory(
-            shape=FACTOR_BITS, depth=2 * MAX_STEPS, init=[], attrs={"ram_style": "distributed"})
+            shape=FACTOR_BITS, depth=2 * MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
+        )
         fw, fr = factors.write_port(), factors.read_port(domain="comb")
         bias_next = Signal(BIAS_BITS, reset_less=True)
         bias = Signal(signed(BIAS_BITS), reset_less=True)
@@ -161,8 +186,11 @@ class Lane(wiring.Component):
             gated.eq(Mux(self.mode.gemm, Mux(self.mode.double, self.acc << 1, self.acc), 0)),
             total.eq(gated + self.side),
             mac.a.eq(Mux(self.mode.mac, self.col[:FACTOR_BITS], fr.data).as_signed()),
-            mac.b.eq(total | (self.res_a & self.mean_a.replicate(MEMBRANE_BITS))
-                     | (self.res_b & self.mean_b.replicate(MEMBRANE_BITS))),
+            mac.b.eq(
+                total
+                | (self.res_a & self.mean_a.replicate(MEMBRANE_BITS))
+                | (self.res_b & self.mean_b.replicate(MEMBRANE_BITS))
+            ),
             mac.c.eq(bias),
             mac.first.eq(self.first),
         ]
@@ -190,8 +218,11 @@ class Lane(wiring.Component):
         m.d.sync += y.eq(Mux(doubled, y_sat << 1, y_sat))
 
         m.submodules.state = state = memory.Memory(
-            shape=WIDE if self.config.state_bits else MEMBRANE_BITS, depth=self.config.rows,
-            init=[], attrs={"ram_style": "distributed"})
+            shape=WIDE if self.config.state_bits else MEMBRANE_BITS,
+            depth=self.config.rows,
+            init=[],
+            attrs={"ram_style": "distributed"},
+        )
         sw, sr = state.write_port(), state.read_port(domain="comb")
         v = Signal(signed(WIDE))
         total_v = Signal(signed(WIDE))
@@ -206,9 +237,11 @@ class Lane(wiring.Component):
             sw.addr.eq(self.row),
             sw.en.eq(self.fire),
             sw.data.eq(Mux(fired, Mux(self.mode.soft, over, 0), u)),
-            self.x.eq(x), self.spike.eq(spike), total_v.eq(v + y), u.eq(total_v >> 1),
-            self.kept.eq(
-                Mux(self.mode.keep == Keep.SPIKE, fired & (self.mode.theta != 0), self.y)),
+            self.x.eq(x),
+            self.spike.eq(spike),
+            total_v.eq(v + y),
+            u.eq(total_v >> 1),
+            self.kept.eq(Mux(self.mode.keep == Keep.SPIKE, fired & (self.mode.theta != 0), self.y)),
         ]
         m.d.sync += spike.eq(fired & (self.mode.theta != 0))
         m.d.comb += v.eq(Mux(self.start, 0, sr.data).as_signed())
@@ -227,12 +260,19 @@ class Lane(wiring.Component):
         ]
         from_memory = Signal(signed(CODE_BITS))
         m.d.comb += [
-            bytes_.bits.eq(self.mode.state_bits), bytes_.byte.eq(byte), bytes_.at.eq(place),
+            bytes_.bits.eq(self.mode.state_bits),
+            bytes_.byte.eq(byte),
+            bytes_.at.eq(place),
             from_memory.eq(bytes_.read),
-            bytes_.code.eq(search.code), bytes_.into.eq(self.code_into),
-            bytes_.keep.eq(self.code_keep), self.code.eq(bytes_.o),
-            search.u.eq(u), search.fired.eq(fired), search.fine.eq(self.mode.state_shift == 0),
-            self.cell.eq(search.cell), search.entry.eq(self.entry),
+            bytes_.code.eq(search.code),
+            bytes_.into.eq(self.code_into),
+            bytes_.keep.eq(self.code_keep),
+            self.code.eq(bytes_.o),
+            search.u.eq(u),
+            search.fired.eq(fired),
+            search.fine.eq(self.mode.state_shift == 0),
+            self.cell.eq(search.cell),
+            search.entry.eq(self.entry),
         ]
         # The lane's own memory takes new codes, or those from memory, a cycle before the step.
         code = Signal(signed(CODE_BITS))
@@ -243,12 +283,15 @@ class Lane(wiring.Component):
         ]
         fire_q, row_q = self.fire, self.row
         for n in range(STATE_GAP - 1):
-            fire_q, row_q = (self._later(m, s, f"{t}_{n}", reset_less=t == "row")
-                             for s, t in ((fire_q, "fire"), (row_q, "row")))
+            fire_q, row_q = (
+                self._later(m, s, f"{t}_{n}", reset_less=t == "row")
+                for s, t in ((fire_q, "fire"), (row_q, "row"))
+            )
         with m.If(self.mode.leak):
             m.d.comb += [
                 sw.addr.eq(Mux(self.mode.persist, self.pick_row, row_q)),
-                sw.en.eq(Mux(self.mode.persist, self.pick, fire_q)), sw.data.eq(left),
+                sw.en.eq(Mux(self.mode.persist, self.pick, fire_q)),
+                sw.data.eq(left),
             ]
         return m
 

@@ -49,10 +49,15 @@ class LaneMAC(wiring.Component):
         if target not in TARGETS:
             raise SpikeloomError(f"lane multiplier target {target!r}: known targets are {TARGETS}")
         self.target = target
-        super().__init__({
-            "a": In(signed(_X)), "b": In(signed(_FACTOR)), "c": In(signed(_BIAS)),
-            "first": In(1), "p": Out(signed(_P)),
-        })
+        super().__init__(
+            {
+                "a": In(signed(_X)),
+                "b": In(signed(_FACTOR)),
+                "c": In(signed(_BIAS)),
+                "first": In(1),
+                "p": Out(signed(_P)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -68,8 +73,11 @@ class LaneMAC(wiring.Component):
         first = Signal(reset_less=True)
         p = Signal(signed(_P), reset_less=True)
         m.d.sync += [
-            a.eq(self.a), b.eq(self.b), product.eq(a * b),
-            c.eq(self.c), first.eq(self.first),
+            a.eq(self.a),
+            b.eq(self.b),
+            product.eq(a * b),
+            c.eq(self.c),
+            first.eq(self.first),
             p.eq(Mux(first, c, p) + product),
         ]
         m.d.comb += self.p.eq(p)
@@ -83,22 +91,61 @@ class LaneMAC(wiring.Component):
         opmode = Cat(Const(0b0101, 4), self.first, Const(0b01, 2))
         return Instance(
             "DSP48E1",
-            p_A_INPUT="DIRECT", p_B_INPUT="DIRECT", p_USE_DPORT="FALSE", p_USE_MULT="MULTIPLY",
-            p_USE_SIMD="ONE48", p_USE_PATTERN_DETECT="NO_PATDET",
-            p_AREG=1, p_ACASCREG=1, p_BREG=1, p_BCASCREG=1, p_CREG=1, p_MREG=1, p_PREG=1,
-            p_OPMODEREG=1, p_ADREG=0, p_DREG=0, p_INMODEREG=0, p_ALUMODEREG=0, p_CARRYINREG=0,
+            p_A_INPUT="DIRECT",
+            p_B_INPUT="DIRECT",
+            p_USE_DPORT="FALSE",
+            p_USE_MULT="MULTIPLY",
+            p_USE_SIMD="ONE48",
+            p_USE_PATTERN_DETECT="NO_PATDET",
+            p_AREG=1,
+            p_ACASCREG=1,
+            p_BREG=1,
+            p_BCASCREG=1,
+            p_CREG=1,
+            p_MREG=1,
+            p_PREG=1,
+            p_OPMODEREG=1,
+            p_ADREG=0,
+            p_DREG=0,
+            p_INMODEREG=0,
+            p_ALUMODEREG=0,
+            p_CARRYINREG=0,
             p_CARRYINSELREG=0,
             i_CLK=ClockSignal(),
-            i_A=extended(self.a, 30), i_B=self.b, i_C=extended(self.c, 48), i_OPMODE=opmode,
-            i_D=Const(0, 25), i_INMODE=Const(0, 5), i_ALUMODE=Const(0, 4),
-            i_CARRYINSEL=Const(0, 3), i_CARRYIN=Const(0, 1),
-            i_ACIN=Const(0, 30), i_BCIN=Const(0, 18), i_PCIN=Const(0, 48),
-            i_CARRYCASCIN=Const(0, 1), i_MULTSIGNIN=Const(0, 1),
+            i_A=extended(self.a, 30),
+            i_B=self.b,
+            i_C=extended(self.c, 48),
+            i_OPMODE=opmode,
+            i_D=Const(0, 25),
+            i_INMODE=Const(0, 5),
+            i_ALUMODE=Const(0, 4),
+            i_CARRYINSEL=Const(0, 3),
+            i_CARRYIN=Const(0, 1),
+            i_ACIN=Const(0, 30),
+            i_BCIN=Const(0, 18),
+            i_PCIN=Const(0, 48),
+            i_CARRYCASCIN=Const(0, 1),
+            i_MULTSIGNIN=Const(0, 1),
             # One register each on A and B is the second of the two: CEA2, CEB2.
             **{f"i_CE{name}": Const(1, 1) for name in ("A2", "B2", "C", "M", "P", "CTRL")},
-            **{f"i_CE{name}": Const(0, 1) for name in
-               ("A1", "B1", "AD", "D", "ALUMODE", "CARRYIN", "INMODE")},
-            **{f"i_RST{name}": Const(0, 1) for name in
-               ("A", "B", "C", "D", "M", "P", "CTRL", "ALLCARRYIN", "ALUMODE", "INMODE")},
+            **{
+                f"i_CE{name}": Const(0, 1)
+                for name in ("A1", "B1", "AD", "D", "ALUMODE", "CARRYIN", "INMODE")
+            },
+            **{
+                f"i_RST{name}": Const(0, 1)
+                for name in (
+                    "A",
+                    "B",
+                    "C",
+                    "D",
+                    "M",
+                    "P",
+                    "CTRL",
+                    "ALLCARRYIN",
+                    "ALUMODE",
+                    "INMODE",
+                )
+            },
             o_P=p,
         )

@@ -25,10 +25,15 @@ class PoolUnit(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "rows": In(config.width).array(config.rows), "first": In(1), "left": In(1),
-            "row": In((config.rows - 1).bit_length()), "o": Out(config.width),
-        })
+        super().__init__(
+            {
+                "rows": In(config.width).array(config.rows),
+                "first": In(1),
+                "left": In(1),
+                "row": In((config.rows - 1).bit_length()),
+                "o": Out(config.width),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

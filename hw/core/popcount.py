@@ -86,8 +86,10 @@ class MaskedPopcount(wiring.Component):
         columns, n = middle, 0
         while any(len(bits) > 2 for bits in columns):
             columns, n = _full_adders(m, columns, f"out{n}"), n + 1
-        total = sum((Cat(bits[k] if len(bits) > k else Const(0, 1) for bits in columns)
-                     for k in range(2)), Const(0, 1))
+        total = sum(
+            (Cat(bits[k] if len(bits) > k else Const(0, 1) for bits in columns) for k in range(2)),
+            Const(0, 1),
+        )
         o = Signal(self.o.shape(), reset_less=True)
         m.d.sync += o.eq(total)
         m.d.comb += self.o.eq(o)
@@ -111,7 +113,9 @@ class MaskedPopcount(wiring.Component):
                     pair[2 * k : 2 * k + 2] = [self.a[bit], self.b[bit]]
                 at += 2
                 run, carry = _cell(
-                    m, f"p{chain}_{level}", [*pair, run],
+                    m,
+                    f"p{chain}_{level}",
+                    [*pair, run],
                     lambda a, b, c, d, r: (a & b) ^ (c & d) ^ r,
                     lambda a, b, c, d, r: (a & b) + (c & d) + r >> 1,
                 )
@@ -150,8 +154,9 @@ def _full_adders(m: Module, columns: Sequence[Value], name: str) -> list[Value]:
     return [Cat(parts) for parts in out if parts]
 
 
-def _cell(m: Module, name: str, inputs: Sequence[Value], o6: Callable[..., int],
-          o5: Callable[..., int]) -> tuple[Value, Value]:
+def _cell(
+    m: Module, name: str, inputs: Sequence[Value], o6: Callable[..., int], o5: Callable[..., int]
+) -> tuple[Value, Value]:
     """Instantiate a LUT6_2 of up to five inputs; return its outputs O6, O5."""
     assert 1 <= len(inputs) <= 5
     first, second = Signal(name=f"{name}_o6"), Signal(name=f"{name}_o5")
@@ -160,13 +165,15 @@ def _cell(m: Module, name: str, inputs: Sequence[Value], o6: Callable[..., int],
         "LUT6_2",
         p_INIT=Const(lut_init(o6, o5, len(inputs)), 64),
         **{f"i_I{k}": pin for k, pin in enumerate(pins)},
-        o_O6=first, o_O5=second,
+        o_O6=first,
+        o_O5=second,
     )
     return first, second
 
 
-def _compress(m: Module, columns: list[list[tuple[int, Value]]], top: int, limit: int,
-              name: str) -> None:
+def _compress(
+    m: Module, columns: list[list[tuple[int, Value]]], top: int, limit: int, name: str
+) -> None:
     """Replace triples below column ``top`` by full adders, in place, up to ``limit`` LUT levels.
 
     Bits that are there first go first.
@@ -179,8 +186,13 @@ def _compress(m: Module, columns: list[list[tuple[int, Value]]], top: int, limit
             if level > limit:
                 break
             taken, columns[w] = columns[w][:3], columns[w][3:]
-            total, carry = _cell(m, f"{name}{w}_{count}", [bit for _, bit in taken],
-                                 lambda a, b, c: a ^ b ^ c, lambda a, b, c: a + b + c >> 1)
+            total, carry = _cell(
+                m,
+                f"{name}{w}_{count}",
+                [bit for _, bit in taken],
+                lambda a, b, c: a ^ b ^ c,
+                lambda a, b, c: a + b + c >> 1,
+            )
             columns[w].append((level, total))
             columns[w + 1].append((level, carry))
             count += 1

@@ -32,12 +32,17 @@ class RowRead(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "word": In(Word), "pack": In(2), "slot_bytes_log2": In(2), "gs": In(ADDR),
-            "addr": Out(ADDR).array(config.rows),
-            "data": In(config.width).array(config.rows),
-            "rows": Out(config.width).array(config.rows),
-        })
+        super().__init__(
+            {
+                "word": In(Word),
+                "pack": In(2),
+                "slot_bytes_log2": In(2),
+                "gs": In(ADDR),
+                "addr": Out(ADDR).array(config.rows),
+                "data": In(config.width).array(config.rows),
+                "rows": Out(config.width).array(config.rows),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -52,14 +57,17 @@ class RowRead(wiring.Component):
         # inside[k + 2]: column x*R + k lies in the image, k = -2 .. R + 1
         inside = [~w.x_zero & (w.x_left > 0) if k < 0 else w.x_left > k for k in range(-2, n + 2)]
         packed = self.pack != Pack.NONE
-        left, right, neg = (delay(m, s, 1, name=f"rot_{t}")
-                            for s, t in ((w.left, "l"), (w.right, "r"), (w.neg, "n")))
+        left, right, neg = (
+            delay(m, s, 1, name=f"rot_{t}")
+            for s, t in ((w.left, "l"), (w.right, "r"), (w.neg, "n"))
+        )
         for r in range(n):
             near = []  # tap at shift - 1, shift, shift + 1
             for q in (-1, 0, 1):
                 at = r + q + 2
-                near.append(Mux(w.left, inside[at - 1],
-                                Mux(w.right | w.edge, inside[at + 1], inside[at])))
+                near.append(
+                    Mux(w.left, inside[at - 1], Mux(w.right | w.edge, inside[at + 1], inside[at]))
+                )
             mask = []
             for b in range(n_bytes):
                 slot = [b // size for size in SLOT_BYTES]
@@ -76,19 +84,20 @@ class RowRead(wiring.Component):
                                     m.d.comb += m_byte.eq(near[1])
                                 elif slot[s] == 2:
                                     m.d.comb += m_byte.eq(
-                                        near[2] & w.dx0 & (self.pack == Pack.TRIPLE))
+                                        near[2] & w.dx0 & (self.pack == Pack.TRIPLE)
+                                    )
                 mask.append(m_byte & w.y_ok & inside[r + 2] & w.valid)
             masked = delay(m, Cat(*mask), 1, name=f"mask{r}")
             word = Signal(self.config.width, name=f"row_{r}")
             m.d.comb += word.eq(
-                Mux(left, self.data[(r - 1) % n],
-                    Mux(right, self.data[(r + 1) % n], self.data[r]))
-                ^ neg.replicate(self.config.width))
+                Mux(left, self.data[(r - 1) % n], Mux(right, self.data[(r + 1) % n], self.data[r]))
+                ^ neg.replicate(self.config.width)
+            )
             q = Signal(self.config.width, name=f"row_{r}_q", reset_less=True)
             for b in range(n_bytes):
                 with m.If(masked[b]):
-                    m.d.sync += q[8 * b: 8 * b + 8].eq(word[8 * b: 8 * b + 8])
+                    m.d.sync += q[8 * b : 8 * b + 8].eq(word[8 * b : 8 * b + 8])
                 with m.Else():
-                    m.d.sync += q[8 * b: 8 * b + 8].eq(0)
+                    m.d.sync += q[8 * b : 8 * b + 8].eq(0)
             m.d.comb += self.rows[r].eq(delay(m, q, r, name=f"skew_{r}"))
         return m

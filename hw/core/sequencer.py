@@ -103,12 +103,21 @@ class Sequencer(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "start": In(1), "busy": Out(1), "done": Out(1), "cycles": Out(32),
-            "prog_addr": Out(ADDR), "prog_data": In(32),
-            "insn": Out(instruction_layout()), "setup": Out(1),
-            "word": Out(Word), "tag": Out(Tag), "table": Out(TableWrite),
-        })
+        super().__init__(
+            {
+                "start": In(1),
+                "busy": Out(1),
+                "done": Out(1),
+                "cycles": Out(32),
+                "prog_addr": Out(ADDR),
+                "prog_data": In(32),
+                "insn": Out(instruction_layout()),
+                "setup": Out(1),
+                "word": Out(Word),
+                "tag": Out(Tag),
+                "table": Out(TableWrite),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -140,8 +149,9 @@ class Sequencer(wiring.Component):
             m.d.sync += drain.eq(drain - 1)
 
         # ---- loop nest
-        idx = {lv: Signal(BY_NAME[f"n_{lv}"].bits, name=f"idx_{lv}", reset_less=True)
-               for lv in LEVELS}
+        idx = {
+            lv: Signal(BY_NAME[f"n_{lv}"].bits, name=f"idx_{lv}", reset_less=True) for lv in LEVELS
+        }
         wrap = {lv: Signal(name=f"wrap_{lv}", reset_less=True) for lv in LEVELS}  # at its last
 
         def restart(lv):
@@ -186,26 +196,40 @@ class Sequencer(wiring.Component):
         sc_now = Signal()
         sc_addr, sc_word, sc_groups, sc_step = (
             Signal(ADDR, name=n, reset_less=True)
-            for n in ("sc_addr", "sc_word", "sc_groups", "sc_step"))
+            for n in ("sc_addr", "sc_word", "sc_groups", "sc_step")
+        )
         sc_byte = Signal((cfg.width // 8).bit_length() - 1, reset_less=True)
         n_step = Signal(5)
         one = i.n_step == Step.ONE
         row_mask = cfg.rows - 1
-        shifts = {Mod.ROWS: log_r, Mod.COLS: cfg.cols.bit_length() - 1,
-                  Mod.WORD: cfg.width.bit_length() - 1, Mod.PAIR: log_r + 1}
+        shifts = {
+            Mod.ROWS: log_r,
+            Mod.COLS: cfg.cols.bit_length() - 1,
+            Mod.WORD: cfg.width.bit_length() - 1,
+            Mod.PAIR: log_r + 1,
+        }
         next_line = Signal(ADDR)  # token count at the start of the next image row
         crossed = {mod: Signal(name=f"crossed_{mod.name}") for mod in Mod}
         w_crossed = Signal()
         m.d.comb += [
             n_valid.eq(Mux(x_left >= cfg.rows, cfg.rows, x_left[:5])),
-            n_step.eq(Mux(one, 1, Mux(i.n_step == Step.HALF, cfg.rows // 2,
-                                      Mux(i.flat, n_valid, cfg.rows)))),
+            n_step.eq(
+                Mux(
+                    one,
+                    1,
+                    Mux(i.n_step == Step.HALF, cfg.rows // 2, Mux(i.flat, n_valid, cfg.rows)),
+                )
+            ),
             moved.eq(nb + n_step),
         ]
         # What the end of the tile will do is known a cycle ahead: a tile takes 2 cycles or more.
         m.d.comb += next_line.eq(
-            Mux(i.w_mod == Mod.PAIR, (moved + 2 * cfg.rows - 1) & -2 * cfg.rows,
-                (moved + row_mask) & ~row_mask))
+            Mux(
+                i.w_mod == Mod.PAIR,
+                (moved + 2 * cfg.rows - 1) & -2 * cfg.rows,
+                (moved + row_mask) & ~row_mask,
+            )
+        )
         m.d.sync += nb_next.eq(Mux(wrap["x"] & ~i.flat, next_line, moved))
         for mod in Mod:
             m.d.comb += crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod]))
@@ -232,10 +256,15 @@ class Sequencer(wiring.Component):
             "dy": inner & wrap["k"] & wrap["dx"],
             **{lv: tile_end & outer[lv] for lv in LEVELS[3:]},
         }
-        deltas = {lv: tuple(
-            i[f"{mem}_{lv}"] if lv == "k" else
-            Mux(idx[lv][0], i[f"{mem}_{lv}2"], i[f"{mem}_{lv}"])
-            for mem in ("row", "col")) for lv in LEVELS[:3]}
+        deltas = {
+            lv: tuple(
+                i[f"{mem}_{lv}"]
+                if lv == "k"
+                else Mux(idx[lv][0], i[f"{mem}_{lv}2"], i[f"{mem}_{lv}"])
+                for mem in ("row", "col")
+            )
+            for lv in LEVELS[:3]
+        }
         row_delta, col_delta = Signal(ADDR), Signal(ADDR)
         with m.If(tile_end):
             m.d.comb += [row_delta.eq(row_outer), col_delta.eq(col_outer)]
@@ -253,8 +282,10 @@ class Sequencer(wiring.Component):
                 m.d.sync += wait.eq(wait - 1)
         with m.If(issue):
             m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
-        m.d.sync += [sc_now.eq(tile_words_done & i.shortcut),
-                     sc_addr.eq(sc_word + sc_groups + sc_step)]
+        m.d.sync += [
+            sc_now.eq(tile_words_done & i.shortcut),
+            sc_addr.eq(sc_word + sc_groups + sc_step),
+        ]
         with m.If(tile_words_done):
             m.d.sync += pad.eq(1)
             with m.If(fresh):
@@ -264,18 +295,24 @@ class Sequencer(wiring.Component):
             with m.If(~wrap["t"]):
                 m.d.sync += [wt.eq(wt + i.w_t), sc_step.eq(sc_step + i.sc_t)]
             with m.Else():
-                m.d.sync += [wt.eq(0), nb.eq(nb_next), sc_step.eq(0),
-                             sc_groups.eq(sc_groups + i.sc_gs),
-                             x_left.eq(x_left - Mux(one, Mux(i.x_twice, 2, 1), cfg.rows)),
-                             x_out.eq(x_out + n_step)]
+                m.d.sync += [
+                    wt.eq(0),
+                    nb.eq(nb_next),
+                    sc_step.eq(0),
+                    sc_groups.eq(sc_groups + i.sc_gs),
+                    x_left.eq(x_left - Mux(one, Mux(i.x_twice, 2, 1), cfg.rows)),
+                    x_out.eq(x_out + n_step),
+                ]
                 with m.If(w_crossed):
                     m.d.sync += groups.eq(groups + i.w_gs)
                 with m.If(gone != 0):
                     m.d.sync += rgroups.eq(rgroups + (i.res_gs << gone[1]))
                 with m.If(wrap["x"]):
-                    m.d.sync += [x_left.eq(i.img_w), x_out.eq(0),
-                                 y_left.eq(Mux(wrap["y"], i.img_h,
-                                               y_left - Mux(i.y_twice, 2, 1)))]
+                    m.d.sync += [
+                        x_left.eq(i.img_w),
+                        x_out.eq(0),
+                        y_left.eq(Mux(wrap["y"], i.img_h, y_left - Mux(i.y_twice, 2, 1))),
+                    ]
         log_bytes = (cfg.width // 8).bit_length() - 1
         sc_next = Signal(log_bytes + 1)
         m.d.comb += sc_next.eq(sc_byte + cfg.cols // 8)
@@ -284,21 +321,31 @@ class Sequencer(wiring.Component):
         # parameters have already moved past this column tile's words: step from its first
         with m.If(column_end):
             m.d.sync += [
-                nb.eq(0), groups.eq(0), rgroups.eq(0), rcol.eq(rcol + i.res_j), fresh.eq(1),
-                half.eq(~half), par.eq(0), slot.eq(Mux(slot_wrap, 0, slot + 1)),
+                nb.eq(0),
+                groups.eq(0),
+                rgroups.eq(0),
+                rcol.eq(rcol + i.res_j),
+                fresh.eq(1),
+                half.eq(~half),
+                par.eq(0),
+                slot.eq(Mux(slot_wrap, 0, slot + 1)),
                 par_addr.eq(par_addr + Mux(wrap["j"], i.par_h, i.par_j)),
             ]
             with m.If(slot_wrap):
                 m.d.sync += wcol.eq(wcol + i.w_j)
-            m.d.sync += [sc_groups.eq(0), sc_byte.eq(sc_next[: len(sc_byte)]),
-                         sc_word.eq(sc_word + (sc_next >> log_bytes))]
+            m.d.sync += [
+                sc_groups.eq(0),
+                sc_byte.eq(sc_next[: len(sc_byte)]),
+                sc_word.eq(sc_word + (sc_next >> log_bytes)),
+            ]
 
         # ---- states
         par_issue = Signal()
         m.d.comb += [
             loader.more.eq(words_left != 0),
             next_word.eq(Mux(loader.load, words_left != 0, loader.take & (words_left != 1))),
-            loader.fine.eq(i.state_shift == 0), self.table.eq(loader.write),
+            loader.fine.eq(i.state_shift == 0),
+            self.table.eq(loader.write),
             loader.threshold.eq(self.prog_data[: len(loader.threshold)]),
         ]
         with m.If(next_word):
@@ -308,25 +355,53 @@ class Sequencer(wiring.Component):
         with m.FSM(name="state") as fsm:
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [pc.eq(0), fetch.eq(0), self.cycles.eq(0), self.done.eq(0),
-                                 drain.eq(0)]
+                    m.d.sync += [
+                        pc.eq(0),
+                        fetch.eq(0),
+                        self.cycles.eq(0),
+                        self.done.eq(0),
+                        drain.eq(0),
+                    ]
                     m.next = "FETCH"
             with m.State("FETCH"):
                 with m.If(advance):
-                    m.d.sync += [capture.eq(1), capture_at.eq(fetch), fetch.eq(fetch + 1),
-                                 pc.eq(pc + 1)]
+                    m.d.sync += [
+                        capture.eq(1),
+                        capture_at.eq(fetch),
+                        fetch.eq(fetch + 1),
+                        pc.eq(pc + 1),
+                    ]
                 with m.Elif(fetch == NI):
                     m.next = "SETUP"
             with m.State("SETUP"):
                 m.d.comb += self.setup.eq(1)
                 m.d.sync += [
-                    row_addr.eq(i.row_base), col_addr.eq(i.col_base), par_addr.eq(i.par_base),
-                    phase.eq(0), pad.eq(0), fresh.eq(1), opening.eq(1), par.eq(0),
-                    wait.eq(i.tile_min - 1), x_left.eq(i.img_w), y_left.eq(i.img_h),
-                    swap.eq(0), nb.eq(0), groups.eq(0), wcol.eq(i.w_base), wt.eq(0),
-                    rgroups.eq(0), rcol.eq(0), slot.eq(0), x_out.eq(0),
-                    sc_now.eq(0), sc_word.eq(i.sc_base), sc_groups.eq(0), sc_step.eq(0),
-                    sc_byte.eq(i.sc_byte), words_left.eq(i.n_k),
+                    row_addr.eq(i.row_base),
+                    col_addr.eq(i.col_base),
+                    par_addr.eq(i.par_base),
+                    phase.eq(0),
+                    pad.eq(0),
+                    fresh.eq(1),
+                    opening.eq(1),
+                    par.eq(0),
+                    wait.eq(i.tile_min - 1),
+                    x_left.eq(i.img_w),
+                    y_left.eq(i.img_h),
+                    swap.eq(0),
+                    nb.eq(0),
+                    groups.eq(0),
+                    wcol.eq(i.w_base),
+                    wt.eq(0),
+                    rgroups.eq(0),
+                    rcol.eq(0),
+                    slot.eq(0),
+                    x_out.eq(0),
+                    sc_now.eq(0),
+                    sc_word.eq(i.sc_base),
+                    sc_groups.eq(0),
+                    sc_step.eq(0),
+                    sc_byte.eq(i.sc_byte),
+                    words_left.eq(i.n_k),
                     cells_left.eq(STATE_CELLS),
                     *(statement for lv in LEVELS for statement in restart(lv)),
                 ]
@@ -339,8 +414,10 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "RUN"
             with m.State("TABLE"):
-                m.d.comb += [loader.load.eq(cells_left == STATE_CELLS),
-                             loader.run.eq(cells_left != STATE_CELLS)]
+                m.d.comb += [
+                    loader.load.eq(cells_left == STATE_CELLS),
+                    loader.run.eq(cells_left != STATE_CELLS),
+                ]
                 m.d.sync += cells_left.eq(cells_left - 1)
                 with m.If(cells_left == 0):
                     m.d.sync += [fetch.eq(0), drain.eq(0)]
@@ -355,8 +432,13 @@ class Sequencer(wiring.Component):
                 m.d.comb += running.eq(1)
                 with m.If(end):
                     m.d.sync += [
-                        drain.eq(Mux(i.spread & i.leak, timing.drain_cycles(cfg, True),
-                                     timing.drain_cycles(cfg))),
+                        drain.eq(
+                            Mux(
+                                i.spread & i.leak,
+                                timing.drain_cycles(cfg, True),
+                                timing.drain_cycles(cfg),
+                            )
+                        ),
                         fetch.eq(0),
                     ]
                     m.next = "FETCH"
@@ -377,8 +459,11 @@ class Sequencer(wiring.Component):
             near = Signal(2)  # position, 3 if more
             first = Signal(3)
             lack = Signal(3)
-            m.d.comb += [near.eq(position[:2] | position[2:].any().replicate(2)),
-                         first.eq(near << twice), lack.eq(back - tap[:2])]
+            m.d.comb += [
+                near.eq(position[:2] | position[2:].any().replicate(2)),
+                first.eq(near << twice),
+                lack.eq(back - tap[:2]),
+            ]
             before = tap < back
             ahead = (tap - back)[:4]
             return Mux(before, first >= lack, remaining[4:].any() | (remaining[:4] > ahead))
@@ -391,26 +476,43 @@ class Sequencer(wiring.Component):
             left.eq((i.shift_left != 0) & (side == 0) & ~sc_now),
             right.eq((side == i.shift_left + 1) & (i.taps != Taps.STRIDE) & ~sc_now),
             w.edge.eq((i.taps == Taps.STRIDE) & i.odd_w & idx["dx"][1]),
-            w.sc.eq(sc_now), w.sc_byte.eq(sc_byte),
-            w.valid.eq(issue), w.par.eq(par_issue), w.par_index.eq(par), w.half.eq(half),
+            w.sc.eq(sc_now),
+            w.sc_byte.eq(sc_byte),
+            w.valid.eq(issue),
+            w.par.eq(par_issue),
+            w.par_index.eq(par),
+            w.half.eq(half),
             w.row_addr.eq(Mux(sc_now, sc_addr, row_addr)),
             w.col_addr.eq(Mux(par_issue, par_addr + par, col_addr)),
-            w.first.eq(opening & ~phase), w.last.eq(tile_words_done), w.new.eq(fresh),
+            w.first.eq(opening & ~phase),
+            w.last.eq(tile_words_done),
+            w.new.eq(fresh),
             w.neg.eq(phase),
-            w.left.eq(left), w.right.eq(right), w.dx0.eq(idx["dx"] == 0),
+            w.left.eq(left),
+            w.right.eq(right),
+            w.dx0.eq(idx["dx"] == 0),
             w.y_ok.eq(within(idx["y"], y_left, idx["dy"], i.pad_y, i.y_twice)),
             w.x_ok.eq(within(idx["x"], x_left, idx["dx"], i.shift_left, i.x_twice)),
-            w.k.eq(idx["k"]), w.x_zero.eq(idx["x"] == 0), w.x_left.eq(x_left),
+            w.k.eq(idx["k"]),
+            w.x_zero.eq(idx["x"] == 0),
+            w.x_left.eq(x_left),
             w.second.eq(idx["h"][0]),
             w.sum_ok.eq(~last_group | (idx["k"] < i.mean_mask)),
         ]
         tag: Any = Signal(Tag)
         m.d.comb += self.tag.eq(tag)
         m.d.sync += [
-            tag.valid.eq(tile_words_done), tag.half.eq(half), tag.new.eq(fresh),
-            tag.final.eq(wrap["j"]), tag.t.eq(idx["t"]), tag.start.eq(idx["t"] == 0),
-            tag.n_valid.eq(Mux(one, 1, n_valid)), tag.nb.eq(nb),
-            tag.addr.eq(wcol + groups + wt), tag.slot.eq(slot),
-            tag.res.eq(rcol + rgroups + idx["t"]), tag.x_out.eq(x_out),
+            tag.valid.eq(tile_words_done),
+            tag.half.eq(half),
+            tag.new.eq(fresh),
+            tag.final.eq(wrap["j"]),
+            tag.t.eq(idx["t"]),
+            tag.start.eq(idx["t"] == 0),
+            tag.n_valid.eq(Mux(one, 1, n_valid)),
+            tag.nb.eq(nb),
+            tag.addr.eq(wcol + groups + wt),
+            tag.slot.eq(slot),
+            tag.res.eq(rcol + rgroups + idx["t"]),
+            tag.x_out.eq(x_out),
         ]
         return m

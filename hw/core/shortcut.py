@@ -31,10 +31,14 @@ class ShortcutRead(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "take": In(1), "byte": In(4), "data": In(config.width).array(config.rows),
-            "o": Out(config.cols),
-        })
+        super().__init__(
+            {
+                "take": In(1),
+                "byte": In(4),
+                "data": In(config.width).array(config.rows),
+                "o": Out(config.cols),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -43,7 +47,7 @@ class ShortcutRead(wiring.Component):
         byte = delay(m, self.byte, 1, name="byte")
         held = [Signal(cols, name=f"held_{r}", reset_less=True) for r in range(rows)]
         for r in range(rows):
-            cuts = [self.data[r][8 * b: 8 * b + cols] for b in range(width // 8)]
+            cuts = [self.data[r][8 * b : 8 * b + cols] for b in range(width // 8)]
             with m.If(arrived):
                 m.d.sync += held[r].eq(Choice(cuts)[byte])
         row = Signal(range(rows), reset_less=True)

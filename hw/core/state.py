@@ -53,22 +53,30 @@ class StateTable(wiring.Component):
     entry: Any
 
     def __init__(self):
-        super().__init__({
-            "write": In(TableWrite), "cell": In(CELL_BITS).array(2),
-            "entry": Out(Entry).array(2),
-        })
+        super().__init__(
+            {
+                "write": In(TableWrite),
+                "cell": In(CELL_BITS).array(2),
+                "entry": Out(Entry).array(2),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = mem = memory.Memory(
-            shape=Entry.as_shape().size, depth=STATE_CELLS, init=[], attrs={"ram_style": "block"})
+            shape=Entry.as_shape().size, depth=STATE_CELLS, init=[], attrs={"ram_style": "block"}
+        )
         wp, a, b = mem.write_port(), mem.read_port(), mem.read_port()
         own = Signal(CELL_BITS)
         m.d.comb += [
             own.eq(Mux(self.write.en, self.write.cell, self.cell[0])),
-            wp.addr.eq(own), wp.en.eq(self.write.en), wp.data.eq(self.write.entry),
-            a.addr.eq(own), b.addr.eq(self.cell[1]),
-            self.entry[0].eq(a.data), self.entry[1].eq(b.data),
+            wp.addr.eq(own),
+            wp.en.eq(self.write.en),
+            wp.data.eq(self.write.entry),
+            a.addr.eq(own),
+            b.addr.eq(self.cell[1]),
+            self.entry[0].eq(a.data),
+            self.entry[1].eq(b.data),
         ]
         return m
 
@@ -90,8 +98,10 @@ class StateThreshold(StateTable):
         for n in range(2):
             count, place = Signal(name=f"count_{n}"), Signal(COARSE + 1, name=f"place_{n}")
             mine = there & (self.cell[n] == cell)
-            m.d.sync += [count.eq(there & (self.cell[n] > cell)),
-                         place.eq(Mux(mine, at, STATE_CELL_COARSE))]
+            m.d.sync += [
+                count.eq(there & (self.cell[n] > cell)),
+                place.eq(Mux(mine, at, STATE_CELL_COARSE)),
+            ]
             m.d.comb += [self.entry[n].count.eq(count), self.entry[n].at.eq(place)]
         return m
 
@@ -120,10 +130,16 @@ class StateCode(wiring.Component):
 
     def __init__(self, width: int):
         self.width = width
-        super().__init__({
-            "u": In(signed(width)), "fired": In(1), "fine": In(1),
-            "cell": Out(CELL_BITS), "entry": In(Entry), "code": Out(signed(CODE_BITS)),
-        })
+        super().__init__(
+            {
+                "u": In(signed(width)),
+                "fired": In(1),
+                "fine": In(1),
+                "cell": Out(CELL_BITS),
+                "entry": In(Entry),
+                "code": Out(signed(CODE_BITS)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -141,8 +157,8 @@ class StateCode(wiring.Component):
         cut = Mux(flipped[SIZE_BITS:].any() | low[1:].all(), most, low)
         size = register((Mux(fired, 0, cut) + (u[-1] & ~fired))[:SIZE_BITS], "size")
         negative = register(u[-1], "negative_0")
-        beyond = size[FINE + CELL_BITS:].any()
-        fine_cell = size[FINE: FINE + CELL_BITS] | beyond.replicate(CELL_BITS)
+        beyond = size[FINE + CELL_BITS :].any()
+        fine_cell = size[FINE : FINE + CELL_BITS] | beyond.replicate(CELL_BITS)
         m.d.comb += self.cell.eq(Mux(self.fine, fine_cell, size[COARSE:]))
         place = register(Mux(self.fine, size[:FINE], size[:COARSE]), "place")
         count = register((self.entry.count + (place >= self.entry.at))[: CODE_BITS - 1], "count")
@@ -172,10 +188,17 @@ class TableLoader(wiring.Component):
     write: Any
 
     def __init__(self):
-        super().__init__({
-            "load": In(1), "run": In(1), "fine": In(1), "more": In(1),
-            "threshold": In(SIZE_BITS), "take": Out(1), "write": Out(TableWrite),
-        })
+        super().__init__(
+            {
+                "load": In(1),
+                "run": In(1),
+                "fine": In(1),
+                "more": In(1),
+                "threshold": In(SIZE_BITS),
+                "take": Out(1),
+                "write": Out(TableWrite),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -186,15 +209,20 @@ class TableLoader(wiring.Component):
         t = self.threshold
         m.d.comb += [self.take.eq(self.run & self.more & (mine == cell)), self.write.eq(write)]
         m.d.sync += [
-            write.en.eq(self.run), write.cell.eq(cell), write.entry.count.eq(count),
+            write.en.eq(self.run),
+            write.cell.eq(cell),
+            write.entry.count.eq(count),
             write.entry.at.eq(Mux(self.take, place, STATE_CELL_COARSE)),
-            cell.eq(cell + 1), count.eq(count + self.take),
+            cell.eq(cell + 1),
+            count.eq(count + self.take),
         ]
         with m.If(self.load):
             m.d.sync += [cell.eq(0), count.eq(0)]
         with m.If(self.load | self.take):
-            m.d.sync += [mine.eq(Mux(self.fine, t[FINE: FINE + CELL_BITS], t[COARSE:])),
-                         place.eq(Mux(self.fine, t[:FINE], t[:COARSE]))]
+            m.d.sync += [
+                mine.eq(Mux(self.fine, t[FINE : FINE + CELL_BITS], t[COARSE:])),
+                place.eq(Mux(self.fine, t[:FINE], t[:COARSE])),
+            ]
         return m
 
 
@@ -222,10 +250,18 @@ class CodeBytes(wiring.Component):
 
     def __init__(self, *, distance: int):
         self.distance = distance
-        super().__init__({
-            "bits": In(2), "byte": In(CODE_BITS), "at": In(2), "read": Out(signed(CODE_BITS)),
-            "code": In(signed(CODE_BITS)), "into": In(2), "keep": In(1), "o": Out(CODE_BITS),
-        })
+        super().__init__(
+            {
+                "bits": In(2),
+                "byte": In(CODE_BITS),
+                "at": In(2),
+                "read": Out(signed(CODE_BITS)),
+                "code": In(signed(CODE_BITS)),
+                "into": In(2),
+                "keep": In(1),
+                "o": Out(CODE_BITS),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -241,13 +277,19 @@ class CodeBytes(wiring.Component):
             for n, b in enumerate(STATE_BITS):
                 with m.Case(n):
                     count = CODE_BITS // b
-                    m.d.comb += self.read.eq(Choice(
-                        [self.byte[b * s: b * s + b].as_signed() for s in range(count)])[self.at])
+                    m.d.comb += self.read.eq(
+                        Choice([self.byte[b * s : b * s + b].as_signed() for s in range(count)])[
+                            self.at
+                        ]
+                    )
                     for s in range(count):
                         part = slice(b * s, b * s + b)
                         before = s < self.into if count > 1 else Const(0, 1)
                         m.d.comb += self.o[part].eq(
-                            Mux(before, new[part],
-                                Mux(self.into == s if count > 1 else 1,
-                                    self.code[:b], old[part])))
+                            Mux(
+                                before,
+                                new[part],
+                                Mux(self.into == s if count > 1 else 1, self.code[:b], old[part]),
+                            )
+                        )
         return m

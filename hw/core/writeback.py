@@ -73,15 +73,24 @@ class WriteBack(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         rows, cols, width = config.rows, config.cols, config.width
-        super().__init__({
-            "mode": In(WriteMode), "tag": In(Tag),
-            "spikes": In(cols), "pooled": In(width), "x": In(signed(MEMBRANE_BITS)),
-            "row_en": Out(width // 8).array(rows), "row_addr": Out(ADDR).array(rows),
-            "row_data": Out(width).array(rows),
-            "col_en": Out(width // 8).array(cols), "col_addr": Out(ADDR).array(cols),
-            "col_data": Out(width).array(cols),
-            "pix_en": Out(1), "pix_addr": Out(ADDR), "pix_data": Out(signed(MEMBRANE_BITS)),
-        })
+        super().__init__(
+            {
+                "mode": In(WriteMode),
+                "tag": In(Tag),
+                "spikes": In(cols),
+                "pooled": In(width),
+                "x": In(signed(MEMBRANE_BITS)),
+                "row_en": Out(width // 8).array(rows),
+                "row_addr": Out(ADDR).array(rows),
+                "row_data": Out(width).array(rows),
+                "col_en": Out(width // 8).array(cols),
+                "col_addr": Out(ADDR).array(cols),
+                "col_data": Out(width).array(cols),
+                "pix_en": Out(1),
+                "pix_addr": Out(ADDR),
+                "pix_data": Out(signed(MEMBRANE_BITS)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -97,8 +106,7 @@ class WriteBack(wiring.Component):
         last = Signal(range(max(cols, n, MAX_STEPS)))
         event, pause = event_pacer(m, active, mode.slow & mode.spread)
         is_pix = mode.dest == Dest.PIX
-        m.d.comb += last.eq(
-            Mux(is_pix, cols - 1, Mux(mode.spread, mode.n_spread, n - 1)))
+        m.d.comb += last.eq(Mux(is_pix, cols - 1, Mux(mode.spread, mode.n_spread, n - 1)))
         with m.If(event):
             m.d.sync += count.eq(count + 1)
             with m.If(mode.spread):
@@ -110,9 +118,15 @@ class WriteBack(wiring.Component):
         to_edge = Signal(11)  # columns from the tile's first to the end of the image row
         at_start = Signal()  # the tile is the first of its image row
         with m.If(self.tag.valid):
-            m.d.sync += [tag.eq(self.tag), active.eq(1), count.eq(0), row.eq(0), pause.eq(0),
-                         to_edge.eq(mode.img_w - self.tag.x_out),
-                         at_start.eq(self.tag.x_out == 0)]
+            m.d.sync += [
+                tag.eq(self.tag),
+                active.eq(1),
+                count.eq(0),
+                row.eq(0),
+                pause.eq(0),
+                to_edge.eq(mode.img_w - self.tag.x_out),
+                at_start.eq(self.tag.x_out == 0),
+            ]
 
         valid = Signal()
         m.d.comb += [
@@ -120,8 +134,9 @@ class WriteBack(wiring.Component):
         ]
         mask = Cat(Const(c, 7) < mode.lanes for c in range(cols))
         bits = Signal(cols)  # spikes of the event, one per lane
-        m.d.comb += bits.eq(Mux(mode.pool, self.pooled[:cols],
-                                self.spikes & Mux(tag.final, mask, ~Const(0, cols))))
+        m.d.comb += bits.eq(
+            Mux(mode.pool, self.pooled[:cols], self.spikes & Mux(tag.final, mask, ~Const(0, cols)))
+        )
 
         # ---- address of the token
         offset = Signal(range(2 * n))
@@ -133,10 +148,14 @@ class WriteBack(wiring.Component):
             step.eq(Mux(mode.pool, row >> 1, row)),
             offset.eq(tag.nb[:log_r] + step),
             bank.eq(Mux(mode.split, Cat(offset[:log_r], tag.nb[log_r])[1:], offset[:log_r])),
-            centre.eq(tag.addr + Mux(mode.split, Mux(offset[0], mode.half, 0),
-                                     Mux(offset[log_r], mode.gs, 0))),
-            right.eq(centre + mode.gs), left.eq(centre - mode.gs),
-            has_left.eq(~at_start | (step != 0)), has_right.eq(step + 1 < to_edge),
+            centre.eq(
+                tag.addr
+                + Mux(mode.split, Mux(offset[0], mode.half, 0), Mux(offset[log_r], mode.gs, 0))
+            ),
+            right.eq(centre + mode.gs),
+            left.eq(centre - mode.gs),
+            has_left.eq(~at_start | (step != 0)),
+            has_right.eq(step + 1 < to_edge),
         ]
 
         # ---- channel-packed word
@@ -147,11 +166,16 @@ class WriteBack(wiring.Component):
             for s in range(width // cols):
                 with m.Case(s):
                     m.d.comb += slot_en.eq(
-                        (1 << n_bytes) - 1 if s == 0 else ((1 << slice_bytes) - 1)
-                        << (s * slice_bytes))
+                        (1 << n_bytes) - 1
+                        if s == 0
+                        else ((1 << slice_bytes) - 1) << (s * slice_bytes)
+                    )
         m.d.comb += whole.eq(tag.slot == 0)
-        m.d.comb += word.eq(Cat(bits, (bits & ~whole.replicate(cols)).replicate(
-            width // cols - 1)) if width > cols else bits)
+        m.d.comb += word.eq(
+            Cat(bits, (bits & ~whole.replicate(cols)).replicate(width // cols - 1))
+            if width > cols
+            else bits
+        )
         # tap-packed word: the low slot repeated, and the bytes of slots 0, 1, 2
         taps = Signal(width)
         tap_en = [Signal(n_bytes, name=f"tap_en_{q}") for q in range(3)]
@@ -178,25 +202,32 @@ class WriteBack(wiring.Component):
         pieces = [Signal(piece, name=f"piece_{c}") for c in range(cols)]
         if n < 8:
             m.submodules.keep = keep = memory.Memory(
-                shape=n * cols, depth=MAX_STEPS, init=[], attrs={"ram_style": "distributed"})
+                shape=n * cols, depth=MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
+            )
             kw, kr = keep.write_port(), keep.read_port(domain="comb")
             odd = tag.nb[log_r]
-            m.d.comb += [kw.addr.eq(tag.t), kr.addr.eq(tag.t), kw.data.eq(Cat(*group)),
-                         kw.en.eq(closing & ~odd)]
+            m.d.comb += [
+                kw.addr.eq(tag.t),
+                kr.addr.eq(tag.t),
+                kw.data.eq(Cat(*group)),
+                kw.en.eq(closing & ~odd),
+            ]
             for c in range(cols):
                 m.d.comb += pieces[c].eq(
-                    Mux(odd, Cat(kr.data[n * c: n * c + n], group[c]), group[c]))
+                    Mux(odd, Cat(kr.data[n * c : n * c + n], group[c]), group[c])
+                )
         else:
             m.d.comb += [pieces[c].eq(group[c]) for c in range(cols)]
         unit = piece // 8
         at = Signal(range(max(2, width // piece)))
-        m.d.comb += at.eq(tag.nb[piece.bit_length() - 1:])
+        m.d.comb += at.eq(tag.nb[piece.bit_length() - 1 :])
         piece_en = Signal(n_bytes)
         with m.Switch(at):
             for s in range(width // piece):
                 with m.Case(s):
                     m.d.comb += piece_en.eq(
-                        (1 << n_bytes) - 1 if s == 0 else ((1 << unit) - 1) << (s * unit))
+                        (1 << n_bytes) - 1 if s == 0 else ((1 << unit) - 1) << (s * unit)
+                    )
         head_piece = at == 0
 
         def spread_piece(value, lowest):
@@ -209,23 +240,35 @@ class WriteBack(wiring.Component):
         burst_en = Signal(n_bytes, reset_less=True)
         burst_low = Signal(reset_less=True)
         with m.If(burst_left != 0):
-            m.d.sync += [burst_left.eq(burst_left - 1), burst_addr.eq(burst_addr + mode.chan_gs),
-                         burst_data.eq(burst_data >> (piece * n))]
+            m.d.sync += [
+                burst_left.eq(burst_left - 1),
+                burst_addr.eq(burst_addr + mode.chan_gs),
+                burst_data.eq(burst_data >> (piece * n)),
+            ]
         with m.If(closing & (mode.dest == Dest.ROW_CHANNEL)):
-            m.d.sync += [burst_left.eq(cols // n), burst_data.eq(Cat(*pieces)),
-                         burst_addr.eq(tag.addr), burst_en.eq(piece_en), burst_low.eq(head_piece)]
+            m.d.sync += [
+                burst_left.eq(cols // n),
+                burst_data.eq(Cat(*pieces)),
+                burst_addr.eq(tag.addr),
+                burst_en.eq(piece_en),
+                burst_low.eq(head_piece),
+            ]
         for b in range(n):
             en, addr, value = self.row_en[b], self.row_addr[b], self.row_data[b]
             en_q = Signal(n_bytes, name=f"row_en_{b}_q")
             addr_q = Signal(ADDR, name=f"row_addr_{b}_q", reset_less=True)
             data_q = Signal(width, name=f"row_data_{b}_q", reset_less=True)
             m.d.comb += [en.eq(en_q), addr.eq(addr_q), value.eq(data_q)]
-            m.d.sync += [en_q.eq(0), addr_q.eq(centre),
-                         data_q.eq(Mux(mode.pool, self.pooled, word))]
+            m.d.sync += [
+                en_q.eq(0),
+                addr_q.eq(centre),
+                data_q.eq(Mux(mode.pool, self.pooled, word)),
+            ]
             with m.If(burst_left != 0):
                 m.d.sync += [
-                    en_q.eq(burst_en), addr_q.eq(burst_addr),
-                    data_q.eq(spread_piece(burst_data[piece * b: piece * b + piece], burst_low)),
+                    en_q.eq(burst_en),
+                    addr_q.eq(burst_addr),
+                    data_q.eq(spread_piece(burst_data[piece * b : piece * b + piece], burst_low)),
                 ]
             with m.If(mode.dest == Dest.ROW):
                 with m.If(valid & (bank == b)):
@@ -253,8 +296,11 @@ class WriteBack(wiring.Component):
             en_q = Signal(n_bytes, name=f"col_en_{c}_q")
             addr_q = Signal(ADDR, name=f"col_addr_{c}_q", reset_less=True)
             data_q = Signal(width, name=f"col_data_{c}_q", reset_less=True)
-            m.d.comb += [self.col_en[c].eq(en_q), self.col_addr[c].eq(addr_q),
-                         self.col_data[c].eq(data_q)]
+            m.d.comb += [
+                self.col_en[c].eq(en_q),
+                self.col_addr[c].eq(addr_q),
+                self.col_data[c].eq(data_q),
+            ]
             m.d.sync += [en_q.eq(0), addr_q.eq(tag.addr), data_q.eq(word)]
             with m.If((mode.dest == Dest.COL_TOKEN) & valid & (col_bank == c)):
                 m.d.sync += en_q.eq(slot_en)
@@ -267,8 +313,6 @@ class WriteBack(wiring.Component):
         pix_en = Signal()
         pix_addr = Signal(ADDR, reset_less=True)
         pix_data = Signal(signed(MEMBRANE_BITS), reset_less=True)
-        m.d.sync += [pix_en.eq(active & is_pix), pix_addr.eq(tag.addr + count),
-                     pix_data.eq(self.x)]
-        m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr),
-                     self.pix_data.eq(pix_data)]
+        m.d.sync += [pix_en.eq(active & is_pix), pix_addr.eq(tag.addr + count), pix_data.eq(self.x)]
+        m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
         return m

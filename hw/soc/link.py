@@ -59,17 +59,28 @@ class LinkEndpoint(wiring.Component):
         self.identity = link.Identity(
             version=link.VERSION, digest=config.digest, clock=int(clk_freq), config=config
         ).encode()
-        super().__init__({
-            "i": In(stream.Signature(8)), "o": Out(stream.Signature(8)), "tick": In(1),
-            "start": Out(1), "busy": In(1), "done": In(1), "cycles": In(32),
-            "load_valid": Out(1), "load_addr": Out(32), "load_data": Out(32),
-            "peek_addr": Out(16), "peek_data": In(signed(MEMBRANE_BITS)),
-        })
+        super().__init__(
+            {
+                "i": In(stream.Signature(8)),
+                "o": Out(stream.Signature(8)),
+                "tick": In(1),
+                "start": Out(1),
+                "busy": In(1),
+                "done": In(1),
+                "cycles": In(32),
+                "load_valid": Out(1),
+                "load_addr": Out(32),
+                "load_data": Out(32),
+                "peek_addr": Out(16),
+                "peek_data": In(signed(MEMBRANE_BITS)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.buffer = buffer = memory.Memory(
-            shape=8, depth=256, init=[], attrs={"ram_style": "block"})
+            shape=8, depth=256, init=[], attrs={"ram_style": "block"}
+        )
         write, read = buffer.write_port(), buffer.read_port()
 
         code = Signal(3)  # of a known command
@@ -85,9 +96,14 @@ class LinkEndpoint(wiring.Component):
 
         taken, sent = Signal(), Signal()
         m.d.comb += [
-            taken.eq(self.i.valid & self.i.ready), sent.eq(self.o.valid & self.o.ready),
-            self.load_addr.eq(addr), self.load_data.eq(word), self.peek_addr.eq(addr[:16]),
-            write.addr.eq(index), write.data.eq(self.i.payload), read.addr.eq(index),
+            taken.eq(self.i.valid & self.i.ready),
+            sent.eq(self.o.valid & self.o.ready),
+            self.load_addr.eq(addr),
+            self.load_data.eq(word),
+            self.peek_addr.eq(addr[:16]),
+            write.addr.eq(index),
+            write.data.eq(self.i.payload),
+            read.addr.eq(index),
         ]
         following = Signal(8)
         m.d.comb += following.eq(index + 1)
@@ -119,8 +135,9 @@ class LinkEndpoint(wiring.Component):
                     with m.Switch(index[:2]):
                         with m.Case(0):
                             m.d.sync += code.eq(self.i.payload)
-                            m.d.sync += known.eq((self.i.payload >= min(Command))
-                                                 & (self.i.payload <= max(Command)))
+                            m.d.sync += known.eq(
+                                (self.i.payload >= min(Command)) & (self.i.payload <= max(Command))
+                            )
                         with m.Case(1):
                             m.d.sync += tag.eq(self.i.payload)
                         with m.Default():
@@ -152,9 +169,11 @@ class LinkEndpoint(wiring.Component):
                 with m.Switch(code):
                     for command in Command:
                         with m.Case(command):
-                            m.d.comb += [allowed.eq(_length_allowed(command, length)),
-                                         busy.eq(self.busy & int(command in _IDLE_CORE)),
-                                         reply.eq(_REPLY_PAYLOAD.get(command, 0))]
+                            m.d.comb += [
+                                allowed.eq(_length_allowed(command, length)),
+                                busy.eq(self.busy & int(command in _IDLE_CORE)),
+                                reply.eq(_REPLY_PAYLOAD.get(command, 0)),
+                            ]
                 with m.If(crc != 0):
                     m.d.sync += reason.eq(Reason.CRC)
                     m.next = "SYNC"
@@ -167,8 +186,9 @@ class LinkEndpoint(wiring.Component):
                 with m.Elif(busy):
                     m.d.sync += reason.eq(Reason.BUSY)
                     m.next = "SYNC"
-                with m.Elif((code == Command.READ) | (code == Command.WRITE)
-                            | (code == Command.WRITE_BYTES)):
+                with m.Elif(
+                    (code == Command.READ) | (code == Command.WRITE) | (code == Command.WRITE_BYTES)
+                ):
                     m.next = "FETCH"
                 with m.Else():
                     m.d.comb += self.start.eq(code == Command.START)
@@ -209,8 +229,10 @@ class LinkEndpoint(wiring.Component):
                 with m.If(sent):
                     m.next = "CODE"
             with m.State("CODE"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(
-                    Mux(refused, link.NAK, link.REPLY | code))]
+                m.d.comb += [
+                    self.o.valid.eq(1),
+                    self.o.payload.eq(Mux(refused, link.NAK, link.REPLY | code)),
+                ]
                 with m.If(sent):
                     m.next = "TAG"
             with m.State("TAG"):

@@ -49,14 +49,26 @@ class Top(wiring.Component):
     led_done: Signal
     led_alive: Signal
 
-    def __init__(self, config: Config, *, clk_freq: int, baud: int = link.BAUD,
-                 program: Any = None, target: str = "generic"):
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clk_freq: int,
+        baud: int = link.BAUD,
+        program: Any = None,
+        target: str = "generic",
+    ):
         self.config, self.clk_freq, self.program, self.target = config, clk_freq, program, target
         self.divisor = divisor(clk_freq, baud)
-        super().__init__({
-            "uart_rx": In(1), "uart_tx": Out(1),
-            "led_busy": Out(1), "led_done": Out(1), "led_alive": Out(1),
-        })
+        super().__init__(
+            {
+                "uart_rx": In(1),
+                "uart_tx": Out(1),
+                "led_busy": Out(1),
+                "led_done": Out(1),
+                "led_alive": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -79,6 +91,10 @@ class Top(wiring.Component):
         m.d.sync += [timer.eq(timer + 1), tick.eq(timer == cycles - 2)]
         with m.If(tick):
             m.d.sync += [timer.eq(0), blink.eq(blink + 1)]
-        m.d.comb += [endpoint.tick.eq(tick), self.led_busy.eq(core.busy),
-                     self.led_done.eq(core.done), self.led_alive.eq(blink[-1])]
+        m.d.comb += [
+            endpoint.tick.eq(tick),
+            self.led_busy.eq(core.busy),
+            self.led_done.eq(core.done),
+            self.led_alive.eq(blink[-1]),
+        ]
         return m

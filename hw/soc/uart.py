@@ -69,8 +69,11 @@ class UARTReceiver(wiring.Component):
             with m.If(low):
                 m.d.sync += [active.eq(1), bits.eq(9)]
         with m.Elif(timer == 0):
-            m.d.sync += [timer.eq(self.divisor - 1), bits.eq(bits - 1),
-                         shift.eq(Cat(shift[1:], ~low))]
+            m.d.sync += [
+                timer.eq(self.divisor - 1),
+                bits.eq(bits - 1),
+                shift.eq(Cat(shift[1:], ~low)),
+            ]
             with m.If((bits == 9) & ~low):  # a glitch, no start bit
                 m.d.sync += active.eq(0)
             with m.If(bits == 0):
@@ -113,8 +116,10 @@ class UARTTransmitter(wiring.Component):
         timer = Signal(range(self.divisor))
         bits = Signal(range(11))  # bits still on the line or to come
         shift = Signal(9)  # inverted; what is shifted in is the stop bit
-        m.d.comb += [self.tx.eq(~shift[0]),
-                     self.i.ready.eq((bits == 0) | (bits == 1) & (timer == 0))]
+        m.d.comb += [
+            self.tx.eq(~shift[0]),
+            self.i.ready.eq((bits == 0) | (bits == 1) & (timer == 0)),
+        ]
         m.d.sync += timer.eq(timer - 1)
         with m.If(self.i.ready):
             m.d.sync += [timer.eq(self.divisor - 1), bits.eq(0)]

@@ -86,9 +86,7 @@ def _words(
         per_group = -(-granularity // unit) * unit
         if hard < 9 and granularity % unit:
             raise SpikeloomError(f"{path}: groups of {granularity} bits in units of {unit}")
-        places = [
-            (b // granularity) * per_group + b % granularity for b in range(width)
-        ]
+        places = [(b // granularity) * per_group + b % granularity for b in range(width)]
     if (needed := places[-1] // hard + 1) != len(cells):
         raise SpikeloomError(
             f"{path}: {width} x {depth} wants {needed} cells of {hard} bits, found {len(cells)}"

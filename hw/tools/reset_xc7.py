@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from hw.tools.netlist import Cell, Netlist
 
 OUTPUTS = frozenset(
-    "O O5 O6 Q Q31 CO P DOADO DOBDO DOPADOP DOPBDOP DOA DOB DOC DOD DPO SPO CLKOUT0 CLKFBOUT LOCKED"
-    .split()
+    "O O5 O6 Q Q31 CO P DOADO DOBDO DOPADOP DOPBDOP DOA DOB DOC DOD DPO SPO "
+    "CLKOUT0 CLKFBOUT LOCKED".split()
 )
 
 
@@ -88,15 +88,20 @@ class _Values:
         if kind.startswith("SRL") or kind.startswith("RAM") or kind == "DSP48E1":
             return {}  # they hold state of their own: stay as they are
         worst = any(
-            self.bit(b) == "p" for p, bits in cell.connections.items() if p not in OUTPUTS
+            self.bit(b) == "p"
+            for p, bits in cell.connections.items()
+            if p not in OUTPUTS
             for b in bits
         )
         return self._all(cell, "p" if worst else "c")
 
     def _all(self, cell: Cell, value: str) -> dict[int, str]:
         return {
-            b: value for p, bits in cell.connections.items() if p in OUTPUTS
-            for b in bits if isinstance(b, int)
+            b: value
+            for p, bits in cell.connections.items()
+            if p in OUTPUTS
+            for b in bits
+            if isinstance(b, int)
         }
 
     def settle(self, cells: Iterable[Cell]) -> None:
@@ -126,6 +131,7 @@ def unsettled(netlist: Netlist, resets: dict[str, int]) -> set[str]:
     values = _Values(netlist, held)
     values.settle(netlist.cells)
     return {
-        c.name for c in netlist.cells
+        c.name
+        for c in netlist.cells
         if c.type.startswith("FD") and any(values.bit(b) == "p" for b in c.connections["Q"])
     }

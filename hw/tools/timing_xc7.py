@@ -84,8 +84,10 @@ class _Graph:
         if kind.startswith("LUT") or kind == "INV":
             arcs = _through(cell, [f"I{i}" for i in range(6)], ["O", "O5", "O6"], LUT)
         elif kind.startswith("MUXF"):
-            arcs = ((i, o, d, i in _nets(cell, "S"))
-                    for i, o, d, _ in _through(cell, ["I0", "I1", "S"], ["O"], MUXF))
+            arcs = (
+                (i, o, d, i in _nets(cell, "S"))
+                for i, o, d, _ in _through(cell, ["I0", "I1", "S"], ["O"], MUXF)
+            )
         elif kind == "CARRY4":
             arcs = _carry(cell)
         elif kind.startswith("FD"):
@@ -105,8 +107,9 @@ class _Graph:
             outs = [p for p in cell.connections if p.startswith(("DO", "DPO", "SPO"))]
             addresses = [p for p in cell.connections if p.startswith(("ADDR", "DPRA", "A"))]
             self._start(cell, LUT_RAM_OUT, *outs)
-            self._end(cell, LUT_RAM_SETUP, *[p for p in cell.connections if p not in outs
-                                             and p != "WCLK"])
+            self._end(
+                cell, LUT_RAM_SETUP, *[p for p in cell.connections if p not in outs and p != "WCLK"]
+            )
             arcs = _through(cell, addresses, outs, LUT)
         elif kind == "DSP48E1":
             arcs = self._dsp(cell)

@@ -89,9 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         "pixel_weight_bits": args.pixel_weight_bits,
         "head_weight_bits": args.head_weight_bits,
     }
-    network = net.lower(
-        size=split.images.shape[-2:], per_step=split.images.ndim == 5, **formats
-    )
+    network = net.lower(size=split.images.shape[-2:], per_step=split.images.ndim == 5, **formats)
     with _bar(2 * len(split.images)) as tell:
         reference = Reference(net, split.images, split.labels, split.stored, tell)
         got = reference.compare(network)

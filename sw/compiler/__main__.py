@@ -45,21 +45,37 @@ def read_network(source: str, stream: bool = False) -> IntegerNetwork:
 @command()
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m sw.compiler", description=(
-        "Compile a network for a core: forecast of cycles, memory map, program."))
-    parser.add_argument("model", metavar="MODEL",
-                        help="a shipped network's name, a model file, or an integer network (.npz)")
+    parser = argparse.ArgumentParser(
+        prog="python -m sw.compiler",
+        description=("Compile a network for a core: forecast of cycles, memory map, program."),
+    )
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a shipped network's name, a model file, or an integer network (.npz)",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--board", metavar="NAME", help="take the core of this board")
-    where.add_argument("--config", metavar="K=V,...", default="",
-                       help="core configuration, e.g. rows=8,width=64; the rest as by default")
-    parser.add_argument("--part", metavar="NAME", help=(
-        f"also place the memories on this part ({', '.join(PARTS)}); without --board and --config "
-        "take the core that is stated for it; exit status 1 where they do not fit"))
-    parser.add_argument("--fit", action="store_true",
-                        help="make the memories as deep as the network needs")
-    parser.add_argument("--stream", action="store_true",
-                        help="one call per step, membranes in memory between calls")
+    where.add_argument(
+        "--config",
+        metavar="K=V,...",
+        default="",
+        help="core configuration, e.g. rows=8,width=64; the rest as by default",
+    )
+    parser.add_argument(
+        "--part",
+        metavar="NAME",
+        help=(
+            f"also place the memories on this part ({', '.join(PARTS)}); without --board and "
+            "--config take the core that is stated for it; exit status 1 where they do not fit"
+        ),
+    )
+    parser.add_argument(
+        "--fit", action="store_true", help="make the memories as deep as the network needs"
+    )
+    parser.add_argument(
+        "--stream", action="store_true", help="one call per step, membranes in memory between calls"
+    )
     parser.add_argument("--output", metavar="FILE", help="write the program (.npz)")
     parser.add_argument("--disassemble", action="store_true", help="print the program")
     args = parser.parse_args(argv)

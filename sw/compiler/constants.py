@@ -157,9 +157,9 @@ class Constants:
         bias = self._numbers(bias, formats.BIAS_BITS)[:, None]  # (tiles, 1, C, bytes)
         factors = self._numbers(factors, formats.FACTOR_BITS)
         both = np.concatenate([bias, factors], axis=1)  # (tiles, words, C, bytes)
-        return self._constant(both.transpose(2, 0, 1, 3).reshape(
-            self.config.cols, -1, self.config.width // 8
-        ))
+        return self._constant(
+            both.transpose(2, 0, 1, 3).reshape(self.config.cols, -1, self.config.width // 8)
+        )
 
     @staticmethod
     def _lanes_of(values: np.ndarray, slots: np.ndarray) -> np.ndarray:

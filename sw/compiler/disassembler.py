@@ -18,8 +18,9 @@ def disassemble(program: Program) -> str:
     for i, label, forecast in zip(code, program.labels, program.forecast, strict=True):
         op = Op(i["op"])
         writes = ", ".join(t for t in (*label.tensor.split(","), label.residual) if t)
-        out.append(f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}"
-                   f"  [{forecast.cycles} cycles]")
+        out.append(
+            f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}  [{forecast.cycles} cycles]"
+        )
         if op != Op.HALT:
             out += [f"             {line}" for line in _details(op, i)]
         at += isa.NI + len(i.get("table", ()))
@@ -36,9 +37,22 @@ def _details(op: Op, i: dict) -> list[str]:
     if op == Op.TABLE:
         return _table(i["table"])
     loops = " ".join(f"{level}:{i[f'n_{level}']}" for level in LEVELS if i[f"n_{level}"] > 1)
-    flags = [name for name in ("xnor", "double", "rowpop", "soft", "flat",
-                               "x_twice", "y_twice", "odd_w",
-                               "factor_per_step", "head_align") if i[name]]
+    flags = [
+        name
+        for name in (
+            "xnor",
+            "double",
+            "rowpop",
+            "soft",
+            "flat",
+            "x_twice",
+            "y_twice",
+            "odd_w",
+            "factor_per_step",
+            "head_align",
+        )
+        if i[name]
+    ]
     if i["pack"]:
         flags.append(f"pack={Pack(i['pack']).name}/{1 << i['slot_bytes_log2']}B")
     if i["taps"]:
@@ -56,30 +70,39 @@ def _details(op: Op, i: dict) -> list[str]:
         deltas = " ".join(_delta(i, prefix, level) for level in LEVELS if i[f"n_{level}"] > 1)
         lines.append(f"{name} @{i[f'{prefix}_base']:#06x}  {deltas}".rstrip())
     if i["n_par"]:
-        lines.append(f"par @{i['par_base']:#06x}  {i['n_par']} words  "
-                     f"j+{i['par_j']} h+{i['par_h']}")
+        lines.append(
+            f"par @{i['par_base']:#06x}  {i['n_par']} words  j+{i['par_j']} h+{i['par_h']}"
+        )
     if op != Op.POOL:
-        lines.append(f"lanes shift {formats.SHIFTS[i['shift']]} theta {i['theta']} "
-                     f"last {i['lanes']}")
+        lines.append(
+            f"lanes shift {formats.SHIFTS[i['shift']]} theta {i['theta']} last {i['lanes']}"
+        )
     if op == Op.MAC and i["pix_shift"]:
-        lines.append(f"pixel << {i['pix_shift']} - "
-                     f"{[i[f'centre{k}'] for k in range(min(i['n_k'], CENTRES))]}")
+        lines.append(
+            f"pixel << {i['pix_shift']} - "
+            f"{[i[f'centre{k}'] for k in range(min(i['n_k'], CENTRES))]}"
+        )
     if i["leak"]:
         where = f", in memory from group {i['st_base']:#06x}" if i["persist"] else ""
-        lines.append(f"membranes of {formats.STATE_BITS[i['state_bits']]} bits "
-                     f"<< {formats.STATE_SHIFTS[i['state_shift']]}{where}")
+        lines.append(
+            f"membranes of {formats.STATE_BITS[i['state_bits']]} bits "
+            f"<< {formats.STATE_SHIFTS[i['state_shift']]}{where}"
+        )
     if i["shortcut"]:
-        lines.append(f"shortcut @{i['sc_base']:#06x}  group+{i['sc_gs']} t+{i['sc_t']} byte "
-                     f"{i['sc_byte']}, a spike adds {i['sc_value']}")
+        lines.append(
+            f"shortcut @{i['sc_base']:#06x}  group+{i['sc_gs']} t+{i['sc_t']} byte "
+            f"{i['sc_byte']}, a spike adds {i['sc_value']}"
+        )
     if i["res"] in (Res.ADD, Res.AVERAGE) or i["keep"]:
         kept = f", {Keep(i['keep']).name} kept in {'AB'[i['res_dest']]}" if i["keep"] else ""
         lines.append(f"res {Res(i['res']).name}{kept}  group+{i['res_gs']} j+{i['res_j']}")
     if i["dest"]:
-        text = (f"dest {Dest(i['dest']).name} @{i['w_base']:#06x}  group+{i['w_gs']} per "
-                f"{Mod(i['w_mod']).name}  t+{i['w_t']}  j+{i['w_j']} per {i['slots']} slots")
+        text = (
+            f"dest {Dest(i['dest']).name} @{i['w_base']:#06x}  group+{i['w_gs']} per "
+            f"{Mod(i['w_mod']).name}  t+{i['w_t']}  j+{i['w_j']} per {i['slots']} slots"
+        )
         if i["dest"] == Dest.ROW_TAPS:
-            text += (f"  {Pack(i['w_pack']).name}/{1 << i['w_slot_log2']}B"
-                     f" width {i['w_img_w']}")
+            text += f"  {Pack(i['w_pack']).name}/{1 << i['w_slot_log2']}B width {i['w_img_w']}"
         if i["w_mod"] == Mod.PAIR:
             text += f"  odd columns+{i['w_half']}"
         if i["dest"] == Dest.ROW_CHANNEL:

@@ -15,8 +15,18 @@ from sw.compiler.program import Label
 from sw.compiler.residuals import Access
 from sw.network import IntegerNetwork, Layer, Neuron
 
-ADDRESSES = ("par_base", "w_base", "w_gs", "w_t", "w_j", "row_gs", "w_half", "sc_base", "sc_gs",
-             "sc_t")
+ADDRESSES = (
+    "par_base",
+    "w_base",
+    "w_gs",
+    "w_t",
+    "w_j",
+    "row_gs",
+    "w_half",
+    "sc_base",
+    "sc_gs",
+    "sc_t",
+)
 
 
 class Emitter:
@@ -48,8 +58,15 @@ class Emitter:
         self._table: tuple[int, ...] = ()
 
     def emit(
-        self, op: Op, label: Label, row: Mapping[str, Stride], col: Mapping[str, Stride], *,
-        row_base: int = 0, col_base: int = 0, **fields: int,
+        self,
+        op: Op,
+        label: Label,
+        row: Mapping[str, Stride],
+        col: Mapping[str, Stride],
+        *,
+        row_base: int = 0,
+        col_base: int = 0,
+        **fields: int,
     ) -> None:
         """Encode one instruction; ``row`` and ``col`` are strides."""
         fields |= stream("row", fields, row, row_base) | stream("col", fields, col, col_base)
@@ -142,5 +159,7 @@ class Emitter:
     def tensors(self, layer: Layer) -> dict[str, Any]:
         """Entries of a label: the tensors that a layer leaves in memory."""
         neuron: Neuron | None = getattr(layer, "neuron", None)
-        return {"tensor": neuron.name if neuron is not None else "",
-                "residual": self.place.uses.residual(layer) or ""}
+        return {
+            "tensor": neuron.name if neuron is not None else "",
+            "residual": self.place.uses.residual(layer) or "",
+        }

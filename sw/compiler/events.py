@@ -8,12 +8,13 @@ from hw.arch.config import Config
 from hw.arch.isa import Dest, Keep
 from sw.compiler.program import Label, Program
 
-_PLACE = [("instruction", "i4"), ("step", "i2"), ("head", "i2"), ("token", "i4"),
-          ("channel", "i4")]
-RESIDUAL = np.dtype([("cycle", "i8"), ("buffer", "i1"), ("lane", "i2"), ("addr", "i4"),
-                     ("value", "i4"), *_PLACE])
-MEMBRANE = np.dtype([("cycle", "i8"), ("lane", "i2"), ("addr", "i4"), ("half", "i1"),
-                     ("value", "u1"), *_PLACE])
+_PLACE = [("instruction", "i4"), ("step", "i2"), ("head", "i2"), ("token", "i4"), ("channel", "i4")]
+RESIDUAL = np.dtype(
+    [("cycle", "i8"), ("buffer", "i1"), ("lane", "i2"), ("addr", "i4"), ("value", "i4"), *_PLACE]
+)
+MEMBRANE = np.dtype(
+    [("cycle", "i8"), ("lane", "i2"), ("addr", "i4"), ("half", "i1"), ("value", "u1"), *_PLACE]
+)
 PIXEL = np.dtype([("cycle", "i8"), ("addr", "i4"), ("value", "i4"), *_PLACE])
 
 
@@ -24,9 +25,18 @@ def word_dtype(config: Config) -> np.dtype:
     ``count`` bytes from byte ``first`` hold the spikes, starting with ``token`` and ``channel``
     (of ``head``), the other bytes are zero extension.
     """
-    return np.dtype([("cycle", "i8"), ("bank", "i2"), ("addr", "i4"),
-                     ("data", "u1", (config.width // 8,)), ("mask", "u2"),
-                     ("first", "u1"), ("count", "u1"), *_PLACE])
+    return np.dtype(
+        [
+            ("cycle", "i8"),
+            ("bank", "i2"),
+            ("addr", "i4"),
+            ("data", "u1", (config.width // 8,)),
+            ("mask", "u2"),
+            ("first", "u1"),
+            ("count", "u1"),
+            *_PLACE,
+        ]
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,8 +65,10 @@ class Place:
     channel: int
 
     def __str__(self) -> str:
-        return (f"layer {self.layer}, tensor {self.tensor}, step {self.step}, "
-                f"token {self.token}, channel {self.channel}")
+        return (
+            f"layer {self.layer}, tensor {self.tensor}, step {self.step}, "
+            f"token {self.token}, channel {self.channel}"
+        )
 
 
 def locate(program: Program, memory: str, event: np.void) -> Place:
@@ -145,8 +157,9 @@ def _spikes(program: Program, events: Events, n: int, i: dict[str, int]) -> np.n
         at = mine["first"][:, None] + np.arange(count)
         payload = np.take_along_axis(mine["data"], at, axis=1)
         bits = np.unpackbits(payload, axis=1, bitorder="little")
-        token, channel = (mine[f][:, None] + 0 * bits.astype(np.int64)
-                          for f in ("token", "channel"))
+        token, channel = (
+            mine[f][:, None] + 0 * bits.astype(np.int64) for f in ("token", "channel")
+        )
         along, channel = np.arange(bits.shape[1]), channel + label.first
         if dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
             token = token + along

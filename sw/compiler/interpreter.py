@@ -79,8 +79,9 @@ class Machine(Memories):
             cycles.append(at - begin + (timing.START if n == 0 else 0))
         self.cold = False
         logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
-        return Run(logits=logits, cycles=at, instruction_cycles=tuple(cycles),
-                   events=self.recorded())
+        return Run(
+            logits=logits, cycles=at, instruction_cycles=tuple(cycles), events=self.recorded()
+        )
 
     def _execute(self, i: dict, at: int) -> None:
         match Op(i["op"]):
@@ -125,9 +126,12 @@ class Machine(Memories):
                 rowpop = left.sum(axis=-1, dtype=np.int64)
                 left = left.astype(np.float32)
                 if i["xnor"]:
-                    inverted = np.unpackbits(
-                        mask.reshape(tiles.count, c.rows, -1), axis=-1, bitorder="little"
-                    ) - left
+                    inverted = (
+                        np.unpackbits(
+                            mask.reshape(tiles.count, c.rows, -1), axis=-1, bitorder="little"
+                        )
+                        - left
+                    )
                 cached = offset
             acc = np.empty((tiles.count, c.rows, c.cols), np.int64)
             for which, addr in self._column_groups(i, tiles, column):
@@ -144,12 +148,16 @@ class Machine(Memories):
             bias, factors = self.parameters(i, column.par)
             factor = factors[tiles.t if i["factor_per_step"] else 0 * tiles.t]
             x = scaled(self, i, total * factor[:, None, :] + bias)
-            spikes = finish(self, i, tiles, column, rows, x,
-                            shortcut_bits(self, i, tiles, column))
+            spikes = finish(self, i, tiles, column, rows, x, shortcut_bits(self, i, tiles, column))
             self._spikes(i, tiles, column, rows, spikes, xpos)
 
     def _spikes(
-        self, i: dict[str, int], tiles: Tiles, column: ColumnTile, rows: Rows, spikes: np.ndarray,
+        self,
+        i: dict[str, int],
+        tiles: Tiles,
+        column: ColumnTile,
+        rows: Rows,
+        spikes: np.ndarray,
         x: np.ndarray,
     ) -> None:
         """Write spikes (tiles, rows, C) of image columns ``x`` (tiles, rows)."""
@@ -160,13 +168,22 @@ class Machine(Memories):
             write_transposed(self, i, tiles, column, spikes, rows.token)
             return
         which, row = np.nonzero(rows.valid)
-        write_packed(self, i, column, Packed(
-            payload=np.packbits(spikes[which, row], axis=-1, bitorder="little"),
-            nb=tiles.nb[which], r=row, step=tiles.t[which],
-            cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + row,
-            token=rows.token[which, row], x=x[which, row], slot=column.slot,
-            channel=column.tile * c.cols,
-        ))
+        write_packed(
+            self,
+            i,
+            column,
+            Packed(
+                payload=np.packbits(spikes[which, row], axis=-1, bitorder="little"),
+                nb=tiles.nb[which],
+                r=row,
+                step=tiles.t[which],
+                cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + row,
+                token=rows.token[which, row],
+                x=x[which, row],
+                slot=column.slot,
+                channel=column.tile * c.cols,
+            ),
+        )
 
     def _pool(self, i: dict[str, int], start: int) -> None:
         c, walk = self.config, offsets(i, "row")
@@ -176,16 +193,28 @@ class Machine(Memories):
         which, half = np.nonzero(xpos < i["img_w"])
         x = xpos[which, half] // 2
         for column in column_tiles(i, start):
-            words, _ = row_words(self, i, tiles, int(walk["h"][column.head]
-                                                     + walk["j"][column.tile]))
+            words, _ = row_words(
+                self, i, tiles, int(walk["h"][column.head] + walk["j"][column.tile])
+            )
             words = words.reshape(tiles.count, c.rows, i["n_dy"], i["n_dx"], -1)
             mine = words[:, ::2, :, 0] | words[:, ::2, :, 1] | words[:, 1::2, :, 1]
             out = np.bitwise_or.reduce(mine, axis=2)  # (tiles, R / 2, bytes)
-            write_packed(self, i, column, Packed(
-                payload=out[which, half], nb=tiles.nb[which], r=half, step=tiles.t[which],
-                cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + 2 * half,
-                token=tiles.y[which] * out_w + x, x=x, slot=0, channel=column.tile * c.width,
-            ))
+            write_packed(
+                self,
+                i,
+                column,
+                Packed(
+                    payload=out[which, half],
+                    nb=tiles.nb[which],
+                    r=half,
+                    step=tiles.t[which],
+                    cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + 2 * half,
+                    token=tiles.y[which] * out_w + x,
+                    x=x,
+                    slot=0,
+                    channel=column.tile * c.width,
+                ),
+            )
 
     def _mac(self, i: dict[str, int], start: int) -> None:
         c, walk = self.config, offsets(i, "row")
@@ -230,12 +259,22 @@ class Machine(Memories):
         tau = column.start + tiles.tau[which] + timing.write_cycle(c)
         if i["dest"] == Dest.NONE:
             return
-        write_packed(self, i, column, Packed(
-            payload=np.packbits(spikes.reshape(-1, c.cols), axis=-1, bitorder="little"),
-            nb=tiles.nb[which], r=np.zeros_like(which), step=step,
-            cycle=tau + step * timing.spread_gap(i), token=rows.token[which, 0],
-            x=tiles.x[which], slot=column.slot, channel=column.tile * c.cols,
-        ))
+        write_packed(
+            self,
+            i,
+            column,
+            Packed(
+                payload=np.packbits(spikes.reshape(-1, c.cols), axis=-1, bitorder="little"),
+                nb=tiles.nb[which],
+                r=np.zeros_like(which),
+                step=step,
+                cycle=tau + step * timing.spread_gap(i),
+                token=rows.token[which, 0],
+                x=tiles.x[which],
+                slot=column.slot,
+                channel=column.tile * c.cols,
+            ),
+        )
 
     def _mean(self, i: dict[str, int], start: int) -> None:
         c, walk = self.config, offsets(i, "row")

@@ -77,13 +77,21 @@ class Rows:
     def places(self, tiles: Tiles, column: ColumnTile, cols: int) -> dict[str, Any]:
         """Place of each valid row's lanes, for events (rows, C)."""
         which, row = np.nonzero(self.valid)
-        return {"step": tiles.t[which][:, None], "head": column.head,
-                "token": self.token[which, row][:, None],
-                "channel": column.tile * cols + np.arange(cols)}
+        return {
+            "step": tiles.t[which][:, None],
+            "head": column.head,
+            "token": self.token[which, row][:, None],
+            "channel": column.tile * cols + np.arange(cols),
+        }
 
 
 def finish(
-    m: Memories, i: dict[str, int], tiles: Tiles, column: ColumnTile, rows: Rows, x: np.ndarray,
+    m: Memories,
+    i: dict[str, int],
+    tiles: Tiles,
+    column: ColumnTile,
+    rows: Rows,
+    x: np.ndarray,
     shortcut: np.ndarray | None = None,
 ) -> np.ndarray:
     """Add residuals to x (tiles, rows, C), step the neurons, store; return spikes (bool)."""
@@ -132,8 +140,13 @@ def _added(
 
 
 def _store(
-    m: Memories, i: dict[str, int], tiles: Tiles, column: ColumnTile, rows: Rows,
-    addr: np.ndarray, kept: np.ndarray,
+    m: Memories,
+    i: dict[str, int],
+    tiles: Tiles,
+    column: ColumnTile,
+    rows: Rows,
+    addr: np.ndarray,
+    kept: np.ndarray,
 ) -> None:
     """Write y or spikes to residual memory."""
     lanes, (which, row) = np.arange(m.config.cols), np.nonzero(rows.valid)
@@ -141,10 +154,19 @@ def _store(
     m.res[i["res_dest"], lanes, addr] = kept
     if m.recording:
         cycle = column.start + tiles.tau[which] + timing.Y + row
-        m.record("res", m.events(
-            "res", kept.shape, cycle=cycle[:, None] + lanes, buffer=i["res_dest"], lane=lanes,
-            addr=addr, value=kept, **rows.places(tiles, column, m.config.cols),
-        ))
+        m.record(
+            "res",
+            m.events(
+                "res",
+                kept.shape,
+                cycle=cycle[:, None] + lanes,
+                buffer=i["res_dest"],
+                lane=lanes,
+                addr=addr,
+                value=kept,
+                **rows.places(tiles, column, m.config.cols),
+            ),
+        )
 
 
 # ---- codes in memory -----------------------------------------------------------------------
@@ -171,8 +193,14 @@ def _read_codes(m: Memories, i: dict[str, int], index: np.ndarray) -> _Old:
 
 
 def _write_codes(
-    m: Memories, i: dict[str, int], tiles: Tiles, column: ColumnTile, rows: Rows,
-    index: np.ndarray, old: _Old, code: np.ndarray,
+    m: Memories,
+    i: dict[str, int],
+    tiles: Tiles,
+    column: ColumnTile,
+    rows: Rows,
+    index: np.ndarray,
+    old: _Old,
+    code: np.ndarray,
 ) -> None:
     """Write each valid row's byte: lower codes as new, its own, higher ones as they were."""
     bits = formats.STATE_BITS[i["state_bits"]]
@@ -197,7 +225,16 @@ def _write_codes(
         m.res[0][lanes, at] = signed(there | value[mine] << shift, WORD_BITS)
     if m.recording:
         cycle = column.start + tiles.tau[which] + timing.STATE_WRITE + row
-        m.record("mem", m.events(
-            "mem", value.shape, cycle=cycle[:, None] + lanes, lane=lanes, addr=word[:, None],
-            half=half[:, None], value=value, **rows.places(tiles, column, m.config.cols),
-        ))
+        m.record(
+            "mem",
+            m.events(
+                "mem",
+                value.shape,
+                cycle=cycle[:, None] + lanes,
+                lane=lanes,
+                addr=word[:, None],
+                half=half[:, None],
+                value=value,
+                **rows.places(tiles, column, m.config.cols),
+            ),
+        )

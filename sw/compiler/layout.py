@@ -45,8 +45,7 @@ class Layout:
         if self.dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
             out |= {"w_gs": 1, "w_mod": Mod.WORD, "w_j": self.group}
             if self.dest == Dest.ROW_CHANNEL:
-                out |= {"w_j": self.group * (config.cols // config.rows),
-                        "w_chan_gs": self.group}
+                out |= {"w_j": self.group * (config.cols // config.rows), "w_chan_gs": self.group}
             return out
         out |= {
             "w_gs": self.group,
@@ -58,15 +57,27 @@ class Layout:
         if self.half:
             out |= {"w_mod": Mod.PAIR, "w_half": self.half}
         if self.dest == Dest.ROW_TAPS:
-            out |= {"w_pack": self.pack, "w_slot_log2": self.slot.bit_length() - 1,
-                    "w_img_w": img_w}
+            out |= {
+                "w_pack": self.pack,
+                "w_slot_log2": self.slot.bit_length() - 1,
+                "w_img_w": img_w,
+            }
         return out
 
 
 def channel_packed(
-    config: Config, steps: int, *, channels: int, height: int, width: int, flat: bool,
-    split: bool = False, pack: Pack = Pack.NONE, slot: int = 1,
-    position: np.ndarray | None = None, bits: int = 0,
+    config: Config,
+    steps: int,
+    *,
+    channels: int,
+    height: int,
+    width: int,
+    flat: bool,
+    split: bool = False,
+    pack: Pack = Pack.NONE,
+    slot: int = 1,
+    position: np.ndarray | None = None,
+    bits: int = 0,
 ) -> Layout:
     """Return the layout of an image's spikes in row memory.
 
@@ -77,9 +88,18 @@ def channel_packed(
     across = ceil_div(width, config.rows * (2 if split else 1))
     size = group * (ceil_div(height * width, config.rows) if flat else height * across)
     dest = Dest.ROW if pack == Pack.NONE else Dest.ROW_TAPS
-    return Layout(dest=dest, words=words, group=group, size=2 * size if split else size,
-                  flat=flat, pack=pack, slot=slot, position=position,
-                  line=0 if flat else across * group, half=size if split else 0)
+    return Layout(
+        dest=dest,
+        words=words,
+        group=group,
+        size=2 * size if split else size,
+        flat=flat,
+        pack=pack,
+        slot=slot,
+        position=position,
+        line=0 if flat else across * group,
+        half=size if split else 0,
+    )
 
 
 def head_packed(
@@ -89,8 +109,14 @@ def head_packed(
     head_words = ceil_div(channels, config.width)
     words = heads * head_words
     per = config.cols if dest == Dest.COL_TOKEN else config.rows
-    return Layout(dest=dest, words=words, group=steps * words, heads=heads,
-                  head_words=head_words, size=ceil_div(tokens, per) * steps * words)
+    return Layout(
+        dest=dest,
+        words=words,
+        group=steps * words,
+        heads=heads,
+        head_words=head_words,
+        size=ceil_div(tokens, per) * steps * words,
+    )
 
 
 def token_packed(
@@ -100,8 +126,9 @@ def token_packed(
     words = ceil_div(tokens, config.width)
     padded = heads * ceil_div(head_width, config.cols) * config.cols
     per = config.cols if dest == Dest.COL_CHANNEL else config.rows
-    return Layout(dest=dest, words=words, group=steps * words, heads=heads,
-                  size=padded // per * steps * words)
+    return Layout(
+        dest=dest, words=words, group=steps * words, heads=heads, size=padded // per * steps * words
+    )
 
 
 def choose_pack(config: Config, channels: int) -> tuple[Pack, int]:

@@ -43,8 +43,13 @@ class Memories:
         self.cold = True
         self.col[:, : columns.shape[1]] = np.ascontiguousarray(columns, "<u4").view(np.uint8)
         self.instruction = 0  #: Number of the instruction that runs.
-        self.dtypes = {"row": word_dtype(c), "col": word_dtype(c), "res": RESIDUAL, "pix": PIXEL,
-                       "mem": MEMBRANE}
+        self.dtypes = {
+            "row": word_dtype(c),
+            "col": word_dtype(c),
+            "res": RESIDUAL,
+            "pix": PIXEL,
+            "mem": MEMBRANE,
+        }
         self._record: dict[str, list[np.ndarray]] | None = None
 
     # ---- reading ---------------------------------------------------------------------------

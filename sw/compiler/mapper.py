@@ -35,8 +35,11 @@ FITTABLE = {
     "res_bits": "residual words: {} bits",
 }
 MOST_WORDS = 1 << 16  #: Of any memory.
-MOST = {"acc_bits": formats.ACC_BITS[1], "state_bits": max(formats.STATE_BITS),
-        "res_bits": formats.MEMBRANE_BITS}  # fmt: skip
+MOST = {
+    "acc_bits": formats.ACC_BITS[1],
+    "state_bits": max(formats.STATE_BITS),
+    "res_bits": formats.MEMBRANE_BITS,
+}
 
 
 class Mapper(Emitter):
@@ -57,7 +60,8 @@ class Mapper(Emitter):
         self.halt()
         self.needs["prog_depth"] = len(self.words)
         self.regions = [
-            *self.place.regions, Region(name="program", memory="prog", base=0, size=len(self.words))
+            *self.place.regions,
+            Region(name="program", memory="prog", base=0, size=len(self.words)),
         ]
 
     def _emit_pieces(self, pieces: Pieces) -> None:
@@ -95,8 +99,11 @@ class Mapper(Emitter):
             needs, has = self.needs[field], getattr(self.config, field)
             if needs > has:
                 most = MOST.get(field, MOST_WORDS)
-                cure = (f"{field} >= {needs} would make it fit" if needs <= most
-                        else f"no {field} is large enough (at most {most})")
+                cure = (
+                    f"{field} >= {needs} would make it fit"
+                    if needs <= most
+                    else f"no {field} is large enough (at most {most})"
+                )
                 out.append(f"{text.format(needs)} needed, {has} there; {cure}")
         return out
 
@@ -122,7 +129,10 @@ def fit_config(net: IntegerNetwork, config: Config) -> Config:
     Where no core is large enough they are as large as can be; compiling then tells the misfit.
     """
     needs = required(net, config)
-    return dataclasses.replace(config, **{
-        name: max(min(value, MOST.get(name, MOST_WORDS)), getattr(config, name))
-        for name, value in needs.items()
-    })
+    return dataclasses.replace(
+        config,
+        **{
+            name: max(min(value, MOST.get(name, MOST_WORDS)), getattr(config, name))
+            for name, value in needs.items()
+        },
+    )

@@ -27,8 +27,10 @@ class Numbering(enum.IntEnum):
 
     def fields(self) -> dict[str, int]:
         """Instruction fields of a layer that writes no spikes."""
-        return {"flat": int(self == Numbering.FLAT),
-                "w_mod": Mod.PAIR if self == Numbering.PAIR else Mod.ROWS}
+        return {
+            "flat": int(self == Numbering.FLAT),
+            "w_mod": Mod.PAIR if self == Numbering.PAIR else Mod.ROWS,
+        }
 
 
 class Numberings:
@@ -74,8 +76,9 @@ class Numberings:
         if split and wants:
             other = next(iter(wants.values()))
             raise self.uses.fail(
-                other, f"reads {name!r} column by column, but layer {split!r} reads it with stride "
-                "2 or pool 2, every second column in a plane of its own; give them separate copies"
+                other,
+                f"reads {name!r} column by column, but layer {split!r} reads it with stride "
+                "2 or pool 2, every second column in a plane of its own; give them separate copies",
             )
         return Numbering.PAIR if split else max(wants, default=Numbering.FLAT)
 
@@ -132,9 +135,10 @@ class Numberings:
                 other, there = seen.setdefault(root, (layer.name, pitch))
                 if shape[1] > 1 and pitch != there:
                     raise self.uses.fail(
-                        layer.name, f"numbers {name!r} with {pitch} tokens per image row, layer "
+                        layer.name,
+                        f"numbers {name!r} with {pitch} tokens per image row, layer "
                         f"{other!r} with {there}, because different layers read their spikes; give "
-                        "both layers readers of one kind (stride 1, or stride 2 and pool 2)"
+                        "both layers readers of one kind (stride 1, or stride 2 and pool 2)",
                     )
                 count[root] = max(count.get(root, 0), numbering.groups(shape, rows))
         self.groups = {name: count[root] for name, root in self._root.items()}
@@ -142,6 +146,7 @@ class Numberings:
             if (name := self.uses.kept(layer)) is not None:
                 touched = self._touched(layer)
                 self.groups[name] = (
-                    self.groups[touched[0]] if touched
+                    self.groups[touched[0]]
+                    if touched
                     else self.layer[layer.name].groups(self.uses.shape[name], rows)
                 )

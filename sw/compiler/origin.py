@@ -41,12 +41,16 @@ def check_origin(program: Program, network: IntegerNetwork) -> None:
     frames = (network.steps,) if network.per_step_input else ()
     mine = {
         "input": [*frames, network.channels, network.height, network.width],
-        "classes": network.classes, "steps": network.steps, "stream": network.stream,
-    }  # fmt: skip
+        "classes": network.classes,
+        "steps": network.steps,
+        "stream": network.stream,
+    }
     its = {
         "input": list(program.input_shape),
-        "classes": program.classes, "steps": program.steps, "stream": program.stream,
-    }  # fmt: skip
+        "classes": program.classes,
+        "steps": program.steps,
+        "stream": program.stream,
+    }
     other = [f"{key} {mine[key]} (program {its[key]})" for key in mine if mine[key] != its[key]]
     if other:
         raise SpikeloomError(

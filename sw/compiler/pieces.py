@@ -57,8 +57,12 @@ def _chain(uses: Uses, n: int, layer: Layer) -> tuple[list[Layer], list[str]]:
     if layer.neuron is None and residual is not None and not residual.inputs:
         after = layers[n + 1]
         alone = uses.readers[residual.output] == [n + 1]
-        if not (alone and isinstance(after, BinaryLayer) and after.residual is not None
-                and after.residual.inputs == (residual.output,)):
+        if not (
+            alone
+            and isinstance(after, BinaryLayer)
+            and after.residual is not None
+            and after.residual.inputs == (residual.output,)
+        ):
             return [], []
         chain.append(after)
         names.append(residual.output)

@@ -100,8 +100,11 @@ class Placement:
         channels, h, w = self.shape[name]
         if role := self._role(name):
             dest, heads = role
-            if (not isinstance(layer, BinaryLayer) or layer.residual is not None
-                    or layer.shortcut is not None):
+            if (
+                not isinstance(layer, BinaryLayer)
+                or layer.residual is not None
+                or layer.shortcut is not None
+            ):
                 raise self.fail(
                     layer.name, "attention can read a binary layer without residual only"
                 )
@@ -117,18 +120,25 @@ class Placement:
         if isinstance(layer, AttentionApply):
             width = channels // layer.heads
             padded = ceil_div(width, c.cols) * c.cols
-            position = (
-                np.arange(layer.heads)[:, None] * padded + np.arange(width)
-            ).ravel()
+            position = (np.arange(layer.heads)[:, None] * padded + np.arange(width)).ravel()
             bits = layer.heads * padded
         numbering = self.numbers.tensor[name]
         pack, slot = Pack.NONE, 1
         if position is None and numbering == Numbering.GRID and self._three_by_three(name):
             pack, slot = choose_pack(c, channels)
-        return channel_packed(c, t, channels=channels, height=h, width=w,
-                              flat=numbering == Numbering.FLAT,
-                              split=numbering == Numbering.PAIR, pack=pack, slot=slot,
-                              position=position, bits=bits)
+        return channel_packed(
+            c,
+            t,
+            channels=channels,
+            height=h,
+            width=w,
+            flat=numbering == Numbering.FLAT,
+            split=numbering == Numbering.PAIR,
+            pack=pack,
+            slot=slot,
+            position=position,
+            bits=bits,
+        )
 
     def _three_by_three(self, name: str) -> bool:
         """Whether 3x3 layers read a tensor, and only they (shortcuts read any packing)."""

@@ -148,9 +148,7 @@ class Program:
         """
         prog = [(load_addr(Mem.PROG, a), int(w)) for a, w in enumerate(self.words)]
         banks, used, parts = self.columns.shape
-        b, a, p = np.meshgrid(
-            np.arange(banks), np.arange(used), np.arange(parts), indexing="ij"
-        )
+        b, a, p = np.meshgrid(np.arange(banks), np.arange(used), np.arange(parts), indexing="ij")
         addr = a | p << 16 | b << 20 | int(Mem.COL) << 27
         cols = np.stack([addr.ravel(), self.columns.ravel()], axis=1).astype(np.uint32)
         out = [np.array(prog, np.uint32).reshape(-1, 2), cols]
@@ -261,8 +259,9 @@ class Program:
 def _fault(program: Program) -> str:
     """What in a program that was read does not agree with the rest of it; "" if all does."""
     c = program.config
-    whole = {name: getattr(program, name) for name in
-             ("steps", "pixel_base", "logits_base", "classes")}  # fmt: skip
+    whole = {
+        name: getattr(program, name) for name in ("steps", "pixel_base", "logits_base", "classes")
+    }
     sides = program.input_shape
     if any(type(v) is not int or not 0 <= v <= MOST for v in (*whole.values(), *sides)):
         return f"sizes {whole} and image {str(sides)[:80]}"
@@ -272,9 +271,10 @@ def _fault(program: Program) -> str:
         return "name or scale of the logits"
     used = max(program.pixel_base + math.prod(sides), program.logits_base + program.classes)
     for what, taken, depth in (
-        ("program memory", program.words.size, c.prog_depth), ("pixel memory", used, c.pix_depth),
+        ("program memory", program.words.size, c.prog_depth),
+        ("pixel memory", used, c.pix_depth),
         ("column memory", program.columns.shape[1], c.col_depth),
-    ):  # fmt: skip
+    ):
         if taken > depth:
             return f"{what} of {depth} words, {taken} used"
     try:

@@ -8,8 +8,13 @@ from hw.arch.isa import Op
 from sw.compiler.layout import ceil_div
 from sw.compiler.program import Program
 
-_MEMORIES = {"row": "row_depth", "col": "col_depth", "res": "res_depth", "pix": "pix_depth",
-             "prog": "prog_depth"}
+_MEMORIES = {
+    "row": "row_depth",
+    "col": "col_depth",
+    "res": "res_depth",
+    "pix": "pix_depth",
+    "prog": "prog_depth",
+}
 WIDTHS = (*formats.STATE_BITS, formats.MEMBRANE_BITS)
 
 
@@ -62,8 +67,10 @@ def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
     text = [head, *[tuple(str(v) for v in row) for row in rows]]
     width = [max(len(row[n]) for row in text) for n in range(len(head))]
     return "\n".join(
-        "  ".join(v.ljust(w) if n == 0 else v.rjust(w)
-                  for n, (v, w) in enumerate(zip(row, width, strict=True))).rstrip()
+        "  ".join(
+            v.ljust(w) if n == 0 else v.rjust(w)
+            for n, (v, w) in enumerate(zip(row, width, strict=True))
+        ).rstrip()
         for row in text
     )
 
@@ -74,30 +81,40 @@ def membrane_text(program: Program) -> str:
     widths = " and ".join(map(str, m.bits))
     if not m.in_memory:
         sizes = ", ".join(f"{m.total(w)} bits at {w}" for w in WIDTHS)
-        return (f"{m.count} membranes of {widths} bits, {c.rows} x {c.cols} at a time in the "
-                f"lanes, none in memory (there they would take {sizes})")
-    rows = [(f"{w} bits{', as compiled' if m.bits == (w,) else ''}", m.total(w), m.words[w])
-            for w in WIDTHS]
-    return "\n".join([
-        f"{m.count} membranes of {widths} bits in residual buffer A",
-        _table(("at", "bits", "words per lane"), rows),
-    ])
+        return (
+            f"{m.count} membranes of {widths} bits, {c.rows} x {c.cols} at a time in the "
+            f"lanes, none in memory (there they would take {sizes})"
+        )
+    rows = [
+        (f"{w} bits{', as compiled' if m.bits == (w,) else ''}", m.total(w), m.words[w])
+        for w in WIDTHS
+    ]
+    return "\n".join(
+        [
+            f"{m.count} membranes of {widths} bits in residual buffer A",
+            _table(("at", "bits", "words per lane"), rows),
+        ]
+    )
 
 
 def part_text(program: Program, found: parts.Fit) -> str:
     """Return which RAMs of a part the core's memories take, and whether they are there."""
-    rows = [(m.name, m.count, m.width, m.depth, kind, f"{n} bits" if kind == "registers" else n)
-            for m, kind, n in found.rows]
+    rows = [
+        (m.name, m.count, m.width, m.depth, kind, f"{n} bits" if kind == "registers" else n)
+        for m, kind, n in found.rows
+    ]
     totals = ", ".join(f"{found.used[r.name]} of {r.count} {r.name}" for r in found.part.rams)
     held = sum(n for _, kind, n in found.rows if kind == "registers")
-    return "\n".join([
-        f"memories on {found.part.title}",
-        _table(("memory", "banks", "bits", "words", "in", "takes"), rows),
-        "",
-        f"{program.name} {'DOES NOT FIT' if found.faults else 'FITS'}: {totals}, {held} bits in "
-        "registers; logic is not counted here",
-        *found.faults,
-    ])
+    return "\n".join(
+        [
+            f"memories on {found.part.title}",
+            _table(("memory", "banks", "bits", "words", "in", "takes"), rows),
+            "",
+            f"{program.name} {'DOES NOT FIT' if found.faults else 'FITS'}: {totals}, {held} bits "
+            "in registers; logic is not counted here",
+            *found.faults,
+        ]
+    )
 
 
 def report(program: Program) -> str:
@@ -112,10 +129,19 @@ def report(program: Program) -> str:
         done = 0
         if f.op == Op.GEMM.name:
             done = round(ops.get(f.layer, 0) * f.cycles / whole[f.layer])
-        rows.append((f.layer, f.op, f.cycles, f"{100 * f.cycles / program.cycles:.1f} %", done,
-                     f"{100 * done / (f.cycles * c.peak):.0f} %" if done else "-"))
-    rows.append(("total", "", program.cycles, "100.0 %", program.total_ops,
-                 f"{100 * program.share:.1f} %"))
+        rows.append(
+            (
+                f.layer,
+                f.op,
+                f.cycles,
+                f"{100 * f.cycles / program.cycles:.1f} %",
+                done,
+                f"{100 * done / (f.cycles * c.peak):.0f} %" if done else "-",
+            )
+        )
+    rows.append(
+        ("total", "", program.cycles, "100.0 %", program.total_ops, f"{100 * program.share:.1f} %")
+    )
     memory = []
     for name, depth in _MEMORIES.items():
         mine = [r for r in program.regions if r.memory == name]
@@ -123,15 +149,17 @@ def report(program: Program) -> str:
         memory += [(f"{name}  {r.name}", r.base, r.size) for r in mine]
         memory.append((f"{name}  used, of {getattr(c, depth)}", "", top))
     unit = "stream of images" if program.stream else f"{program.steps} steps"
-    return "\n".join([
-        f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, {unit}",
-        "",
-        _table(("layer", "op", "cycles", "share", "binary ops", "of peak"), rows),
-        "",
-        _table(("memory", "base", "words"), memory),
-        "",
-        membrane_text(program),
-        "",
-        f"{program.cycles} cycles, {program.total_ops} binary operations: "
-        f"{100 * program.share:.1f} % of the peak of {c.peak} per cycle",
-    ])
+    return "\n".join(
+        [
+            f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, {unit}",
+            "",
+            _table(("layer", "op", "cycles", "share", "binary ops", "of peak"), rows),
+            "",
+            _table(("memory", "base", "words"), memory),
+            "",
+            membrane_text(program),
+            "",
+            f"{program.cycles} cycles, {program.total_ops} binary operations: "
+            f"{100 * program.share:.1f} % of the peak of {c.peak} per cycle",
+        ]
+    )

@@ -65,8 +65,7 @@ class Residuals:
 
     def words(self, name: str) -> int:
         """Words of one buffer that a residual or kept spikes take at a time."""
-        tiles = next((p.tiles for p in self.pieces.values() if name in p.names),
-                     self._tiles(name))
+        tiles = next((p.tiles for p in self.pieces.values() if name in p.names), self._tiles(name))
         return tiles * tile_words(self.uses, self.numbers, self.config, name)
 
     def last_use(self, name: str) -> int:
@@ -87,24 +86,31 @@ class Residuals:
             inputs = residual.inputs if residual is not None else ()
             for name in inputs:
                 if held.get(self._buffer[name]) != name:
-                    raise self.uses.fail(layer.name, "reads a residual that was overwritten; the "
-                                         "core has two buffers")
+                    raise self.uses.fail(
+                        layer.name,
+                        "reads a residual that was overwritten; the core has two buffers",
+                    )
             access = self._sum(layer, residual)
             kept, stored = self.uses.kept(layer), self.uses.residual(layer)
             if kept and stored:
                 raise self.uses.fail(
-                    layer.name, f"residual {stored!r} and spikes {kept!r} would both have to be "
+                    layer.name,
+                    f"residual {stored!r} and spikes {kept!r} would both have to be "
                     "kept in residual memory; let the mean read the residual, or put a layer "
-                    "between them"
+                    "between them",
                 )
             if name := kept or stored:
-                access = replace(access, keep=Keep.SPIKE if kept else Keep.Y,
-                                 dest=self._free(n, layer, name, inputs, held))
+                access = replace(
+                    access,
+                    keep=Keep.SPIKE if kept else Keep.Y,
+                    dest=self._free(n, layer, name, inputs, held),
+                )
                 held[access.dest], self._buffer[name] = name, access.dest
                 size = self.words(name)
                 self._size[access.dest] = max(self._size[access.dest], size)
-                self.regions.append(Region(name=f"{name} ({'AB'[access.dest]})", memory="res",
-                                           base=0, size=size))
+                self.regions.append(
+                    Region(name=f"{name} ({'AB'[access.dest]})", memory="res", base=0, size=size)
+                )
             self.access[layer.name] = access
 
     def _sum(self, layer: Layer, residual: Residual | None) -> Access:
@@ -116,8 +122,9 @@ class Residuals:
         if inputs == [A]:
             assert residual is not None
             raise self.uses.fail(
-                layer.name, "a single residual can be added from buffer B only, but "
-                f"{residual.inputs[0]!r} is in buffer A"
+                layer.name,
+                "a single residual can be added from buffer B only, but "
+                f"{residual.inputs[0]!r} is in buffer A",
             )
         return Access((Res.NONE, Res.ADD, Res.AVERAGE)[len(inputs)])
 
@@ -142,11 +149,15 @@ class Residuals:
                 raise self.uses.fail(
                     layer.name, "needs a third residual buffer, but the core has two"
                 )
-            why = ("buffer A holds membranes" if self.net.stream
-                   else "a single residual can be added from there only")
+            why = (
+                "buffer A holds membranes"
+                if self.net.stream
+                else "a single residual can be added from there only"
+            )
             raise self.uses.fail(
-                layer.name, f"{name!r} must lie in residual buffer B, as {why}, but "
-                f"{held[B]!r} is still needed there; use it before"
+                layer.name,
+                f"{name!r} must lie in residual buffer B, as {why}, but "
+                f"{held[B]!r} is still needed there; use it before",
             )
         return free[0]
 
@@ -175,8 +186,9 @@ class Residuals:
                     f"layer {layer.name!r}: its membranes end {(first + count) * rows} codes of "
                     f"{bits} bits into a lane's memory, which counts {1 << 16}"
                 )
-            self.regions.append(Region(name=f"membranes of {neuron.name} (A)", memory="res",
-                                       base=at, size=size))
+            self.regions.append(
+                Region(name=f"membranes of {neuron.name} (A)", memory="res", base=at, size=size)
+            )
             at += size
         self._size[A] = max(self._size[A], at)
 
@@ -246,8 +258,13 @@ class Residuals:
         self.feature_count = at
 
     def _kind(self, mean: Mean) -> tuple:
-        return (mean.shift, mean.over_tokens, self.uses.shape[mean.source],
-                self.numbers.groups[mean.source], self.numbering(mean.source))
+        return (
+            mean.shift,
+            mean.over_tokens,
+            self.uses.shape[mean.source],
+            self.numbers.groups[mean.source],
+            self.numbering(mean.source),
+        )
 
     def _check_mean(self, mean: Mean) -> None:
         maker = self.net.layers[self.uses.maker[mean.source]]
@@ -255,7 +272,8 @@ class Residuals:
         pitch = self.numbering(mean.source).pitch(w, self.config.rows)
         if mean.over_tokens and h > 1 and pitch != w:
             raise self.uses.fail(
-                mean.name, f"sums {mean.source!r} over tokens, but layer {maker.name!r} leaves "
+                mean.name,
+                f"sums {mean.source!r} over tokens, but layer {maker.name!r} leaves "
                 f"{pitch - w} of {pitch} places free after each image row, because another layer "
-                "reads its spikes as an image; let the mean read a layer that nothing else reads"
+                "reads its spikes as an image; let the mean read a layer that nothing else reads",
             )

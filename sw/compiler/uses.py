@@ -90,8 +90,9 @@ class Uses:
             return None
         if not isinstance(layer, PixelConv | BinaryLayer):
             raise self.fail(
-                layer.name, f"a mean can sum spikes of convolutions only, but it reads {name!r}; "
-                "put a 1x1 layer between them"
+                layer.name,
+                f"a mean can sum spikes of convolutions only, but it reads {name!r}; "
+                "put a 1x1 layer between them",
             )
         return name
 

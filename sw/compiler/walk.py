@@ -12,8 +12,12 @@ from hw.arch.isa import Mod, Step
 
 def group_size(config: Config, i: dict[str, int]) -> int:
     """Tokens per destination group."""
-    sizes = {Mod.ROWS: config.rows, Mod.COLS: config.cols, Mod.WORD: config.width,
-             Mod.PAIR: 2 * config.rows}
+    sizes = {
+        Mod.ROWS: config.rows,
+        Mod.COLS: config.cols,
+        Mod.WORD: config.width,
+        Mod.PAIR: 2 * config.rows,
+    }
     return sizes[Mod(i["w_mod"])]
 
 
@@ -87,8 +91,9 @@ def column_tiles(i: dict[str, int], at: int) -> Iterator[ColumnTile]:
     for head in range(i["n_h"]):
         for tile in range(i["n_j"]):
             last = tile == i["n_j"] - 1
-            yield ColumnTile(head, tile, index, last, at + starts[index] + i["n_par"], par, base,
-                             slot)
+            yield ColumnTile(
+                head, tile, index, last, at + starts[index] + i["n_par"], par, base, slot
+            )
             par += i["par_h"] if last else i["par_j"]
             slot, index = slot + 1, index + 1
             if slot == i["slots"] or (last and i["head_align"]):

@@ -43,14 +43,10 @@ def write_packed(m: Memories, i: dict[str, int], column: ColumnTile, p: Packed) 
         bank, name, addr = n % c.cols, "col", base
     else:
         raise AssertionError(f"{dest.name} is no destination here")
-    m.write_words(name, _events(
-        m, p.payload, bank, addr, p.cycle, p.slot * c.cols // 8, place
-    ))
+    m.write_words(name, _events(m, p.payload, bank, addr, p.cycle, p.slot * c.cols // 8, place))
 
 
-def _write_taps(
-    m: Memories, i: dict[str, int], p: Packed, base: np.ndarray, place: dict
-) -> None:
+def _write_taps(m: Memories, i: dict[str, int], p: Packed, base: np.ndarray, place: dict) -> None:
     """Write a token to its own word and to its neighbours'."""
     rows, size = m.config.rows, 1 << i["w_slot_log2"]
     parts = []
@@ -58,29 +54,57 @@ def _write_taps(
     for shift, q in taps:
         ok = (p.x + shift >= 0) & (p.x + shift < i["w_img_w"])
         at = p.nb % rows + p.r + shift
-        parts.append(_events(
-            m, p.payload[:, :size], (p.nb + p.r + shift) % rows, base + i["w_gs"] * (at // rows),
-            p.cycle, q * size, place, extend=False,
-        )[ok])
+        parts.append(
+            _events(
+                m,
+                p.payload[:, :size],
+                (p.nb + p.r + shift) % rows,
+                base + i["w_gs"] * (at // rows),
+                p.cycle,
+                q * size,
+                place,
+                extend=False,
+            )[ok]
+        )
     m.write_words("row", np.concatenate(parts))
 
 
 def _events(
-    m: Memories, payload: np.ndarray, bank: np.ndarray, addr: np.ndarray, cycle: np.ndarray,
-    first: int | np.ndarray, place: dict, *, extend: bool = True,
+    m: Memories,
+    payload: np.ndarray,
+    bank: np.ndarray,
+    addr: np.ndarray,
+    cycle: np.ndarray,
+    first: int | np.ndarray,
+    place: dict,
+    *,
+    extend: bool = True,
 ) -> np.ndarray:
     """Events that write ``payload`` at byte ``first``; ``extend``: the whole word at byte 0."""
     count, width = payload.shape[1], m.config.width // 8
     at = np.asarray(first) + np.zeros(len(payload), np.int64)
     mask = np.where(extend & (at == 0), (1 << width) - 1, ((1 << count) - 1) << at)
-    events = m.events("row", len(payload), bank=bank, addr=addr, cycle=cycle, mask=mask, first=at,
-                      count=count, **place)
+    events = m.events(
+        "row",
+        len(payload),
+        bank=bank,
+        addr=addr,
+        cycle=cycle,
+        mask=mask,
+        first=at,
+        count=count,
+        **place,
+    )
     np.put_along_axis(events["data"], at[:, None] + np.arange(count), payload, axis=1)
     return events
 
 
 def write_transposed(
-    m: Memories, i: dict[str, int], tiles: Tiles, column: ColumnTile, spikes: np.ndarray,
+    m: Memories,
+    i: dict[str, int],
+    tiles: Tiles,
+    column: ColumnTile,
+    spikes: np.ndarray,
     token: np.ndarray,
 ) -> None:
     """Write token-packed spikes (tiles, R, C): one byte (R = 16: two) per lane and tile."""
@@ -102,20 +126,28 @@ def write_transposed(
     tau = column.start + tiles.tau + timing.write_cycle(c)
     lane = np.tile(np.arange(c.cols), count)
     each = np.repeat(np.arange(count), c.cols)
-    place = {"step": tiles.t[each], "head": column.head, "token": origin[each],
-             "channel": column.tile * c.cols + lane}
+    place = {
+        "step": tiles.t[each],
+        "head": column.head,
+        "token": origin[each],
+        "channel": column.tile * c.cols + lane,
+    }
     bank, addr, cycle, name = lane, address[each], tau[each] + c.rows - 1, "col"
     if i["dest"] == Dest.ROW_CHANNEL:
         part = lane // c.rows
         bank, name = lane % c.rows, "row"
         addr, cycle = addr + part * i["w_chan_gs"], tau[each] + c.rows + part
-    m.write_words(name, _events(
-        m, payload.reshape(len(lane), -1), bank, addr, cycle, first[each], place
-    ))
+    m.write_words(
+        name, _events(m, payload.reshape(len(lane), -1), bank, addr, cycle, first[each], place)
+    )
 
 
 def write_pixels(
-    m: Memories, i: dict[str, int], tiles: Tiles, column: ColumnTile, value: np.ndarray,
+    m: Memories,
+    i: dict[str, int],
+    tiles: Tiles,
+    column: ColumnTile,
+    value: np.ndarray,
     place: dict,
 ) -> None:
     """Write x (tiles, C) to pixel memory."""
@@ -125,7 +157,16 @@ def write_pixels(
     m.pix[addr.ravel()] = value.ravel()
     if m.recording:
         cycle = column.start + tiles.tau + timing.write_cycle(c)
-        m.record("pix", m.events(
-            "pix", addr.shape, cycle=cycle[:, None] + lanes, addr=addr, value=value,
-            head=column.head, channel=column.tile * c.cols + lanes, **place,
-        ))
+        m.record(
+            "pix",
+            m.events(
+                "pix",
+                addr.shape,
+                cycle=cycle[:, None] + lanes,
+                addr=addr,
+                value=value,
+                head=column.head,
+                channel=column.tile * c.cols + lanes,
+                **place,
+            ),
+        )

@@ -53,9 +53,14 @@ class _Bar:
             self.name = name
             # What arrived in an earlier run does not count towards this one's speed.
             self.bar = tqdm(
-                desc=name, initial=done, total=total or None, unit="B", unit_scale=True,
-                dynamic_ncols=True, disable=None,
-            )  # fmt: skip
+                desc=name,
+                initial=done,
+                total=total or None,
+                unit="B",
+                unit_scale=True,
+                dynamic_ncols=True,
+                disable=None,
+            )
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:

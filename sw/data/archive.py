@@ -20,9 +20,16 @@ RATIO = 30  #: An archive may unpack to this many times its size, and `UNPACK_SL
 UNPACK_SLACK = 1 << 30
 MEMBERS = 200_000
 DAMAGE = (
-    tarfile.TarError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, ValueError,
-    OverflowError, NotImplementedError, RuntimeError,
-)  # fmt: skip
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    gzip.BadGzipFile,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def _damaged(path: Path, what: object) -> SpikeloomError:

@@ -120,9 +120,13 @@ def _open(source: Source, folder: Path, **options: Any) -> Any:
 
 
 def _read(
-    recordings: Any, order: Sequence[int], source: Source, steps: int, size: int,
+    recordings: Any,
+    order: Sequence[int],
+    source: Source,
+    steps: int,
+    size: int,
     progress: Progress | None,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     images = np.zeros((len(order), steps, source.shape[0], size, size), np.uint8)
     labels = np.zeros(len(order), np.int64)
     for n, i in enumerate(order):
@@ -164,9 +168,13 @@ def _orders(recordings: Any, source: Source) -> list[list[int]]:
 
 
 def read_events(
-    source: Source, folder: Path, steps: int, size: int, progress: Progress | None = None,
+    source: Source,
+    folder: Path,
+    steps: int,
+    size: int,
+    progress: Progress | None = None,
     keep: bool = True,
-) -> tuple[np.ndarray, ...]:  # fmt: skip
+) -> tuple[np.ndarray, ...]:
     """Training frames and labels, test frames and labels.
 
     Parameters

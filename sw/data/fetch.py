@@ -24,9 +24,14 @@ def source_of(name: str) -> Source:
 
 def folders(source: Source, data_dir: Path | None) -> list[Path]:
     """Where files of ``source`` are looked for, in order."""
-    places = [cache_folder() / source.name] if data_dir is None else [
-        data_dir / source.name, data_dir,
-    ]  # fmt: skip
+    places = (
+        [cache_folder() / source.name]
+        if data_dir is None
+        else [
+            data_dir / source.name,
+            data_dir,
+        ]
+    )
     return [place / source.tonic if source.tonic else place for place in places]
 
 

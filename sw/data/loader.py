@@ -42,9 +42,13 @@ def _images(source: Source, places: list[Path], data_dir: Path | None):
 
 
 def load(
-    name: str, size: int | None = None, data_dir: str | os.PathLike | None = None, *,
-    steps: int | None = None, progress: events.Progress | None = None,
-) -> DataSet:  # fmt: skip
+    name: str,
+    size: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    steps: int | None = None,
+    progress: events.Progress | None = None,
+) -> DataSet:
     """A data set, its files checked against their published checksums.
 
     Parameters

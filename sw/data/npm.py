@@ -34,9 +34,14 @@ def _asked() -> str:
         return ""
     try:
         done = subprocess.run(
-            [npm, "config", "get", "registry"], capture_output=True, text=True, timeout=SECONDS,
-            check=False, stdin=subprocess.DEVNULL, encoding="utf-8",
-        )  # fmt: skip
+            [npm, "config", "get", "registry"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+        )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
     return done.stdout.strip()

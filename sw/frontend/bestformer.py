@@ -29,8 +29,15 @@ from sw.graph import (
 
 FAMILY = "BESTformer"
 OPTIONS = (
-    "heads", "steps", "attention", "similarity", "map_theta", "mean", "std", "image_size",
-)  # fmt: skip
+    "heads",
+    "steps",
+    "attention",
+    "similarity",
+    "map_theta",
+    "mean",
+    "std",
+    "image_size",
+)
 #: Stems of the five tokenizer stages, and the stages with a pool before their convolution.
 VARIANTS = {
     "cifar": (tuple(f"patch_embed.block{i}" for i in range(5)), (3, 4)),

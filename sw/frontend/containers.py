@@ -17,24 +17,72 @@ from hw.common.errors import SpikeloomError
 CHOICES = ("raw", "ema")
 #: Names under which averaged weights are kept, whole or as the first part of a key.
 EMA = (
-    "state_dict_ema", "ema_state_dict", "model_ema", "ema_model", "ema", "params_ema", "ema_net",
-    "net_ema", "average_model", "averaged_model", "avg_model", "model_average", "swa_model",
-    "swa_state_dict", "ema_weights", "shadow", "shadow_params", "model_ema_state_dict",
-)  # fmt: skip
-RAW = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module",
-       "weights", "params", "net_state_dict")  # fmt: skip
+    "state_dict_ema",
+    "ema_state_dict",
+    "model_ema",
+    "ema_model",
+    "ema",
+    "params_ema",
+    "ema_net",
+    "net_ema",
+    "average_model",
+    "averaged_model",
+    "avg_model",
+    "model_average",
+    "swa_model",
+    "swa_state_dict",
+    "ema_weights",
+    "shadow",
+    "shadow_params",
+    "model_ema_state_dict",
+)
+RAW = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+    "net_state_dict",
+)
 #: What lies beside weights and holds tensors that are none.
-BESIDE = re.compile(r"optim|sched|scaler|loss|criterion|callback|hyper|loops|rng|metric|history|"
-                    r"sampler|amp|args|config|datamodule", re.IGNORECASE)  # fmt: skip
+BESIDE = re.compile(
+    r"optim|sched|scaler|loss|criterion|callback|hyper|loops|rng|metric|history|"
+    r"sampler|amp|args|config|datamodule",
+    re.IGNORECASE,
+)
 #: Parts of keys that wrappers put around a module, anywhere.
-AROUND = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
-          "_fpw_module", "_ddp_module"}  # fmt: skip
+AROUND = {
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+    "_forward_module",
+    "_fpw_module",
+    "_ddp_module",
+}
 #: Last parts of keys that are no weights: counters, profilers, states of neurons.
-EXTRAS = {"num_batches_tracked", "total_ops", "total_params", "n_averaged", "v", "v_seq", "s_seq",
-          "spike", "spike_seq", "mem", "syn", "firing_rate"}  # fmt: skip
+EXTRAS = {
+    "num_batches_tracked",
+    "total_ops",
+    "total_params",
+    "n_averaged",
+    "v",
+    "v_seq",
+    "s_seq",
+    "spike",
+    "spike_seq",
+    "mem",
+    "syn",
+    "firing_rate",
+}
 #: Where a network's own names begin.
-ANCHOR = re.compile(r"(?:^|^.*?\.)(?=(?:patch_embed\.(?:block|proj)\d*_|block\.\d+\.attn\.|"
-                    r"layer\d+\.\d+\.(?:conv|bn|downsample)|features\.\d+\.(?:fwd|act)))")
+ANCHOR = re.compile(
+    r"(?:^|^.*?\.)(?=(?:patch_embed\.(?:block|proj)\d*_|block\.\d+\.attn\.|"
+    r"layer\d+\.\d+\.(?:conv|bn|downsample)|features\.\d+\.(?:fwd|act)))"
+)
 OWN_MODULE = re.compile(r"\.(?:fwd|layer|seqbn)\.module\.|(?:^|\.)classifier\.module\.")
 DEPTH = 4  #: Of wrappers in each other.
 SHOWN = 6  #: Names in a message.
@@ -91,8 +139,9 @@ def unwrap(
     ignored += dropped
     return Weights(
         tensors=_clean(path, {name: array(name, v) for name, v in plain.items()}),
-        ignored=ignored, which=which,
-    )  # fmt: skip
+        ignored=ignored,
+        which=which,
+    )
 
 
 def _sets(
@@ -152,8 +201,12 @@ def _choose(
     else:
         which = "ema" if ema else ""
     chosen = ema[0][1] if which == "ema" else raw[0][1]
-    left = [label or "top level" for kind in kinds.values() for label, held in kind
-            if held is not chosen]  # fmt: skip
+    left = [
+        label or "top level"
+        for kind in kinds.values()
+        for label, held in kind
+        if held is not chosen
+    ]
     return chosen, which, [f"{label} (another set of weights)" for label in left]
 
 
@@ -163,6 +216,7 @@ def _first(key: str) -> str:
 
 def _complete(ema: dict, raw: dict) -> bool:
     """Whether the averaged set has every weight of the raw one."""
+
     def names(held: dict) -> set[str]:
         found = set()
         for key in held:

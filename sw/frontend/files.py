@@ -36,9 +36,12 @@ def read_weights(path: pathlib.Path, which: str | None = None) -> Weights:
     if kind in TORCH:
         state = torch_file.read(path)
         return unwrap(
-            path, state, lambda key, t: torch_file.array(path, key, t),
-            lambda value: hasattr(value, "detach"), which,
-        )  # fmt: skip
+            path,
+            state,
+            lambda key, t: torch_file.array(path, key, t),
+            lambda value: hasattr(value, "detach"),
+            which,
+        )
     state: Any
     if kind == ".npz":
         try:
@@ -69,8 +72,14 @@ def side_file(path: pathlib.Path) -> pathlib.Path | None:
     if side.is_file():
         return side
     try:
-        return next((p for p in sorted(path.parent.iterdir())
-                     if p.stem == stem(path) and p.suffix.lower() == ".json"), None)  # fmt: skip
+        return next(
+            (
+                p
+                for p in sorted(path.parent.iterdir())
+                if p.stem == stem(path) and p.suffix.lower() == ".json"
+            ),
+            None,
+        )
     except OSError:
         return None
 

@@ -43,9 +43,15 @@ REFUSED = {
     "NIRGraph": "graphs inside graphs are not read; write it flat",
 }
 BROKEN = (
-    OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError,
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    OverflowError,
     MemoryError,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,9 +77,7 @@ def read(
     return net if settings.alpha is None else net.with_alpha(settings.alpha)
 
 
-def _ask(
-    path: pathlib.Path, settings: Settings, channels: int, neurons: list[NIRNode]
-) -> None:
+def _ask(path: pathlib.Path, settings: Settings, channels: int, neurons: list[NIRNode]) -> None:
     """Refuse settings that nothing tells, all at once, with what they may be."""
     wanted = []
     if settings.steps is None:

@@ -185,8 +185,10 @@ class Layers:
             raise UnreadableError(f"stride is {stride}, wanted 1 or more")
         shape = None
         if value.map is not None:
-            sides = [(n + 2 * padding - k) // stride + 1
-                     for n, k in zip(value.map[1:], kernel, strict=True)]  # fmt: skip
+            sides = [
+                (n + 2 * padding - k) // stride + 1
+                for n, k in zip(value.map[1:], kernel, strict=True)
+            ]
             if min(sides) < 1:
                 raise UnreadableError(f"its {kernel[0]}x{kernel[1]} kernel exceeds {value.shape}")
             shape = (out, *sides)

@@ -21,8 +21,12 @@ def layer_of(key: str) -> str:
 
 
 def why(
-    path: pathlib.Path, family: str, want: Mapping[str, tuple], state: Mapping[str, np.ndarray],
-    wrong: Mapping[str, tuple], others: Sequence[str] = (),
+    path: pathlib.Path,
+    family: str,
+    want: Mapping[str, tuple],
+    state: Mapping[str, np.ndarray],
+    wrong: Mapping[str, tuple],
+    others: Sequence[str] = (),
 ) -> str:
     """Tell a state dict's faults by layer.
 
@@ -46,8 +50,11 @@ def why(
             note("missing", key, f"missing {key[:80]}, wanted {shape}")
     for key, value in state.items():
         if key not in want:
-            note("unexpected", key, f"unexpected {key[:80]} {value.shape}: the family has no such "
-                 "layer")  # fmt: skip
+            note(
+                "unexpected",
+                key,
+                f"unexpected {key[:80]} {value.shape}: the family has no such layer",
+            )
     for key, shape in wrong.items():
         note("shape", key, f"{key[:80]} is {state[key].shape}, wanted {shape}")
     first = [layer for held in kinds.values() for layer in held[:EACH]]
@@ -75,13 +82,16 @@ def strange(path: pathlib.Path, state: Mapping[str, np.ndarray]) -> str:
     for kind, keys in groups.items():
         names = ", ".join(k[:60] for k in keys[:2]) + (", ..." if len(keys) > 2 else "")
         lines.append(f"{len(keys)} of {kind}: {names}")
-    return "\n  ".join([
-        f"{path}: not a network of a known family; its {len(state)} tensors are", *lines[:MOST],
-    ]) + (
+    return "\n  ".join(
+        [
+            f"{path}: not a network of a known family; its {len(state)} tensors are",
+            *lines[:MOST],
+        ]
+    ) + (
         "\na BESTformer (patch_embed.block0_conv.weight, block.0.attn.q_conv.weight, ...) or Q-SNN "
         "(conv1.weight, layer1.0.conv1.weight, ... or features.0.fwd.module.0.weight, ...) under "
         "the authors' names converts; others as a NIR graph (docs/use/nir.md)"
-    )  # fmt: skip
+    )
 
 
 def _kind(key: str, value: np.ndarray) -> str:

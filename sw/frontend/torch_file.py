@@ -41,10 +41,25 @@ def read(path: pathlib.Path) -> Any:
         raise SpikeloomError(
             f"{path}: cannot be read ({error.strerror or error}); check path and permissions"
         ) from None
-    except (RuntimeError, pickle.UnpicklingError, AttributeError, IndexError, ValueError, KeyError,
-            TypeError, EOFError, SyntaxError, NotImplementedError, MemoryError, OverflowError,
-            RecursionError, AssertionError, struct.error, zipfile.BadZipFile,
-            zlib.error) as error:  # fmt: skip
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        AttributeError,
+        IndexError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        SyntaxError,
+        NotImplementedError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+        AssertionError,
+        struct.error,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise _told(path, error) from None
 
 
@@ -128,10 +143,14 @@ def _plain_types() -> list:
     rebuild = np.zeros(1).__reduce__()[0]
     types: list = [argparse.Namespace, np.dtype, *(type(np.dtype(t)) for t in "?bBhHiIlLefd")]
     return [
-        *types, np.ndarray, scalar, (scalar, "numpy.core.multiarray.scalar"),
-        rebuild, (rebuild, "numpy.core.multiarray._reconstruct"),
+        *types,
+        np.ndarray,
+        scalar,
+        (scalar, "numpy.core.multiarray.scalar"),
+        rebuild,
+        (rebuild, "numpy.core.multiarray._reconstruct"),
         (rebuild, "numpy._core.multiarray._reconstruct"),
-    ]  # fmt: skip
+    ]
 
 
 def array(path: pathlib.Path, key: str, tensor: Any) -> np.ndarray:

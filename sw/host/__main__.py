@@ -44,32 +44,48 @@ def _parser() -> argparse.ArgumentParser:
     infer = sub.add_parser("infer", help="run one image and print its logits")
     infer.add_argument("image", metavar="IMAGE", help=f"{KINDS} (test split)")
     infer.add_argument(
-        "--program", help="file that sw.compiler wrote; if not given, the shipped network "
-        f"{DEFAULT} is compiled for the device's configuration")
+        "--program",
+        help="file that sw.compiler wrote; if not given, the shipped network "
+        f"{DEFAULT} is compiled for the device's configuration",
+    )
     stream = sub.add_parser(
-        "stream", help="run frames one after the other, membranes kept from step to step")
+        "stream", help="run frames one after the other, membranes kept from step to step"
+    )
     stream.add_argument(
-        "frames", metavar="FRAMES", help=".npy of bytes, shape (frames, channels, height, width)")
-    stream.add_argument(
-        "--program", required=True, help="stream program that sw.compiler wrote")
+        "frames", metavar="FRAMES", help=".npy of bytes, shape (frames, channels, height, width)"
+    )
+    stream.add_argument("--program", required=True, help="stream program that sw.compiler wrote")
     test = sub.add_parser(
-        "selftest", help="run images, compare logits with the golden model and cycles with the "
-        "forecast; status 1 where any differ")
+        "selftest",
+        help="run images, compare logits with the golden model and cycles with the "
+        "forecast; status 1 where any differ",
+    )
     test.add_argument(
-        "--program", help="file that sw.compiler wrote; if not given, the network is compiled for "
-        "the device's configuration")
+        "--program",
+        help="file that sw.compiler wrote; if not given, the network is compiled for "
+        "the device's configuration",
+    )
     test.add_argument(
-        "--network", metavar="NETWORK", help="a shipped network's name, a model file or an integer "
+        "--network",
+        metavar="NETWORK",
+        help="a shipped network's name, a model file or an integer "
         f"network (without --program {DEFAULT}, if not given; with it the logits are then compared "
-        "with the program's interpreter alone)")
+        "with the program's interpreter alone)",
+    )
     test.add_argument(
-        "--images", metavar="N", type=count, default=TESTED,
+        "--images",
+        metavar="N",
+        type=count,
+        default=TESTED,
         help="the first N test images of the network's data set, or noise where it is not there "
-        "(%(default)s)")
+        "(%(default)s)",
+    )
     for each in (infer, stream, test):
         each.add_argument(
-            "--loaded", action="store_true",
-            help="the device holds the program already, from its bitstream or an earlier load")
+            "--loaded",
+            action="store_true",
+            help="the device holds the program already, from its bitstream or an earlier load",
+        )
     return p
 
 
@@ -85,8 +101,9 @@ def _load(device: Device, program: Any) -> None:
     except ModuleNotFoundError:
         device.load(program)
         return
-    with tqdm(total=len(program.load_stream()), unit="word", desc=f"load {program.name}",
-              disable=None) as bar:  # fmt: skip
+    with tqdm(
+        total=len(program.load_stream()), unit="word", desc=f"load {program.name}", disable=None
+    ) as bar:
         device.load(program, bar.update)
 
 
@@ -96,8 +113,11 @@ def _stream(device: Device, program: Program, frames: np.ndarray) -> None:
     for n, frame in enumerate(frames, 1):
         answer = device.infer(program, frame)
         total += answer.logits
-        print(f"step {n}: class {answer.prediction}, so far {int(total.argmax())}, "
-              f"{answer.cycles} cycles", flush=True)
+        print(
+            f"step {n}: class {answer.prediction}, so far {int(total.argmax())}, "
+            f"{answer.cycles} cycles",
+            flush=True,
+        )
 
 
 def _samples(number: int, program: Program, network: IntegerNetwork | None) -> Images:
@@ -146,8 +166,10 @@ def _selftest(device: Device, args: argparse.Namespace, program: Program | None)
             + ", and where that does not help, program the device anew"
         )
     else:
-        print(f"passed: logits of all {total} images are those of the {found.model}, cycles those "
-              "of the forecast")  # fmt: skip
+        print(
+            f"passed: logits of all {total} images are those of the {found.model}, cycles those "
+            "of the forecast"
+        )
     if network is None:
         print(
             "not compared with the golden model, which needs the network that the program was "
@@ -164,8 +186,10 @@ def run(arguments: list[str] | None) -> int:
     device = open_port(args.port, args.baud)
     identity = device.identity
     if args.command == "identify":
-        print(f"link version {identity.version}, digest {identity.digest:#010x}, "
-              f"clock {identity.clock / 1e6:g} MHz")
+        print(
+            f"link version {identity.version}, digest {identity.digest:#010x}, "
+            f"clock {identity.clock / 1e6:g} MHz"
+        )
         print("\n".join(f"{name:12} {n}" for name, n in identity.config.as_dict().items()))
         return 0
     if args.command == "selftest":
@@ -191,8 +215,7 @@ def run(arguments: list[str] | None) -> int:
     answer = device.infer(program, image.pixels[0])
     print(f"class {answer.prediction}{image.verdict(answer.prediction)}")
     print("logits " + " ".join(f"{v * answer.scale:.4f}" for v in answer.logits))
-    print(f"{answer.cycles} cycles, {answer.seconds * 1e3:.3f} ms at "
-          f"{identity.clock / 1e6:g} MHz")
+    print(f"{answer.cycles} cycles, {answer.seconds * 1e3:.3f} ms at {identity.clock / 1e6:g} MHz")
     return 0
 
 

@@ -212,9 +212,12 @@ class Device:
         self.check(program)
         *steps, channels, height, width = program.input_shape
         (frame,) = as_frames(
-            image[None] if isinstance(image, np.ndarray) else [image], channels=channels,
-            steps=program.steps, size=(height, width), per_step=bool(steps),
-        )  # fmt: skip
+            image[None] if isinstance(image, np.ndarray) else [image],
+            channels=channels,
+            steps=program.steps,
+            size=(height, width),
+            per_step=bool(steps),
+        )
         self.write(program.image_stream(frame))
         self.request(Command.START, once=program.stream)
         deadline = time.monotonic() + 2 * program.cycles / self.identity.clock + 5
@@ -236,9 +239,12 @@ class Device:
                 stacklevel=2,
             )
         return Answer(
-            logits=self.read(program.logits_base, program.classes), scale=program.logits_scale,
-            cycles=cycles, forecast=program.cycles, seconds=cycles / self.identity.clock,
-        )  # fmt: skip
+            logits=self.read(program.logits_base, program.classes),
+            scale=program.logits_scale,
+            cycles=cycles,
+            forecast=program.cycles,
+            seconds=cycles / self.identity.clock,
+        )
 
 
 def _bursts(stream: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

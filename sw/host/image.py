@@ -34,8 +34,7 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
         return _test_image(source, shape)
     if colon and index.isdecimal() and not path.exists():
         raise SpikeloomError(
-            f"image {source!r}: {name} is no data set of still images; those are "
-            f"{', '.join(STILL)}"
+            f"image {source!r}: {name} is no data set of still images; those are {', '.join(STILL)}"
         )
     kind = path.suffix.lower()
     if kind not in (".npy", *NETPBM, *PILLOW):
@@ -63,8 +62,8 @@ def _sizes(source: str, got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     smaller = f"{Path(source).stem}-{wanted[0]}x{wanted[1]}.png"
     return (
         f"image {source!r} is {got[0]}x{got[1]} pixels (width x height), the network reads "
-        f"{wanted[0]}x{wanted[1]}; resize it: python -c \"from PIL import Image; "
-        f"Image.open({source!r}).resize(({wanted[0]}, {wanted[1]})).save({smaller!r})\""
+        f'{wanted[0]}x{wanted[1]}; resize it: python -c "from PIL import Image; '
+        f'Image.open({source!r}).resize(({wanted[0]}, {wanted[1]})).save({smaller!r})"'
     )
 
 
@@ -88,8 +87,10 @@ def _array(source: str, image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     last = (*shape[:-3], *shape[-2:], shape[-3])
     if image.shape == last:
         return np.ascontiguousarray(np.moveaxis(image, -1, -3))
-    if image.ndim > 2 and image.shape[0] > 1 and (
-        image.shape[1:] in (tuple(shape), last) or image.shape[1:] == squeezed
+    if (
+        image.ndim > 2
+        and image.shape[0] > 1
+        and (image.shape[1:] in (tuple(shape), last) or image.shape[1:] == squeezed)
     ):
         raise SpikeloomError(
             f"image {source!r} holds {image.shape[0]} images; give one of them: "

@@ -106,8 +106,20 @@ def _pillow(path: Path) -> np.ndarray:
             f"image {source!r} is too large ({reason}; at most {MAX_PIXELS} pixels are read); "
             "make it smaller"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError, TypeError,
-            IndexError, KeyError, AttributeError, struct.error, zlib.error):  # fmt: skip
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        OverflowError,
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        struct.error,
+        zlib.error,
+    ):
         text = f"image {source!r} is not a whole {kind} file; save it again"
         raise SpikeloomError(text) from None
     return _pixels(source, held)

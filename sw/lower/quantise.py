@@ -253,9 +253,13 @@ class _Try:
     bits: int
 
     def quantise(
-        self, per_pixel: np.ndarray, bias: np.ndarray, offset: np.ndarray, one: float,
+        self,
+        per_pixel: np.ndarray,
+        bias: np.ndarray,
+        offset: np.ndarray,
+        one: float,
         dead: Rest | None,
-    ) -> tuple[dict | None, float]:  # fmt: skip
+    ) -> tuple[dict | None, float]:
         """Fields and error of x, or None where something does not fit."""
         none = None, math.inf
         exact = offset * 2.0**self.pixel_shift

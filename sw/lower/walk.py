@@ -187,9 +187,7 @@ class Walk:
             self.fail(node, "only stride 1 or 2 with 'same' padding exists")
         largest = MAX_PIXEL_KERNEL if node.source == g.IMAGE else 3
         if kernel > largest:
-            self.fail(
-                node, f"its kernel is {kernel}x{kernel}, at most {largest}x{largest} fits"
-            )
+            self.fail(node, f"its kernel is {kernel}x{kernel}, at most {largest}x{largest} fits")
         a, b = bn.folded()
         if node.bias is not None:
             b = b + a * node.bias
@@ -245,9 +243,15 @@ class Walk:
         one = self.units.one(bn.name)
         with self.in_group(bn.name):
             fields = quantise.pixel_conv(
-                node.name, weight, b, self.net.mean, self.net.std, one,
-                self.options.pixel_weight_bits, self._dead(node, bn, norm, one),
-            )  # fmt: skip
+                node.name,
+                weight,
+                b,
+                self.net.mean,
+                self.net.std,
+                one,
+                self.options.pixel_weight_bits,
+                self._dead(node, bn, norm, one),
+            )
         layer = PixelConv(
             name=node.name,
             padding=node.padding,
@@ -311,10 +315,15 @@ class Walk:
         plain = residual is None and shortcut is None and add is None
         with self.in_group(value):
             affine = quantise.affine(
-                node.name, a, b, one, largest, above=above,
+                node.name,
+                a,
+                b,
+                one,
+                largest,
+                above=above,
                 dead=self._dead(node, bn, count, one),
                 sure=self._sure(a, readers[0], one) if plain else None,
-            )  # fmt: skip
+            )
         layer = BinaryLayer(
             name=node.name,
             source=source,

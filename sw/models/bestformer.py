@@ -67,9 +67,7 @@ class Tokenizer(_Traced):
         self.add_module(f"{first}_bn", Norm2d(widths[0]))
         for name, inputs, outputs in zip(self.names[1:], widths, widths[1:], strict=False):
             self.add_module(f"{name}_lif", LIF(spare=True))
-            self.add_module(
-                f"{name}_conv", BinaryConv2d(inputs, outputs, 3, binary=config.binary)
-            )
+            self.add_module(f"{name}_conv", BinaryConv2d(inputs, outputs, 3, binary=config.binary))
             self.add_module(f"{name}_bn", Norm2d(outputs))
 
     def forward(self, x: Tensor, trace: Trace | None = None, path: str = "patch_embed") -> Tensor:
@@ -101,8 +99,11 @@ class Attention(_Traced):
         super().__init__()
         d = config.embed_dim
         self.heads, self.order, self.similarity, self.binary = (
-            config.heads, config.attention, config.similarity, config.binary,
-        )  # fmt: skip
+            config.heads,
+            config.attention,
+            config.similarity,
+            config.binary,
+        )
         self.rounding: AffineRounding | None = None  #: Of A v times its scale.
         self.lambda_attn = nn.Parameter(torch.ones(config.steps, 1, config.heads, 1, 1))
         self.proj_lif = LIF()

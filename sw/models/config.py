@@ -56,8 +56,15 @@ class BestformerConfig:
             if got not in choices:
                 _refuse(field, got, f"one of {', '.join(choices)}", "choose one of them")
         for field in (
-            "height", "width", "channels", "embed_dim", "depth", "heads", "mlp_ratio", "steps",
-        ):  # fmt: skip
+            "height",
+            "width",
+            "channels",
+            "embed_dim",
+            "depth",
+            "heads",
+            "mlp_ratio",
+            "steps",
+        ):
             got = getattr(self, field)
             if isinstance(got, bool) or not isinstance(got, int) or got < 1:
                 _refuse(field, got, "a whole number, 1 or more", "correct it")
@@ -67,20 +74,26 @@ class BestformerConfig:
             got, unit = getattr(self, field), self.downscale
             if got % unit:
                 _refuse(
-                    field, got, f"a multiple of {unit} ({self.variant} tokenizer)",
+                    field,
+                    got,
+                    f"a multiple of {unit} ({self.variant} tokenizer)",
                     f"pad the image to {-(-got // unit) * unit} pixels",
-                )  # fmt: skip
+                )
         unit = math.lcm(8, self.heads)
         if self.embed_dim % unit:
             _refuse(
-                "embed_dim", self.embed_dim, f"a multiple of 8 and of heads = {self.heads}",
+                "embed_dim",
+                self.embed_dim,
+                f"a multiple of 8 and of heads = {self.heads}",
                 f"use {-(-self.embed_dim // unit) * unit}",
-            )  # fmt: skip
+            )
         if self.similarity == "xnor" and self.attention == "kv":
             _refuse(
-                "similarity", "xnor", "'and' where attention is 'kv'",
+                "similarity",
+                "xnor",
+                "'and' where attention is 'kv'",
                 "XNOR similarity compares q with k: use attention 'qk'",
-            )  # fmt: skip
+            )
         if self.similarity == "xnor":
             theta = self.head_dim / 2 + 1 if self.theta is None else self.theta
             if isinstance(theta, bool) or not (
@@ -90,9 +103,11 @@ class BestformerConfig:
             object.__setattr__(self, "theta", float(theta))
         elif self.theta is not None:
             _refuse(
-                "theta", self.theta, "none where similarity is 'and' (it is 1 there)",
+                "theta",
+                self.theta,
+                "none where similarity is 'and' (it is 1 there)",
                 "leave it out, or use similarity 'xnor'",
-            )  # fmt: skip
+            )
         for field in ("reversible", "binary"):
             if not isinstance(got := getattr(self, field), bool):
                 _refuse(field, got, "True or False", "correct it")

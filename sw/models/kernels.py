@@ -158,8 +158,13 @@ def compiled() -> types.SimpleNamespace | None:
     if jit.numba() is None:
         return None
     loops = (
-        lif_forward, lif_backward, lif_forward_in, lif_backward_in, state_step, state_keep,
+        lif_forward,
+        lif_backward,
+        lif_forward_in,
+        lif_backward_in,
+        state_step,
+        state_keep,
         state_backward,
-    )  # fmt: skip
+    )
     options = {"nogil": True, "error_model": "numpy"}
     return types.SimpleNamespace(**{loop.__name__: jit.jit(loop, **options) for loop in loops})

@@ -29,9 +29,11 @@ def dense(x: Tensor) -> Tensor:
     """``x`` (F, ...) with every step one gapless piece of memory, one after another."""
     step = x[0]
     n = step.numel()
-    packed = step.is_contiguous() or sum(
-        (size - 1) * stride for size, stride in zip(step.shape, step.stride(), strict=True)
-    ) == n - 1
+    packed = (
+        step.is_contiguous()
+        or sum((size - 1) * stride for size, stride in zip(step.shape, step.stride(), strict=True))
+        == n - 1
+    )
     return x if packed and (len(x) == 1 or x.stride(0) == n) else x.contiguous()
 
 
@@ -59,7 +61,12 @@ class _LIF(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, theta: float, soft: bool, steps: int, rounding: Rounding | None,
+        ctx: Any,
+        x: Tensor,
+        theta: float,
+        soft: bool,
+        steps: int,
+        rounding: Rounding | None,
         spare: bool,
     ) -> Tensor:
         x = dense(x)
@@ -112,9 +119,7 @@ class _LIF(torch.autograd.Function):
         return out, None, None, None, None, None
 
 
-def _rounded(
-    x: Tensor, theta: float, soft: bool, u: Tensor, s: Tensor, rounding: Rounding
-) -> None:
+def _rounded(x: Tensor, theta: float, soft: bool, u: Tensor, s: Tensor, rounding: Rounding) -> None:
     """Potentials and spikes of whole units, as the hardware computes them."""
     one, limit = rounding.one, rounding.theta
     v = torch.zeros_like(x[0])

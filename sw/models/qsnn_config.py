@@ -74,16 +74,20 @@ class QsnnConfig:
             _refuse("widths", self.widths, "one or more numbers", "give one for each stage")
         if self.net == "resnet" and len(self.blocks) != len(self.widths):
             _refuse(
-                "blocks", self.blocks, f"{len(self.widths)} numbers, as many as widths",
+                "blocks",
+                self.blocks,
+                f"{len(self.widths)} numbers, as many as widths",
                 "give one for each stage",
-            )  # fmt: skip
+            )
         if self.net == "vgg":
             object.__setattr__(self, "blocks", ())
             if any(n >= len(self.widths) for n in self.halve):
                 _refuse(
-                    "halve", self.halve, f"numbers of convolutions, 1 to {len(self.widths) - 1}",
+                    "halve",
+                    self.halve,
+                    f"numbers of convolutions, 1 to {len(self.widths) - 1}",
                     "leave the others out",
-                )  # fmt: skip
+                )
         if self.alpha is not None and not (
             isinstance(self.alpha, int | float)
             and not isinstance(self.alpha, bool)
@@ -95,26 +99,36 @@ class QsnnConfig:
             object.__setattr__(self, field, values)
         if min(self.grid) < 1:
             _refuse(
-                "height and width", (self.height, self.width), "images that leave a pixel",
+                "height and width",
+                (self.height, self.width),
+                "images that leave a pixel",
                 "use larger images or halve less often",
-            )  # fmt: skip
+            )
 
     @classmethod
     def resnet19(cls, **changes: Any) -> "QsnnConfig":
         """Published ResNet-19 for 32x32 colour images, T 2; ``changes`` are other fields."""
         fields = {
-            "widths": (128, 256, 512), "blocks": (3, 3, 2), "stem": 3,
-            "height": 32, "width": 32, "channels": 3,
-        }  # fmt: skip
+            "widths": (128, 256, 512),
+            "blocks": (3, 3, 2),
+            "stem": 3,
+            "height": 32,
+            "width": 32,
+            "channels": 3,
+        }
         return cls(**{**fields, **changes})
 
     @classmethod
     def resnet18(cls, **changes: Any) -> "QsnnConfig":
         """ResNet-18 for 224x224 colour images; ``changes`` are other fields."""
         fields = {
-            "widths": (64, 128, 256, 512), "blocks": (2, 2, 2, 2), "stem": 7,
-            "height": 224, "width": 224, "channels": 3,
-        }  # fmt: skip
+            "widths": (64, 128, 256, 512),
+            "blocks": (2, 2, 2, 2),
+            "stem": 7,
+            "height": 224,
+            "width": 224,
+            "channels": 3,
+        }
         return cls(**{**fields, **changes})
 
     @property

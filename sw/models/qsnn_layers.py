@@ -117,9 +117,15 @@ class ScaledBinaryConv2d(nn.Conv2d):
     """Convolution with 'same' padding and binary weights of power-of-two scale."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = False,
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        bias: bool = False,
         regulated: bool = True,
-    ):  # fmt: skip
+    ):
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias)
         self.regulated = regulated
         self.t = SHARPNESS[0]  #: Sharpness of the sign's gradient.
@@ -215,9 +221,13 @@ class _QuantLIF(torch.autograd.Function):
         if found is not None:
             number = flat(u).numpy().dtype.type
             found.state_backward(
-                flat(grad).numpy(), flat(u).numpy(), flat(squashed).numpy(), number(THETA),
-                number(ctx.limit), flat(out).numpy(),
-            )  # fmt: skip
+                flat(grad).numpy(),
+                flat(u).numpy(),
+                flat(squashed).numpy(),
+                number(THETA),
+                number(ctx.limit),
+                flat(out).numpy(),
+            )
             return out, None, None, None, None
         out.zero_()
         carry: Tensor | None = None

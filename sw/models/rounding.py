@@ -88,9 +88,7 @@ class PixelRounding:
         with torch.no_grad():
             pixels = torch.round((x * self.std + self.mean) * 255.0).clamp_(0.0, 255.0).double()
             pixels = pixels * 2.0**self.pixel_shift - self.centre
-            total = torch.nn.functional.conv2d(
-                pixels, self.weight, None, self.stride, self.padding
-            )
+            total = torch.nn.functional.conv2d(pixels, self.weight, None, self.stride, self.padding)
             whole = saturate(torch.floor((total + self.bias) * 2.0**-self.shift))
             found = (whole / self.one).to(real.dtype)
         return straight(real, found)

@@ -50,8 +50,11 @@ class Maker:
         self.steps, self.frac_bits = steps, frac_bits
         self.one = 1 << frac_bits
         if wide:  # thresholds up to the largest there is, each power of two as likely
-            self.one = int(2 ** self.rng.uniform(6, 17)) if self.rng.random() < 0.8 else (
-                int(self.rng.integers(1 << 16, MEMBRANE_MAX + 1)))
+            self.one = (
+                int(2 ** self.rng.uniform(6, 17))
+                if self.rng.random() < 0.8
+                else (int(self.rng.integers(1 << 16, MEMBRANE_MAX + 1)))
+            )
         self.state: State | None = None  # of the neurons that are made
         self.executor = Executor((), SAMPLES if stream else steps, "plain", stream=stream)
         self.env: dict[str, np.ndarray] = {}

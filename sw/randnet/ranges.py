@@ -11,9 +11,20 @@ from sw.randnet.residual import random_residual_network
 
 #: Rows, columns and width of cores, each as likely.
 CORES = (
-    (4, 8, 32), (4, 16, 32), (4, 16, 64), (4, 8, 128), (8, 8, 64), (8, 16, 32), (8, 16, 64),
-    (8, 32, 64), (8, 32, 128), (8, 64, 128), (16, 16, 32), (16, 16, 64), (16, 64, 128),
-)  # fmt: skip
+    (4, 8, 32),
+    (4, 16, 32),
+    (4, 16, 64),
+    (4, 8, 128),
+    (8, 8, 64),
+    (8, 16, 32),
+    (8, 16, 64),
+    (8, 32, 64),
+    (8, 32, 128),
+    (8, 64, 128),
+    (16, 16, 32),
+    (16, 16, 64),
+    (16, 64, 128),
+)
 
 
 def random_core(seed: int) -> Config:
@@ -48,10 +59,16 @@ def random_wide_network(seed: int) -> IntegerNetwork:
         heads = int(rng.choice([1, 2, 3, 4]))
         dims = [d for d in (8, 16, 24, 32, 48, 64) if d % heads == 0]
         return random_network(
-            seed, **common, dim=int(rng.choice(dims)), depth=int(rng.integers(1, 3)), heads=heads,
-            mlp_ratio=int(rng.choice([1, 2])), order=order, similarity=similarity,
+            seed,
+            **common,
+            dim=int(rng.choice(dims)),
+            depth=int(rng.integers(1, 3)),
+            heads=heads,
+            mlp_ratio=int(rng.choice([1, 2])),
+            order=order,
+            similarity=similarity,
             variant=str(rng.choice(["cifar", "imagenet"])),
-        )  # fmt: skip
+        )
     stream = bool(rng.random() < 0.15)
     if stream:
         common |= {"steps": 1, "per_step_input": False}
@@ -65,10 +82,18 @@ def random_wide_network(seed: int) -> IntegerNetwork:
     if rng.random() < 0.5:
         blocks = tuple(int(b) for b in rng.integers(1, 3, count))
         stem = int(rng.choice([3, 3, 5, 7]))
-        return random_residual_network(seed, **common, widths=widths, blocks=blocks, bits=bits,
-                                       stem=stem, stream=stream)  # fmt: skip
+        return random_residual_network(
+            seed, **common, widths=widths, blocks=blocks, bits=bits, stem=stem, stream=stream
+        )
     halve = tuple(n for n in range(1, count) if rng.random() < 0.5)
     pooled = bool(rng.random() < 0.5) and min(common["height"], common["width"]) >= 2**count
-    return random_residual_network(seed, **common, widths=widths, halve=halve, bits=bits,
-                                   pooled=pooled, stream=stream,
-                                   flatten=bool(rng.random() < 0.5))  # fmt: skip
+    return random_residual_network(
+        seed,
+        **common,
+        widths=widths,
+        halve=halve,
+        bits=bits,
+        pooled=pooled,
+        stream=stream,
+        flatten=bool(rng.random() < 0.5),
+    )

@@ -28,19 +28,32 @@ def _parser() -> argparse.ArgumentParser:
         "leaves a state file from which --resume continues to the same weights.",
     )
     add = p.add_argument
-    add("--model", default=FAMILIES[0], choices=FAMILIES,
+    add(
+        "--model",
+        default=FAMILIES[0],
+        choices=FAMILIES,
         help=f"family (default: {FAMILIES[0]}); the prediction is that of the mean of a "
-        "BESTformer's two heads, which both learn the labels, or of a Q-SNN's steps")  # fmt: skip
+        "BESTformer's two heads, which both learn the labels, or of a Q-SNN's steps",
+    )
     add("--out", type=Path, help="checkpoint (default: build/train/DATA-MODEL.safetensors)")
     add("--resume", action="store_true", help="continue the interrupted run that writes --out")
-    add("--minutes", type=real("a number of minutes", 50, above=0), metavar="M",
+    add(
+        "--minutes",
+        type=real("a number of minutes", 50, above=0),
+        metavar="M",
         help="end after M minutes with the state saved and exit status 3; the same command goes on "
-        "until the run is through, then it does nothing")
+        "until the run is through, then it does nothing",
+    )
     add("--compact", action="store_true", help="store binary layers as int8")
     add("--data-dir", type=Path, metavar="D", help="folder that holds the data set's files")
     add("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
-    add("--log", "--tensorboard", type=Path, metavar="DIR",
-        help="folder of the TensorBoard log and curves.png (default: runs/NAME, '' for none)")
+    add(
+        "--log",
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="folder of the TensorBoard log and curves.png (default: runs/NAME, '' for none)",
+    )
     add_options(p)
     return p
 
@@ -141,9 +154,14 @@ def run(arguments: list[str]) -> int:
     command = shlex.join(["python", "-m", "sw.train", *words])
     with (
         _Watch(args.minutes) as watch,
-        tqdm(total=options.epochs, unit="epoch", dynamic_ncols=True, disable=quiet or None,
-             bar_format="{l_bar}{bar}| {n:.2f}/{total} [{elapsed}<{remaining}{postfix}]") as bar,
-    ):  # fmt: skip
+        tqdm(
+            total=options.epochs,
+            unit="epoch",
+            dynamic_ncols=True,
+            disable=quiet or None,
+            bar_format="{l_bar}{bar}| {n:.2f}/{total} [{elapsed}<{remaining}{postfix}]",
+        ) as bar,
+    ):
 
         def report(progress: dict) -> None:
             epoch = progress.pop("epoch")
@@ -166,10 +184,18 @@ def run(arguments: list[str]) -> int:
             bar.update(epochs - bar.n)
 
         result = train(
-            options, out, resume=resume, compact=args.compact, report=report, command=command,
-            data_dir=args.data_dir, device=args.device, log=log if str(log) != "." else None,
-            pause=watch, tick=tick,
-        )  # fmt: skip
+            options,
+            out,
+            resume=resume,
+            compact=args.compact,
+            report=report,
+            command=command,
+            data_dir=args.data_dir,
+            device=args.device,
+            log=log if str(log) != "." else None,
+            pause=watch,
+            tick=tick,
+        )
     if result is None:
         if watch.asked:
             raise KeyboardInterrupt

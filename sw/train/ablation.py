@@ -100,14 +100,26 @@ def jobs(seeds: Sequence[int], epochs: int, images: int) -> list[Job]:
     for seed in seeds:
         for variant in (FULL, *(v for v in BESTFORMER if v != FULL)):
             words = f"{common} {FORM} --lr {RATES[variant != FULL]} {BESTFORMER[variant]}"
-            found.append(Job(group="bestformer", variant=variant, seed=seed,
-                             arguments=f"{words} --seed {seed}".replace("  ", " ")))  # fmt: skip
+            found.append(
+                Job(
+                    group="bestformer",
+                    variant=variant,
+                    seed=seed,
+                    arguments=f"{words} --seed {seed}".replace("  ", " "),
+                )
+            )
     for seed in seeds:
         for bits in BITS:
             for variant, extra in QSNN.items():
                 words = f"--model qsnn {common} {NET} --membrane-bits {bits} {extra} --seed {seed}"
-                found.append(Job(group=f"qsnn {bits} bits", variant=variant, seed=seed,
-                                 arguments=words.replace("  ", " ")))  # fmt: skip
+                found.append(
+                    Job(
+                        group=f"qsnn {bits} bits",
+                        variant=variant,
+                        seed=seed,
+                        arguments=words.replace("  ", " "),
+                    )
+                )
     return found
 
 
@@ -123,9 +135,14 @@ def run_job(job: Job, folder: Path, data_dir: Path | None) -> dict[str, Any]:
         command.append("--resume")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment,
-        stdin=subprocess.DEVNULL, encoding="utf-8",
-    )  # fmt: skip
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise SpikeloomError(
@@ -134,12 +151,18 @@ def run_job(job: Job, folder: Path, data_dir: Path | None) -> dict[str, Any]:
         )
     fields = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     return {
-        "group": job.group, "variant": job.variant, "seed": job.seed,
-        "test_accuracy": fields["test_accuracy"], "test_images": fields["test_images"],
-        "validation_accuracy": fields["validation_accuracy"], "seconds": fields["seconds"],
-        "loss": fields["history"][-1]["loss"], "torch": fields["torch"],
-        "arguments": job.arguments, "key": job.key,
-    }  # fmt: skip
+        "group": job.group,
+        "variant": job.variant,
+        "seed": job.seed,
+        "test_accuracy": fields["test_accuracy"],
+        "test_images": fields["test_images"],
+        "validation_accuracy": fields["validation_accuracy"],
+        "seconds": fields["seconds"],
+        "loss": fields["history"][-1]["loss"],
+        "torch": fields["torch"],
+        "arguments": job.arguments,
+        "key": job.key,
+    }
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
@@ -190,33 +213,50 @@ def markdown(runs: list[dict[str, Any]], command: str, picture: str) -> str:
     seeds = sorted({r["seed"] for r in runs})
     minutes = sum(r["seconds"] for r in runs) / 60
     lines = [
-        "# Ablation", "",
+        "# Ablation",
+        "",
         "What each part of the two papers' training brings, on MNIST at "
-        f"{SIZE}x{SIZE} pixels and networks small enough to train in a minute. Made by", "",
-        "```sh", command, "```", "",
+        f"{SIZE}x{SIZE} pixels and networks small enough to train in a minute. Made by",
+        "",
+        "```sh",
+        command,
+        "```",
+        "",
         f"{len(runs)} runs, seeds {', '.join(map(str, seeds))}, {minutes:.0f} minutes of one core "
         f"in all; each run with its command is in [ablation.json](ablation.json). Accuracy in per "
         f"cent of all {runs[0]['test_images']} test images, the networks as floats; mean and "
-        "standard deviation over seeds. Nothing was chosen on the test split.", "",
-        f"![accuracies]({picture})", "",
-    ]  # fmt: skip
+        "standard deviation over seeds. Nothing was chosen on the test split.",
+        "",
+        f"![accuracies]({picture})",
+        "",
+    ]
     for group in dict.fromkeys(g for g, _ in table):
         heads = " | ".join(f"seed {s}" for s in seeds)
-        lines += [f"## {group}", "", f"| training | mean | spread | {heads} |",
-                  f"|---|---|---|{'---|' * len(seeds)}"]  # fmt: skip
+        lines += [
+            f"## {group}",
+            "",
+            f"| training | mean | spread | {heads} |",
+            f"|---|---|---|{'---|' * len(seeds)}",
+        ]
         for variant in [v for g, v in table if g == group]:
             values = table[group, variant]
             cells = [f"{values[s]:.2f}" if s in values else "" for s in seeds]
             held = list(values.values())
-            lines.append(f"| {variant} | {statistics.mean(held):.2f} | {spread(held):.2f} | "
-                         f"{' | '.join(cells)} |")  # fmt: skip
+            lines.append(
+                f"| {variant} | {statistics.mean(held):.2f} | {spread(held):.2f} | "
+                f"{' | '.join(cells)} |"
+            )
         lines.append("")
-    lines += ["## The papers' orderings", "",
-              "Differences in points, seed by seed. An ordering holds where their mean is above "
-              "twice its standard error, is reversed where it is below minus that, and drowns in "
-              "the spread otherwise.", "",
-              "| networks | worse, says the paper | better, says the paper | difference | here |",
-              "|---|---|---|---|---|"]  # fmt: skip
+    lines += [
+        "## The papers' orderings",
+        "",
+        "Differences in points, seed by seed. An ordering holds where their mean is above "
+        "twice its standard error, is reversed where it is below minus that, and drowns in "
+        "the spread otherwise.",
+        "",
+        "| networks | worse, says the paper | better, says the paper | difference | here |",
+        "|---|---|---|---|---|",
+    ]
     for group, worse, better in CLAIMS:
         if (group, worse) in table and (group, better) in table:
             word, mean, sigma = verdict(table[group, worse], table[group, better])
@@ -267,17 +307,34 @@ def parser() -> argparse.ArgumentParser:
     )
     add = p.add_argument
     add("--out", type=Path, default=Path("build/ablation"), help="folder (default: %(default)s)")
-    add("--work", type=Path, default=Path("build/ablation/runs"),
-        help="folder of the trained networks (default: %(default)s)")
-    add("--seeds", type=whole("a seed", 0, 0), nargs="+", default=list(SEEDS),
-        help="default: 0 1 2")
-    add("--epochs", type=whole("a number of epochs", EPOCHS, 1), default=EPOCHS,
-        help="of each run (default: %(default)s)")
-    add("--images", type=whole("a number of images", 30000, 0), default=0,
-        help="training images used; 0 for all (default)")
+    add(
+        "--work",
+        type=Path,
+        default=Path("build/ablation/runs"),
+        help="folder of the trained networks (default: %(default)s)",
+    )
+    add(
+        "--seeds", type=whole("a seed", 0, 0), nargs="+", default=list(SEEDS), help="default: 0 1 2"
+    )
+    add(
+        "--epochs",
+        type=whole("a number of epochs", EPOCHS, 1),
+        default=EPOCHS,
+        help="of each run (default: %(default)s)",
+    )
+    add(
+        "--images",
+        type=whole("a number of images", 30000, 0),
+        default=0,
+        help="training images used; 0 for all (default)",
+    )
     add("--only", choices=["bestformer", "qsnn"], help="one family")
-    add("--jobs", type=whole("a number of runs", 2, 1), default=2,
-        help="runs at a time, one thread each (default: 2)")
+    add(
+        "--jobs",
+        type=whole("a number of runs", 2, 1),
+        default=2,
+        help="runs at a time, one thread each (default: 2)",
+    )
     add("--data-dir", type=Path, help="folder that holds MNIST's files")
     return p
 
@@ -293,8 +350,11 @@ def run(arguments: list[str]) -> None:
     for folder in (args.work, args.out):
         with files.disk_errors(folder, "choose another --work and --out"):
             folder.mkdir(parents=True, exist_ok=True)
-    wanted = [j for j in jobs(args.seeds, args.epochs, args.images)
-              if args.only is None or j.group.startswith(args.only)]  # fmt: skip
+    wanted = [
+        j
+        for j in jobs(args.seeds, args.epochs, args.images)
+        if args.only is None or j.group.startswith(args.only)
+    ]
     kept = {r["key"]: r for r in read_results(args.out / "ablation.json")}
     line = shlex.join(["python", "-m", "sw.train.ablation", *arguments])
 
@@ -302,8 +362,13 @@ def run(arguments: list[str]) -> None:
         return [kept[j.key] for j in wanted if j.key in kept]
 
     left = [j for j in wanted if j.key not in kept]
-    bar = tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="run", dynamic_ncols=True,
-               disable=None)  # fmt: skip
+    bar = tqdm(
+        total=len(wanted),
+        initial=len(wanted) - len(left),
+        unit="run",
+        dynamic_ncols=True,
+        disable=None,
+    )
     with bar, ThreadPoolExecutor(max(args.jobs, 1)) as pool:
         try:
             for stage in (True, False):  # teachers first

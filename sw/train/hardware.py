@@ -83,8 +83,10 @@ class Hardware:
         c = self.model.config
         # a weight may pass through its filter's mean; at the end `Learner.signed` sees to those
         options: dict[str, Any] = {
-            "size": (c.height, c.width), "per_step": self.per_step, "zero_weights": "plus",
-        }  # fmt: skip
+            "size": (c.height, c.width),
+            "per_step": self.per_step,
+            "zero_weights": "plus",
+        }
         while True:
             try:
                 network = net.lower(frac_bits=min(self.frac_bits, FRAC_BITS), **options)

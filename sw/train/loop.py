@@ -68,9 +68,11 @@ def _data(options: TrainOptions, data_dir: Path | None) -> DataSet:
             )
         n = options.images
         data = replace(
-            data, train_images=data.train_images[:n], train_labels=data.train_labels[:n],
+            data,
+            train_images=data.train_images[:n],
+            train_labels=data.train_labels[:n],
             split=f"{data.split}; of train the first {n}",
-        )  # fmt: skip
+        )
     n = len(data.train_labels)
     held = options.held_out(n)
     if n - held < options.batch:
@@ -213,9 +215,14 @@ class Run:
         self.place.seconds += now - self.started
         self.started = self.saved = now
         save_state(
-            self.state, self.place, self.learner, self.average, self.scaler, self.options,
+            self.state,
+            self.place,
+            self.learner,
+            self.average,
+            self.scaler,
+            self.options,
             self.team,
-        )  # fmt: skip
+        )
         self.team.wait()  # whoever looks for the file now finds it
 
     def resume(self) -> None:
@@ -421,10 +428,17 @@ def train(
     path = teacher_path(out)
     if options.teacher == TRAIN and not finished(options.of_teacher(), path):
         done = train(
-            options.of_teacher(), path, resume=state_path(path).exists(),
-            report=lambda progress: tell({**progress, "of": "teacher"}), command=command,
-            data_dir=data_dir, device=device, log=log and log / "teacher", pause=pause, tick=tick,
-        )  # fmt: skip
+            options.of_teacher(),
+            path,
+            resume=state_path(path).exists(),
+            report=lambda progress: tell({**progress, "of": "teacher"}),
+            command=command,
+            data_dir=data_dir,
+            device=device,
+            log=log and log / "teacher",
+            pause=pause,
+            tick=tick,
+        )
         if done is None:
             return None
     with _one_thread():
@@ -458,9 +472,14 @@ def finished(options: TrainOptions, out: Path) -> bool:
 
 
 def _drive(
-    run: Run, compact: bool, report: Report, command: str, log: Path | None,
-    pause: Callable[[], bool], tick: Callable[[float], None],
-) -> Result | None:  # fmt: skip
+    run: Run,
+    compact: bool,
+    report: Report,
+    command: str,
+    log: Path | None,
+    pause: Callable[[], bool],
+    tick: Callable[[float], None],
+) -> Result | None:
     options, place, model, data, team = run.options, run.place, run.model, run.data, run.team
     if options.rounds:
         float_graph(model)  # refuses what is no hardware, before any training

@@ -125,11 +125,17 @@ class TrainOptions:
         assert isinstance(self.config, BestformerConfig)
         config = dataclasses.replace(self.config, binary=False, reversible=False)
         return dataclasses.replace(
-            self, config=config, teacher="", teacher_epochs=0, rounded=0, lr=self.lr / 5,
+            self,
+            config=config,
+            teacher="",
+            teacher_epochs=0,
+            rounded=0,
+            lr=self.lr / 5,
             epochs=self.teacher_epochs or self.epochs,
-            warmup=None if self.warmup is None
+            warmup=None
+            if self.warmup is None
             else min(self.warmup, (self.teacher_epochs or self.epochs) // 2),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

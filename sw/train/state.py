@@ -68,9 +68,14 @@ def _random(device: torch.device) -> dict[str, Tensor]:
 
 
 def save_state(
-    path: Path, place: Place, learner: Learner, average: Average | None, scaler: Any,
-    options: TrainOptions, team: Processes,
-) -> None:  # fmt: skip
+    path: Path,
+    place: Place,
+    learner: Learner,
+    average: Average | None,
+    scaler: Any,
+    options: TrainOptions,
+    team: Processes,
+) -> None:
     """Replace the state file atomically; every process takes part, the first writes."""
     random = team.everyone(_random(team.device))
     # statistics of batch normalisation differ between processes until the epoch ends
@@ -96,9 +101,13 @@ def save_state(
 
 
 def load_state(
-    path: Path, learner: Learner, average: Average | None, scaler: Any, options: TrainOptions,
+    path: Path,
+    learner: Learner,
+    average: Average | None,
+    scaler: Any,
+    options: TrainOptions,
     team: Processes,
-) -> Place:  # fmt: skip
+) -> Place:
     """Restore everything; how far the run is."""
     if not path.is_file():
         raise SpikeloomError(

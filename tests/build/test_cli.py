@@ -34,8 +34,13 @@ def test_unknown_board_lists_the_known(capsys, tmp_path):
 
 @pytest.mark.parametrize(
     "argv",
-    [[], ["--board"], ["--board", "ulx3s", "--from", "nothing"], ["--board", "ulx3s", "--speed"],
-     ["--board", "ulx3s", "--from", "report", "--to", "load"]],
+    [
+        [],
+        ["--board"],
+        ["--board", "ulx3s", "--from", "nothing"],
+        ["--board", "ulx3s", "--speed"],
+        ["--board", "ulx3s", "--from", "report", "--to", "load"],
+    ],
 )
 def test_wrong_usage_is_2(capsys, argv):
     with pytest.raises(SystemExit) as e:
@@ -46,9 +51,14 @@ def test_wrong_usage_is_2(capsys, argv):
 
 def test_model_that_is_not_there(capsys, tmp_path):
     status, said = run(
-        capsys, "--board", "ulx3s", "--model", str(tmp_path / "no.npz"), "--output",
+        capsys,
+        "--board",
+        "ulx3s",
+        "--model",
+        str(tmp_path / "no.npz"),
+        "--output",
         str(tmp_path / "o"),
-    )  # fmt: skip
+    )
     assert status == 1
     assert said.err.startswith("error: ")
     assert "no.npz" in said.err
@@ -59,9 +69,14 @@ def test_model_that_is_not_there(capsys, tmp_path):
 def test_model_that_is_damaged(capsys, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"\x00" * 40)
     status, said = run(
-        capsys, "--board", "ulx3s", "--model", str(tmp_path / "bad.safetensors"), "--output",
+        capsys,
+        "--board",
+        "ulx3s",
+        "--model",
+        str(tmp_path / "bad.safetensors"),
+        "--output",
         str(tmp_path / "o"),
-    )  # fmt: skip
+    )
     assert status == 1
     assert "bad.safetensors" in said.err
     assert not files(tmp_path / "o")
@@ -90,8 +105,12 @@ def test_model_that_does_not_fit(tmp_path):
     with pytest.raises(SpikeloomError, match="col"):
         build(small, output=tmp_path / "o")
     assert sorted(p.name for p in files(tmp_path / "o")) == [
-        "load.json", "lower.json", "model.json", "network.npz", "target.json",
-    ]  # fmt: skip
+        "load.json",
+        "lower.json",
+        "model.json",
+        "network.npz",
+        "target.json",
+    ]
 
 
 def test_design_that_does_not_fit(tmp_path):
@@ -143,8 +162,10 @@ def test_interrupt_is_130(monkeypatch, capsys):
 def test_as_a_command(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "hw.build", "--board", "nothing"],
-        cwd=ROOT, capture_output=True, encoding="utf-8",
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("error: unknown board 'nothing'")
     assert done.stdout == ""
@@ -172,6 +193,14 @@ def test_needs_no_torch():
 
 def test_step_names():
     assert NAMES == (
-        "load", "lower", "compile", "elaborate", "synthesise", "check", "constrain", "route",
-        "pack", "report",
-    )  # fmt: skip
+        "load",
+        "lower",
+        "compile",
+        "elaborate",
+        "synthesise",
+        "check",
+        "constrain",
+        "route",
+        "pack",
+        "report",
+    )

@@ -31,7 +31,8 @@ def ulx3s(tmp_path_factory):
 
 def outputs(folder):
     return {
-        p.relative_to(folder).as_posix(): file_digest(p) for p in folder.rglob("*")
+        p.relative_to(folder).as_posix(): file_digest(p)
+        for p in folder.rglob("*")
         if p.is_file() and p.name != ".lock" and p.suffix != ".log"
     }
 
@@ -39,9 +40,22 @@ def outputs(folder):
 def test_arty_files(arty):
     folder, _, _ = arty
     names = outputs(folder)
-    for name in ("top.v", "top.il", "top.json", "top.stat", "top.xdc", "program.npz",
-                 "program.txt", "images/prog.hex", "images/col_00.hex", "images/col_15.hex",
-                 "build_vivado.tcl", "build_openxc7.sh", "report.json", "report.txt"):
+    for name in (
+        "top.v",
+        "top.il",
+        "top.json",
+        "top.stat",
+        "top.xdc",
+        "program.npz",
+        "program.txt",
+        "images/prog.hex",
+        "images/col_00.hex",
+        "images/col_15.hex",
+        "build_vivado.tcl",
+        "build_openxc7.sh",
+        "report.json",
+        "report.txt",
+    ):
         assert name in names
     assert "top.bit" not in names
     assert not [n for n in names if n.startswith(".work")]
@@ -69,17 +83,30 @@ def test_arty_scripts(arty):
 def test_arty_says_in_one_line_that_there_is_no_bitstream(arty):
     skipped = [(e.step, e.text) for e in arty[2] if e.state == "skipped"]
     assert skipped == [
-        ("route", "no bitstream: nextpnr-xilinx is not installed; build_openxc7.sh and "
-         "build_vivado.tcl make it"),
+        (
+            "route",
+            "no bitstream: nextpnr-xilinx is not installed; build_openxc7.sh and "
+            "build_vivado.tcl make it",
+        ),
         ("pack", "nothing was routed"),
-    ]  # fmt: skip
+    ]
 
 
 def check_schema(value):
     assert list(value) == [
-        "schema", "board", "model", "core", "resources", "cells", "timing", "cycles", "memory",
-        "membranes", "bitstream", "tools",
-    ]  # fmt: skip
+        "schema",
+        "board",
+        "model",
+        "core",
+        "resources",
+        "cells",
+        "timing",
+        "cycles",
+        "memory",
+        "membranes",
+        "bitstream",
+        "tools",
+    ]
     for section in ("resources", "timing", "cycles"):
         assert value[section]["kind"] in report.KINDS
     assert value["cycles"]["total"] == sum(f["cycles"] for f in value["cycles"]["layers"])
@@ -123,8 +150,10 @@ def test_open_flow_goes_on_to_a_bitstream(tmp_path, monkeypatch):
     for name, text in (
         ("nextpnr-xilinx", 'for a; do case "$p" in --fasm) echo routed > "$a";; esac; p=$a; done'),
         ("fasm2frames", 'for a; do last=$a; done; echo frames > "$last"'),
-        ("xc7frames2bit", 'for a; do case "$p" in --output_file) echo bits > "$a";; esac; p=$a; '
-                          "done"),
+        (
+            "xc7frames2bit",
+            'for a; do case "$p" in --output_file) echo bits > "$a";; esac; p=$a; done',
+        ),
     ):
         _fake(tools / name, text)
         monkeypatch.setenv(name.upper().replace("-", "_"), str(tools / name))

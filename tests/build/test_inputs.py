@@ -64,11 +64,18 @@ def test_weights(done, model):
     done()
 
 
-@pytest.mark.parametrize(("module", "first"), [
-    ("sw.lower.quantise", "load"), ("sw.golden.ops", "load"), ("hw.common.files", "load"),
-    ("sw.compiler.layout", "load"), ("hw.core.lane", "elaborate"), ("boards.arty_a7", "elaborate"),
-    ("hw.soc.uart", "elaborate"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("module", "first"),
+    [
+        ("sw.lower.quantise", "load"),
+        ("sw.golden.ops", "load"),
+        ("hw.common.files", "load"),
+        ("sw.compiler.layout", "load"),
+        ("hw.core.lane", "elaborate"),
+        ("boards.arty_a7", "elaborate"),
+        ("hw.soc.uart", "elaborate"),
+    ],
+)
 def test_source_files(done, module, first, monkeypatch):
     """As if its contents were others; of files that the step imports, however deep."""
     path = sources.ROOT.joinpath(*module.split(".")).with_suffix(".py")
@@ -81,9 +88,14 @@ def test_source_files(done, module, first, monkeypatch):
     assert done()[0] == first
 
 
-@pytest.mark.parametrize(("package", "first"), [
-    ("numpy", "load"), ("amaranth", "elaborate"), ("amaranth-boards", "elaborate"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("package", "first"),
+    [
+        ("numpy", "load"),
+        ("amaranth", "elaborate"),
+        ("amaranth-boards", "elaborate"),
+    ],
+)
 def test_versions(done, package, first, monkeypatch):
     plain = steps.importlib.metadata.version
     other = lambda p: "0.0" if p == package else plain(p)  # noqa: E731
@@ -100,10 +112,14 @@ def test_yosys(done, monkeypatch):
     done()
 
 
-@pytest.mark.parametrize(("options", "first"), [
-    ({"config": "col_depth=2048"}, "compile"), ({"fit": True}, None),
-    ({"config": "rows=8,res_depth=64", "fit": True}, "compile"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({"config": "col_depth=2048"}, "compile"),
+        ({"fit": True}, None),
+        ({"config": "rows=8,res_depth=64", "fit": True}, "compile"),
+    ],
+)
 def test_options(done, options, first):
     ran = done(**options)
     assert (ran[0] if ran else None) == first

@@ -40,9 +40,13 @@ def test_no_tool_outlives_a_build(number, tmp_path):
     tool.chmod(0o755)
     env = {**os.environ, "NEXTPNR_ECP5": str(tool), "PYTHONPATH": str(ROOT)}
     ours = subprocess.Popen(
-        [sys.executable, "-c", CODE, str(out)], env=env, cwd=tmp_path,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-    )  # fmt: skip
+        [sys.executable, "-c", CODE, str(out)],
+        env=env,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
     deadline = time.monotonic() + 120
     while not pids.exists() and ours.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -58,8 +62,13 @@ def test_no_tool_outlives_a_build(number, tmp_path):
     assert ours.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(number, -number)
     assert not (out / "top.config").exists()
     tool.write_text("#!/bin/sh\necho ERROR: ends; exit 3\n", encoding="utf-8")
-    again = subprocess.run([sys.executable, "-c", CODE, str(out)], env=env, cwd=tmp_path,
-                           capture_output=True, encoding="utf-8")  # fmt: skip
+    again = subprocess.run(
+        [sys.executable, "-c", CODE, str(out)],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
     assert again.returncode == 1
     assert "nextpnr-ecp5 failed with exit status 3" in again.stderr
     assert "synthesise fresh" in again.stdout

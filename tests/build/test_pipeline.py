@@ -41,8 +41,11 @@ def pipeline(job, tmp_path):
 
 def present(pipeline):
     return sorted(
-        p.relative_to(pipeline.output).as_posix() for p in pipeline.output.rglob("*")
-        if p.is_file() and p.name != ".lock" and p.suffix != ".log"
+        p.relative_to(pipeline.output).as_posix()
+        for p in pipeline.output.rglob("*")
+        if p.is_file()
+        and p.name != ".lock"
+        and p.suffix != ".log"
         and PREVIOUS not in p.relative_to(pipeline.output).parts
     )
 
@@ -190,8 +193,10 @@ def test_a_finished_build_is_kept_when_its_inputs_change(job, pipeline):
         pipeline.run(job)
     kept = pipeline.output / PREVIOUS
     assert {p.name: p.read_text(encoding="utf-8") for p in kept.iterdir()} == {
-        "one.txt": "one 1\n", "two.txt": "two \n", "three.txt": "three \n",
-    }  # fmt: skip
+        "one.txt": "one 1\n",
+        "two.txt": "two \n",
+        "three.txt": "three \n",
+    }
     notes = [e.text for e in pipeline.events if e.state == "note"]
     assert notes == [f"the finished build that was here is kept in {kept}"]
     job.broken = None
@@ -220,8 +225,11 @@ def test_a_folder_is_of_one_target(job, tmp_path):
 
 
 def test_from_without_the_steps_before(job, pipeline):
-    with pytest.raises(SpikeloomError, match=r"step 'one', which comes before 'three', has not "
-                       "been done here; leave out --from, or give --from one"):
+    with pytest.raises(
+        SpikeloomError,
+        match=r"step 'one', which comes before 'three', has not "
+        "been done here; leave out --from, or give --from one",
+    ):
         pipeline.run(job, first="three")
     assert not job.ran
 
@@ -232,8 +240,9 @@ def test_a_step_with_nothing_to_do_is_skipped_not_done(tmp_path):
     for _ in range(2):
         Pipeline([step], tmp_path, events.append).run(None)
     assert [(e.state, e.text) for e in events] == [
-        ("start", "do one"), *2 * [("skipped", "no tool is there")],
-    ]  # fmt: skip
+        ("start", "do one"),
+        *2 * [("skipped", "no tool is there")],
+    ]
 
 
 def test_it_tells_whether_anything_ran(job, pipeline):

@@ -20,8 +20,9 @@ CONFIGS = {
     "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
     "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
 }
-R16 = Config(rows=16, cols=16, width=64, row_depth=512, col_depth=2048, res_depth=1024,
-             pix_depth=2048)  # fmt: skip
+R16 = Config(
+    rows=16, cols=16, width=64, row_depth=512, col_depth=2048, res_depth=1024, pix_depth=2048
+)
 
 
 @pytest.fixture(params=CONFIGS)

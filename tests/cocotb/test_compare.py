@@ -14,9 +14,20 @@ from sw.randnet import random_images, random_network, random_residual_network
 @pytest.fixture(scope="module")
 def expected():
     network = random_network(
-        3, height=9, width=9, channels=1, dim=32, depth=1, heads=2, mlp_ratio=1, steps=2,
-        order="qk", similarity="and", variant="imagenet", classes=4,
-    )  # fmt: skip
+        3,
+        height=9,
+        width=9,
+        channels=1,
+        dim=32,
+        depth=1,
+        heads=2,
+        mlp_ratio=1,
+        steps=2,
+        order="qk",
+        similarity="and",
+        variant="imagenet",
+        classes=4,
+    )
     program = compile_network(network, Config())
     (run,) = interpret(program, random_images(network, 1))
     return Expected(program, run.events, 0)
@@ -55,8 +66,10 @@ def test_one_bit(expected, dest, along):
     place[along] += offset
     assert (found.image, found.cycle, found.layer) == (2, event["cycle"], label.layer)
     assert (found.step, found.token, found.channel) == (
-        event["step"], place["token"], place["channel"],
-    )  # fmt: skip
+        event["step"],
+        place["token"],
+        place["channel"],
+    )
     assert f"step {found.step}, token {found.token}, channel {found.channel}" in str(found)
 
 
@@ -95,9 +108,17 @@ def test_surplus(expected):
 
 def test_codes_of_membranes():
     network = random_residual_network(
-        3, height=7, width=6, channels=1, widths=(8,), blocks=(1,), bits=4, steps=1, stream=True,
+        3,
+        height=7,
+        width=6,
+        channels=1,
+        widths=(8,),
+        blocks=(1,),
+        bits=4,
+        steps=1,
+        stream=True,
         classes=4,
-    )  # fmt: skip
+    )
     program = compile_network(network, Config())
     (run,) = interpret(program, random_images(network, 1))
     expected = Expected(program, run.events, 0)

@@ -45,8 +45,11 @@ def test_a_wrong_weight_is_found_and_named(tmp_path):
     commands(dataclasses.replace(program, columns=columns), images).write(tmp_path)
     save_job(tmp_path, program, images)
     layer = program.labels[last].layer.replace(".", r"\.")
-    with pytest.raises(BenchError, match=rf"image 0, cycle \d+: layer {layer}, tensor .*, step \d, "
-                       r"token \d+, channel 5: residual . memory lane 5 word \d+: expected"):
+    with pytest.raises(
+        BenchError,
+        match=rf"image 0, cycle \d+: layer {layer}, tensor .*, step \d, "
+        r"token \d+, channel 5: residual . memory lane 5 word \d+: expected",
+    ):
         run_cocotb(verilator.build(program.config), tmp_path)
 
 
@@ -54,9 +57,20 @@ def test_a_wrong_weight_is_found_and_named(tmp_path):
 def test_published_cifar10_size():
     """Depth 4, D 384, H 8, T 4, 32x32x3, random weights: forecast and simulation agree."""
     network = random_network(
-        0, height=32, width=32, channels=3, dim=384, depth=4, heads=8, mlp_ratio=4, steps=4,
-        order="qk", similarity="and", variant="cifar", classes=10,
-    )  # fmt: skip
+        0,
+        height=32,
+        width=32,
+        channels=3,
+        dim=384,
+        depth=4,
+        heads=8,
+        mlp_ratio=4,
+        steps=4,
+        order="qk",
+        similarity="and",
+        variant="cifar",
+        classes=10,
+    )
     config = fit_config(network, Config(rows=8, cols=16, width=32))
     program = compile_network(network, config)
     assert program.cycles <= 1_150_000
@@ -92,7 +106,9 @@ def networks(draw):
     derandomize=True,
     database=None,
     suppress_health_check=[
-        HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
     ],
 )
 @given(networks())

@@ -22,7 +22,9 @@ DRAWN = settings(
     derandomize=True,
     database=None,
     suppress_health_check=[
-        HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
     ],
 )
 
@@ -61,12 +63,17 @@ def networks(draw):
         "per_step_input": draw(st.booleans()),
     }
     if residual:
-        arguments |= {"blocks": tuple(draw(st.integers(1, 2)) for _ in range(stages)),
-                      "stem": draw(st.sampled_from([3, 7]))}
+        arguments |= {
+            "blocks": tuple(draw(st.integers(1, 2)) for _ in range(stages)),
+            "stem": draw(st.sampled_from([3, 7])),
+        }
     else:
         halve = [n for n in range(1, stages) if draw(st.booleans())]
-        arguments |= {"halve": tuple(halve[:2]), "pooled": draw(st.booleans()),
-                      "flatten": draw(st.booleans())}
+        arguments |= {
+            "halve": tuple(halve[:2]),
+            "pooled": draw(st.booleans()),
+            "flatten": draw(st.booleans()),
+        }
     return arguments
 
 
@@ -98,9 +105,17 @@ def test_random_streams(config, arguments):
 def test_the_core_stated_for_a_small_part(seed):
     """One threshold in registers, single bits of residual memory."""
     network = random_residual_network(
-        seed, height=14, width=14, channels=1, widths=(8, 16, 16, 16), halve=(1, 2, 3), bits=2,
-        steps=2, classes=10, pooled=bool(seed % 2),
-    )  # fmt: skip
+        seed,
+        height=14,
+        width=14,
+        channels=1,
+        widths=(8, 16, 16, 16),
+        halve=(1, 2, 3),
+        bits=2,
+        steps=2,
+        classes=10,
+        pooled=bool(seed % 2),
+    )
     program = compile_network(network, Config.for_part("ice40up5k"))
     check(network, program, random_images(network, 2, seed))
 
@@ -109,8 +124,15 @@ def test_the_core_stated_for_a_small_part(seed):
 def test_published_resnet19_size():
     """128 to 512 channels, 3, 3 and 2 blocks, T 2, 32x32x3, random weights."""
     network = random_residual_network(
-        0, height=32, width=32, channels=3, widths=(128, 256, 512), blocks=(3, 3, 2), bits=8,
-        steps=2, classes=10,
-    )  # fmt: skip
+        0,
+        height=32,
+        width=32,
+        channels=3,
+        widths=(128, 256, 512),
+        blocks=(3, 3, 2),
+        bits=8,
+        steps=2,
+        classes=10,
+    )
     config = fit_config(network, Config(rows=8, cols=16, width=32))
     check(network, compile_network(network, config), random_images(network, 1))

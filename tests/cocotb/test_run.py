@@ -21,8 +21,11 @@ run_command = importlib.import_module("sim.run")
 def command(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "sim.run", *map(str, arguments)],
-        text=True, capture_output=True, check=False, encoding="utf-8",
-    )  # fmt: skip
+        text=True,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
 
 
 @pytest.fixture(scope="module")

@@ -34,9 +34,10 @@ def cache(tmp_path, monkeypatch):
 def entries(folder: Path) -> list[str]:
     """What is in the cache beside locks, logs of failures and the run-time library."""
     return sorted(
-        path.name for path in folder.iterdir()
+        path.name
+        for path in folder.iterdir()
         if path.suffix != ".lock" and not path.name.startswith(("failed-", "verilated-"))
-    )  # fmt: skip
+    )
 
 
 def compiler(folder: Path, script: str) -> Path:
@@ -50,18 +51,27 @@ def compiler(folder: Path, script: str) -> Path:
 @pytest.mark.parametrize(
     ("script", "said", "cure"),
     [
-        ("for i in $(seq 40); do echo x.cpp:1:1: error: this $i; done >&2; exit 1",
-         "x.cpp:1:1: error: this 1", "compiles other programs"),
+        (
+            "for i in $(seq 40); do echo x.cpp:1:1: error: this $i; done >&2; exit 1",
+            "x.cpp:1:1: error: this 1",
+            "compiles other programs",
+        ),
         ("kill -SEGV $$", "Segmentation fault", "compiles other programs"),
         ("kill -KILL $$", "Killed", "want of memory"),
-        ("echo 'cc1plus: error: /tmp/x.s: No space left on device' >&2; exit 1",
-         "/tmp/x.s: No space left", "the disk is full: free space"),
-        ("echo 'a.h:2:10: fatal error: zlib.h: No such file or directory' >&2; exit 1",
-         "fatal error: zlib.h", "the header zlib.h is missing"),
+        (
+            "echo 'cc1plus: error: /tmp/x.s: No space left on device' >&2; exit 1",
+            "/tmp/x.s: No space left",
+            "the disk is full: free space",
+        ),
+        (
+            "echo 'a.h:2:10: fatal error: zlib.h: No such file or directory' >&2; exit 1",
+            "fatal error: zlib.h",
+            "the header zlib.h is missing",
+        ),
         ("exit 3", "Error 3", "compiles other programs"),
         ("printf '\\377\\376 error: bytes\\n' >&2; exit 1", "error: bytes", "CXX"),
     ],
-)  # fmt: skip
+)
 def test_failing_compiler(cache, tmp_path, monkeypatch, script, said, cure):
     monkeypatch.setenv("CXX", str(compiler(tmp_path, script)))
     with pytest.raises(SpikeloomError) as error:
@@ -137,10 +147,13 @@ def test_interrupted(cache, tmp_path, number, status):
     """
     env = {**os.environ, "CXX": str(slow)}
     child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, env=env,
-        stderr=subprocess.PIPE, encoding="utf-8",
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=ROOT,
+        env=env,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background ignores it
-    )  # fmt: skip
+    )
     try:
         _until(began.exists)
         child.send_signal(number)
@@ -187,12 +200,14 @@ def test_damaged_simulator(cache, tmp_path):
         lambda: simulator.free.write_bytes(content[:-9] + b"!" + content[-8:]),
         lambda: simulator.free.chmod(0o644),
         lambda: simulator.free.unlink(),
-        lambda: seal.write_text(seal.read_text(encoding="utf-8").replace(
-            verilator.platform.machine(), "sparc"), encoding="utf-8"),
+        lambda: seal.write_text(
+            seal.read_text(encoding="utf-8").replace(verilator.platform.machine(), "sparc"),
+            encoding="utf-8",
+        ),
         lambda: seal.write_text("[", encoding="utf-8"),
         lambda: seal.write_text("[1]", encoding="utf-8"),
         lambda: seal.unlink(),
-    ):  # fmt: skip
+    ):
         assert verilator._sound(simulator.folder)
         backup = tmp_path / "backup"
         shutil.copytree(simulator.folder, backup)
@@ -213,15 +228,17 @@ def test_place_without_programs(cache, monkeypatch):
     which = verilator.tools()
     monkeypatch.setattr(verilator, "tools", lambda: which)
     monkeypatch.setattr(
-        verilator.os, "access",
+        verilator.os,
+        "access",
         lambda path, mode: real(path, mode) and not (mode == os.X_OK and cache in path.parents),
-    )  # fmt: skip
+    )
     monkeypatch.setattr(verilator, "_run", lambda *a: None)
     monkeypatch.setattr(verilator, "_library", lambda *a: None)
     monkeypatch.setattr(
-        verilator, "_links",
+        verilator,
+        "_links",
         lambda tool, objects, *a: (objects.mkdir(), (objects.parent / "free").touch()),
-    )  # fmt: skip
+    )
     with pytest.raises(SpikeloomError, match="mounted noexec"):
         verilator.compile_verilog(SOURCE, 4, 16, 32)
 

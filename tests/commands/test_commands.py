@@ -94,9 +94,13 @@ print("ANSWERS" + json.dumps(answers))
 
 #: No home, no UTF-8, nothing unread in the environment.
 HOSTILE = {
-    "HOME": "/proc/nonexistent", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
-    "PYTHONIOENCODING": "ascii", "PYTHONWARNINGS": "ignore",
-}  # fmt: skip
+    "HOME": "/proc/nonexistent",
+    "LC_ALL": "C",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 def drive(module: str, cases: list, folder: Path, **env: str) -> list:
@@ -104,10 +108,15 @@ def drive(module: str, cases: list, folder: Path, **env: str) -> list:
     ours = ("SPIKELOOM_CACHE", "XDG_CACHE_HOME", "PYTHONUNBUFFERED")
     full = {k: v for k, v in os.environ.items() if k not in ours}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", DRIVER, module, json.dumps(cases)], cwd=folder,
-        env={**full, "PYTHONPATH": str(ROOT), **env}, capture_output=True, encoding="utf-8",
-        errors="replace", timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-P", "-c", DRIVER, module, json.dumps(cases)],
+        cwd=folder,
+        env={**full, "PYTHONPATH": str(ROOT), **env},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=120,
+        check=False,
+    )
     assert "ANSWERS" in done.stdout, done.stderr
     return json.loads(done.stdout.rpartition("ANSWERS")[2])
 
@@ -133,9 +142,12 @@ def test_endings(module, tmp_path, need):
         (["--no-such-option"], {}),
         (["--no-such-option"], {"2": "closed"}),
         (["--no-such-option"], {"2": "broken"}),
-        *([(mistake, {}), (mistake, {"2": "/dev/full"}), (mistake, {"1": "closed"})]
-          if mistake else []),
-    ]  # fmt: skip
+        *(
+            [(mistake, {}), (mistake, {"2": "/dev/full"}), (mistake, {"1": "closed"})]
+            if mistake
+            else []
+        ),
+    ]
     got = drive(module, cases, tmp_path, **HOSTILE)
     for (arguments, streams), (status, out, err) in zip(cases, got, strict=True):
         what = (module, arguments, streams, status, out, err)
@@ -225,9 +237,13 @@ def test_a_folder_with_the_users_own_modules(tmp_path):
 
     def run(*command: str):
         return subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, env=env, capture_output=True,
-            encoding="utf-8", check=False,
-        )  # fmt: skip
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
 
     done = run("-m", "spikeloom", "compile", "mnist-tiny")
     assert (done.returncode, done.stderr) == (0, "")
@@ -262,10 +278,14 @@ def test_interrupt_while_modules_are_imported(tmp_path):
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(
-        [sys.executable, "-m", "sw.compiler", "digits"], cwd=tmp_path.parent, env=env,
-        capture_output=True, encoding="utf-8", check=False,
+        [sys.executable, "-m", "sw.compiler", "digits"],
+        cwd=tmp_path.parent,
+        env=env,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background ignores it
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
@@ -276,8 +296,13 @@ def run(*command: str, cwd: Path, code: str = "", **env: str | None):
         full.pop(name, None)
         if value is not None:
             full[name] = value
-    start = [sys.executable, "-P", "-c", f"{code}\nimport runpy, sys\nsys.argv[:] = {command!r}\n"
-             f"runpy.run_module({command[0]!r}, run_name='__main__', alter_sys=True)"]  # fmt: skip
+    start = [
+        sys.executable,
+        "-P",
+        "-c",
+        f"{code}\nimport runpy, sys\nsys.argv[:] = {command!r}\n"
+        f"runpy.run_module({command[0]!r}, run_name='__main__', alter_sys=True)",
+    ]
     return subprocess.run(
         start, cwd=cwd, env=full, capture_output=True, encoding="utf-8", check=False
     )

@@ -51,16 +51,26 @@ def is_text(positional: list[ast.expr], named: ast.expr | None) -> bool:
 @pytest.mark.parametrize(
     ("source", "bad"),
     [
-        ("open(p)", True), ("open(p, 'w')", True), ("open(p, mode='a')", True),
-        ("open(p, 'rb')", False), ("open(p, encoding='utf-8')", False),
-        ("p.open()", True), ("p.open('w')", True), ("p.open('wb')", False),
-        ("zip.open('name')", False), ("os.fdopen(n, 'w')", True), ("p.read_text()", True),
-        ("p.read_text('utf-8')", False), ("p.write_text(t)", True),
+        ("open(p)", True),
+        ("open(p, 'w')", True),
+        ("open(p, mode='a')", True),
+        ("open(p, 'rb')", False),
+        ("open(p, encoding='utf-8')", False),
+        ("p.open()", True),
+        ("p.open('w')", True),
+        ("p.open('wb')", False),
+        ("zip.open('name')", False),
+        ("os.fdopen(n, 'w')", True),
+        ("p.read_text()", True),
+        ("p.read_text('utf-8')", False),
+        ("p.write_text(t)", True),
         ("p.write_text(t, encoding='utf-8')", False),
-        ("subprocess.run(c, text=True)", True), ("subprocess.Popen(c, text=True)", True),
-        ("subprocess.run(c, text=True, encoding='utf-8')", False), ("subprocess.run(c)", False),
+        ("subprocess.run(c, text=True)", True),
+        ("subprocess.Popen(c, text=True)", True),
+        ("subprocess.run(c, text=True, encoding='utf-8')", False),
+        ("subprocess.run(c)", False),
     ],
-)  # fmt: skip
+)
 def test_the_check(source, bad):
     assert bool(faults(source)) == bad
 

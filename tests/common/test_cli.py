@@ -34,12 +34,15 @@ def fail(error):
     raise error
 
 
-@pytest.mark.parametrize(("error", "status", "text"), [
-    (SpikeloomError("a: wrong; do b"), 1, "error: a: wrong; do b\n"),
-    (OwnError("x"), 1, "simulation failed: x\n"),
-    (KeyboardInterrupt(), 130, "interrupted; go on\n"),
-    (BrokenPipeError(), 141, ""),
-])
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (SpikeloomError("a: wrong; do b"), 1, "error: a: wrong; do b\n"),
+        (OwnError("x"), 1, "simulation failed: x\n"),
+        (KeyboardInterrupt(), 130, "interrupted; go on\n"),
+        (BrokenPipeError(), 141, ""),
+    ],
+)
 def test_endings(error, status, text, capsys):
     assert ends_with(lambda: fail(error)) == status
     assert capsys.readouterr().err == text
@@ -66,8 +69,10 @@ def test_warnings_are_lines_each_once(capsys):
 
 
 def script(body):
-    text = ("from hw.common.cli import command\nimport sys, time\n"
-            f"@command()\ndef main(argv=None):\n{body}\nsys.exit(main())")
+    text = (
+        "from hw.common.cli import command\nimport sys, time\n"
+        f"@command()\ndef main(argv=None):\n{body}\nsys.exit(main())"
+    )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return [sys.executable, "-c", text], env
 
@@ -83,8 +88,10 @@ def test_closed_pipe_is_quiet():
 
 def test_terminated(tmp_path):
     flag = tmp_path / "left"
-    body = (f"    try:\n        print('on', flush=True)\n        time.sleep(60)\n"
-            f"    finally:\n        open({str(flag)!r}, 'w').close()\n    return 0")
+    body = (
+        f"    try:\n        print('on', flush=True)\n        time.sleep(60)\n"
+        f"    finally:\n        open({str(flag)!r}, 'w').close()\n    return 0"
+    )
     argv, env = script(body)
     done = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     done.stdout.readline()
@@ -117,8 +124,7 @@ def test_programs_do_not_outlive_us(number, tmp_path):
     """A program and what it started in turn."""
     flag = tmp_path / "pid"
     inner = f"sleep 61 & echo $$ $! > {flag}.part; mv {flag}.part {flag}; wait"
-    body = (f"    from hw.common.process import run\n    run(['sh', '-c', {inner!r}])\n"
-            "    return 0")
+    body = f"    from hw.common.process import run\n    run(['sh', '-c', {inner!r}])\n    return 0"
     argv, env = script(body)
     ours = subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL, preexec_fn=heard)
     deadline = time.monotonic() + 30

@@ -79,12 +79,24 @@ def test_links_and_devices_stay(tmp_path):
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
-@pytest.mark.parametrize(("text", "name"), [
-    ("digits", "digits"), ("../../escaped", "escaped"), ("/etc/passwd", "etc-passwd"),
-    ("", "network"), ("...", "network"), ("a b\0c\n", "a-b-c"), ("C:\\x", "C-x"),
-    ("x" * 500, "x" * 100),
-    ("-rf", "rf"), (None, "None"), (3.5, "3.5"), ("größe", "größe"), ("ﬁn", "fin"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("digits", "digits"),
+        ("../../escaped", "escaped"),
+        ("/etc/passwd", "etc-passwd"),
+        ("", "network"),
+        ("...", "network"),
+        ("a b\0c\n", "a-b-c"),
+        ("C:\\x", "C-x"),
+        ("x" * 500, "x" * 100),
+        ("-rf", "rf"),
+        (None, "None"),
+        (3.5, "3.5"),
+        ("größe", "größe"),
+        ("ﬁn", "fin"),
+    ],
+)
 def test_names_of_strangers(text, name):
     got = files.plain_name(text)
     assert got == name
@@ -96,8 +108,10 @@ def test_json(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"a": 1}).encode())
     assert files.read_json(path) == {"a": 1}
     for content, why in (
-        (b"{", "not readable as JSON"), (b"\xff\xfe", "not readable as JSON"),
-        (b"[" * 200_000, "nested too deep|not readable"), (b"1" * 10_000, "not readable as JSON"),
+        (b"{", "not readable as JSON"),
+        (b"\xff\xfe", "not readable as JSON"),
+        (b"[" * 200_000, "nested too deep|not readable"),
+        (b"1" * 10_000, "not readable as JSON"),
     ):
         path.write_bytes(content)
         with pytest.raises(SpikeloomError, match=why) as e:

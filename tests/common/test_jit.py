@@ -40,9 +40,14 @@ def golden(code: str = "", **changes: str | None) -> tuple[str, str, str]:
         else:
             env[name] = value
     done = subprocess.run(
-        [sys.executable, "-c", code + GOLDEN], capture_output=True, text=True, encoding="utf-8",
-        cwd=ROOT, env=env, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code + GOLDEN],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env=env,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     name, logits = done.stdout.strip().split(" ", 1)
     return name, logits, done.stderr
@@ -56,8 +61,11 @@ def test_places(need, tmp_path):
     assert (name, said) == ("sw.golden.compiled", "")
     files = sorted((tmp_path / "cache" / "numba").iterdir())
     assert {path.name.split("-")[0] for path in files} == {
-        "_binary_sums", "_lane", "_pixel_sums", "_row_counts",
-    }  # fmt: skip
+        "_binary_sums",
+        "_lane",
+        "_pixel_sums",
+        "_row_counts",
+    }
     kept = [path.read_bytes() for path in files]
     assert golden(SPIKELOOM_CACHE=cache) == (name, want, "")
     assert [path.read_bytes() for path in files] == kept

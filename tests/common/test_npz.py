@@ -73,20 +73,29 @@ def test_every_other_content_breaks_the_digest(tmp_path):
         npz.read(tmp_path / "b.npz")
 
 
-@pytest.mark.parametrize("data", [
-    npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"\0" * 8),
-    npy("{'descr': '<U4', 'fortran_order': False, 'shape': (1,), }", b"\0" * 16),
-    npy("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,), }", b"\0" * 4),
-    npy("{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }", b"\0" * 4),
-    npy("{'descr': '<i4', 'fortran_order': False, 'shape': (-1,), }", b"\0" * 4),
-    npy("{'descr': '<i4', 'fortran_order': False, 'shape': (True,), }", b"\0" * 4),
-    npy("{'descr': '<i4', 'fortran_order': False, 'shape': 1, }", b"\0" * 4),
-    npy("{'descr': '<i4', 'fortran_order': 0, 'shape': (1,), }", b"\0" * 4),
-    npy("{'descr': 'nonsense', 'fortran_order': False, 'shape': (1,), }", b"\0" * 4),
-    npy("{'descr': '<i4', 'shape': (1,), }", b"\0" * 4),
-    npy("(" * 5000), npy("__import__('os')"), npy("9" * 6000), npy("\0"), npy("{}", version=9),
-    b"", b"text", b"\x93NUMPY\x01\x00\xff\xff",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"\0" * 8),
+        npy("{'descr': '<U4', 'fortran_order': False, 'shape': (1,), }", b"\0" * 16),
+        npy("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,), }", b"\0" * 4),
+        npy("{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }", b"\0" * 4),
+        npy("{'descr': '<i4', 'fortran_order': False, 'shape': (-1,), }", b"\0" * 4),
+        npy("{'descr': '<i4', 'fortran_order': False, 'shape': (True,), }", b"\0" * 4),
+        npy("{'descr': '<i4', 'fortran_order': False, 'shape': 1, }", b"\0" * 4),
+        npy("{'descr': '<i4', 'fortran_order': 0, 'shape': (1,), }", b"\0" * 4),
+        npy("{'descr': 'nonsense', 'fortran_order': False, 'shape': (1,), }", b"\0" * 4),
+        npy("{'descr': '<i4', 'shape': (1,), }", b"\0" * 4),
+        npy("(" * 5000),
+        npy("__import__('os')"),
+        npy("9" * 6000),
+        npy("\0"),
+        npy("{}", version=9),
+        b"",
+        b"text",
+        b"\x93NUMPY\x01\x00\xff\xff",
+    ],
+)
 def test_members_that_are_no_arrays(data, tmp_path):
     archive(tmp_path / "a.npz", [("x.npy", data)])
     with pytest.raises(npz.ArchiveError, match="its member 'x' is no whole array of numbers"):

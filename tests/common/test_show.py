@@ -70,7 +70,11 @@ def test_cut_and_listing():
     assert cut("a\n b", 10) == "a b"
     assert cut("x" * 30, 10) == "xxxxxxx..."
     rows = listing("head", range(100), 10).splitlines()
-    assert rows == ["head", *(f"  {n}" for n in (0, 1, 2, 3, 4)), "  ... 92 more",
-                    *(f"  {n}" for n in (97, 98, 99))]  # fmt: skip
+    assert rows == [
+        "head",
+        *(f"  {n}" for n in (0, 1, 2, 3, 4)),
+        "  ... 92 more",
+        *(f"  {n}" for n in (97, 98, 99)),
+    ]
     assert listing("head", range(9), 10).count("\n") == 9
     assert not hasattr(Shown, "__dataclass_fields__")

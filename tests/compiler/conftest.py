@@ -9,8 +9,18 @@ from sw.compiler.uses import reads
 from tests.fixtures import FIXTURES
 
 SMALL = {
-    "height": 8, "width": 8, "channels": 1, "dim": 16, "depth": 1, "heads": 2, "mlp_ratio": 2,
-    "steps": 2, "order": "qk", "similarity": "and", "variant": "cifar", "classes": 3,
+    "height": 8,
+    "width": 8,
+    "channels": 1,
+    "dim": 16,
+    "depth": 1,
+    "heads": 2,
+    "mlp_ratio": 2,
+    "steps": 2,
+    "order": "qk",
+    "similarity": "and",
+    "variant": "cifar",
+    "classes": 3,
 }
 
 
@@ -23,6 +33,7 @@ def small():
 @pytest.fixture(scope="session")
 def fixture_network():
     """Return (integer network, images) of a stored network by name."""
+
     def load(name):
         weights = FIXTURES / f"{name}.weights.npz"
         with np.load(FIXTURES / f"{name}.io.npz") as data:
@@ -37,6 +48,7 @@ def check():
 
     Residuals that nobody reads are in no memory.
     """
+
     def run(net, config, images):
         program = compile_network(net, fit_config(net, config))
         golden = net.run(images, trace=True)

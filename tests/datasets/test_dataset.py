@@ -93,9 +93,18 @@ def test_labels_out_of_range(label):
 
 @pytest.mark.parametrize(
     ("side", "size", "factor"),
-    [(28, 28, 1), (28, 56, 2), (28, 32, 1), (28, 14, 1), (28, 16, 1), (28, 7, 1), (5, 8, 1),
-     (4, 1, 1), (3, 2, 1)],
-)  # fmt: skip
+    [
+        (28, 28, 1),
+        (28, 56, 2),
+        (28, 32, 1),
+        (28, 14, 1),
+        (28, 16, 1),
+        (28, 7, 1),
+        (5, 8, 1),
+        (4, 1, 1),
+        (3, 2, 1),
+    ],
+)
 def test_resize(side, size, factor):
     rng = np.random.default_rng(2)
     images = rng.integers(0, 256, (3, 2, side, side), dtype=np.uint8)
@@ -240,9 +249,14 @@ def test_command_with_a_mistake(small, capsys, tmp_path):
 
 @pytest.mark.parametrize(
     "argv",
-    [[], ["get"], ["fetch"], ["list", "--mirror", "http://x/"],
-     ["fetch", "mnist", "--mirror", "http://x/", "--data-dir", "."]],
-)  # fmt: skip
+    [
+        [],
+        ["get"],
+        ["fetch"],
+        ["list", "--mirror", "http://x/"],
+        ["fetch", "mnist", "--mirror", "http://x/", "--data-dir", "."],
+    ],
+)
 def test_wrong_usage(argv, capsys):
     with pytest.raises(SystemExit) as e:
         __main__.main(argv)
@@ -266,9 +280,13 @@ def test_needs_neither_torch_nor_tonic():
         "sys.exit(bool({'torch', 'tonic', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPO, env={**os.environ, "PYTHONPATH": str(REPO)},
-        capture_output=True, text=True, encoding="utf-8",
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=REPO,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -32,9 +32,13 @@ print((got == data.test_labels[:20]).sum())
 def test_digits_and_their_network_need_no_torch(tmp_path):
     pytest.importorskip("sklearn")
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH], cwd=ROOT, capture_output=True, text=True,
-        check=False, encoding="utf-8",
-    )  # fmt: skip
+        [sys.executable, "-c", WITHOUT_TORCH],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 18
 

@@ -141,15 +141,18 @@ def n_mnist(web, cache, monkeypatch):
         for i in range(n)
     }
     offer(
-        web, monkeypatch, "n-mnist",
+        web,
+        monkeypatch,
+        "n-mnist",
         {
             f"{part.lower()}.zip": zipped(
                 {k: npy(v) for k, v in recordings.items() if k.startswith(part)}
             )
             for part in ("Train", "Test")
         },
-        train=6, test=3,
-    )  # fmt: skip
+        train=6,
+        test=3,
+    )
     return recordings
 
 
@@ -157,8 +160,13 @@ def test_fetched_unpacked_read(n_mnist, tonic, web, cache):
     folder = fetch.fetch("n-mnist")
     assert folder == cache / "n-mnist" / "NMNIST"
     assert sorted(p.name for p in folder.iterdir()) == [
-        ".lock", ".unpacked", "Test", "Train", "test.zip", "train.zip",
-    ]  # fmt: skip
+        ".lock",
+        ".unpacked",
+        "Test",
+        "Train",
+        "test.zip",
+        "train.zip",
+    ]
     told = []
     data = load("n-mnist", 17, steps=4, progress=lambda *a: told.append(a))
     assert told[-1] == ("n-mnist", 3, 3)
@@ -261,10 +269,14 @@ def test_archive_that_leaves_its_folder(web, cache, monkeypatch):
 
 def test_tar_archives(web, cache, monkeypatch):
     offer(
-        web, monkeypatch, "dvs-gesture",
-        {f"ibmGesture{part}.tar.gz": tar({f"ibmGesture{part}/user01_led/0.npy": b"x"})
-         for part in ("Train", "Test")},
-    )  # fmt: skip
+        web,
+        monkeypatch,
+        "dvs-gesture",
+        {
+            f"ibmGesture{part}.tar.gz": tar({f"ibmGesture{part}/user01_led/0.npy": b"x"})
+            for part in ("Train", "Test")
+        },
+    )
     folder = fetch.fetch("dvs-gesture")
     assert (folder / "ibmGestureTest/user01_led/0.npy").read_bytes() == b"x"
 
@@ -286,8 +298,9 @@ def test_cifar_10_dvs(web, cache, monkeypatch, tonic):
     recordings = events._open(SOURCES["cifar10-dvs"], folder)
     _, test = events._orders(recordings, SOURCES["cifar10-dvs"])
     assert {os.path.basename(recordings.data[i]).split("_")[-1] for i in test} == {
-        "10.npy", "11.npy",
-    }  # fmt: skip
+        "10.npy",
+        "11.npy",
+    }
     next((folder / "dog").iterdir()).unlink()
     with pytest.raises(SpikeloomError, match="119 recordings of 10 classes, wanted 12 of each"):
         load("cifar10-dvs", 8, steps=3)

@@ -105,8 +105,9 @@ def test_broken_connections_are_taken_up(one, web):
     web.cut = len(one.body) // 3
     fetch.fetch("mnist")
     assert [r for _, r in web.asked] == [
-        None, *(f"bytes={i * web.cut}-" for i in range(1, len(web.asked)))
-    ]  # fmt: skip
+        None,
+        *(f"bytes={i * web.cut}-" for i in range(1, len(web.asked))),
+    ]
     assert (one.folder / IMAGES).read_bytes() == one.body
 
 
@@ -242,11 +243,12 @@ def test_mirror_that_is_no_address(small, mirror):
 
 def test_all_mirrors_fail_in_one_message(small, web, monkeypatch):
     monkeypatch.setitem(
-        catalogue.SOURCES, "mnist",
+        catalogue.SOURCES,
+        "mnist",
         dataclasses.replace(
             small.source, mirrors=(*small.source.mirrors, "http://127.0.0.1:1/", "http:// bad/")
         ),
-    )  # fmt: skip
+    )
     web.status[f"/b/{IMAGES}"] = 202
     with pytest.raises(SpikeloomError) as e:
         fetch.fetch("mnist")

@@ -251,8 +251,10 @@ def test_unpack(tmp_path, make, name):
     (into / "old").mkdir(parents=True)
     unpack(path, into)
     assert {str(p.relative_to(into)): p.read_bytes() for p in into.rglob("*") if p.is_file()} == {
-        "f/a": b"1", "f/g/b": b"2", "c": b"",
-    }  # fmt: skip
+        "f/a": b"1",
+        "f/g/b": b"2",
+        "c": b"",
+    }
     assert not (into / "old").exists()
 
 

@@ -28,8 +28,13 @@ def test_identity_is_where_the_table_says():
     config = Config(rows=8, row_depth=3000)
     identity = link.Identity(version=7, digest=0x12345678, clock=50_000_000, config=config)
     payload = identity.encode()
-    want = {"VERSION": 7, "MAX_PAYLOAD": link.MAX_PAYLOAD, "digest": 0x12345678,
-            "clock": 50_000_000, **config.as_dict()}
+    want = {
+        "VERSION": 7,
+        "MAX_PAYLOAD": link.MAX_PAYLOAD,
+        "digest": 0x12345678,
+        "clock": 50_000_000,
+        **config.as_dict(),
+    }
     rows = manual.identity_rows()
     for at, size, name in rows:
         got = payload[at : at + size]

@@ -11,9 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
-    *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "benchmarks" / "README.md",
     *(p for p in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if p.exists()),
-]  # fmt: skip
+]
 PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
 #: What a path in the repository begins with; anything else in backticks is no path.
 TREES = ("hw/", "sw/", "sim/", "boards/", "tests/", "docs/", "benchmarks/")
@@ -64,7 +65,10 @@ def test_commands_know_their_options(module):
             if re.search(rf"python -m {re.escape(module)}(\s|$)", line):
                 used |= set(OPTION.findall(line.split(module, 1)[1]))
     done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
@@ -76,9 +80,13 @@ def test_quickstart_compiles_and_disassembles(tmp_path):
     program, *arguments = line.split()
     assert program == "python"
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""}, encoding="utf-8",
-    )  # fmt: skip
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
     assert "program digits:" in done.stdout
     assert (tmp_path / "digits.npz").is_file()

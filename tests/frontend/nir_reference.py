@@ -99,17 +99,34 @@ class Maker:
         self.shape, self.last = tuple(shape), name
         return self
 
-    def conv(self, name, out, *, k=3, stride=1, padding=1, binary=True, spread=1.0, source=None,
-             shape=None, weight=None):  # fmt: skip
+    def conv(
+        self,
+        name,
+        out,
+        *,
+        k=3,
+        stride=1,
+        padding=1,
+        binary=True,
+        spread=1.0,
+        source=None,
+        shape=None,
+        weight=None,
+    ):
         channels, h, w = shape or self.shape
         normal = self.rng.normal(size=(out, channels, k, k))
         if binary:
             normal = np.sign(normal) * self.rng.uniform(0.5, 1, (out, 1, 1, 1))
         weight = (normal * spread if weight is None else weight).astype(np.float32)
         node = nir.Conv2d(
-            input_shape=(h, w), weight=weight, stride=stride, padding=padding, dilation=1,
-            groups=1, bias=self.rng.normal(size=out).astype(np.float32) * 0.3 + 0.6,
-        )  # fmt: skip
+            input_shape=(h, w),
+            weight=weight,
+            stride=stride,
+            padding=padding,
+            dilation=1,
+            groups=1,
+            bias=self.rng.normal(size=out).astype(np.float32) * 0.3 + 0.6,
+        )
         pad = k // 2 if padding == "same" else 0 if padding == "valid" else padding
         sides = [(n + 2 * pad - k) // stride + 1 for n in (h, w)]
         return self.add(name, node, (out, *sides), *([source] if source else []))
@@ -131,8 +148,9 @@ class Maker:
         c, h, w = self.shape
         k, stride, padding = (np.resize(v, 2) for v in (k, stride or k, padding))
         node = kind(kernel_size=k, stride=stride, padding=padding)
-        sides = [(n + 2 * p - a) // s + 1
-                 for n, p, a, s in zip((h, w), padding, k, stride, strict=True)]  # fmt: skip
+        sides = [
+            (n + 2 * p - a) // s + 1 for n, p, a, s in zip((h, w), padding, k, stride, strict=True)
+        ]
         return self.add(name, node, (c, *sides))
 
     def flatten(self, name="flat"):

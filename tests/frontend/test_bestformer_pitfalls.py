@@ -175,8 +175,11 @@ def test_halved_residual(tmp_path):
     made = {n.name: n for n in net.nodes}
     sums = [n for n in net.nodes if isinstance(n, Add)]
     assert [n.stream for n in sums] == [
-        "patch_embed.block4_bn", "block.0.x12", "block.1.x01", "block.1.x12",
-    ]  # fmt: skip
+        "patch_embed.block4_bn",
+        "block.0.x12",
+        "block.1.x01",
+        "block.1.x12",
+    ]
     for node in sums:
         stream = got[node.stream]
         average = made[node.stream]

@@ -23,11 +23,22 @@ def logits(net):
     return net.run(images).logits
 
 
-@pytest.mark.parametrize("name", [
-    "lightning.pth", "compile_inner.pth", "empty_then_ema.pth", "thop.pth", "numpy_curve.pth",
-    "spikingjelly_buffers.pth", "bf16.safetensors", "json_bom.npz", "dead_channel.npz",
-    "norm_cifar10.npz", "norm_imagenet.npz",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lightning.pth",
+        "compile_inner.pth",
+        "empty_then_ema.pth",
+        "thop.pth",
+        "numpy_curve.pth",
+        "spikingjelly_buffers.pth",
+        "bf16.safetensors",
+        "json_bom.npz",
+        "dead_channel.npz",
+        "norm_cifar10.npz",
+        "norm_imagenet.npz",
+    ],
+)
 def test_loads(name):
     net = sw.load(CASES / name)
     assert net.lower(size=(16, 16)).classes == net.classes
@@ -35,8 +46,13 @@ def test_loads(name):
 
 def test_prefixes_change_nothing():
     want = logits(sw.load(CASES / "json_bom.npz"))
-    for name in ("lightning.pth", "compile_inner.pth", "thop.pth", "spikingjelly_buffers.pth",
-                 "numpy_curve.pth"):  # fmt: skip
+    for name in (
+        "lightning.pth",
+        "compile_inner.pth",
+        "thop.pth",
+        "spikingjelly_buffers.pth",
+        "numpy_curve.pth",
+    ):
         got = sw.load(CASES / name)
         state, plain = (read_weights(CASES / n).tensors for n in (name, "json_bom.npz"))
         assert state.keys() == plain.keys()
@@ -44,9 +60,13 @@ def test_prefixes_change_nothing():
             np.testing.assert_array_equal(logits(got), want)
 
 
-@pytest.mark.parametrize(("name", "extra"), [
-    ("thop.pth", "total_ops"), ("spikingjelly_buffers.pth", "surrogate_function"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("thop.pth", "total_ops"),
+        ("spikingjelly_buffers.pth", "surrogate_function"),
+    ],
+)
 def test_extras_are_listed(name, extra, tmp_path, capsys):
     net = sw.load(CASES / name)
     assert any(extra in key for key in net.meta["ignored"])
@@ -77,15 +97,21 @@ def test_raw_and_averaged(tmp_path, capsys):
     np.testing.assert_array_equal(logits(again), logits(raw))
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("mean_of_255.pth", r"mean must be 0 to 1 .*scale of 0\.\.255: divided by 255 it is 0\.485"),
-    ("complex.pth", "not real numbers: .*complex64"),
-    ("meta.pth", "has a shape but no values"),
-    ("expand_bomb.pt", "is an expanded view of"),
-    ("readme_member.npz", "'README.txt' is no array"),
-    ("integer_network_flipped.npz", "Bad CRC-32"),
-    ("centre_integer_network.npz", "tells what the network needs; give mean="),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "mean_of_255.pth",
+            r"mean must be 0 to 1 .*scale of 0\.\.255: divided by 255 it is 0\.485",
+        ),
+        ("complex.pth", "not real numbers: .*complex64"),
+        ("meta.pth", "has a shape but no values"),
+        ("expand_bomb.pt", "is an expanded view of"),
+        ("readme_member.npz", "'README.txt' is no array"),
+        ("integer_network_flipped.npz", "Bad CRC-32"),
+        ("centre_integer_network.npz", "tells what the network needs; give mean="),
+    ],
+)
 def test_refused(name, words, tmp_path, capsys):
     with pytest.raises(SpikeloomError, match=words) as e:
         sw.load(CASES / name)
@@ -122,29 +148,43 @@ def tensors(seed=0, **options):
 WRAPPED = {
     "ddp": lambda s: {f"module.{k}": v for k, v in s.items()},
     "ddp of compile": lambda s: {f"module._orig_mod.{k}": v for k, v in s.items()},
-    "fsdp": lambda s: {k.replace("block.0.", "block.0._fsdp_wrapped_module."): v
-                       for k, v in s.items()},
-    "checkpointed": lambda s: {k.replace(".mlp.", ".mlp._checkpoint_wrapped_module."): v
-                               for k, v in s.items()},
+    "fsdp": lambda s: {
+        k.replace("block.0.", "block.0._fsdp_wrapped_module."): v for k, v in s.items()
+    },
+    "checkpointed": lambda s: {
+        k.replace(".mlp.", ".mlp._checkpoint_wrapped_module."): v for k, v in s.items()
+    },
     "inner ddp": lambda s: {k.replace("attn.", "attn.module."): v for k, v in s.items()},
     "net.": lambda s: {f"net.{k}": v for k, v in s.items()},
     "backbone": lambda s: {f"backbone.{k}": v for k, v in s.items()},
     "deep": lambda s: {"model": {"state_dict": {f"a.b.{k}": v for k, v in s.items()}}},
     "lightning": lambda s: {
         "state_dict": {**{f"model.{k}": v for k, v in s.items()}, "criterion.w": torch.ones(5)},
-        "epoch": 3, "hyper_parameters": {"lr": 0.1}, "optimizer_states": [{"state": {}}],
+        "epoch": 3,
+        "hyper_parameters": {"lr": 0.1},
+        "optimizer_states": [{"state": {}}],
         "callbacks": {"x": {"best": torch.tensor(0.5)}},
     },
-    "timm": lambda s: {"state_dict": s, "arch": "bestformer", "epoch": 5, "metric": 91.5,
-                       "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}},
+    "timm": lambda s: {
+        "state_dict": s,
+        "arch": "bestformer",
+        "epoch": 5,
+        "metric": 91.5,
+        "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}},
+    },
     "swa": lambda s: {"n_averaged": torch.tensor(5), **{f"module.{k}": v for k, v in s.items()}},
-    "parameters": lambda s: {k: torch.nn.Parameter(v) if v.is_floating_point() else v
-                             for k, v in s.items()},
+    "parameters": lambda s: {
+        k: torch.nn.Parameter(v) if v.is_floating_point() else v for k, v in s.items()
+    },
     "half": lambda s: {k: v.half() if v.is_floating_point() else v for k, v in s.items()},
     "double": lambda s: {k: v.double() if v.is_floating_point() else v for k, v in s.items()},
-    "numbers beside": lambda s: {"model": s, "best": np.float64(0.5), "curve": np.arange(4.0),
-                                 "seed": np.int64(3)},
-}  # fmt: skip
+    "numbers beside": lambda s: {
+        "model": s,
+        "best": np.float64(0.5),
+        "curve": np.arange(4.0),
+        "seed": np.int64(3),
+    },
+}
 
 
 @pytest.mark.parametrize("kind", WRAPPED)
@@ -163,8 +203,9 @@ def test_averaged_weights_by_other_names(name, tmp_path):
     path = save(tmp_path / "net.pth", {"model": raw, name: ema})
     with pytest.warns(UserWarning, match="the averaged"):
         got = sw.load(path)
-    np.testing.assert_array_equal(next(n for n in got.nodes if n.name == "head").weight,
-                                  ema["head.weight"].numpy())  # fmt: skip
+    np.testing.assert_array_equal(
+        next(n for n in got.nodes if n.name == "head").weight, ema["head.weight"].numpy()
+    )
     joined = {**raw, **{f"{name}.module.{k}": v for k, v in ema.items()}}
     with pytest.warns(UserWarning, match="the averaged"):
         got = sw.load(save(tmp_path / "both.pth", joined))
@@ -179,22 +220,52 @@ def test_incomplete_averages_leave_the_raw_ones(tmp_path):
         assert sw.load(path).meta["weights"] == "raw"
 
 
-@pytest.mark.parametrize(("state", "words"), [
-    ({"student": tensors(0), "teacher": tensors(1)}, "several sets of weights: student, teacher"),
-    ({**{f"student.{k}": v for k, v in tensors(0).items()},
-      **{f"teacher.{k}": v for k, v in tensors(1).items()}}, "several networks, under student"),
-    ({**tensors(0), "extra.conv.weight": torch.ones(3, 3)}, "extra.conv: unexpected"),
-    ([tensors(0)], "holds a list"),
-    ({"a": 1}, "holds no tensors"),
-    ({k: v.to_sparse() if k == "head.weight" else v for k, v in tensors(0).items()}, "is sparse"),
-    ({**tensors(0), "head.weight": torch.quantize_per_tensor(torch.ones(5, 16), 0.1, 0,
-                                                             torch.qint8)}, "is quantised"),
-    ({**tensors(0), "head.bias": torch.full((5,), float("nan"))}, "NaN or infinity in head.bias"),
-    ({"pos_embed": torch.ones(1, 4, 8), "blocks.0.attn.qkv.weight": torch.ones(24, 8),
-      "blocks.0.norm1.weight": torch.ones(8)}, "(?s)known family.*attention in floats.*LayerNorm"),
-    ({"conv1.weight": torch.ones(8, 3, 3, 3), "fc.weight": torch.ones(10, 8)},
-     "(?s)known family.*2D convolutions"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (
+            {"student": tensors(0), "teacher": tensors(1)},
+            "several sets of weights: student, teacher",
+        ),
+        (
+            {
+                **{f"student.{k}": v for k, v in tensors(0).items()},
+                **{f"teacher.{k}": v for k, v in tensors(1).items()},
+            },
+            "several networks, under student",
+        ),
+        ({**tensors(0), "extra.conv.weight": torch.ones(3, 3)}, "extra.conv: unexpected"),
+        ([tensors(0)], "holds a list"),
+        ({"a": 1}, "holds no tensors"),
+        (
+            {k: v.to_sparse() if k == "head.weight" else v for k, v in tensors(0).items()},
+            "is sparse",
+        ),
+        (
+            {
+                **tensors(0),
+                "head.weight": torch.quantize_per_tensor(torch.ones(5, 16), 0.1, 0, torch.qint8),
+            },
+            "is quantised",
+        ),
+        (
+            {**tensors(0), "head.bias": torch.full((5,), float("nan"))},
+            "NaN or infinity in head.bias",
+        ),
+        (
+            {
+                "pos_embed": torch.ones(1, 4, 8),
+                "blocks.0.attn.qkv.weight": torch.ones(24, 8),
+                "blocks.0.norm1.weight": torch.ones(8),
+            },
+            "(?s)known family.*attention in floats.*LayerNorm",
+        ),
+        (
+            {"conv1.weight": torch.ones(8, 3, 3, 3), "fc.weight": torch.ones(10, 8)},
+            "(?s)known family.*2D convolutions",
+        ),
+    ],
+)
 def test_containers_that_are_refused(state, words, tmp_path):
     with pytest.raises(SpikeloomError, match=words) as e:
         sw.load(save(tmp_path / "net.pth", state))
@@ -274,22 +345,38 @@ def test_complex_in_other_containers(tmp_path):
         sw.load(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize(("mean", "std", "words"), [
-    (127.5, 0.5, "mean must be 0 to 1"), (0.5, 63.75, "std must be above 0 and at most 4"),
-    (0.5, 0.0, "std must be above 0"), (-0.1, 0.5, "mean must be 0 to 1"),
-    (0.5, -0.2, "std must be above 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        (127.5, 0.5, "mean must be 0 to 1"),
+        (0.5, 63.75, "std must be above 0 and at most 4"),
+        (0.5, 0.0, "std must be above 0"),
+        (-0.1, 0.5, "mean must be 0 to 1"),
+        (0.5, -0.2, "std must be above 0"),
+    ],
+)
 def test_normalisations_out_of_range(mean, std, words, tmp_path):
     np.savez(tmp_path / "a.npz", **make_state(0))
     with pytest.raises(SpikeloomError, match=words):
         sw.load(tmp_path / "a.npz", mean=mean, std=std)
 
 
-@pytest.mark.parametrize("side", [
-    b"[" * 100_000, b"{", b"\xff\xff", b"[1]", b'{"mean": "x"}', b'{"mean": [0.5, "y"]}',
-    b'{"image_size": [1e400, 3]}', b'{"mean": [NaN], "std": [0.5]}', b'{"heads": -1}',
-    b'{"mean": [0.5], "std": [0.5], "pixel_weight_bits": 99}', b'{"steps": 1e300}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "side",
+    [
+        b"[" * 100_000,
+        b"{",
+        b"\xff\xff",
+        b"[1]",
+        b'{"mean": "x"}',
+        b'{"mean": [0.5, "y"]}',
+        b'{"image_size": [1e400, 3]}',
+        b'{"mean": [NaN], "std": [0.5]}',
+        b'{"heads": -1}',
+        b'{"mean": [0.5], "std": [0.5], "pixel_weight_bits": 99}',
+        b'{"steps": 1e300}',
+    ],
+)
 def test_side_files_that_are_wrong(side, tmp_path):
     np.savez(tmp_path / "a.npz", **make_state(0))
     (tmp_path / "a.json").write_bytes(side)
@@ -302,8 +389,11 @@ def test_side_files_of_other_outputs_are_spared(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.json").write_text(json.dumps(SIDE), "utf-8")
         np.savez(tmp_path / f"{name}.npz", **make_state(0))
-    with pytest.raises(SpikeloomError, match=r"its side file b\.json is there already and belongs "
-                       r"to b\.npz; give another --out"):
+    with pytest.raises(
+        SpikeloomError,
+        match=r"its side file b\.json is there already and belongs "
+        r"to b\.npz; give another --out",
+    ):
         convert.convert(tmp_path / "a.npz", tmp_path / "b.safetensors")
     with pytest.raises(SpikeloomError, match=r"belongs to a.npz"):
         convert.convert(tmp_path / "a.npz", tmp_path / "a.safetensors")
@@ -312,11 +402,16 @@ def test_side_files_of_other_outputs_are_spared(tmp_path):
     convert.convert(tmp_path / "a.npz", tmp_path / "c.safetensors")  # its own, again
 
 
-@pytest.mark.parametrize(("option", "text", "words"), [
-    ("--image-size", "32y", "such as 32 or 32x48"), ("--mean", "a,b", "0.49,0.48,0.45"),
-    ("--steps", "two", "a whole number"), ("--alpha", "x", "a number, batch or measured"),
-    ("--strides", "1;2", "such as 1,2,1,2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        ("--image-size", "32y", "such as 32 or 32x48"),
+        ("--mean", "a,b", "0.49,0.48,0.45"),
+        ("--steps", "two", "a whole number"),
+        ("--alpha", "x", "a number, batch or measured"),
+        ("--strides", "1;2", "such as 1,2,1,2"),
+    ],
+)
 def test_options_name_the_form_wanted(option, text, words, capsys):
     with pytest.raises(SystemExit) as e:
         convert.main(["digits", option, text])

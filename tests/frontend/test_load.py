@@ -91,8 +91,12 @@ def test_shipped_network_by_name():
 def test_unknown_normalisation_is_asked_for(tmp_path):
     path = write(tmp_path, make_state(channels=3))
     message = refuse(path, "neither the file nor a JSON", mean=None, std=None)
-    for part in ("mean= (of pixels scaled to 0..1; mean=0, std=1 if none", "CIFAR-10 mean=(0.49",
-                 "ImageNet mean=", "std= ("):  # fmt: skip
+    for part in (
+        "mean= (of pixels scaled to 0..1; mean=0, std=1 if none",
+        "CIFAR-10 mean=(0.49",
+        "ImageNet mean=",
+        "std= (",
+    ):
         assert part in message
     assert "mean= (" not in refuse(path, "give std= ", std=None)
 

@@ -61,8 +61,10 @@ def test_fixture_comes_back_bit_for_bit(tmp_path):
             assert mine.weight_bits == theirs.weight_bits
         if isinstance(mine, Conv):
             assert (mine.binary, mine.stride, mine.padding) == (
-                theirs.binary, theirs.stride, theirs.padding,
-            )  # fmt: skip
+                theirs.binary,
+                theirs.stride,
+                theirs.padding,
+            )
         if isinstance(mine, LIF):
             assert dataclasses.replace(mine, source=theirs.source) == theirs
     again = sw.nir.save(net, tmp_path / "again.nir", image_size=(28, 28), lossy=True)
@@ -108,9 +110,15 @@ def small(lif, *, seed=0, kernel=3, **options):
         pad = side // 2 if side == 3 else 0
         return [
             Conv(name=name, source=source, weight=weight, binary=source != IMAGE, padding=pad),
-            BatchNorm(name=f"{name}b", source=name, weight=norm[0] + 2, bias=norm[1] + 1,
-                      mean=norm[2], var=var),
-        ]  # fmt: skip
+            BatchNorm(
+                name=f"{name}b",
+                source=name,
+                weight=norm[0] + 2,
+                bias=norm[1] + 1,
+                mean=norm[2],
+                var=var,
+            ),
+        ]
 
     head = rng.normal(size=(2, 5)).astype(np.float32)
     bias = np.ones(2, np.float32)
@@ -226,8 +234,10 @@ def test_what_else_has_no_node(tmp_path):
     refuse("sa, whose membrane grows or turns", grows)
     twice = dataclasses.replace(net.nodes[1], name="again", source="ab")
     after = [dataclasses.replace(net.nodes[2], source="again")]
-    refuse("again, a BatchNorm that follows no convolution", [*net.nodes[:2], twice, *after,
-                                                             *net.nodes[3:]])  # fmt: skip
+    refuse(
+        "again, a BatchNorm that follows no convolution",
+        [*net.nodes[:2], twice, *after, *net.nodes[3:]],
+    )
     tall = [
         dataclasses.replace(n, weight=n.weight[:, :, :, :1], padding=0) if n.name == "c" else n
         for n in net.nodes

@@ -119,16 +119,20 @@ def test_nothing_is_executed():
 def test_faults_of_many_nodes_in_one_message(path):
     make = maker()
     write(
-        path, make,
+        path,
+        make,
         a={"v_leak": np.full((4, 6, 6), 0.5)},
         b={"v_reset": np.full((4, 6, 6), -1.0)},
         d={"groups": 2},
         head={"bias": np.ones(4)},
-    )  # fmt: skip
+    )
     refuse(
-        path, "a (LIF): v_leak is 0.5, wanted 0", "b (LIF): v_reset is -1, wanted 0",
-        "d (Conv2d): has 2 groups, wanted 1", "head (Affine): bias is (4,), wanted (3,)",
-    )  # fmt: skip
+        path,
+        "a (LIF): v_leak is 0.5, wanted 0",
+        "b (LIF): v_reset is -1, wanted 0",
+        "d (Conv2d): has 2 groups, wanted 1",
+        "head (Affine): bias is (4,), wanted (3,)",
+    )
 
 
 KINDS = {
@@ -160,9 +164,12 @@ def test_missing_and_wrong_fields(path):
         file["node/nodes/c/bias"] = "text"
         file["node/nodes/head/weight"] = np.full((3, 144), np.nan)
     refuse(
-        path, "a (LIF) has no tau, r", "b has no 'type'", "c.bias is 'text', wanted numbers",
+        path,
+        "a (LIF) has no tau, r",
+        "b has no 'type'",
+        "c.bias is 'text', wanted numbers",
         "head.weight holds NaN",
-    )  # fmt: skip
+    )
     write(path, maker())
     with h5py.File(path, "a") as file:
         del file["node/nodes/c/bias"]
@@ -175,9 +182,11 @@ def test_edges(path):
     make.edges += [("a", "nowhere"), ("ghost", "b"), ("c", "a")]
     write(path, make)
     refuse(
-        path, "edge a -> nowhere names nowhere, which is no node",
-        "edge ghost -> b names ghost, which is no node", "edge c -> a is there 2 times",
-    )  # fmt: skip
+        path,
+        "edge a -> nowhere names nowhere, which is no node",
+        "edge ghost -> b names ghost, which is no node",
+        "edge c -> a is there 2 times",
+    )
     make = maker()
     make.edges += [("b", "d")]
     write(path, make)
@@ -312,10 +321,15 @@ def test_what_the_file_cannot_tell_is_asked_for_all_at_once(path):
     write(path, maker())
     none = dict.fromkeys(TOLD)
     refuse(
-        path, "neither the file nor a JSON file", "steps= (time steps T", "dt= (length of a step",
-        "the file's tau is 0.0002, and membranes halve at dt = tau / 2", "mean= (", "std= (",
+        path,
+        "neither the file nor a JSON file",
+        "steps= (time steps T",
+        "dt= (length of a step",
+        "the file's tau is 0.0002, and membranes halve at dt = tau / 2",
+        "mean= (",
+        "std= (",
         **none,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--seed", type=int, default=0, help="of the damage (default: %(default)s)")
     p.add_argument("--cases", type=int, default=1000, help="files (default: %(default)s)")
     p.add_argument("--kind", action="append", help="only this kind; may be given again")
-    p.add_argument("--keep", type=Path, default=Path("build/fuzz"), metavar="DIR",
-                   help="where files of findings are kept (default: %(default)s)")
+    p.add_argument(
+        "--keep",
+        type=Path,
+        default=Path("build/fuzz"),
+        metavar="DIR",
+        help="where files of findings are kept (default: %(default)s)",
+    )
     args = p.parse_args(argv)
     with tqdm(total=args.cases, unit="file", disable=None) as bar:
         report = run(args.seed, args.cases, args.kind, args.keep, bar.update)
@@ -27,8 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = {v: n for (k, v), n in report.counts.items() if k == kind}
         print(f"  {kind:12} " + ", ".join(f"{n} {v}" for v, n in sorted(told.items())))
     total = sum(report.counts.values())
-    print(f"seed {args.seed}: {total} files, {len(report.findings)} findings, "
-          f"at most {report.worst:.2f} s of CPU and {report.growth / 1024:.0f} MB more")
+    print(
+        f"seed {args.seed}: {total} files, {len(report.findings)} findings, "
+        f"at most {report.worst:.2f} s of CPU and {report.growth / 1024:.0f} MB more"
+    )
     for text in report.findings[:20]:
         print(text, file=sys.stderr)
     if report.findings:

@@ -96,8 +96,7 @@ def _work(pipe, seed: int, first: int, last: int, kinds: list[str], home: str) -
             verdict, what = "finding", traceback.format_exc(limit=-4)
         took = time.process_time() - began
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        left = [p.name for p in folder.iterdir()
-                if p.name not in (name, "net.json", "net.npz")]  # fmt: skip
+        left = [p.name for p in folder.iterdir() if p.name not in (name, "net.json", "net.npz")]
         if took > CPU or grown > GROWTH or left:
             what += f"{took:.1f} s, {grown} KiB, left {left}"
             verdict = "finding"
@@ -108,9 +107,12 @@ def _work(pipe, seed: int, first: int, last: int, kinds: list[str], home: str) -
 
 
 def run(
-    seed: int, cases: int, kinds: list[str] | None = None, keep: Path | None = None,
+    seed: int,
+    cases: int,
+    kinds: list[str] | None = None,
+    keep: Path | None = None,
     progress: Callable[[int], object] = lambda n: None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Try ``cases`` damaged files; files of findings are kept in ``keep``."""
     context = multiprocessing.get_context("spawn")
     report, first = Report(), 0

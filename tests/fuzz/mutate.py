@@ -11,10 +11,37 @@ import numpy as np
 from hw.common import npz
 from sw import weights
 
-WILD = [b"\xff" * 4, b"\xff\xff\xff\x7f", b"\x00" * 4, b"-1", b"1e999", b"NaN", b"../../x",
-        b"9" * 40, b"[" * 500, b"{}", b"null", b'"', b"\x80"]  # fmt: skip
-NUMBERS = [b"-1", b"0", b"1", b"7", b"255", b"65536", b"99999999999", b"1e300", b"true", b"null",
-           b'"x"', b"[]", b"{}", b"0.5"]  # fmt: skip
+WILD = [
+    b"\xff" * 4,
+    b"\xff\xff\xff\x7f",
+    b"\x00" * 4,
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"../../x",
+    b"9" * 40,
+    b"[" * 500,
+    b"{}",
+    b"null",
+    b'"',
+    b"\x80",
+]
+NUMBERS = [
+    b"-1",
+    b"0",
+    b"1",
+    b"7",
+    b"255",
+    b"65536",
+    b"99999999999",
+    b"1e300",
+    b"true",
+    b"null",
+    b'"x"',
+    b"[]",
+    b"{}",
+    b"0.5",
+]
 
 
 def blind(rng: np.random.Generator, data: bytes, most: int = 5) -> bytes:
@@ -106,8 +133,9 @@ def _safetensors(rng: np.random.Generator, data: bytes) -> bytes:
     try:
         table = json.loads(header)
         told = table.pop("__metadata__", {})
-        raw = {n: (e["dtype"], e["shape"], body[slice(*e["data_offsets"])])
-               for n, e in table.items()}  # fmt: skip
+        raw = {
+            n: (e["dtype"], e["shape"], body[slice(*e["data_offsets"])]) for n, e in table.items()
+        }
         table["__metadata__"] = {**told, weights.DIGEST: weights._digest(raw)}
         header = json.dumps(table).encode()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -13,9 +13,20 @@ from sw.randnet import random_network
 from tests.frontend.states import make_state
 
 SIDE = {"mean": [0.5], "std": [0.5], "image_size": [12, 12], "name": "net", "steps": 2}
-SMALL = {"height": 6, "width": 6, "channels": 1, "dim": 8, "depth": 1, "heads": 1, "mlp_ratio": 1,
-         "steps": 2, "order": "qk", "similarity": "and", "variant": "cifar",
-         "classes": 3}  # fmt: skip
+SMALL = {
+    "height": 6,
+    "width": 6,
+    "channels": 1,
+    "dim": 8,
+    "depth": 1,
+    "heads": 1,
+    "mlp_ratio": 1,
+    "steps": 2,
+    "order": "qk",
+    "similarity": "and",
+    "variant": "cifar",
+    "classes": 3,
+}
 
 
 def have(package: str) -> bool:
@@ -75,16 +86,29 @@ def _nir(folder: Path) -> bytes:
     graph = nir.NIRGraph(
         nodes={
             "input": nir.Input(input_type={"input": np.array([1, 6, 6])}),
-            "conv": nir.Conv2d(input_shape=(6, 6), weight=conv, stride=1, padding=1, dilation=1,
-                               groups=1, bias=np.zeros(4, np.float32)),
+            "conv": nir.Conv2d(
+                input_shape=(6, 6),
+                weight=conv,
+                stride=1,
+                padding=1,
+                dilation=1,
+                groups=1,
+                bias=np.zeros(4, np.float32),
+            ),
             "lif": nir.LIF(tau=ones, r=ones, v_leak=0 * ones, v_threshold=ones),
-            "flatten": nir.Flatten(input_type={"input": np.array([4, 6, 6])}, start_dim=0,
-                                   end_dim=-1),
+            "flatten": nir.Flatten(
+                input_type={"input": np.array([4, 6, 6])}, start_dim=0, end_dim=-1
+            ),
             "fc": nir.Affine(weight=np.ones((3, 144), np.float32), bias=np.zeros(3, np.float32)),
             "output": nir.Output(output_type={"output": np.array([3])}),
         },
-        edges=[("input", "conv"), ("conv", "lif"), ("lif", "flatten"), ("flatten", "fc"),
-               ("fc", "output")],
-    )  # fmt: skip
+        edges=[
+            ("input", "conv"),
+            ("conv", "lif"),
+            ("lif", "flatten"),
+            ("flatten", "fc"),
+            ("fc", "output"),
+        ],
+    )
     nir.write(str(folder / "seed.nir"), graph)
     return (folder / "seed.nir").read_bytes()

@@ -51,13 +51,18 @@ ACCEPTED = {
     "list of arrays": (lambda: list(last(RGB)), RGB),
     "tuple of tensors": (lambda: tuple(tensor(image) for image in RGB), RGB),
     "tensor": (lambda: tensor(RGB), RGB),
-    "tensor with gradient": (lambda: tensor(RGB.astype(numpy.float32), ).requires_grad_(), RGB),
+    "tensor with gradient": (
+        lambda: tensor(
+            RGB.astype(numpy.float32),
+        ).requires_grad_(),
+        RGB,
+    ),
     "bfloat16": (lambda: tensor(RGB).bfloat16(), RGB),
     "grey pictures": (lambda: [picture(image) for image in GREY], GREY),
     "coloured pictures": (lambda: [picture(image) for image in RGB], RGB),
     "one grey picture": (lambda: picture(GREY[0]), GREY[:1]),
     "one coloured picture": (lambda: picture(RGB[0]), RGB[:1]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("size", [(H, W), None], ids=["size", "no size"])
@@ -108,14 +113,26 @@ REFUSED = {
     "list 0 to 1": (lambda: [image / 255 for image in RGB], RGB, "without normalising"),
     "steps first": (lambda: EVENTS.swapaxes(0, 1), EVENTS, "steps come first"),
     "one of several frames": (lambda: EVENTS[0], EVENTS[:1], "frames of one image", True),
-    "one frame for all": (lambda: EVENTS[:, 0], EVENTS[:, :1].repeat(T, axis=1),
-                          "same frame at every step", True),
+    "one frame for all": (
+        lambda: EVENTS[:, 0],
+        EVENTS[:, :1].repeat(T, axis=1),
+        "same frame at every step",
+        True,
+    ),
     "frames of one": (lambda: RGB[:, None], RGB, "for one image", False),
-    "the same frame each step": (lambda: RGB[:, None].repeat(T, axis=1), RGB,
-                                 "all steps have the same", False),
-    "grey frames": (lambda: GREY[:2].reshape(1, 2, H, W), GREY[:2][None],
-                    "one frame per step", True),
-}  # fmt: skip
+    "the same frame each step": (
+        lambda: RGB[:, None].repeat(T, axis=1),
+        RGB,
+        "all steps have the same",
+        False,
+    ),
+    "grey frames": (
+        lambda: GREY[:2].reshape(1, 2, H, W),
+        GREY[:2][None],
+        "one frame per step",
+        True,
+    ),
+}
 
 
 def cured(message, images, word="give ", **names):
@@ -172,31 +189,34 @@ def test_both_meanings_of_bool():
     assert set(numpy.unique(read(counts, GREY))) == {0, 1}
 
 
-@pytest.mark.parametrize(("images", "message"), [
-    ("digits.npy", "not str; read the file first"),
-    (None, "not NoneType; give an array"),
-    (object(), "not object; give an array"),
-    ({"a": 1}, "not dict; give an array"),
-    ([GREY[0], GREY[0, :, :4]], "Images of a list must have one shape"),
-    ((GREY, numpy.zeros(5)), "where the list is .images, labels., give its first part"),
-    ([[1, 2], [3]], "not list of numbers; give numpy.asarray"),
-    ([], "Images are empty"),
-    (GREY[:0], "Images are empty"),
-    (GREY[..., :0], "Images are empty"),
-    (numpy.uint8(3), "must have shape"),
-    (GREY.astype(complex), "not complex128"),
-    (GREY.astype(object), "not object"),
-    (GREY.astype(str), "not <U"),
-    (numpy.where(GREY > 99, numpy.nan, 0.5), "not finite"),
-    (numpy.where(GREY > 99, numpy.inf, 0.5), "not finite"),
-    (GREY.astype(int) - 1, "from -1 to"),
-    (GREY.astype(int) << 20, "scale them so that white is 255"),
-    (GREY.astype(float) - 20, "pixels are 0 .black. and more"),
-    (numpy.ma.masked_array(GREY, GREY > 9), "masked array"),
-    (GREY.repeat(5, axis=1), "Images have 5 channels"),
-    (GREY[..., :5], "Images are 12x5 .* resize them"),
-    (GREY[None, None, None], "must have shape"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ("digits.npy", "not str; read the file first"),
+        (None, "not NoneType; give an array"),
+        (object(), "not object; give an array"),
+        ({"a": 1}, "not dict; give an array"),
+        ([GREY[0], GREY[0, :, :4]], "Images of a list must have one shape"),
+        ((GREY, numpy.zeros(5)), "where the list is .images, labels., give its first part"),
+        ([[1, 2], [3]], "not list of numbers; give numpy.asarray"),
+        ([], "Images are empty"),
+        (GREY[:0], "Images are empty"),
+        (GREY[..., :0], "Images are empty"),
+        (numpy.uint8(3), "must have shape"),
+        (GREY.astype(complex), "not complex128"),
+        (GREY.astype(object), "not object"),
+        (GREY.astype(str), "not <U"),
+        (numpy.where(GREY > 99, numpy.nan, 0.5), "not finite"),
+        (numpy.where(GREY > 99, numpy.inf, 0.5), "not finite"),
+        (GREY.astype(int) - 1, "from -1 to"),
+        (GREY.astype(int) << 20, "scale them so that white is 255"),
+        (GREY.astype(float) - 20, "pixels are 0 .black. and more"),
+        (numpy.ma.masked_array(GREY, GREY > 9), "masked array"),
+        (GREY.repeat(5, axis=1), "Images have 5 channels"),
+        (GREY[..., :5], "Images are 12x5 .* resize them"),
+        (GREY[None, None, None], "must have shape"),
+    ],
+)
 def test_other_refusals(images, message):
     with pytest.raises(SpikeloomError, match=message) as caught:
         read(images, GREY)
@@ -210,10 +230,19 @@ def test_a_data_set_is_no_batch():
         sw.load("digits").lower().run(load_digits())
 
 
-@pytest.mark.parametrize(("mode", "wanted", "cure"), [
-    ("RGB", GREY, "L"), ("RGBA", GREY, "L"), ("L", RGB, "RGB"), ("RGBA", RGB, "RGB"),
-    ("P", RGB, "RGB"), ("1", GREY, "L"), ("CMYK", RGB, "RGB"), ("I;16", GREY, "L"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "wanted", "cure"),
+    [
+        ("RGB", GREY, "L"),
+        ("RGBA", GREY, "L"),
+        ("L", RGB, "RGB"),
+        ("RGBA", RGB, "RGB"),
+        ("P", RGB, "RGB"),
+        ("1", GREY, "L"),
+        ("CMYK", RGB, "RGB"),
+        ("I;16", GREY, "L"),
+    ],
+)
 def test_pictures_of_other_modes(mode, wanted, cure):
     image = pytest.importorskip("PIL.Image").new(mode, (W, H))
     for images in (image, [image, image]):

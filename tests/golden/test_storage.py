@@ -95,9 +95,21 @@ def test_a_centre_that_no_instruction_holds_is_refused(tmp_path):
     from hw.common import npz
     from sw.randnet import random_network
 
-    net = random_network(1, height=6, width=6, channels=1, dim=8, depth=1, heads=1, mlp_ratio=1,
-                         steps=2, order="qk", similarity="and", variant="cifar",
-                         classes=3)  # fmt: skip
+    net = random_network(
+        1,
+        height=6,
+        width=6,
+        channels=1,
+        dim=8,
+        depth=1,
+        heads=1,
+        mlp_ratio=1,
+        steps=2,
+        order="qk",
+        similarity="and",
+        variant="cifar",
+        classes=3,
+    )
     net.save(tmp_path / "net.npz")
     arrays = npz.read(tmp_path / "net.npz")
     tree = json.loads(arrays["json"].tobytes())

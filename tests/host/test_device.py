@@ -26,11 +26,21 @@ LOGITS = [5, -7, 131071, -131072, 0, 1, 2, 3, 4, 9]
 def program(config=CONFIG, **changes):
     rng = np.random.default_rng(0)
     fields = {
-        "name": "small", "config": config, "digest": config.digest, "version": VERSION,
+        "name": "small",
+        "config": config,
+        "digest": config.digest,
+        "version": VERSION,
         "words": rng.integers(0, 1 << 32, 150, np.uint32),
         "columns": rng.integers(0, 1 << 32, (config.cols, 70, config.width // 32), np.uint32),
-        "steps": 4, "input_shape": (1, 16, 16), "pixel_base": 100, "logits_base": 40,
-        "classes": len(LOGITS), "logits_scale": 0.5, "labels": (), "regions": (), "ops": (),
+        "steps": 4,
+        "input_shape": (1, 16, 16),
+        "pixel_base": 100,
+        "logits_base": 40,
+        "classes": len(LOGITS),
+        "logits_scale": 0.5,
+        "labels": (),
+        "regions": (),
+        "ops": (),
         "forecast": (Forecast(layer="all", op="GEMM", cycles=1234),),
     }
     return Program(**{**fields, **changes})
@@ -78,9 +88,15 @@ def flip(at):
 
 
 FAULTS = {
-    "code": flip(1), "tag": flip(2), "longer": flip(3), "crc": flip(-1), "sync": flip(0),
-    "cut": lambda data: data[:-1], "lost": lambda data: b"",
-    "noise": lambda data: b"\x00\xff" + data, "doubled": lambda data: data + data,
+    "code": flip(1),
+    "tag": flip(2),
+    "longer": flip(3),
+    "crc": flip(-1),
+    "sync": flip(0),
+    "cut": lambda data: data[:-1],
+    "lost": lambda data: b"",
+    "noise": lambda data: b"\x00\xff" + data,
+    "doubled": lambda data: data + data,
 }
 
 
@@ -95,8 +111,11 @@ def test_one_fault_in_any_frame_is_mended(side, fault):
     Device(clean).infer(small, image())
     for damaged in range(clean.n_requests):
         virtual = VirtualDevice(
-            CONFIG, answer=logits, polls=20,
-            **{side: lambda data, n, at=damaged: change(data) if n == at else data})
+            CONFIG,
+            answer=logits,
+            polls=20,
+            **{side: lambda data, n, at=damaged: change(data) if n == at else data},
+        )
         device = Device(virtual)
         device.load(small)
         assert device.infer(small, image()).logits.tolist() == LOGITS
@@ -104,13 +123,19 @@ def test_one_fault_in_any_frame_is_mended(side, fault):
         assert virtual.starts in (1, 2)
 
 
-@pytest.mark.parametrize(("faults", "message"), [
-    ({"on_reply": lambda data, n: flip(-1)(data)}, r"the reply is damaged \(CRC\)"),
-    ({"on_request": lambda data, n: flip(-1)(data)}, r"the device received a damaged frame \(CRC"),
-    ({"on_reply": lambda data, n: b""}, "no reply; check that the device is programmed"),
-    ({"on_reply": lambda data, n: data[:-2]}, "the reply stops half way"),
-    ({"on_reply": lambda data, n: b"\0" * 9}, "no reply in 10 bytes of noise"),
-])
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [
+        ({"on_reply": lambda data, n: flip(-1)(data)}, r"the reply is damaged \(CRC\)"),
+        (
+            {"on_request": lambda data, n: flip(-1)(data)},
+            r"the device received a damaged frame \(CRC",
+        ),
+        ({"on_reply": lambda data, n: b""}, "no reply; check that the device is programmed"),
+        ({"on_reply": lambda data, n: data[:-2]}, "the reply stops half way"),
+        ({"on_reply": lambda data, n: b"\0" * 9}, "no reply in 10 bytes of noise"),
+    ],
+)
 def test_persistent_faults_give_up(faults, message):
     virtual = VirtualDevice(CONFIG, **faults)
     with pytest.raises(SpikeloomError, match=f"IDENTIFY failed 4 times: {message}"):
@@ -198,8 +223,9 @@ def test_png(tmp_path):
     pillow.fromarray(grey).save(tmp_path / "a.png")
     pillow.fromarray(colour).save(tmp_path / "b.png")
     np.testing.assert_array_equal(read_image(str(tmp_path / "a.png"), (1, 16, 16))[0], grey)
-    np.testing.assert_array_equal(read_image(str(tmp_path / "b.png"), (3, 4, 6)),
-                                  colour.transpose(2, 0, 1))
+    np.testing.assert_array_equal(
+        read_image(str(tmp_path / "b.png"), (3, 4, 6)), colour.transpose(2, 0, 1)
+    )
 
 
 def test_digits_image():
@@ -221,14 +247,21 @@ def test_image_of_a_fetched_data_set(fetched):
             read_image(f"mnist:{index}", (1, 28, 28))
 
 
-@pytest.mark.parametrize(("source", "shape", "message"), [
-    ("mnist:3", (1, 28, 28), "run python -m sw.data fetch mnist$"),
-    ("fashion-mnist:7", (1, 28, 28), "run python -m sw.data fetch fashion-mnist$"),
-    ("cifar10:0", (1, 32, 32), "images of cifar10 are square and have 3 channels, but"),
-    ("cifar10:0", (3, 32, 32), "run python -m sw.data fetch cifar10$"),
-    ("n-mnist:0", (2, 34, 34), "n-mnist is no data set of still images; those are digits, mnist"),
-    ("mnits:0", (1, 28, 28), "mnits is no data set of still images; those are digits, mnist"),
-])
+@pytest.mark.parametrize(
+    ("source", "shape", "message"),
+    [
+        ("mnist:3", (1, 28, 28), "run python -m sw.data fetch mnist$"),
+        ("fashion-mnist:7", (1, 28, 28), "run python -m sw.data fetch fashion-mnist$"),
+        ("cifar10:0", (1, 32, 32), "images of cifar10 are square and have 3 channels, but"),
+        ("cifar10:0", (3, 32, 32), "run python -m sw.data fetch cifar10$"),
+        (
+            "n-mnist:0",
+            (2, 34, 34),
+            "n-mnist is no data set of still images; those are digits, mnist",
+        ),
+        ("mnits:0", (1, 28, 28), "mnits is no data set of still images; those are digits, mnist"),
+    ],
+)
 def test_image_of_a_data_set_that_is_not_there(monkeypatch, tmp_path, source, shape, message):
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
     with pytest.raises(SpikeloomError, match=message) as error:
@@ -236,16 +269,19 @@ def test_image_of_a_data_set_that_is_not_there(monkeypatch, tmp_path, source, sh
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "data", "message"), [
-    ("a.xyz", b"x", "is of no known kind; give .npy"),
-    ("a.jpg", b"x", "is not a whole JPG file|Pillow is not installed"),
-    ("a.npy", b"x", "is not a whole .npy file"),
-    ("a.pgm", b"P5 16 16 255\nxx", "is not a whole PGM or PPM file"),
-    ("a.pgm", b"P2 1 1 255\nxx", "is not a whole PGM or PPM file"),
-    ("a.pgm", b"P5 1 1 65535\nx", "is not a whole PGM or PPM file"),
-    ("a.png", b"xx", "is not a whole PNG file|Pillow is not installed"),
-    ("a.pgm", b"P5 2 1 255\nxx", r"is 2x1 pixels \(width x height\), the network reads 16x16"),
-])
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.xyz", b"x", "is of no known kind; give .npy"),
+        ("a.jpg", b"x", "is not a whole JPG file|Pillow is not installed"),
+        ("a.npy", b"x", "is not a whole .npy file"),
+        ("a.pgm", b"P5 16 16 255\nxx", "is not a whole PGM or PPM file"),
+        ("a.pgm", b"P2 1 1 255\nxx", "is not a whole PGM or PPM file"),
+        ("a.pgm", b"P5 1 1 65535\nx", "is not a whole PGM or PPM file"),
+        ("a.png", b"xx", "is not a whole PNG file|Pillow is not installed"),
+        ("a.pgm", b"P5 2 1 255\nxx", r"is 2x1 pixels \(width x height\), the network reads 16x16"),
+    ],
+)
 def test_bad_images(name, data, message, tmp_path):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(SpikeloomError, match=message):
@@ -286,9 +322,10 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     (total,) = timing.program_cycles(CONFIG, isa.instructions(words))
     virtual.cycles = total
     whole = program(
-        words=np.array(words, np.uint32), labels=(Label(layer="(end)", op="HALT"),),
+        words=np.array(words, np.uint32),
+        labels=(Label(layer="(end)", op="HALT"),),
         forecast=(Forecast(layer="(end)", op="HALT", cycles=total),),
-    )  # fmt: skip
+    )
     whole.save(tmp_path / "program.npz")
     where = str(tmp_path / "program.npz")
     cli.run(["--port", "x", "identify"])
@@ -303,13 +340,20 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     assert f"{total} cycles, {total / 50e3:.3f} ms at 50 MHz" in out
 
 
-@pytest.mark.parametrize(("arguments", "status", "message"), [
-    (["infer", "x.npy"], 2, "--port"),
-    (["--port", "/dev/none", "identify"], 1, "error: cannot open serial port '/dev/none'"),
-    (["--port", "/dev/none", "--baud", "0", "identify"], 2,
-     "argument --baud: '0' is no number of bits per second; give a whole number such as 1000000"),
-    (["--port", "/dev/none", "load", "/none.npz"], 1, "cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["infer", "x.npy"], 2, "--port"),
+        (["--port", "/dev/none", "identify"], 1, "error: cannot open serial port '/dev/none'"),
+        (
+            ["--port", "/dev/none", "--baud", "0", "identify"],
+            2,
+            "argument --baud: '0' is no number of bits per second; give a whole number such as "
+            "1000000",
+        ),
+        (["--port", "/dev/none", "load", "/none.npz"], 1, "cannot be read"),
+    ],
+)
 def test_command_line_errors(arguments, status, message, capsys):
     if status == 2:
         with pytest.raises(SystemExit) as caught:

@@ -86,10 +86,14 @@ def test_other_modes(tmp_path):
     assert read_image(str(tmp_path / "e.jpg"), RGB).shape == RGB
 
 
-@pytest.mark.parametrize(("head", "top", "kind"), [
-    (b"P5\n# drawn\n8 8\n255\n", 255, "u1"), (b"P5 8 8 65535\n", 65535, ">u2"),
-    (b"P5 8 8 15 ", 15, "u1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("head", "top", "kind"),
+    [
+        (b"P5\n# drawn\n8 8\n255\n", 255, "u1"),
+        (b"P5 8 8 65535\n", 65535, ">u2"),
+        (b"P5 8 8 15 ", 15, "u1"),
+    ],
+)
 def test_pgm(head, top, kind, tmp_path):
     values = (PIXELS.astype(int) * top // 255).astype(kind)
     (tmp_path / "a.pgm").write_bytes(head + values.tobytes())
@@ -106,16 +110,29 @@ def test_plain_pgm_and_ppm(tmp_path):
     (tmp_path / "a.pgm").write_text(f"P2 8 8 255\n# here\n{text}", encoding="ascii")
     np.testing.assert_array_equal(read_image(str(tmp_path / "a.pgm"), GREY)[0], PIXELS)
     (tmp_path / "a.ppm").write_bytes(b"P6 8 8 255\n" + COLOURS.tobytes())
-    np.testing.assert_array_equal(read_image(str(tmp_path / "a.ppm"), RGB),
-                                  np.moveaxis(COLOURS, 2, 0))  # fmt: skip
+    np.testing.assert_array_equal(
+        read_image(str(tmp_path / "a.ppm"), RGB), np.moveaxis(COLOURS, 2, 0)
+    )
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"P5", b"P5 8 8 255", b"P5 8 8 255\nshort", b"P5 0 8 255\n" + bytes(64),
-    b"P5 8 8 0\n" + bytes(64), b"P5 999999999 999999999 255\n", b"P2 8 8 255\n" + b"1 " * 63,
-    b"P2 8 8 10\n" + b"11 " * 64, b"P2 8 8 255\n" + b"-1 " * 64, b"P4 8 8\n" + bytes(8),
-    b"P5 8888888888888888888 8 255\n", b"P2 8 8 255\n" + b"9" * 100_000,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"P5",
+        b"P5 8 8 255",
+        b"P5 8 8 255\nshort",
+        b"P5 0 8 255\n" + bytes(64),
+        b"P5 8 8 0\n" + bytes(64),
+        b"P5 999999999 999999999 255\n",
+        b"P2 8 8 255\n" + b"1 " * 63,
+        b"P2 8 8 10\n" + b"11 " * 64,
+        b"P2 8 8 255\n" + b"-1 " * 64,
+        b"P4 8 8\n" + bytes(8),
+        b"P5 8888888888888888888 8 255\n",
+        b"P2 8 8 255\n" + b"9" * 100_000,
+    ],
+)
 def test_pgm_that_is_none(data, tmp_path):
     (tmp_path / "a.pgm").write_bytes(data)
     refused(tmp_path / "a.pgm", GREY, "is not a whole PGM|says ")
@@ -127,14 +144,27 @@ def png(width, height, depth=8, colour=0, body=b""):
         return size + kind + data + crc
 
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(body))
-            + chunk(b"IEND", b""))  # fmt: skip
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(body))
+        + chunk(b"IEND", b"")
+    )
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"\x89PNG", png(8, 8, 77), png(8, 8, 8, 9), png(0, 0), png(1 << 31, 1),
-    png(8, 8, body=bytes(72))[:-30], b"GIF89a" + bytes(20),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x89PNG",
+        png(8, 8, 77),
+        png(8, 8, 8, 9),
+        png(0, 0),
+        png(1 << 31, 1),
+        png(8, 8, body=bytes(72))[:-30],
+        b"GIF89a" + bytes(20),
+    ],
+)
 def test_png_that_is_none(data, tmp_path):
     (tmp_path / "a.png").write_bytes(data)
     refused(tmp_path / "a.png", GREY, "is not a whole PNG|is too large|pixels")
@@ -162,16 +192,20 @@ def test_arrays(tmp_path):
         np.testing.assert_array_equal(read_image(keep(tmp_path / "a.npy", array), RGB), chw)
 
 
-@pytest.mark.parametrize(("array", "words"), [
-    (PIXELS / 255, r"holds float64; .*\(255 \* images\)\.round\(\)\.astype"),
-    (PIXELS.astype(np.float32), r"holds float32; .*numpy.save\(FILE, images\.astype"),
-    (PIXELS > 9, "holds bool"),
-    (PIXELS.astype(int) * 9, r"has values \d+ to \d+; give pixels 0 to 255"),
-    (np.zeros((5, 8, 8), np.uint8), r"holds 5 images; give one of them: numpy\.save"),
-    (np.zeros((5, 1, 8, 8), np.uint8), "holds 5 images"),
-    (np.zeros((9, 8), np.uint8), "has shape"), (np.zeros((64,), np.uint8), "has shape"),
-    (np.zeros((2, 8, 8, 3), np.uint8), "has shape"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (PIXELS / 255, r"holds float64; .*\(255 \* images\)\.round\(\)\.astype"),
+        (PIXELS.astype(np.float32), r"holds float32; .*numpy.save\(FILE, images\.astype"),
+        (PIXELS > 9, "holds bool"),
+        (PIXELS.astype(int) * 9, r"has values \d+ to \d+; give pixels 0 to 255"),
+        (np.zeros((5, 8, 8), np.uint8), r"holds 5 images; give one of them: numpy\.save"),
+        (np.zeros((5, 1, 8, 8), np.uint8), "holds 5 images"),
+        (np.zeros((9, 8), np.uint8), "has shape"),
+        (np.zeros((64,), np.uint8), "has shape"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "has shape"),
+    ],
+)
 def test_arrays_that_are_refused(array, words, tmp_path):
     refused(keep(tmp_path / "a.npy", array), GREY, words)
 

@@ -20,8 +20,15 @@ class VirtualDevice:
     they get the frame and its number.
     """
 
-    def __init__(self, config=None, *, answer=lambda memory: {}, polls=2,
-                 on_request=lambda frame, n: frame, on_reply=lambda frame, n: frame):
+    def __init__(
+        self,
+        config=None,
+        *,
+        answer=lambda memory: {},
+        polls=2,
+        on_request=lambda frame, n: frame,
+        on_reply=lambda frame, n: frame,
+    ):
         self.config, self.answer, self.polls = config or Config(), answer, polls
         self.on_request, self.on_reply = on_request, on_reply
         self.memory: dict[int, int] = {}
@@ -59,8 +66,9 @@ class VirtualDevice:
         if self.left and code not in (Command.STATUS, Command.IDENTIFY):
             return link.NAK, bytes([Reason.BUSY])
         if code == Command.IDENTIFY:
-            out = link.Identity(version=link.VERSION, digest=self.config.digest, clock=CLOCK,
-                                config=self.config).encode()
+            out = link.Identity(
+                version=link.VERSION, digest=self.config.digest, clock=CLOCK, config=self.config
+            ).encode()
         elif code == Command.WRITE:
             for k, v in enumerate(np.frombuffer(payload[4:], "<u4").tolist()):
                 self.memory[base + (word + k) % 65536] = v
@@ -80,8 +88,10 @@ class VirtualDevice:
             out = link.STATUS_REPLY.pack(1 if busy else 2, self.cycles - self.left)
         elif code == Command.READ:
             count = payload[4]
-            out = b"".join(self.memory.get(addr + k, 0).to_bytes(4, "little", signed=True)
-                           for k in range(count))
+            out = b"".join(
+                self.memory.get(addr + k, 0).to_bytes(4, "little", signed=True)
+                for k in range(count)
+            )
         else:
             return link.NAK, bytes([Reason.UNKNOWN])
         return link.REPLY | code, out

@@ -43,9 +43,14 @@ def identity(name, source, channels=1, *, weight=1.0, bias=0.0):
     """A BatchNorm that is weight * x + bias."""
     ones = np.ones(channels, dtype=np.float32)
     return g.BatchNorm(
-        name=name, source=source, weight=weight * ones, bias=bias * ones, mean=0 * ones, var=ones,
+        name=name,
+        source=source,
+        weight=weight * ones,
+        bias=bias * ones,
+        mean=0 * ones,
+        var=ones,
         eps=0.0,
-    )  # fmt: skip
+    )
 
 
 def neuron(name, source, **changes):
@@ -64,12 +69,21 @@ def single(drive, *, bias=0.0, side=1, steps=3, middle=(), last="s", classes=1, 
         *middle,
         g.Flatten(name="f", source=last),
         g.Linear(
-            name="l", source="f", weight=np.ones((classes, side * side), dtype=np.float32),
-            bias=np.zeros(classes, dtype=np.float32), weight_bits=8,
+            name="l",
+            source="f",
+            weight=np.ones((classes, side * side), dtype=np.float32),
+            bias=np.zeros(classes, dtype=np.float32),
+            weight_bits=8,
         ),
         g.MeanSteps(name="logits", source="l"),
-    )  # fmt: skip
+    )
     return g.FloatNetwork(
-        name="single", nodes=nodes, steps=steps, channels=1, classes=classes, mean=(0.0,),
-        std=(1.0,), size=(side, side),
-    )  # fmt: skip
+        name="single",
+        nodes=nodes,
+        steps=steps,
+        channels=1,
+        classes=classes,
+        mean=(0.0,),
+        std=(1.0,),
+        size=(side, side),
+    )

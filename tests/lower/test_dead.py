@@ -14,9 +14,16 @@ from tests.frontend.states import make_state
 
 NORM = {"mean": 0.5, "std": 0.25, "image_size": 16}
 LAYERS = [
-    "patch_embed.block0", "patch_embed.block1", "patch_embed.block3", "patch_embed.block4",
-    "block.0.attn.q", "block.0.attn.v", "block.0.attn.proj", "block.0.mlp.mlp1", "block.0.mlp.mlp2",
-]  # fmt: skip
+    "patch_embed.block0",
+    "patch_embed.block1",
+    "patch_embed.block3",
+    "patch_embed.block4",
+    "block.0.attn.q",
+    "block.0.attn.v",
+    "block.0.attn.proj",
+    "block.0.mlp.mlp1",
+    "block.0.mlp.mlp2",
+]
 
 
 def lowered(state, folder):

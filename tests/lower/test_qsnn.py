@@ -17,13 +17,24 @@ from tests.lower.qsnn_nets import identity, neuron, pictures, qsnn, single
 
 RESIDUAL = {"widths": (16, 32), "blocks": (1, 2), "height": 14, "width": 17, "channels": 2}
 WIDE = {
-    "widths": (8, 16, 32), "blocks": (1, 1, 1), "stem": 7, "height": 32, "width": 27,
-    "channels": 3, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.25),
-}  # fmt: skip
+    "widths": (8, 16, 32),
+    "blocks": (1, 1, 1),
+    "stem": 7,
+    "height": 32,
+    "width": 27,
+    "channels": 3,
+    "mean": (0.4, 0.5, 0.6),
+    "std": (0.2, 0.3, 0.25),
+}
 POOLED = {
-    "net": "vgg", "widths": (16, 32, 32), "halve": (1, 2), "height": 15, "width": 13,
-    "channels": 3, "steps": 4,
-}  # fmt: skip
+    "net": "vgg",
+    "widths": (16, 32, 32),
+    "halve": (1, 2),
+    "height": 15,
+    "width": 13,
+    "channels": 3,
+    "steps": 4,
+}
 STRIDED = {**POOLED, "downsampling": "stride"}
 KINDS = {"residual": RESIDUAL, "wide": WIDE, "pooled": POOLED, "strided": STRIDED}
 
@@ -102,10 +113,17 @@ def test_layers_of_a_residual_net(tmp_path):
     net = qsnn(tmp_path, **RESIDUAL)
     network = net.lower()
     names = [
-        "conv1", "layer1.0.conv1", "layer1.0.conv2", "layer2.0.conv1",
-        "layer2.0.downsample.layer.module", "layer2.0.conv2", "layer2.1.conv1", "layer2.1.conv2",
-        "avgpool", "logits",
-    ]  # fmt: skip
+        "conv1",
+        "layer1.0.conv1",
+        "layer1.0.conv2",
+        "layer2.0.conv1",
+        "layer2.0.downsample.layer.module",
+        "layer2.0.conv2",
+        "layer2.1.conv1",
+        "layer2.1.conv2",
+        "avgpool",
+        "logits",
+    ]
     assert [la.name for la in network.layers] == names
     found = layers_of(network, BinaryLayer)
     assert found["layer1.0.conv2"].shortcut == Shortcut(source="lif1", value=4064)

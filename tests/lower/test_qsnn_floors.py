@@ -70,8 +70,11 @@ def test_freezing_alpha_costs_nothing(net, few):
     table = alpha_table(net, few.images, few.labels, few.images)
     assert table.faults == [], table.text()
     assert [row.what for row in table.rows] == [
-        "of each batch of 64", "of each image", "1", "measured",
-    ]  # fmt: skip
+        "of each batch of 64",
+        "of each image",
+        "1",
+        "measured",
+    ]
     assert all(0.98 < value <= 1 for value in table.measured.values())
 
 

@@ -16,8 +16,13 @@ from tests.lower.qsnn_nets import identity, neuron, pictures, qsnn, single
 
 RESIDUAL = {"widths": (8, 16), "blocks": (1, 1), "height": 10, "width": 11}
 PLAIN = {
-    "net": "vgg", "widths": (8, 16), "halve": (1,), "height": 7, "width": 9, "steps": 3,
-}  # fmt: skip
+    "net": "vgg",
+    "widths": (8, 16),
+    "halve": (1,),
+    "height": 7,
+    "width": 9,
+    "steps": 3,
+}
 
 
 def spikes(net, frames=None):
@@ -110,9 +115,15 @@ def test_first_layer_max_w_scale():
         g.MeanSteps(name="logits", source="l"),
     )
     net = g.FloatNetwork(
-        name="first", nodes=nodes, steps=1, channels=2, classes=2, mean=(0.0, 0.0),
-        std=(1.0, 1.0), size=(1, 1),
-    )  # fmt: skip
+        name="first",
+        nodes=nodes,
+        steps=1,
+        channels=2,
+        classes=2,
+        mean=(0.0, 0.0),
+        std=(1.0, 1.0),
+        size=(1, 1),
+    )
     assert g.integers(weight, 8).ravel().tolist() == [127, -254, 64, -229]
     layer = net.lower(pixel_weight_bits=16).layers[0]
     unit = 4064 * 2.0**layer.shift / (255 << layer.pixel_shift) * 0.1 / 127

@@ -10,9 +10,15 @@ from tests.fixtures import FIXTURES
 
 pytest.importorskip("torch")
 GOOD = Agreement(
-    name="net", images=1000, float_accuracy=0.95, integer_accuracy=0.95, agreement=1.0,
-    local_error={"a": 0.0001, "b": 0.0}, rates={"a": 0.1, "b": 0.1}, head=1.0,
-)  # fmt: skip
+    name="net",
+    images=1000,
+    float_accuracy=0.95,
+    integer_accuracy=0.95,
+    agreement=1.0,
+    local_error={"a": 0.0001, "b": 0.0},
+    rates={"a": 0.1, "b": 0.1},
+    head=1.0,
+)
 
 
 def test_all_floors_met():
@@ -56,9 +62,10 @@ def test_exit_status(capsys, monkeypatch):
     assert main([*stem, "--pixel-weight-bits", "8"]) == 1
     assert "the lowering is at fault" in capsys.readouterr().out
     monkeypatch.setattr(
-        Reference, "compare",
+        Reference,
+        "compare",
         lambda self, network: dataclasses.replace(compare(self, network), agreement=0.5),
-    )  # fmt: skip
+    )
     assert main(stem) == 3
     assert "the float network itself is at 95." in capsys.readouterr().out
 

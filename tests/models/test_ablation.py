@@ -23,11 +23,18 @@ def result(job, accuracy=None):
     """What `run_job` gives: the more of the method, the better."""
     rank = [*ablation.BESTFORMER, *ablation.QSNN].index(job.variant)
     return {
-        "group": job.group, "variant": job.variant, "seed": job.seed,
+        "group": job.group,
+        "variant": job.variant,
+        "seed": job.seed,
         "test_accuracy": 0.9 + 0.01 * rank + 0.001 * job.seed if accuracy is None else accuracy,
-        "test_images": 10000, "validation_accuracy": 0.9, "seconds": 60.0, "loss": 0.5,
-        "torch": "2", "arguments": job.arguments, "key": job.key,
-    }  # fmt: skip
+        "test_images": 10000,
+        "validation_accuracy": 0.9,
+        "seconds": 60.0,
+        "loss": 0.5,
+        "torch": "2",
+        "arguments": job.arguments,
+        "key": job.key,
+    }
 
 
 @pytest.fixture
@@ -91,8 +98,10 @@ def test_every_job_is_a_command_that_is_understood(monkeypatch, tmp_path, epochs
             assert found.lr == (0.002 if job.variant == ablation.FULL else 0.01)
         else:
             assert job.group == f"qsnn {found.config.membrane_bits} bits"
-            regulated = ("weight" in job.variant or "both" in job.variant,
-                         "spike" in job.variant or "both" in job.variant)  # fmt: skip
+            regulated = (
+                "weight" in job.variant or "both" in job.variant,
+                "spike" in job.variant or "both" in job.variant,
+            )
             assert (found.config.regulated, found.rate_weight > 0) == regulated
     # nothing but what is compared differs, and so nothing rounds in some runs alone
     assert len({o.rounds for o in options}) == 1
@@ -149,9 +158,7 @@ def test_a_whole_run_is_kept(ran, words, tmp_path, capsys):
     full = [j.variant == ablation.FULL for j in ran]
     assert full == [True] * 3 + [False] * 45  # teachers first
     out = tmp_path / "out"
-    assert sorted(p.name for p in out.iterdir()) == [
-        "ablation.json", "ablation.md", "ablation.png"
-    ]  # fmt: skip
+    assert sorted(p.name for p in out.iterdir()) == ["ablation.json", "ablation.md", "ablation.png"]
     assert (out / "ablation.png").read_bytes().startswith(PNG)
     page = (out / "ablation.md").read_text(encoding="utf-8")
     assert "python -m sw.train.ablation --out" in page
@@ -190,9 +197,13 @@ def test_what_is_finished_survives_a_failure(ran, words, monkeypatch, tmp_path, 
 def test_a_job_runs_the_command_and_reads_its_result(monkeypatch, tmp_path):
     commands = []
     fields = {
-        "test_accuracy": 0.5, "test_images": 10, "validation_accuracy": None, "seconds": 1.0,
-        "history": [{"loss": 3.0}, {"loss": 2.0}], "torch": "2",
-    }  # fmt: skip
+        "test_accuracy": 0.5,
+        "test_images": 10,
+        "validation_accuracy": None,
+        "seconds": 1.0,
+        "history": [{"loss": 3.0}, {"loss": 2.0}],
+        "torch": "2",
+    }
 
     def call(command, **rest):
         commands.append(command)

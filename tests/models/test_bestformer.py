@@ -239,7 +239,7 @@ def test_binary_layers_are_all_but_the_first_convolution_and_the_heads():
         ({"mean": (0.0, 1.0)}, r"mean is \(0.0, 1.0\), wanted 1 numbers, one per channel"),
         ({"std": (0.0,)}, "std is .*, wanted numbers above 0"),
     ],
-)  # fmt: skip
+)
 def test_configuration_mistakes_say_what_and_how(change, message):
     with pytest.raises(SpikeloomError, match=message):
         dataclasses.replace(TINY, **change)

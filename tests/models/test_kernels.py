@@ -121,16 +121,28 @@ def unrolled_quantised(x, steps, bits, alpha):
 @pytest.mark.parametrize(
     ("neuron", "reference"),
     [
-        *((lambda x, n, soft=soft, spare=spare: lif(x, 0.7, soft=soft, steps=n, spare=spare),
-           lambda x, n, soft=soft: unrolled_lif(x, n, 0.7, soft))
-          for soft in (False, True) for spare in (False, True)),
-        *((lambda x, n, bits=bits, alpha=alpha: QuantLIF(bits, alpha)(x, n),
-           lambda x, n, bits=bits, alpha=alpha: unrolled_quantised(x, n, bits, alpha))
-          for bits in (2, 4, 8) for alpha in (1.0, 0.9, None)),
+        *(
+            (
+                lambda x, n, soft=soft, spare=spare: lif(x, 0.7, soft=soft, steps=n, spare=spare),
+                lambda x, n, soft=soft: unrolled_lif(x, n, 0.7, soft),
+            )
+            for soft in (False, True)
+            for spare in (False, True)
+        ),
+        *(
+            (
+                lambda x, n, bits=bits, alpha=alpha: QuantLIF(bits, alpha)(x, n),
+                lambda x, n, bits=bits, alpha=alpha: unrolled_quantised(x, n, bits, alpha),
+            )
+            for bits in (2, 4, 8)
+            for alpha in (1.0, 0.9, None)
+        ),
     ],
-    ids=[*(f"{r} {m}" for r in ("hard", "soft") for m in ("kept", "spare")),
-         *(f"{b} bits of {a}" for b in (2, 4, 8) for a in (1.0, 0.9, None))],
-)  # fmt: skip
+    ids=[
+        *(f"{r} {m}" for r in ("hard", "soft") for m in ("kept", "spare")),
+        *(f"{b} bits of {a}" for b in (2, 4, 8) for a in (1.0, 0.9, None)),
+    ],
+)
 def test_passes_are_those_of_the_unrolled_neuron(neuron, reference, frames, steps, dtype):
     x = currents(frames)[:, 1:, 0].double()  # no ties, which the precisions would round apart
     want, want_g = passes(lambda a: reference(a, steps), x, "plain")

@@ -66,9 +66,15 @@ PLAIN = ["--teacher", "", "--ema", "0", "--rounded", "0", "--tensorboard", "plot
 def test_two_processes_make_one_network_and_resume(tmp_path, more):
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     done = subprocess.run(  # without --log, which torchrun takes for one of its own
-        [sys.executable, *TORCHRUN, *WORDS, *more, "--out", str(whole)], env=environment(),
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120, encoding="utf-8",
-    )  # fmt: skip
+        [sys.executable, *TORCHRUN, *WORDS, *more, "--out", str(whole)],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1  # the first process speaks
     fields = json.loads(whole.with_suffix(".json").read_text(encoding="utf-8"))
@@ -82,11 +88,15 @@ def test_two_processes_make_one_network_and_resume(tmp_path, more):
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", MANY, *WORDS, *more, "--log", "", "--out", str(parts)],
-            cwd=tmp_path, env=environment(RANK=str(rank), **place), stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, encoding="utf-8",
+            cwd=tmp_path,
+            env=environment(RANK=str(rank), **place),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
         for rank in (0, 1)
-    ]  # fmt: skip
+    ]
     try:
         said = [worker.communicate(timeout=120) for worker in workers]
     finally:

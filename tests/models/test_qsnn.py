@@ -28,8 +28,16 @@ from tests.fixtures import FIXTURES
 MNIST = QsnnConfig(height=28, width=28)  # of the fixture q8
 SMALL = {
     "residual": QsnnConfig(
-        widths=(4, 6), blocks=(2, 1), height=9, width=7, channels=2, steps=3, membrane_bits=4,
-        mean=(0.4, 0.5), std=(0.2,), classes=3,
+        widths=(4, 6),
+        blocks=(2, 1),
+        height=9,
+        width=7,
+        channels=2,
+        steps=3,
+        membrane_bits=4,
+        mean=(0.4, 0.5),
+        std=(0.2,),
+        classes=3,
     ),
     "wide stem": QsnnConfig(
         widths=(4, 4, 8, 8), blocks=(1, 1, 1, 2), stem=7, height=33, width=40, membrane_bits=2
@@ -42,7 +50,7 @@ SMALL = {
     "vgg with strides": QsnnConfig(
         net="vgg", widths=(4, 6, 6, 8), halve=(1, 3), downsampling="stride", height=9, width=6
     ),
-}  # fmt: skip
+}
 each = pytest.mark.parametrize("config", SMALL.values(), ids=list(SMALL))
 
 

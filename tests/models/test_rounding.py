@@ -31,10 +31,16 @@ QSNNS = {
     "two bits": {"widths": (4, 8), "blocks": (2, 1), "membrane_bits": 2},
     "stem 7": {"widths": (8, 8), "blocks": (1, 1), "stem": 7, "height": 24, "membrane_bits": 4},
     "pools": {"net": "vgg", "widths": (4, 8, 8), "halve": (1, 2), "membrane_bits": 4},
-    "strides": {"net": "vgg", "widths": (4, 8, 8), "halve": (1,), "downsampling": "stride",
-                "membrane_bits": 2, "channels": 3},
+    "strides": {
+        "net": "vgg",
+        "widths": (4, 8, 8),
+        "halve": (1,),
+        "downsampling": "stride",
+        "membrane_bits": 2,
+        "channels": 3,
+    },
     "alpha": {"net": "vgg", "widths": (4, 8), "alpha": 0.9, "membrane_bits": 8},
-}  # fmt: skip
+}
 
 
 def lively(kind, family, seed=0):
@@ -106,8 +112,11 @@ def on_grid(model, images):
 
         return hook
 
-    hooks = [module.register_forward_pre_hook(note(name)) for name, module in model.named_modules()
-             if isinstance(module, LIF | QuantLIF)]  # fmt: skip
+    hooks = [
+        module.register_forward_pre_hook(note(name))
+        for name, module in model.named_modules()
+        if isinstance(module, LIF | QuantLIF)
+    ]
     spikes(model, images)
     for hook in hooks:
         hook.remove()

@@ -374,9 +374,18 @@ def test_command_line_of_many_short_runs(few_digits, tmp_path, capsys, monkeypat
 
 @pytest.mark.parametrize(
     ("epochs", "warmup", "warms"),
-    [(1, None, 0.2), (4, None, 0.8), (10, None, 2), (25, None, 5), (50, None, 5), (300, None, 5),
-     (4, 5, 5), (4, 0, 0), (50, 1.5, 1.5)],
-)  # fmt: skip
+    [
+        (1, None, 0.2),
+        (4, None, 0.8),
+        (10, None, 2),
+        (25, None, 5),
+        (50, None, 5),
+        (300, None, 5),
+        (4, 5, 5),
+        (4, 0, 0),
+        (50, 1.5, 1.5),
+    ],
+)
 def test_warmup_is_a_fifth_of_few_epochs_unless_given(epochs, warmup, warms):
     options = TrainOptions(epochs=epochs, warmup=warmup)
     assert options.warms == pytest.approx(warms)
@@ -485,9 +494,13 @@ def test_missing_torch_is_one_sentence(tmp_path):
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{REPO}"}
     done = subprocess.run(
         [sys.executable, "-m", "sw.train", "--epochs", "1"],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         encoding="utf-8",
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: sw.models and sw.train need PyTorch")

@@ -23,9 +23,14 @@ OPTIONS = TrainOptions(
 )
 BATCHES = 3  #: Of an epoch: 100 images.
 QSNN = QsnnOptions(
-    config=QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8, membrane_bits=4), epochs=3,
-    rounded=1, batch=32, seed=7, validation=30, images=130,
-)  # fmt: skip
+    config=QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8, membrane_bits=4),
+    epochs=3,
+    rounded=1,
+    batch=32,
+    seed=7,
+    validation=30,
+    images=130,
+)
 ROUNDED = {"bestformer": dataclasses.replace(OPTIONS, rounded=1, ema=0.9), "qsnn": QSNN}
 rounded = pytest.mark.parametrize("options", ROUNDED.values(), ids=list(ROUNDED))
 
@@ -244,9 +249,15 @@ def test_each_data_set_has_its_augmentation(monkeypatch, name, shape, wanted):
     factor = 2 if name == "digits" else 1
     images, labels = np.zeros((1, *shape), np.uint8), np.zeros(1, int)
     data = DataSet(
-        name=name, train_images=images, train_labels=labels, test_images=images,
-        test_labels=labels, classes=("a",), split="", factor=factor,
-    )  # fmt: skip
+        name=name,
+        train_images=images,
+        train_labels=labels,
+        test_images=images,
+        test_labels=labels,
+        classes=("a",),
+        split="",
+        factor=factor,
+    )
     loop._augmented(TrainOptions(augment=0.25), data)(torch.from_numpy(images))
     assert calls == [wanted]
 

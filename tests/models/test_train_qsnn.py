@@ -136,8 +136,13 @@ def test_checkpoint_loads_everywhere(few_digits, tmp_path):
     assert fields["model"] == "qsnn"
     assert fields["test_accuracy"] == result.test_accuracy
     assert fields["training"]["rate_weight"] == OPTIONS.rate_weight
-    assert list(fields["spike_rate"]) == ["lif1", "layer1.0.lif1", "layer1.0.lif2",
-                                          "layer2.0.lif1", "layer2.0.lif2"]  # fmt: skip
+    assert list(fields["spike_rate"]) == [
+        "lif1",
+        "layer1.0.lif1",
+        "layer1.0.lif2",
+        "layer2.0.lif1",
+        "layer2.0.lif2",
+    ]
     net = sw.load(out)
     assert (net.name, net.steps, net.size, net.mean, net.std) == ("small", 2, (8, 8), (0,), (1,))
     images = load_digits(8).test_images[:40]
@@ -305,10 +310,8 @@ def test_command_line_of_a_vgg_net(monkeypatch):
     words = "--model qsnn --net vgg --widths 4 6 --halve 1 --downsampling stride --alpha batch"
     options, out, rest = asked(monkeypatch, *words.split(), "--resume")
     assert options == QsnnOptions(
-        config=QsnnConfig(
-            net="vgg", widths=(4, 6), halve=(1,), downsampling="stride", alpha=None
-        )
-    )  # fmt: skip
+        config=QsnnConfig(net="vgg", widths=(4, 6), halve=(1,), downsampling="stride", alpha=None)
+    )
     assert out == Path("build/train/digits-qsnn.safetensors")
     assert rest["resume"]
     plain, out, _ = asked(monkeypatch)

@@ -30,9 +30,14 @@ OPTIONS = TrainOptions(
 )
 BATCHES = 3  #: Of an epoch: 100 images.
 QSNN = QsnnOptions(
-    config=QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8), epochs=3, rounded=1,
-    batch=32, seed=7, validation=30, images=130,
-)  # fmt: skip
+    config=QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8),
+    epochs=3,
+    rounded=1,
+    batch=32,
+    seed=7,
+    validation=30,
+    images=130,
+)
 KINDS = {
     "plain": OPTIONS,
     "average": dataclasses.replace(OPTIONS, ema=0.9),
@@ -138,10 +143,14 @@ def started(out, *words):
     """The command, at work in a process that tells of every saved state."""
     environment = os.environ | {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, *WORDS, "", "--out", str(out), *words], env=environment,
-        cwd=out.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", DRIVER, *WORDS, "", "--out", str(out), *words],
+        env=environment,
+        cwd=out.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         encoding="utf-8",
-    )  # fmt: skip
+    )
 
 
 def wait_for(process, text):

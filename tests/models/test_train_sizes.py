@@ -20,9 +20,14 @@ def made(name, shape, classes, n=48):
 
     train, test = split(n), split(20)
     return DataSet(
-        name=name, train_images=train[0], train_labels=train[1], test_images=test[0],
-        test_labels=test[1], classes=tuple(map(str, range(classes))), split="made up",
-    )  # fmt: skip
+        name=name,
+        train_images=train[0],
+        train_labels=train[1],
+        test_images=test[0],
+        test_labels=test[1],
+        classes=tuple(map(str, range(classes))),
+        split="made up",
+    )
 
 
 @pytest.fixture

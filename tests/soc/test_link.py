@@ -43,7 +43,8 @@ def talk(*requests, busy=False, stall=0.0, tick_every=2000):
     async def core(ctx):  # and the tick; no repeat(): it cannot be abandoned half way
         for cycle in count():
             _, _, start, write, load_addr, data, peek = await ctx.tick().sample(
-                dut.start, dut.load_valid, dut.load_addr, dut.load_data, dut.peek_addr)
+                dut.start, dut.load_valid, dut.load_addr, dut.load_data, dut.peek_addr
+            )
             ctx.set(dut.peek_data, pixel(peek))  # read latency 1
             ctx.set(dut.tick, cycle % tick_every == tick_every - 1)
             if start:
@@ -104,11 +105,16 @@ def test_write_start_status_read(stall):
         stall=stall,
     )
     assert replies == [
-        granted(Command.WRITE, tag=1), granted(Command.WRITE, tag=2),
-        granted(Command.WRITE_BYTES, tag=3), granted(Command.START, tag=4),
+        granted(Command.WRITE, tag=1),
+        granted(Command.WRITE, tag=2),
+        granted(Command.WRITE_BYTES, tag=3),
+        granted(Command.START, tag=4),
         granted(Command.STATUS, link.STATUS_REPLY.pack(2, CYCLES), tag=5),
-        granted(Command.READ, b"".join(pixel(a).to_bytes(4, "little", signed=True)
-                                       for a in range(link.MAX_WORDS)), tag=6),
+        granted(
+            Command.READ,
+            b"".join(pixel(a).to_bytes(4, "little", signed=True) for a in range(link.MAX_WORDS)),
+            tag=6,
+        ),
         granted(Command.READ, pixel(40_000).to_bytes(4, "little"), tag=7),
     ]
     assert events == [
@@ -160,14 +166,26 @@ def test_unknown_command(command):
     assert not events
 
 
-@pytest.mark.parametrize(("command", "payload"), [
-    (Command.IDENTIFY, b"x"), (Command.START, b"x"), (Command.STATUS, bytes(255)),
-    (Command.WRITE, b""), (Command.WRITE, bytes(4)), (Command.WRITE, bytes(7)),
-    (Command.WRITE, bytes(255)), (Command.WRITE, bytes(250)), (Command.WRITE_BYTES, bytes(4)),
-    (Command.WRITE_BYTES, bytes(253)), (Command.READ, bytes(4)), (Command.READ, bytes(6)),
-    (Command.READ, link.READ_REQUEST.pack(0, 0)),
-    (Command.READ, link.READ_REQUEST.pack(0, link.MAX_WORDS + 1)),
-], ids=lambda v: str(len(v)) if isinstance(v, bytes) else v.name)
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (Command.IDENTIFY, b"x"),
+        (Command.START, b"x"),
+        (Command.STATUS, bytes(255)),
+        (Command.WRITE, b""),
+        (Command.WRITE, bytes(4)),
+        (Command.WRITE, bytes(7)),
+        (Command.WRITE, bytes(255)),
+        (Command.WRITE, bytes(250)),
+        (Command.WRITE_BYTES, bytes(4)),
+        (Command.WRITE_BYTES, bytes(253)),
+        (Command.READ, bytes(4)),
+        (Command.READ, bytes(6)),
+        (Command.READ, link.READ_REQUEST.pack(0, 0)),
+        (Command.READ, link.READ_REQUEST.pack(0, link.MAX_WORDS + 1)),
+    ],
+    ids=lambda v: str(len(v)) if isinstance(v, bytes) else v.name,
+)
 def test_wrong_length(command, payload):
     replies, events = talk(link.frame(command, 7, payload))
     assert replies == [refused(Reason.LENGTH)]
@@ -208,11 +226,14 @@ def test_crc16_check_value():
     assert link.crc16(b"123456789") == 0x31C3
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda p: b"NOPE" + p[4:], "the device answers b'NOPE', not b'SPKL': no Spikeloom"),
-    (lambda p: p[:4] + b"\x09\0" + p[6:], "the device speaks version 9 of the link"),
-    (lambda p: p[:-1], "59 bytes of identity"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: b"NOPE" + p[4:], "the device answers b'NOPE', not b'SPKL': no Spikeloom"),
+        (lambda p: p[:4] + b"\x09\0" + p[6:], "the device speaks version 9 of the link"),
+        (lambda p: p[:-1], "59 bytes of identity"),
+    ],
+)
 def test_identity_refuses(change, message):
     payload = link.Identity(version=1, digest=2, clock=3, config=CONFIG).encode()
     assert link.Identity.decode(payload).clock == 3

@@ -15,8 +15,9 @@ from hw.soc.top import Top
 from hw.soc.uart import UARTReceiver, UARTTransmitter
 from sim.pysim import PERIOD
 
-CONFIG = Config(rows=4, cols=8, width=32, row_depth=64, col_depth=64, res_depth=64, pix_depth=64,
-                prog_depth=64)
+CONFIG = Config(
+    rows=4, cols=8, width=32, row_depth=64, col_depth=64, res_depth=64, pix_depth=64, prog_depth=64
+)
 DIVISOR = 4
 
 
@@ -78,14 +79,17 @@ def test_pins_reach_the_pixel_memory_and_the_sequencer():
     assert flags == 2
     assert cycles > 0
     assert got["done"]
-    words = [int.from_bytes(got["pixels"][k : k + 4], "little", signed=True)
-             for k in range(0, 16, 4)]
+    words = [
+        int.from_bytes(got["pixels"][k : k + 4], "little", signed=True) for k in range(0, 16, 4)
+    ]
     assert words == [1, 2, 255, -3]
 
 
-@pytest.mark.parametrize("component", [
-    UARTReceiver(4), UARTTransmitter(4), LinkEndpoint(CONFIG, clk_freq=1)
-], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize(
+    "component",
+    [UARTReceiver(4), UARTTransmitter(4), LinkEndpoint(CONFIG, clk_freq=1)],
+    ids=lambda c: type(c).__name__,
+)
 def test_no_register_starts_at_one(component):
     """A 7-series flip-flop that should power up at 1 is not to be relied on."""
     text = rtlil.convert(component, name="top", emit_src=False)

@@ -12,10 +12,15 @@ class Rom(wiring.Component):
         self.width, self.init, self.granularity = width, init, granularity
         lanes = width // granularity if granularity else 1
         address = max((len(init) - 1).bit_length(), 1)
-        super().__init__({
-            "addr": In(address), "data": Out(width),
-            "w_addr": In(address), "w_data": In(width), "w_en": In(lanes),
-        })
+        super().__init__(
+            {
+                "addr": In(address),
+                "data": Out(width),
+                "w_addr": In(address),
+                "w_data": In(width),
+                "w_en": In(lanes),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -49,10 +54,13 @@ class Many(wiring.Component):
 
     def __init__(self, roms: list[tuple[int, list[int], int | None]]):
         self.roms = {f"m{n}": Rom(*r) for n, r in enumerate(roms)}
-        super().__init__({
-            f"{name}_{port}": member
-            for name, rom in self.roms.items() for port, member in rom.signature.members.items()
-        })
+        super().__init__(
+            {
+                f"{name}_{port}": member
+                for name, rom in self.roms.items()
+                for port, member in rom.signature.members.items()
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

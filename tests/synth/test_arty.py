@@ -48,7 +48,7 @@ def test_block_ram_holds_the_images(arty):
             width=image.width, depth=image.depth, granularity=image.granularity
         )
         assert got[: len(image.words)] == image.words
-        assert not any(got[len(image.words):])
+        assert not any(got[len(image.words) :])
         words += len(got)
     config = program.config
     assert words == config.prog_depth + config.cols * config.col_depth

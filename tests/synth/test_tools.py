@@ -18,9 +18,14 @@ from tests.synth.designs import Counter, Many, Sticky
 def synthesise(design, folder):
     export_rtlil(design, folder / "d.il")
     run_yosys(
-        ["read_rtlil d.il", "synth_xilinx -family xc7 -flatten -nodsp -noiopad -top top",
-         "write_json -noscopeinfo d.json"], cwd=folder, name="synth",
-    )  # fmt: skip
+        [
+            "read_rtlil d.il",
+            "synth_xilinx -family xc7 -flatten -nodsp -noiopad -top top",
+            "write_json -noscopeinfo d.json",
+        ],
+        cwd=folder,
+        name="synth",
+    )
     return Netlist.load(folder / "d.json")
 
 
@@ -68,8 +73,11 @@ def test_verilog_is_the_same_every_time(tmp_path):
     texts = set()
     for seed in ("1", "2"):
         path = tmp_path / seed / "c.v"
-        subprocess.run([sys.executable, "-c", code, path], check=True,
-                       env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."})
+        subprocess.run(
+            [sys.executable, "-c", code, path],
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+        )
         texts.add(path.read_bytes())
     assert len(texts) == 1
 
@@ -81,9 +89,15 @@ def test_verilog_has_no_block_that_waits_for_ever(tmp_path):
 
 
 SHAPES = [  # width, depth, bits per write enable
-    (32, 1024, 8), (32, 2048, 8), (18, 1024, None), (32, 1024, None), (64, 1024, 8),
-    (36, 1024, None), (16, 2048, 8), (4, 4096, None),
-]  # fmt: skip
+    (32, 1024, 8),
+    (32, 2048, 8),
+    (18, 1024, None),
+    (32, 1024, None),
+    (64, 1024, 8),
+    (36, 1024, None),
+    (16, 2048, 8),
+    (4, 4096, None),
+]
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +121,33 @@ def test_block_ram_of_another_size_is_refused(memories):
 
 
 def test_counts_and_resources():
-    counts = {"LUT2": 3, "LUT6_2": 2, "INV": 1, "SRLC32E": 5, "RAM32M": 2, "FDRE": 7, "FDSE": 1,
-              "RAMB36E1": 3, "RAMB18E1": 3, "DSP48E1": 4}  # fmt: skip
+    counts = {
+        "LUT2": 3,
+        "LUT6_2": 2,
+        "INV": 1,
+        "SRLC32E": 5,
+        "RAM32M": 2,
+        "FDRE": 7,
+        "FDSE": 1,
+        "RAMB36E1": 3,
+        "RAMB18E1": 3,
+        "DSP48E1": 4,
+    }
     assert lut_cells(counts) == 6
     assert xc7_resources(counts) == {
-        "lut": 19, "lut_as_memory": 13, "ff": 8, "bram36": 5, "dsp": 4,
-    }  # fmt: skip
+        "lut": 19,
+        "lut_as_memory": 13,
+        "ff": 8,
+        "bram36": 5,
+        "dsp": 4,
+    }
     assert ecp5_resources({"LUT4": 10, "CCU2C": 2, "DP16KD": 3, "TRELLIS_FF": 4}) == {
-        "lut": 14, "lut_as_memory": 0, "ff": 4, "bram18": 3, "dsp": 0,
-    }  # fmt: skip
+        "lut": 14,
+        "lut_as_memory": 0,
+        "ff": 4,
+        "bram18": 3,
+        "dsp": 0,
+    }
 
 
 def test_netlist_that_is_cut_short(tmp_path):
@@ -136,9 +168,11 @@ OFFENCES = [
     (cell("RAMB36E1", WRITE_WIDTH_B="1001000"), "72-bit simple dual port"),
     (cell("RAMB36E1", READ_WIDTH_B="1001", INITP_00="01"), "parity bits lost"),
     (cell("RAM32M", INIT_B="0001"), "RAM32M with initial contents"),
-    (cell("FDSE", INIT="1", connections={"Q": [9], "S": ["0"], "D": [9], "CE": ["1"]}),
-     "only by its power-up value"),
-]  # fmt: skip
+    (
+        cell("FDSE", INIT="1", connections={"Q": [9], "S": ["0"], "D": [9], "CE": ["1"]}),
+        "only by its power-up value",
+    ),
+]
 
 
 @pytest.mark.parametrize(("bad", "words"), OFFENCES, ids=[w for _, w in OFFENCES])
@@ -156,8 +190,12 @@ def test_all_offences_in_one_message():
 
 def test_checker_as_a_command(tmp_path, capsys):
     path = tmp_path / "n.json"
-    module = {"attributes": {"top": "1"}, "ports": {}, "netnames": {}, "cells": {
-        "x": {"type": "LDCE", "parameters": {}, "connections": {}}}}  # fmt: skip
+    module = {
+        "attributes": {"top": "1"},
+        "ports": {},
+        "netnames": {},
+        "cells": {"x": {"type": "LDCE", "parameters": {}, "connections": {}}},
+    }
     path.write_text(json.dumps({"modules": {"top": module}}), encoding="utf-8")
     assert main([str(path)]) == 1
     assert "LDCE" in capsys.readouterr().out
@@ -181,22 +219,30 @@ def test_reset_that_reaches_every_one(tmp_path):
 @pytest.mark.parametrize(
     ("init", "inputs", "value"),
     [
-        (0b1000, "11", "1"), (0b1000, "1c", "c"), (0b1000, "1p", "p"), (0b1000, "0p", "0"),
-        (0b1110, "1p", "1"), (0b1110, "0p", "p"), (0b1110, "pc", "p"), (0b01, "1", "0"),
+        (0b1000, "11", "1"),
+        (0b1000, "1c", "c"),
+        (0b1000, "1p", "p"),
+        (0b1000, "0p", "0"),
+        (0b1110, "1p", "1"),
+        (0b1110, "0p", "p"),
+        (0b1110, "pc", "p"),
+        (0b01, "1", "0"),
     ],
-)  # fmt: skip
+)
 def test_lut_values(init, inputs, value):
     assert lut(init, inputs) == value
 
 
 def test_longest_path_of_two_luts():
     ff = {"C": [1], "CE": ["1"], "R": ["0"]}
-    found = longest_path(netlist(
-        cell("FDRE", "a", {**ff, "D": [12], "Q": [10]}),
-        cell("LUT1", "x", {"I0": [10], "O": [11]}),
-        cell("LUT2", "y", {"I0": [11], "I1": [10], "O": [12]}),
-        netnames={"state": [10], "$tool": [11], "next": [12]},
-    ))  # fmt: skip
+    found = longest_path(
+        netlist(
+            cell("FDRE", "a", {**ff, "D": [12], "Q": [10]}),
+            cell("LUT1", "x", {"I0": [10], "O": [11]}),
+            cell("LUT2", "y", {"I0": [11], "I1": [10], "O": [12]}),
+            netnames={"state": [10], "$tool": [11], "next": [12]},
+        )
+    )
     assert found.delay == pytest.approx(FF_OUT + 2 * LUT + 3 * NET + FF_SETUP, abs=1e-3)
     assert found.nets == ("state", "next", "state")
 

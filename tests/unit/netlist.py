@@ -35,17 +35,29 @@ def simulate(component, vectors: dict[str, list[int]], output: str, tmp_path: Pa
     (tmp_path / "top.il").write_text(text, encoding="utf-8")
     shutil.copy(share / "xilinx" / "cells_sim.v", tmp_path)
     run_yosys(
-        ["read_verilog cells_sim.v", "read_rtlil top.il", "hierarchy -top top -check", "proc",
-         "flatten", "opt_clean -purge", "delete t:$scopeinfo", "write_cxxrtl -O6 -g0 top.cc"],
+        [
+            "read_verilog cells_sim.v",
+            "read_rtlil top.il",
+            "hierarchy -top top -check",
+            "proc",
+            "flatten",
+            "opt_clean -purge",
+            "delete t:$scopeinfo",
+            "write_cxxrtl -O6 -g0 top.cc",
+        ],
         cwd=tmp_path,
     )
-    width = {name: len(getattr(component, name)) for name, member
-             in component.signature.members.items() if member.flow is In}
+    width = {
+        name: len(getattr(component, name))
+        for name, member in component.signature.members.items()
+        if member.flow is In
+    }
     sets, words = [], []
     for name, bits in width.items():
         chunks = -(-bits // 32)
-        sets.append(f"for (int k = 0; k < {chunks}; k++) {{ std::cin >> v; "
-                    f"t.p_{name}.data[k] = v; }}")
+        sets.append(
+            f"for (int k = 0; k < {chunks}; k++) {{ std::cin >> v; t.p_{name}.data[k] = v; }}"
+        )
         words.append((name, bits, chunks))
     main = f"""#include "top.cc"
 #include <iostream>
@@ -59,14 +71,32 @@ int main() {{
 }}
 """
     (tmp_path / "main.cc").write_text(main, encoding="utf-8")
-    subprocess.run([gxx, "-std=c++14", "-O0", "-w", f"-I{share}/include/backends/cxxrtl/runtime",
-                    "main.cc", "-o", "main"], cwd=tmp_path, check=True)
+    subprocess.run(
+        [
+            gxx,
+            "-std=c++14",
+            "-O0",
+            "-w",
+            f"-I{share}/include/backends/cxxrtl/runtime",
+            "main.cc",
+            "-o",
+            "main",
+        ],
+        cwd=tmp_path,
+        check=True,
+    )
     n = len(next(iter(vectors.values())))
     lines = [str(n)]
     for row in zip(*(vectors[name] for name, _, _ in words), strict=True):
         for value, (_, bits, chunks) in zip(row, words, strict=True):
             value &= (1 << bits) - 1
             lines += [str(value >> 32 * k & 0xFFFFFFFF) for k in range(chunks)]
-    done = subprocess.run([str(tmp_path / "main")], input="\n".join(lines), text=True, check=True,
-                          capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [str(tmp_path / "main")],
+        input="\n".join(lines),
+        text=True,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    )
     return [int(line) for line in done.stdout.split()]

@@ -75,8 +75,13 @@ class Wave:
                 stimulus[tau + timing.ACC - 1 + r]["row_ones"] = r
                 stimulus[tau + timing.ACC + r]["row_sel"] = r
         seen = self.bench.play(stimulus)
-        accs = [[[seen[tau + timing.S_READY + r + c]["accs"][c] for c in range(cfg.cols)]
-                 for r in range(cfg.rows)] for tau in taus]
+        accs = [
+            [
+                [seen[tau + timing.S_READY + r + c]["accs"][c] for c in range(cfg.cols)]
+                for r in range(cfg.rows)
+            ]
+            for tau in taus
+        ]
         pops = [[seen[tau + timing.ACC - 1 + r]["pops"] for r in range(cfg.rows)] for tau in taus]
         return accs, pops
 
@@ -103,14 +108,16 @@ def test_binary_layers(wave):
     cfg, rng = wave.cfg, np.random.default_rng(1)
     counts = [cfg.rows, cfg.rows + 3, cfg.rows, cfg.rows + 1]
     operands = [draw(rng, cfg, n) for n in counts]
-    tiles = [[(a, b, False) for a, b in zip(cut(cfg, s), cut(cfg, w), strict=True)]
-             for s, w in operands]
+    tiles = [
+        [(a, b, False) for a, b in zip(cut(cfg, s), cut(cfg, w), strict=True)] for s, w in operands
+    ]
     accs, pops = wave.run(tiles, cfg.rows)
     for (s, w), acc, pop in zip(operands, accs, pops, strict=True):
         assert pop == s.sum(axis=1).tolist()
         assert acc == ops.and_count(s, w).tolist()
         assert (2 * np.array(acc) - np.array(pop)[:, None]).tolist() == (
-            ops.popcount_dot(s, w).tolist())
+            ops.popcount_dot(s, w).tolist()
+        )
 
 
 @pytest.mark.parametrize("words", [1, 3])
@@ -118,8 +125,9 @@ def test_short_tiles_are_padded(wave, words):
     """Tiles of fewer words than rows (all alike, as in an instruction): idle cycles add nothing."""
     cfg, rng = wave.cfg, np.random.default_rng(2)
     operands = [draw(rng, cfg, words) for _ in range(3)]
-    tiles = [[(a, b, False) for a, b in zip(cut(cfg, s), cut(cfg, w), strict=True)]
-             for s, w in operands]
+    tiles = [
+        [(a, b, False) for a, b in zip(cut(cfg, s), cut(cfg, w), strict=True)] for s, w in operands
+    ]
     accs, pops = wave.run(tiles, cfg.rows)
     for (s, w), acc, pop in zip(operands, accs, pops, strict=True):
         assert acc == ops.and_count(s, w).tolist()
@@ -130,8 +138,14 @@ def test_xnor_words(wave):
     """Each word plain, then inverted and subtracted: the row popcount leaves out the second."""
     cfg, rng = wave.cfg, np.random.default_rng(3)
     operands = [draw(rng, cfg, n) for n in (cfg.rows, cfg.rows // 2, cfg.rows + 1)]
-    tiles = [[(x, b, neg) for a, b in zip(cut(cfg, q), cut(cfg, k), strict=True)
-              for x, neg in ((a, False), (~a, True))] for q, k in operands]
+    tiles = [
+        [
+            (x, b, neg)
+            for a, b in zip(cut(cfg, q), cut(cfg, k), strict=True)
+            for x, neg in ((a, False), (~a, True))
+        ]
+        for q, k in operands
+    ]
     accs, pops = wave.run(tiles, cfg.rows)
     for (q, k), acc, pop in zip(operands, accs, pops, strict=True):
         assert pop == q.sum(axis=1).tolist()
@@ -145,8 +159,11 @@ def test_extremes(wave):
     ones, zeros = np.ones((cfg.rows, cfg.width)), np.zeros((cfg.rows, cfg.width))
     top = np.ones((cfg.cols, cfg.width))
     words = cfg.max_count // cfg.width
-    tiles = [[(ones, top, False)] * words, [(ones, top, True)] * words,
-             [(zeros, top, False)] * cfg.rows]
+    tiles = [
+        [(ones, top, False)] * words,
+        [(ones, top, True)] * words,
+        [(zeros, top, False)] * cfg.rows,
+    ]
     accs, pops = wave.run(tiles, cfg.rows)
     full = words * cfg.width
     assert accs == [[[v] * cfg.cols] * cfg.rows for v in (full, -full, 0)]

@@ -34,25 +34,28 @@ def test_state_bits_is_a_whole_number(value):
     assert refused(state_bits=value) == says("state_bits", value, "a whole number")
 
 
-@pytest.mark.parametrize(("name", "value", "want", "rest"), [
-    ("rows", 1, "4, 8 or 16", {}),
-    ("rows", 2, "4, 8 or 16", {}),
-    ("rows", 5, "4, 8 or 16", {}),  # not a power of two
-    ("rows", 32, "4, 8 or 16", {}),
-    ("cols", 4, "8, 16, 32 or 64", {}),
-    ("cols", 12, "8, 16, 32 or 64", {}),
-    ("cols", 128, "8, 16, 32 or 64", {"rows": 16}),
-    ("cols", 32, "at most rows squared (16)", {"rows": 4}),
-    ("cols", 8, "at least rows (16)", {"rows": 16}),
-    ("width", 16, "32, 64 or 128", {}),
-    ("width", 48, "32, 64 or 128", {}),
-    ("width", 256, "32, 64 or 128", {}),
-    ("width", 32, "a multiple of cols (64)", {"rows": 8, "cols": 64}),
-    ("acc_bits", 7, "8 to 16", {}),
-    ("acc_bits", 17, "8 to 16", {}),
-    *(("state_bits", value, "0, 2, 4 or 8", {}) for value in (1, 3, 6, 7, 9, 16)),
-    *((name, value, "64 to 65536", {}) for name in DEPTHS for value in (1, 63, 65537)),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "want", "rest"),
+    [
+        ("rows", 1, "4, 8 or 16", {}),
+        ("rows", 2, "4, 8 or 16", {}),
+        ("rows", 5, "4, 8 or 16", {}),  # not a power of two
+        ("rows", 32, "4, 8 or 16", {}),
+        ("cols", 4, "8, 16, 32 or 64", {}),
+        ("cols", 12, "8, 16, 32 or 64", {}),
+        ("cols", 128, "8, 16, 32 or 64", {"rows": 16}),
+        ("cols", 32, "at most rows squared (16)", {"rows": 4}),
+        ("cols", 8, "at least rows (16)", {"rows": 16}),
+        ("width", 16, "32, 64 or 128", {}),
+        ("width", 48, "32, 64 or 128", {}),
+        ("width", 256, "32, 64 or 128", {}),
+        ("width", 32, "a multiple of cols (64)", {"rows": 8, "cols": 64}),
+        ("acc_bits", 7, "8 to 16", {}),
+        ("acc_bits", 17, "8 to 16", {}),
+        *(("state_bits", value, "0, 2, 4 or 8", {}) for value in (1, 3, 6, 7, 9, 16)),
+        *((name, value, "64 to 65536", {}) for name in DEPTHS for value in (1, 63, 65537)),
+    ],
+)
 def test_refuses(name, value, want, rest):
     assert refused(**{name: value, **rest}) == says(name, value, want)
 
@@ -61,13 +64,20 @@ def test_first_mistake_is_the_one_named():
     assert refused(rows=3, cols=7) == says("rows", 3, "4, 8 or 16")
 
 
-@pytest.mark.parametrize("sizes", [
-    {"rows": 4, "cols": 8, "width": 32}, {"rows": 4, "cols": 16, "width": 128},
-    {"rows": 8, "cols": 64, "width": 64}, {"rows": 16, "cols": 64, "width": 128},
-    {"rows": 16, "cols": 16, "width": 32}, {"acc_bits": 8}, {"acc_bits": 16},
-    *({name: value} for name in DEPTHS for value in (64, 65536)),
-    *({"state_bits": value} for value in (0, 2, 4, 8)),
-])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"rows": 4, "cols": 8, "width": 32},
+        {"rows": 4, "cols": 16, "width": 128},
+        {"rows": 8, "cols": 64, "width": 64},
+        {"rows": 16, "cols": 64, "width": 128},
+        {"rows": 16, "cols": 16, "width": 32},
+        {"acc_bits": 8},
+        {"acc_bits": 16},
+        *({name: value} for name in DEPTHS for value in (64, 65536)),
+        *({"state_bits": value} for value in (0, 2, 4, 8)),
+    ],
+)
 def test_accepts_the_ends_of_every_range(sizes):
     config = Config(**sizes)
     assert {k: v for k, v in config.as_dict().items() if k in sizes} == sizes
@@ -92,10 +102,19 @@ def test_derived_numbers():
 
 def test_digest_tells_every_field_apart():
     plain = Config(rows=8, cols=16, width=64)
-    others = [dataclasses.replace(plain, **change) for change in (
-        {"rows": 4}, {"cols": 8}, {"width": 32}, {"acc_bits": 12},
-        {"state_bits": 4}, {"state_bits": 0}, {"res_bits": 1},
-        *({name: 100} for name in DEPTHS))]
+    others = [
+        dataclasses.replace(plain, **change)
+        for change in (
+            {"rows": 4},
+            {"cols": 8},
+            {"width": 32},
+            {"acc_bits": 12},
+            {"state_bits": 4},
+            {"state_bits": 0},
+            {"res_bits": 1},
+            *({name: 100} for name in DEPTHS),
+        )
+    ]
     digests = [c.digest for c in (plain, *others)]
     assert len(set(digests)) == len(FIELDS) + 2
     assert all(0 <= d < 1 << 32 for d in digests)
@@ -118,8 +137,9 @@ def test_digest_tells_instruction_sets_apart(monkeypatch):
     f = isa.BY_NAME["persist"]
     at = fields.index(f)
     for change in ({"name": "other"}, {"word": f.word - 1}, {"low": f.low + 1}, {"bits": 2}):
-        monkeypatch.setattr(isa, "FIELDS", (
-            *fields[:at], dataclasses.replace(f, **change), *fields[at + 1:]))
+        monkeypatch.setattr(
+            isa, "FIELDS", (*fields[:at], dataclasses.replace(f, **change), *fields[at + 1 :])
+        )
         assert Config().digest != plain
     monkeypatch.undo()
     assert Config().digest == plain
@@ -138,8 +158,7 @@ def test_for_board_lists_the_known_ones(name):
 
     with pytest.raises(SpikeloomError) as e:
         Config.for_board(name)
-    assert str(e.value) == (
-        f"unknown board {name!r}; known boards: {', '.join(boards.NAMES)}")
+    assert str(e.value) == (f"unknown board {name!r}; known boards: {', '.join(boards.NAMES)}")
 
 
 def test_load_addr_fields_do_not_overlap():
@@ -151,10 +170,17 @@ def test_load_addr_fields_do_not_overlap():
     assert load_addr(Mem.PIX, 0xFFFF, bank=127, part=15) == 3 << 27 | (1 << 27) - 1
 
 
-@pytest.mark.parametrize("bad", [
-    {"word": -1}, {"word": 1 << 16}, {"word": 0, "part": 16}, {"word": 0, "part": -1},
-    {"word": 0, "bank": 128}, {"word": 0, "bank": -1},
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"word": -1},
+        {"word": 1 << 16},
+        {"word": 0, "part": 16},
+        {"word": 0, "part": -1},
+        {"word": 0, "bank": 128},
+        {"word": 0, "bank": -1},
+    ],
+)
 def test_load_addr_refuses(bad):
     """A defect of the caller, not of the user: an assertion."""
     with pytest.raises(AssertionError):

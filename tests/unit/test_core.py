@@ -12,12 +12,25 @@ from sw.golden import ops
 from tests.unit.bench import Bench, timeline
 from tests.unit.states import thresholds_of
 
-CONFIG = Config(rows=4, cols=8, width=64, row_depth=64, col_depth=64, res_depth=64, pix_depth=64,
-                prog_depth=256)
+CONFIG = Config(
+    rows=4, cols=8, width=64, row_depth=64, col_depth=64, res_depth=64, pix_depth=64, prog_depth=256
+)
 R, C, W = CONFIG.rows, CONFIG.cols, CONFIG.width
 LAND = 2  #: Cycles from a write at the load port to the cycle that can read it.
-TRACE = ["t_row_en", "t_row_addr", "t_row_data", "t_res_en", "t_res_addr", "t_res_data",
-         "t_pix_en", "t_pix_addr", "t_pix_data", "t_mem_en", "t_mem_addr", "t_mem_data"]
+TRACE = [
+    "t_row_en",
+    "t_row_addr",
+    "t_row_data",
+    "t_res_en",
+    "t_res_addr",
+    "t_res_data",
+    "t_pix_en",
+    "t_pix_addr",
+    "t_pix_data",
+    "t_mem_en",
+    "t_mem_addr",
+    "t_mem_data",
+]
 
 
 class Machine:
@@ -25,7 +38,8 @@ class Machine:
         self.bench = Bench(
             Core(CONFIG, trace=True),
             ["start", "load_valid", "load_addr", "load_data", "peek_addr"],
-            ["busy", "done", "cycles", "peek_data", *TRACE])
+            ["busy", "done", "cycles", "peek_data", *TRACE],
+        )
 
     def play(self, rows):
         return self.bench.play(rows)
@@ -46,8 +60,10 @@ def load_program(words):
 
 def load_word(mem, bank, word, value):
     """A whole W-bit word, its parts in falling order."""
-    return [put(load_addr(mem, word, bank, part), value >> 32 * part)
-            for part in reversed(range(W // 32))]
+    return [
+        put(load_addr(mem, word, bank, part), value >> 32 * part)
+        for part in reversed(range(W // 32))
+    ]
 
 
 def peeks(addresses):
@@ -80,14 +96,17 @@ def test_a_load_lands_two_cycles_later(machine):
         r["peek_addr"] = 5
     seen = [s["peek_data"] for s in machine.play(rows)]
     written = 5  # cycle of the second load
-    assert seen[written: written + LAND + 1] == [111] * (LAND + 1)
-    assert seen[written + LAND + 1:] == [222] * (len(seen) - written - LAND - 1)
+    assert seen[written : written + LAND + 1] == [111] * (LAND + 1)
+    assert seen[written + LAND + 1 :] == [222] * (len(seen) - written - LAND - 1)
 
 
 def test_loads_of_other_memories_leave_pixels_alone(machine):
     rows = [put(load_addr(Mem.PIX, 7), 1000)]
-    rows += [put(load_addr(mem, 7, bank), 9) for mem in (Mem.PROG, Mem.COL, Mem.ROW, Mem.CTRL)
-             for bank in (0, 3)]
+    rows += [
+        put(load_addr(mem, 7, bank), 9)
+        for mem in (Mem.PROG, Mem.COL, Mem.ROW, Mem.CTRL)
+        for bank in (0, 3)
+    ]
     rows += [{"load_addr": load_addr(Mem.PIX, 7), "load_data": 5}]  # not valid
     rows += [put(7 | m << 27, 77) for m in (5, 7)]  # no such memory
     rows += timeline(LAND) + peeks([7])
@@ -102,14 +121,14 @@ def test_halt_alone(machine):
     seen = machine.play([*rows, {"start": 1}, *timeline(total + 5)])
     assert [s["busy"] for s in seen] == [0] * (start + 1) + [1] * total + [0] * 5
     assert [s["done"] for s in seen] == [0] * (start + 1 + total) + [1] * 5
-    assert [s["cycles"] for s in seen[start + 1:]] == [*range(total), *[total] * 5]
+    assert [s["cycles"] for s in seen[start + 1 :]] == [*range(total), *[total] * 5]
 
 
 def test_done_until_the_next_start(machine):
     total = timing.START + 1
     rows = load_program(isa.encode(Op.HALT)) + timeline(LAND)
     rows += [{"start": 1}, *timeline(total + 3), {"start": 1}, *timeline(total + 3)]
-    seen = machine.play(rows)[-(total + 4):]
+    seen = machine.play(rows)[-(total + 4) :]
     assert [s["done"] for s in seen] == [1] + [0] * total + [1] * 3
     assert [s["cycles"] for s in seen[1:]] == [*range(total), *[total] * 3]
 
@@ -121,14 +140,57 @@ def counts(**given):
 def small_program(shift=1):
     """GEMM of one tile and two words to row memory and residual A, then MAC of 5 pixels."""
     return (
-        isa.encode(Op.GEMM, **counts(
-            n_k=2, n_par=2, tile_min=R, img_w=R - 1, img_h=1, row_k=1, col_k=1, row_base=4,
-            col_base=8, par_base=20, row_gs=2, w_base=30, w_gs=1, dest=int(Dest.ROW), double=1,
-            rowpop=1, theta=40, shift=shift, keep=int(Keep.Y), res_gs=1, res_j=1))
-        + isa.encode(Op.MAC, **counts(
-            n_k=5, n_par=1, tile_min=C, img_w=1, img_h=1, row_k=1, col_k=1, row_base=2,
-            col_base=40, par_base=39, n_step=int(Step.ONE), w_base=50, dest=int(Dest.PIX),
-            pix_shift=2, centre0=-7, centre1=100, centre2=3, centre3=-1, centre4=25, shift=1))
+        isa.encode(
+            Op.GEMM,
+            **counts(
+                n_k=2,
+                n_par=2,
+                tile_min=R,
+                img_w=R - 1,
+                img_h=1,
+                row_k=1,
+                col_k=1,
+                row_base=4,
+                col_base=8,
+                par_base=20,
+                row_gs=2,
+                w_base=30,
+                w_gs=1,
+                dest=int(Dest.ROW),
+                double=1,
+                rowpop=1,
+                theta=40,
+                shift=shift,
+                keep=int(Keep.Y),
+                res_gs=1,
+                res_j=1,
+            ),
+        )
+        + isa.encode(
+            Op.MAC,
+            **counts(
+                n_k=5,
+                n_par=1,
+                tile_min=C,
+                img_w=1,
+                img_h=1,
+                row_k=1,
+                col_k=1,
+                row_base=2,
+                col_base=40,
+                par_base=39,
+                n_step=int(Step.ONE),
+                w_base=50,
+                dest=int(Dest.PIX),
+                pix_shift=2,
+                centre0=-7,
+                centre1=100,
+                centre2=3,
+                centre3=-1,
+                centre4=25,
+                shift=1,
+            ),
+        )
         + isa.encode(Op.HALT)
     )
 
@@ -137,8 +199,10 @@ def small_data(rng):
     return {
         "q": (rng.random((R, 2 * W)) < 0.5).astype(int),
         "w": (rng.random((C, 2 * W)) < 0.5).astype(int),
-        "bias": rng.integers(-20000, 20000, size=C), "factor": rng.integers(-1000, 1000, size=C),
-        "pixels": rng.integers(256, size=5), "head": rng.integers(-2000, 2000, size=(C, 5)),
+        "bias": rng.integers(-20000, 20000, size=C),
+        "factor": rng.integers(-1000, 1000, size=C),
+        "pixels": rng.integers(256, size=5),
+        "head": rng.integers(-2000, 2000, size=(C, 5)),
         "head_bias": rng.integers(-(1 << 20), 1 << 20, size=C),
     }
 
@@ -147,10 +211,10 @@ def load_small(d):
     rows = load_program(small_program())
     for r in range(R):
         for k in range(2):
-            rows += load_word(Mem.ROW, r, 4 + k, number(d["q"][r, k * W: (k + 1) * W]))
+            rows += load_word(Mem.ROW, r, 4 + k, number(d["q"][r, k * W : (k + 1) * W]))
     for c in range(C):
         for k in range(2):
-            rows += load_word(Mem.COL, c, 8 + k, number(d["w"][c, k * W: (k + 1) * W]))
+            rows += load_word(Mem.COL, c, 8 + k, number(d["w"][c, k * W : (k + 1) * W]))
         rows.append(put(load_addr(Mem.COL, 20, c), int(d["bias"][c])))
         rows.append(put(load_addr(Mem.COL, 21, c), int(d["factor"][c])))
         rows.append(put(load_addr(Mem.COL, 39, c), int(d["head_bias"][c])))
@@ -175,16 +239,31 @@ def writes_of(seen):
             enabled = s["t_row_en"] >> b * n_bytes & (1 << n_bytes) - 1
             if enabled:
                 mask = sum(255 << 8 * n for n in range(n_bytes) if enabled >> n & 1)
-                yield (cycle, "row", b, s["t_row_addr"] >> 16 * b & 0xFFFF,
-                       s["t_row_data"] >> W * b & mask)
+                yield (
+                    cycle,
+                    "row",
+                    b,
+                    s["t_row_addr"] >> 16 * b & 0xFFFF,
+                    s["t_row_data"] >> W * b & mask,
+                )
         for c in range(2 * C):
             if s["t_res_en"] >> c & 1:
                 data = s["t_res_data"] >> 18 * (c % C) & 0x3FFFF
-                yield (cycle, "res", c, s["t_res_addr"] >> 16 * (c % C) & 0xFFFF,
-                       data - (data >> 17 << 18))
+                yield (
+                    cycle,
+                    "res",
+                    c,
+                    s["t_res_addr"] >> 16 * (c % C) & 0xFFFF,
+                    data - (data >> 17 << 18),
+                )
             if s["t_mem_en"] >> c & 1:  # half c % 2 of lane c // 2
-                yield (cycle, "code", c, s["t_mem_addr"] >> 16 * (c // 2) & 0xFFFF,
-                       s["t_mem_data"] >> 8 * c & 0xFF)
+                yield (
+                    cycle,
+                    "code",
+                    c,
+                    s["t_mem_addr"] >> 16 * (c // 2) & 0xFFFF,
+                    s["t_mem_data"] >> 8 * c & 0xFF,
+                )
         if s["t_pix_en"]:
             yield cycle, "pix", 0, s["t_pix_addr"], s["t_pix_data"] - (s["t_pix_data"] >> 17 << 18)
 
@@ -222,9 +301,15 @@ def test_start_and_loads_while_busy_are_ignored(machine):
     total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
     rows = [*load_small(d), {"start": 1}]
     begin = len(rows)
-    bad = [load_addr(Mem.PIX, 2), load_addr(Mem.COL, 8, 0), load_addr(Mem.COL, 40, 2),
-           load_addr(Mem.ROW, 4, 1), load_addr(Mem.PROG, 2 * NI), load_addr(Mem.PIX, 60),
-           load_addr(Mem.PIX, 50)]
+    bad = [
+        load_addr(Mem.PIX, 2),
+        load_addr(Mem.COL, 8, 0),
+        load_addr(Mem.COL, 40, 2),
+        load_addr(Mem.ROW, 4, 1),
+        load_addr(Mem.PROG, 2 * NI),
+        load_addr(Mem.PIX, 60),
+        load_addr(Mem.PIX, 50),
+    ]
     rows += [{**put(bad[n % len(bad)], 0xFFFF), "start": n % 3 == 0} for n in range(total)]
     seen = machine.play([*rows, *timeline(3), *peeks([60, 2, *range(50, 50 + C)])])
     assert values_of(seen, C + 2) == [0, int(d["pixels"][0]), *expected(d)[2].tolist()]
@@ -270,8 +355,10 @@ def taus(instruction, at):
     """Issue cycle of the last word of each tile, column tile by column tile."""
     i = instruction
     words, tiles = timing.tile_words(i), i["n_t"] * i["n_x"] * i["n_y"]
-    return [[at + start + i["n_par"] + words - 1 + n * timing.tile_cycles(i) for n in range(tiles)]
-            for start in timing.column_starts(i)[:-1]]
+    return [
+        [at + start + i["n_par"] + words - 1 + n * timing.tile_cycles(i) for n in range(tiles)]
+        for start in timing.column_starts(i)[:-1]
+    ]
 
 
 def starts(program):
@@ -294,26 +381,65 @@ def test_shortcut_to_neurons_with_codes(machine, keep, bits):
     factor, bias = rng.integers(-90000, 90000, size=2 * C), rng.integers(-9999, 9999, size=2 * C)
     code = (
         table(shift, thresholds.tolist())
-        + isa.encode(Op.GEMM, **counts(
-            n_t=steps, n_x=2, n_j=2, n_par=2, tile_min=timing.STATE_GAP, img_w=tokens, img_h=1,
-            row_t=1, row_x=1, row_j=1 - 2 * steps, col_j=1, row_base=4, col_base=8, par_base=20,
-            par_j=2, row_gs=steps, w_base=30, w_gs=steps, w_t=1, slots=W // C, dest=int(Dest.ROW),
-            double=1, rowpop=1, theta=theta, shift=1, res=int(Res.SPIKE), keep=int(keep),
-            res_dest=1, res_gs=steps, res_j=2 * steps, shortcut=1, sc_base=10, sc_gs=2 * steps,
-            sc_t=2, sc_byte=7, sc_value=value, leak=1, state_bits=index, state_shift=shift))
-        + isa.encode(Op.HALT))
+        + isa.encode(
+            Op.GEMM,
+            **counts(
+                n_t=steps,
+                n_x=2,
+                n_j=2,
+                n_par=2,
+                tile_min=timing.STATE_GAP,
+                img_w=tokens,
+                img_h=1,
+                row_t=1,
+                row_x=1,
+                row_j=1 - 2 * steps,
+                col_j=1,
+                row_base=4,
+                col_base=8,
+                par_base=20,
+                par_j=2,
+                row_gs=steps,
+                w_base=30,
+                w_gs=steps,
+                w_t=1,
+                slots=W // C,
+                dest=int(Dest.ROW),
+                double=1,
+                rowpop=1,
+                theta=theta,
+                shift=1,
+                res=int(Res.SPIKE),
+                keep=int(keep),
+                res_dest=1,
+                res_gs=steps,
+                res_j=2 * steps,
+                shortcut=1,
+                sc_base=10,
+                sc_gs=2 * steps,
+                sc_t=2,
+                sc_byte=7,
+                sc_value=value,
+                leak=1,
+                state_bits=index,
+                state_shift=shift,
+            ),
+        )
+        + isa.encode(Op.HALT)
+    )
     rows = load_program(code) + load_columns(weights, factor, bias)
     for n in range(tokens):
         for t in range(steps):
             rows += load_word(Mem.ROW, n % R, 4 + n // R * steps + t, number(q[n, t]))
             both = number(sc[n, t]) << 56
             for k in range(2):
-                rows += load_word(Mem.ROW, n % R, 10 + (n // R * steps + t) * 2 + k,
-                                  both >> W * k & (1 << W) - 1)
+                rows += load_word(
+                    Mem.ROW, n % R, 10 + (n // R * steps + t) * 2 + k, both >> W * k & (1 << W) - 1
+                )
     program = isa.instructions(code)
     total = sum(timing.program_cycles(CONFIG, program))
     rows += [*timeline(LAND), {"start": 1}]
-    seen = machine.play([*rows, *timeline(total + 2)])[len(rows):]
+    seen = machine.play([*rows, *timeline(total + 2)])[len(rows) :]
 
     x = ops.affine(ops.popcount_dot(q, weights), factor, bias, SHIFTS[1])
     y = ops.shortcut_add(x, sc, value)  # (tokens, steps, 2 C)
@@ -330,11 +456,25 @@ def test_shortcut_to_neurons_with_codes(machine, keep, bits):
             for t in range(steps):
                 group, r, lanes = n // R, n % R, range(j * C, j * C + C)
                 at = tau[j][group * steps + t]
-                want.append((at + timing.write_cycle(CONFIG) + r, "row", r,
-                             30 + group * steps + t, number(spikes[n, t, lanes]) << j * C))
-                want += [(at + timing.Y + r + c, "res", C + c,
-                          ((j * 2 + group) * steps + t) * R + r, int(kept[n, t, lanes[c]]))
-                         for c in range(C)]
+                want.append(
+                    (
+                        at + timing.write_cycle(CONFIG) + r,
+                        "row",
+                        r,
+                        30 + group * steps + t,
+                        number(spikes[n, t, lanes]) << j * C,
+                    )
+                )
+                want += [
+                    (
+                        at + timing.Y + r + c,
+                        "res",
+                        C + c,
+                        ((j * 2 + group) * steps + t) * R + r,
+                        int(kept[n, t, lanes[c]]),
+                    )
+                    for c in range(C)
+                ]
     assert sorted(writes_of(seen)) == sorted(want)
     assert min(met) < 0 < max(met)
     assert spikes.min() < spikes.max()
@@ -354,13 +494,42 @@ def test_membranes_in_memory(machine, bits, runs):
     factor, bias = rng.integers(-most, most, size=2 * C), rng.integers(-9999, 9999, size=2 * C)
     code = (
         table(shift, thresholds.tolist())
-        + isa.encode(Op.GEMM, **counts(
-            n_x=2, n_j=2, n_par=2, tile_min=timing.STATE_GAP, img_w=tokens, img_h=1, row_x=1,
-            row_j=-1, col_j=1, row_base=4, col_base=8, par_base=20, par_j=2, row_gs=1, w_base=30,
-            w_gs=1, slots=W // C, dest=int(Dest.ROW), double=1, rowpop=1, theta=theta, shift=1,
-            res_gs=1, res_j=2, st_base=base, leak=1, persist=1, state_bits=index,
-            state_shift=shift))
-        + isa.encode(Op.HALT))
+        + isa.encode(
+            Op.GEMM,
+            **counts(
+                n_x=2,
+                n_j=2,
+                n_par=2,
+                tile_min=timing.STATE_GAP,
+                img_w=tokens,
+                img_h=1,
+                row_x=1,
+                row_j=-1,
+                col_j=1,
+                row_base=4,
+                col_base=8,
+                par_base=20,
+                par_j=2,
+                row_gs=1,
+                w_base=30,
+                w_gs=1,
+                slots=W // C,
+                dest=int(Dest.ROW),
+                double=1,
+                rowpop=1,
+                theta=theta,
+                shift=1,
+                res_gs=1,
+                res_j=2,
+                st_base=base,
+                leak=1,
+                persist=1,
+                state_bits=index,
+                state_shift=shift,
+            ),
+        )
+        + isa.encode(Op.HALT)
+    )
     rows = load_program(code) + load_columns(weights, factor, bias)
     for n in range(tokens):
         rows += load_word(Mem.ROW, n % R, 4 + n // R, number(q[n]))
@@ -386,17 +555,26 @@ def test_membranes_in_memory(machine, bits, runs):
             for n in range(tokens):
                 at, r, lanes = begin + tau[j][n // R], n % R, range(j * C, j * C + C)
                 kept[j, n], spikes[n, lanes] = ops.state_step(
-                    before[j, n], y[n, lanes], theta, thresholds, amount)
-                want.append((at + timing.write_cycle(CONFIG) + r, "row", r, 30 + n // R,
-                             number(spikes[n, lanes]) << j * C))
+                    before[j, n], y[n, lanes], theta, thresholds, amount
+                )
+                want.append(
+                    (
+                        at + timing.write_cycle(CONFIG) + r,
+                        "row",
+                        r,
+                        30 + n // R,
+                        number(spikes[n, lanes]) << j * C,
+                    )
+                )
                 place = (2 * j + base) * R + n  # index of the code
                 byte = place // each
                 first = n - place % each  # token of the byte's first code
                 for c in range(C):
-                    codes = [*kept[j, first: n + 1, c], *before[j, n + 1: first + each, c]]
+                    codes = [*kept[j, first : n + 1, c], *before[j, n + 1 : first + each, c]]
                     data = sum((int(v) & (1 << bits) - 1) << bits * k for k, v in enumerate(codes))
-                    want.append((at + timing.STATE_WRITE + r + c, "code", 2 * c + byte % 2,
-                                 byte // 2, data))
+                    want.append(
+                        (at + timing.STATE_WRITE + r + c, "code", 2 * c + byte % 2, byte // 2, data)
+                    )
         outputs.append(spikes)
     seen = machine.play(rows)
     assert sorted(writes_of(seen)) == sorted(want)
@@ -413,13 +591,41 @@ def test_spread_with_codes(machine, steps):
     weights, bias = rng.integers(-400, 400, size=(C, 2)), rng.integers(-9999, 9999, size=C)
     code = (
         table(1, thresholds.tolist())
-        + isa.encode(Op.MAC, **counts(
-            n_k=2, n_x=pixels, n_par=1, tile_min=max(2, steps * timing.STATE_GAP), img_w=pixels,
-            img_h=1, row_k=1, row_x=1, col_k=1, col_x=-1, row_base=2, col_base=40, par_base=39,
-            n_step=int(Step.ONE), spread=1, n_spread=steps - 1, dest=int(Dest.ROW), slots=W // C,
-            w_mod=int(Mod.PAIR), w_base=30, w_gs=100, w_half=8, w_t=1, theta=theta, shift=1,
-            leak=1, state_bits=1, state_shift=1))
-        + isa.encode(Op.HALT))
+        + isa.encode(
+            Op.MAC,
+            **counts(
+                n_k=2,
+                n_x=pixels,
+                n_par=1,
+                tile_min=max(2, steps * timing.STATE_GAP),
+                img_w=pixels,
+                img_h=1,
+                row_k=1,
+                row_x=1,
+                col_k=1,
+                col_x=-1,
+                row_base=2,
+                col_base=40,
+                par_base=39,
+                n_step=int(Step.ONE),
+                spread=1,
+                n_spread=steps - 1,
+                dest=int(Dest.ROW),
+                slots=W // C,
+                w_mod=int(Mod.PAIR),
+                w_base=30,
+                w_gs=100,
+                w_half=8,
+                w_t=1,
+                theta=theta,
+                shift=1,
+                leak=1,
+                state_bits=1,
+                state_shift=1,
+            ),
+        )
+        + isa.encode(Op.HALT)
+    )
     rows = load_program(code)
     rows += [put(load_addr(Mem.PIX, 2 + n), int(v)) for n, v in enumerate(p.ravel())]
     for c in range(C):
@@ -428,15 +634,23 @@ def test_spread_with_codes(machine, steps):
     program = isa.instructions(code)
     total = sum(timing.program_cycles(CONFIG, program))
     rows += [*timeline(LAND), {"start": 1}]
-    seen = machine.play([*rows, *timeline(total + 2)])[len(rows):]
+    seen = machine.play([*rows, *timeline(total + 2)])[len(rows) :]
     x = ops.saturate((ops.pixel_sum(p, weights) + bias) >> SHIFTS[1])
     (tau,), want = taus(program[1], starts(program)[1]), []
     state, every = np.zeros_like(x), []
     for s in range(steps):
         state, spikes = ops.state_step(state, x, theta, thresholds, STATE_SHIFTS[1])
         every.append(spikes)
-        want += [(tau[n] + timing.write_cycle(CONFIG) + s * timing.STATE_GAP, "row", n // 2,
-                  30 + s + n % 2 * 8, number(spikes[n])) for n in range(pixels)]
+        want += [
+            (
+                tau[n] + timing.write_cycle(CONFIG) + s * timing.STATE_GAP,
+                "row",
+                n // 2,
+                30 + s + n % 2 * 8,
+                number(spikes[n]),
+            )
+            for n in range(pixels)
+        ]
     assert sorted(writes_of(seen)) == sorted(want)
     assert [s["busy"] for s in seen] == [1] * total + [0] * (len(seen) - total)
     assert np.min(every) < np.max(every)

@@ -27,13 +27,55 @@ from tests.unit.bench import Bench
 from tests.unit.states import entries, thresholds_of
 
 CONFIG = Config(rows=4, cols=8, width=32)
-INPUTS = ["mode", "acc", "side", "col", "par_we", "par_index", "par_half", "use", "swap", "first",
-          "mean_a", "mean_b", "load", "res_a", "res_b", "fire", "row", "start", "sc", "entry",
-          "code_at", "forget", "pick", "pick_row", "code_into", "code_keep"]
+INPUTS = [
+    "mode",
+    "acc",
+    "side",
+    "col",
+    "par_we",
+    "par_index",
+    "par_half",
+    "use",
+    "swap",
+    "first",
+    "mean_a",
+    "mean_b",
+    "load",
+    "res_a",
+    "res_b",
+    "fire",
+    "row",
+    "start",
+    "sc",
+    "entry",
+    "code_at",
+    "forget",
+    "pick",
+    "pick_row",
+    "code_into",
+    "code_keep",
+]
 CORNERS = [MEMBRANE_MIN, MEMBRANE_MIN + 1, -1, 0, 1, MEMBRANE_MAX - 1, MEMBRANE_MAX]
 X, Y, SPIKE = (t - timing.S_READY for t in (timing.X, timing.Y, timing.SPIKE))
-NOISE = {"mode", "col", "par_index", "par_half", "row", "start", "acc", "side", "use", "sc",
-         "entry", "code_at", "forget", "pick", "pick_row", "code_into", "code_keep"}
+NOISE = {
+    "mode",
+    "col",
+    "par_index",
+    "par_half",
+    "row",
+    "start",
+    "acc",
+    "side",
+    "use",
+    "sc",
+    "entry",
+    "code_at",
+    "forget",
+    "pick",
+    "pick_row",
+    "code_into",
+    "code_keep",
+}
 #: These may stand anywhere.
 PLAIN = 16  # a factor that with the first shift gives x = S
 
@@ -46,8 +88,14 @@ def test_docstring_states_the_timing_file():
 
 @pytest.fixture(scope="module")
 def benches():
-    return {bits: Bench(Lane(dataclasses.replace(CONFIG, state_bits=bits)), INPUTS,
-                        ["x", "y", "spike", "kept", "code", "cell"]) for bits in (0, 2, 4, 8)}
+    return {
+        bits: Bench(
+            Lane(dataclasses.replace(CONFIG, state_bits=bits)),
+            INPUTS,
+            ["x", "y", "spike", "kept", "code", "cell"],
+        )
+        for bits in (0, 2, 4, 8)
+    }
 
 
 @pytest.fixture(params=[8, 0], ids=["codes", "plain"])
@@ -66,10 +114,21 @@ class Script:
     def put(self, cycle, **values):
         while len(self.rows) <= cycle:
             r = self.rng.integers(1 << 32, size=17).tolist()
-            self.rows.append({
-                "mode": self.mode, "col": r[0], "par_index": r[1] & 31, "par_half": r[2] & 1,
-                "row": r[3] & 3, "start": r[4] & 1, "sc": r[8] & 1, "code_at": r[9] & 7,
-                "forget": r[10] & 1, "code_into": r[11] & 3, "pick_row": r[12] & 3})
+            self.rows.append(
+                {
+                    "mode": self.mode,
+                    "col": r[0],
+                    "par_index": r[1] & 31,
+                    "par_half": r[2] & 1,
+                    "row": r[3] & 3,
+                    "start": r[4] & 1,
+                    "sc": r[8] & 1,
+                    "code_at": r[9] & 7,
+                    "forget": r[10] & 1,
+                    "code_into": r[11] & 3,
+                    "pick_row": r[12] & 3,
+                }
+            )
             if not self.mode.get("leak"):
                 self.rows[-1] |= {"code_keep": r[13] & 1, "entry": r[14] & 0x1FFF}
             if not self.mode.get("persist"):
@@ -87,8 +146,21 @@ class Script:
             self.put(at + n, col=int(v), par_we=1, par_index=n, par_half=half)
         self.at = max(self.at, at + len(words))
 
-    def event(self, at=None, *, acc=0, side=0, use=0, swap=0, res_a=0, res_b=0, row=0, start=0,
-              fire=1, **at_load):
+    def event(
+        self,
+        at=None,
+        *,
+        acc=0,
+        side=0,
+        use=0,
+        swap=0,
+        res_a=0,
+        res_b=0,
+        row=0,
+        start=0,
+        fire=1,
+        **at_load,
+    ):
         """One row of a GEMM; returns its cycle. ``at_load``: ports with the residual's words."""
         at = self.at if at is None else at
         self.put(at, acc=acc, side=side, use=use, swap=swap)
@@ -148,9 +220,18 @@ def test_rounding_is_down_and_saturation_sharp(bench):
     """Products one below and above the last that fits, and -1 >> shift = -1."""
     for shift, bits in enumerate(SHIFTS):
         s, want = Script(shift=shift), {}
-        for value in (-1, 0, 1, -(1 << bits), (1 << bits) - 1,
-                      MEMBRANE_MAX << bits, (MEMBRANE_MAX + 1 << bits) - 1,
-                      MEMBRANE_MAX + 1 << bits, MEMBRANE_MIN << bits, (MEMBRANE_MIN << bits) - 1):
+        for value in (
+            -1,
+            0,
+            1,
+            -(1 << bits),
+            (1 << bits) - 1,
+            MEMBRANE_MAX << bits,
+            (MEMBRANE_MAX + 1 << bits) - 1,
+            MEMBRANE_MAX + 1 << bits,
+            MEMBRANE_MIN << bits,
+            (MEMBRANE_MIN << bits) - 1,
+        ):
             if not -BIAS_MAX <= value <= BIAS_MAX:
                 continue
             s.parameters([value, PLAIN])
@@ -170,7 +251,8 @@ def test_residual(bench, res):
     s.parameters([0, PLAIN])
     s.event(swap=1)
     cases = list(itertools.product(CORNERS, CORNERS)) + [
-        tuple(v) for v in rng.integers(MEMBRANE_MIN, MEMBRANE_MAX + 1, size=(40, 2)).tolist()]
+        tuple(v) for v in rng.integers(MEMBRANE_MIN, MEMBRANE_MAX + 1, size=(40, 2)).tolist()
+    ]
     for n, (x, b) in enumerate(cases):
         a = CORNERS[n % len(CORNERS)] if n % 3 else -b - 1
         sc = int(rng.integers(2))
@@ -223,8 +305,9 @@ def test_neuron(bench, theta, soft):
         for row in range(CONFIG.rows):
             old = 0 if start else v[row]
             aim = [theta - 1, theta, theta + 1][int(rng.integers(3))]
-            y = int(rng.choice([*CORNERS, theta, 2 * aim - old, 2 * aim - old + 1,
-                                2 * aim - old + 1]))
+            y = int(
+                rng.choice([*CORNERS, theta, 2 * aim - old, 2 * aim - old + 1, 2 * aim - old + 1])
+            )
             y = int(ops.saturate(y))
             aimed.add(int((old + y) >> 1) - theta)
             at = s.event(side=y, row=row, start=int(start))
@@ -261,8 +344,10 @@ def test_membrane_moves_only_on_fire(bench):
 def test_parameters_are_double_buffered(bench):
     """Half 1 and the next bias are loaded while every cycle uses half 0 and the old bias."""
     rng, s, want = np.random.default_rng(6), Script(), {}
-    sets = [(int(rng.integers(-9999, 9999)), rng.integers(-999, 999, size=16).tolist())
-            for _ in range(3)]
+    sets = [
+        (int(rng.integers(-9999, 9999)), rng.integers(-999, 999, size=16).tolist())
+        for _ in range(3)
+    ]
     s.parameters([sets[0][0], *sets[0][1]], half=0)
     begin = s.at
     for k, (bias, factors) in enumerate(sets):
@@ -302,8 +387,13 @@ def test_mac(bench):
         garbage = int(rng.integers(1 << 14)) << 18  # bits above the weight
         for n in range(count):
             at = s.at
-            s.put(at, side=int(p[n]), col=int(w[n]) & 0x3FFFF | garbage, swap=int(n == 0),
-                  acc=int(rng.integers(4096)))
+            s.put(
+                at,
+                side=int(p[n]),
+                col=int(w[n]) & 0x3FFFF | garbage,
+                swap=int(n == 0),
+                acc=int(rng.integers(4096)),
+            )
             s.put(at + 1, first=int(n == 0))
             s.at += 1
         s.put(at + 3, load=1)
@@ -326,8 +416,15 @@ def test_mean(bench, buffer):
         gate = rng.random(count) < 0.7
         for n in range(count):
             at = s.at
-            s.put(at, **{f"mean_{buffer}": int(gate[n]), f"res_{buffer}": int(words[n]),
-                         f"res_{other}": int(rng.integers(1 << 17)), "swap": int(n == 0)})
+            s.put(
+                at,
+                **{
+                    f"mean_{buffer}": int(gate[n]),
+                    f"res_{buffer}": int(words[n]),
+                    f"res_{other}": int(rng.integers(1 << 17)),
+                    "swap": int(n == 0),
+                },
+            )
             s.put(at + 1, first=int(n == 0))
             s.at += 1
         s.put(at + 3, load=1)
@@ -344,7 +441,7 @@ def test_x_holds_until_load(bench):
     at = s.event(side=321, swap=1)
     s.put(at + 20)
     seen = s.play(bench)
-    assert [r["x"] for r in seen[at + X: at + 20]] == [321] * (20 - X)
+    assert [r["x"] for r in seen[at + X : at + 20]] == [321] * (20 - X)
 
 
 # ---- membranes that are stored as codes
@@ -368,13 +465,29 @@ def leaky(seed, bits, thresholds, *, state_shift, **mode):
 def driven(rng, old, theta, thresholds):
     """y that takes u = old + y to theta, to one of the thresholds, beside them, or anywhere."""
     near = int(rng.choice(thresholds))
-    aim = int(rng.choice([theta - 1, theta, 0, 1, -1, near, near - 1, -near, 1 - near,
-                          rng.integers(-STATE_MAX, min(theta, STATE_MAX) + 1)]))
+    aim = int(
+        rng.choice(
+            [
+                theta - 1,
+                theta,
+                0,
+                1,
+                -1,
+                near,
+                near - 1,
+                -near,
+                1 - near,
+                rng.integers(-STATE_MAX, min(theta, STATE_MAX) + 1),
+            ]
+        )
+    )
     return int(ops.saturate(rng.choice([*CORNERS, *[aim - old] * 20])))
 
 
-@pytest.mark.parametrize(("shift", "theta"), [
-    (0, 700), (0, 1), (1, 1), (1, MEMBRANE_MAX), (2, 9000), (3, 1), (3, MEMBRANE_MAX)])
+@pytest.mark.parametrize(
+    ("shift", "theta"),
+    [(0, 700), (0, 1), (1, 1), (1, MEMBRANE_MAX), (2, 9000), (3, 1), (3, MEMBRANE_MAX)],
+)
 @pytest.mark.parametrize(("hard", "bits"), WIDTHS)
 def test_leaky_neuron(benches, hard, bits, shift, theta):
     """u = (code << shift) + y; steps of each row STATE_GAP apart, the other rows between."""
@@ -409,8 +522,10 @@ def test_leaky_neuron(benches, hard, bits, shift, theta):
 @pytest.mark.parametrize("shift", range(len(STATE_SHIFTS)))
 def test_y_of_leaky_neurons(benches, shift):
     """The residual's y and its saturation are those of other neurons, and so is what is kept."""
-    s, want = leaky(shift, 8, [2000], state_shift=shift, theta=9, keep=int(Keep.Y),
-                    res=int(Res.ADD)), {}
+    s, want = (
+        leaky(shift, 8, [2000], state_shift=shift, theta=9, keep=int(Keep.Y), res=int(Res.ADD)),
+        {},
+    )
     for x, b in itertools.product(CORNERS, CORNERS):
         at = s.event(side=x, res_b=b, start=1)
         want[at + Y] = int(ops.saturate(x + b))
@@ -423,8 +538,9 @@ def test_y_of_leaky_neurons(benches, shift):
 def test_largest_membranes(benches):
     """Code and y at their extremes add up without wrapping round."""
     top, shift = 127, STATE_SHIFTS.index(11)
-    s = leaky(0, 8, [1 + n * cell_of(shift) for n in range(top)], state_shift=shift,
-              theta=MEMBRANE_MAX)
+    s = leaky(
+        0, 8, [1 + n * cell_of(shift) for n in range(top)], state_shift=shift, theta=MEMBRANE_MAX
+    )
     want = {}
     for first, y in itertools.product((-1, 1), CORNERS):
         s.event(side=5000 * first, start=1)  # its code is +-127
@@ -493,9 +609,13 @@ class Stored:
         """Word of buffer A that holds code ``index``; the ninth bits mean nothing."""
         each = 8 // self.bits
         first = index // (2 * each) * 2 * each
-        value = [sum((c & (1 << self.bits) - 1) << self.bits * n
-                     for n, c in enumerate(self.codes[at: at + each]))
-                 for at in (first, first + each)]
+        value = [
+            sum(
+                (c & (1 << self.bits) - 1) << self.bits * n
+                for n, c in enumerate(self.codes[at : at + each])
+            )
+            for at in (first, first + each)
+        ]
         return value[0] | (ninth & 1) << 8 | value[1] << 9 | (ninth >> 1) << 17
 
 
@@ -529,14 +649,19 @@ def test_codes_in_memory(benches, hard, bits, forget, kind):
     for n, (index, valid) in enumerate(sequence(rng, count - 4, kind)):
         old = start.codes[index]
         y = driven(rng, old << amount, theta, thresholds) if valid else int(wrong[n % count])
-        at = s.event(side=y, row=n % CONFIG.rows, res_a=memory.word(index, int(rng.integers(4))),
-                     code_at=index & 7, forget=forget)
+        at = s.event(
+            side=y,
+            row=n % CONFIG.rows,
+            res_a=memory.word(index, int(rng.integers(4))),
+            code_at=index & 7,
+            forget=forget,
+        )
         s.put(at + CODE, code_into=index % each, code_keep=valid)
         if valid:
             code, spike = ops.state_step(old, y, theta, thresholds, amount)
             new[index], spikes[at + SPIKE] = int(code), int(spike)
             first = index // each * each
-            codes = new[first: index + 1] + start.codes[index + 1: first + each]
+            codes = new[first : index + 1] + start.codes[index + 1 : first + each]
             bytes_[at + CODE] = sum((c & (1 << bits) - 1) << bits * k for k, c in enumerate(codes))
     seen = s.play(benches[hard])
     assert {t: seen[t]["spike"] for t in spikes} == spikes

@@ -22,8 +22,10 @@ def vectors(n=2000):
 
     a = [operand() for _ in range(n)]
     b = [0 if rng.random() < 0.2 else operand() for _ in range(n)]
-    c = [rng.choice((-(1 << 31), (1 << 31) - 1, 0, rng.randrange(-(1 << 31), 1 << 31)))
-         for _ in range(n)]
+    c = [
+        rng.choice((-(1 << 31), (1 << 31) - 1, 0, rng.randrange(-(1 << 31), 1 << 31)))
+        for _ in range(n)
+    ]
     first = [int(rng.random() < 0.1 or k < 2) for k in range(n)]
     p, want = 0, [None, None]
     for t in range(n - 2):  # c and first of cycle t + 1 meet a and b of cycle t at the end of t + 2

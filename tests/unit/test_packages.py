@@ -41,7 +41,11 @@ print(len(offered) > 50 and imported > 100)
 
 def python(*arguments):
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, text=True, capture_output=True, check=False,
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
@@ -54,17 +58,20 @@ def test_no_module_takes_the_place_of_what_a_package_offers(order):
     assert python("-c", SCRIPT, order) == "True\n"
 
 
-@pytest.mark.parametrize("imports", [
-    "import sim.run",
-    "import sim; import sim.run",
-    "import sim.run, sim",
-    "from sim.run import main; import sim",
-    "import importlib; importlib.import_module('sim.run'); import sim",
-    "import sim.run; import importlib; importlib.reload(sim)",
-    "from sim import run; import sim.run; assert run is sim.run",
-    "import sim.run as run; import sim; assert run is sim.run",
-    "import sim.card; import sim.run; import sim.simulate",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import sim.run",
+        "import sim; import sim.run",
+        "import sim.run, sim",
+        "from sim.run import main; import sim",
+        "import importlib; importlib.import_module('sim.run'); import sim",
+        "import sim.run; import importlib; importlib.reload(sim)",
+        "from sim import run; import sim.run; assert run is sim.run",
+        "import sim.run as run; import sim; assert run is sim.run",
+        "import sim.card; import sim.run; import sim.simulate",
+    ],
+)
 def test_run_stays_the_function(imports):
     check = (
         "\nassert sim.run.__module__ == 'sim.simulate', sim.run\n"

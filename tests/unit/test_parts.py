@@ -11,10 +11,22 @@ ICE = part("ice40up5k")
 BLOCK, SINGLE = (ram.name for ram in ICE.rams)
 
 
-@pytest.mark.parametrize(("width", "depth", "wanted"), [
-    (16, 256, 1), (16, 257, 2), (17, 256, 2), (18, 512, 3), (8, 512, 1), (9, 512, 2),
-    (32, 256, 2), (32, 1024, 8), (2, 2048, 1), (1, 2049, 2), (1, 1, 1),
-])
+@pytest.mark.parametrize(
+    ("width", "depth", "wanted"),
+    [
+        (16, 256, 1),
+        (16, 257, 2),
+        (17, 256, 2),
+        (18, 512, 3),
+        (8, 512, 1),
+        (9, 512, 2),
+        (32, 256, 2),
+        (32, 1024, 8),
+        (2, 2048, 1),
+        (1, 2049, 2),
+        (1, 1, 1),
+    ],
+)
 def test_fewest_blocks(width, depth, wanted):
     assert ICE.rams[0].blocks(width, depth) == wanted
 
@@ -23,20 +35,26 @@ def test_the_stated_core_fits():
     """4 x 2 + 8 x 2 + 3 + 1 block RAMs, two single-port ones."""
     found = fit(Config.for_part("ice40up5k"), ICE)
     assert {m.name: n for m, kind, n in found.rows if kind == BLOCK} == {
-        "row": 8, "column": 16, "pixel": 3, "link buffer": 1,
+        "row": 8,
+        "column": 16,
+        "pixel": 3,
+        "link buffer": 1,
     }
     assert found.used == {BLOCK: 28, SINGLE: 2}
     assert found.faults == []
     assert all(m.name == "program" for m, kind, _ in found.rows if kind == SINGLE)
 
 
-@pytest.mark.parametrize(("change", "blocks"), [
-    ({"row_depth": 512}, 36),
-    ({"col_depth": 257}, 44),
-    ({"res_bits": 18, "res_depth": 64}, 28 + 16 * 2),
-    ({"state_bits": 8}, 28 + 4 * 2 * 2),  # two read ports each: two copies
-    ({"pix_depth": 1024}, 28 - 3 + 5),
-])
+@pytest.mark.parametrize(
+    ("change", "blocks"),
+    [
+        ({"row_depth": 512}, 36),
+        ({"col_depth": 257}, 44),
+        ({"res_bits": 18, "res_depth": 64}, 28 + 16 * 2),
+        ({"state_bits": 8}, 28 + 4 * 2 * 2),  # two read ports each: two copies
+        ({"pix_depth": 1024}, 28 - 3 + 5),
+    ],
+)
 def test_larger_cores_do_not(change, blocks):
     found = fit(dataclasses.replace(Config.for_part("ice40up5k"), **change), ICE)
     assert found.used[BLOCK] == blocks
@@ -64,8 +82,12 @@ def test_memories_are_those_of_the_gateware():
                 data = fragment._data
                 found.append((Shape.cast(data.shape).width, data.depth))
             left += [f for f, *_ in fragment.subfragments]
-        wanted = [(m.width, m.depth) for m in memories(config) if m.name != "link buffer"
-                  for _ in range(m.count)]
+        wanted = [
+            (m.width, m.depth)
+            for m in memories(config)
+            if m.name != "link buffer"
+            for _ in range(m.count)
+        ]
         assert sorted(found) == sorted(wanted)
 
 

@@ -23,8 +23,9 @@ def vectors(width, n=3000):
     pairs += [(full >> k, full) for k in range(width)]
     while len(pairs) < n:
         dense = rng.choice((0.1, 0.5, 0.9, 0.98))
-        pairs.append(tuple(sum((rng.random() < dense) << k for k in range(width))
-                           for _ in range(2)))
+        pairs.append(
+            tuple(sum((rng.random() < dense) << k for k in range(width)) for _ in range(2))
+        )
     rng.shuffle(pairs)
     return [list(column) for column in zip(*pairs, strict=True)]
 
@@ -66,10 +67,13 @@ def test_lut_init_of_full_adder():
     assert init == 0x96969696_E8E8E8E8
 
 
-@pytest.mark.parametrize(("kwargs", "message"), [
-    ({"width": 1}, "popcount width 1: it must be 2 to 256"),
-    ({"width": 32, "target": "ice"}, "popcount target 'ice': known targets"),
-])
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"width": 1}, "popcount width 1: it must be 2 to 256"),
+        ({"width": 32, "target": "ice"}, "popcount target 'ice': known targets"),
+    ],
+)
 def test_refuses(kwargs, message):
     with pytest.raises(SpikeloomError, match=message):
         MaskedPopcount(**kwargs)

@@ -29,8 +29,11 @@ class Reader:
     bench: Bench = field(init=False)
 
     def __post_init__(self):
-        self.bench = Bench(RowRead(self.config), ["word", "pack", "slot_bytes_log2", "gs", "data"],
-                           ["addr", "rows"])
+        self.bench = Bench(
+            RowRead(self.config),
+            ["word", "pack", "slot_bytes_log2", "gs", "data"],
+            ["addr", "rows"],
+        )
 
     def load(self, words, gs, base):
         """``words`` (h, w, n, W/8): bytes."""
@@ -59,9 +62,15 @@ class Reader:
             s |= {"pack": int(pack), "slot_bytes_log2": slot_log2, "gs": self.gs}
         for t, (y, x, shift, dx, k, neg, valid, *edge) in enumerate(accesses):
             stimulus[t]["word"] = {
-                "valid": valid, "row_addr": self.addr(min(max(y, 0), h - 1), x * n, k),
-                "left": int(shift == -1), "right": int(shift == 1), "dx0": int(dx == 0),
-                "y_ok": int(0 <= y < h), "x_zero": int(x == 0), "x_left": w - x * n, "neg": neg,
+                "valid": valid,
+                "row_addr": self.addr(min(max(y, 0), h - 1), x * n, k),
+                "left": int(shift == -1),
+                "right": int(shift == 1),
+                "dx0": int(dx == 0),
+                "y_ok": int(0 <= y < h),
+                "x_zero": int(x == 0),
+                "x_left": w - x * n,
+                "neg": neg,
                 "edge": len(edge),
             }
 
@@ -88,9 +97,14 @@ def everywhere(rng, config, h, w, shifts, count):
 
     A few words are invalid (tile_min idles there).
     """
-    out = [(y, x, s, dx, k, neg, 1)
-           for y in range(-1, h + 1) for x in range(-(-w // config.rows))
-           for dx, s in enumerate(shifts) for k in range(count) for neg in (0, 1)]
+    out = [
+        (y, x, s, dx, k, neg, 1)
+        for y in range(-1, h + 1)
+        for x in range(-(-w // config.rows))
+        for dx, s in enumerate(shifts)
+        for k in range(count)
+        for neg in (0, 1)
+    ]
     rng.shuffle(out)
     out = out[:120]
     return [a if rng.random() < 0.9 else (*a[:-1], 0) for a in (tuple(map(int, a)) for a in out)]
@@ -118,8 +132,9 @@ def test_image_narrower_than_a_tile(reader):
     cfg = reader.config
     rng = np.random.default_rng(1)
     reader.load(rng.integers(256, size=(2, 1, 1, cfg.width // 8), dtype=np.uint8), gs=1, base=3)
-    got = reader.read([(0, 0, s, dx, 0, neg, 1)
-                       for dx, s in enumerate((-1, 0, 1)) for neg in (0, 1)])
+    got = reader.read(
+        [(0, 0, s, dx, 0, neg, 1) for dx, s in enumerate((-1, 0, 1)) for neg in (0, 1)]
+    )
     assert not got[[0, 1, 4, 5]].any()
     assert not got[2:4, 1:].any()
     assert (got[2, 0] == reader.words[0, 0, 0]).all()
@@ -138,9 +153,13 @@ def test_stride_on_split_columns(reader, width):
     rng = np.random.default_rng(width)
     reader.load(rng.integers(256, size=(h, out_w, 2, n_bytes), dtype=np.uint8), gs=7, base=9)
     taps = [(-1, 0, 1), (0, 1, 0), (0, 2, 1)]  # shift, dx, k
-    accesses = [(y, x, *tap, neg, 1, *(["edge"] if tap[1] == 2 and width % 2 else []))
-                for y in range(-1, h + 1) for x in range(-(-out_w // n)) for tap in taps
-                for neg in (0, 1)]
+    accesses = [
+        (y, x, *tap, neg, 1, *(["edge"] if tap[1] == 2 and width % 2 else []))
+        for y in range(-1, h + 1)
+        for x in range(-(-out_w // n))
+        for tap in taps
+        for neg in (0, 1)
+    ]
     rng.shuffle(accesses)
     want = np.zeros((len(accesses), n, n_bytes), np.uint8)
     for t, (y, x, _, dx, _, neg, *_) in enumerate(accesses):
@@ -156,8 +175,18 @@ def test_invalid_words_leave_addresses_unturned(reader):
     reader.load(np.full((1, 9, 1, reader.config.width // 8), 255, np.uint8), gs=3, base=5)
     stimulus = timeline(12)
     for t, s in enumerate(stimulus):
-        s |= {"gs": 3, "data": [(1 << reader.config.width) - 1] * reader.config.rows, "word": {
-            "sc": 1, "row_addr": 100 + t, "y_ok": 1, "x_left": 40, "dx0": 1, "last": t & 1}}
+        s |= {
+            "gs": 3,
+            "data": [(1 << reader.config.width) - 1] * reader.config.rows,
+            "word": {
+                "sc": 1,
+                "row_addr": 100 + t,
+                "y_ok": 1,
+                "x_left": 40,
+                "dx0": 1,
+                "last": t & 1,
+            },
+        }
     for t, s in enumerate(reader.bench.play(stimulus)):
         assert s["addr"] == [100 + t] * reader.config.rows
         assert not any(s["rows"])
@@ -185,7 +214,7 @@ def test_packed_words(reader, pack, wide):
         for x in range(w):
             for q in range(3 if triple else 2):
                 if 0 <= x + q - 1 < w:
-                    words[:, x, 0, q * size: (q + 1) * size] = tokens[:, x + q - 1]
+                    words[:, x, 0, q * size : (q + 1) * size] = tokens[:, x + q - 1]
         reader.load(words, gs=2, base=40)
         accesses = everywhere(rng, cfg, h, w, (0,) if triple else (0, 1), 1)
         want = np.zeros((len(accesses), n, n_bytes), np.uint8)
@@ -196,6 +225,7 @@ def test_packed_words(reader, pack, wide):
                 for q in slots:
                     source = at + shift + q - 1
                     if valid and at < w and 0 <= y < h and 0 <= source < w:
-                        want[t, r, q * size: (q + 1) * size] = (
-                            tokens[y, source] ^ (255 if neg else 0))
+                        want[t, r, q * size : (q + 1) * size] = tokens[y, source] ^ (
+                            255 if neg else 0
+                        )
         assert (reader.read(accesses, pack, log2) == want).all(), size

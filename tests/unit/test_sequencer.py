@@ -20,9 +20,11 @@ ORDER = tuple(reversed(LEVELS))  # outer to inner
 
 class Runner:
     def __init__(self):
-        self.bench = Bench(Sequencer(CONFIG), ["start", "prog_data"],
-                           ["busy", "done", "cycles", "prog_addr", "insn", "setup", "word", "tag",
-                            "table"])
+        self.bench = Bench(
+            Sequencer(CONFIG),
+            ["start", "prog_data"],
+            ["busy", "done", "cycles", "prog_addr", "insn", "setup", "word", "tag", "table"],
+        )
 
     def run(self, program, cycles, starts=(2,)):
         """Outputs by cycle, cycle 0 being the first busy one after the first start."""
@@ -36,7 +38,7 @@ class Runner:
 
         seen = self.bench.play(stimulus, react)
         assert not any(s["busy"] or s["done"] for s in seen[: starts[0] + 1])
-        return seen[starts[0] + 1:]
+        return seen[starts[0] + 1 :]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +50,7 @@ def assemble(instructions):
     """Program memory and decoded form, HALT added."""
     words = []
     for i in instructions:
-        words += isa.encode(Op(i["op"]), **{
-            k: v for k, v in i.items() if k not in ("op", "table")})
+        words += isa.encode(Op(i["op"]), **{k: v for k, v in i.items() if k not in ("op", "table")})
         words += i.get("table", ())
     words += isa.encode(Op.HALT)
     return words, isa.instructions(words)
@@ -57,8 +58,11 @@ def assemble(instructions):
 
 def side_shift(i, dx):
     """Horizontal shift of a GEMM's or POOL's word."""
-    return {Taps.SIDE: dx - i["shift_left"], Taps.STRIDE: -1 if dx == 0 else 0,
-            Taps.POOL: dx // 2 - i["shift_left"]}[i["taps"]]
+    return {
+        Taps.SIDE: dx - i["shift_left"],
+        Taps.STRIDE: -1 if dx == 0 else 0,
+        Taps.POOL: dx // 2 - i["shift_left"],
+    }[i["taps"]]
 
 
 def naive(program):
@@ -96,8 +100,13 @@ def naive(program):
         for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
             cycle = at + starts[column]
             for p in range(i["n_par"]):
-                words[cycle + p] = {"valid": 0, "par": 1, "par_index": p, "half": half,
-                                    "col_addr": (par + p) & 0xFFFF}
+                words[cycle + p] = {
+                    "valid": 0,
+                    "par": 1,
+                    "par_index": p,
+                    "half": half,
+                    "col_addr": (par + p) & 0xFFFF,
+                }
             cycle += i["n_par"]
             nb = groups = rgroups = 0
             for y, x, t in itertools.product(range(n["y"]), range(n["x"]), range(n["t"])):
@@ -109,8 +118,12 @@ def naive(program):
                     if x == 0 and not i["flat"]:
                         line = 2 * R if i["w_mod"] == Mod.PAIR else R
                         new = -(-new // line) * line
-                    per = {Mod.ROWS: R, Mod.COLS: CONFIG.cols, Mod.WORD: CONFIG.width,
-                           Mod.PAIR: 2 * R}[i["w_mod"]]
+                    per = {
+                        Mod.ROWS: R,
+                        Mod.COLS: CONFIG.cols,
+                        Mod.WORD: CONFIG.width,
+                        Mod.PAIR: 2 * R,
+                    }[i["w_mod"]]
                     groups += i["w_gs"] * (new // per != nb // per)
                     rgroups += i["res_gs"] * (new // R - nb // R)
                     nb = new
@@ -132,41 +145,64 @@ def naive(program):
                     shift = side_shift(i, dx)
                     for neg in range(2 if i["xnor"] else 1):
                         words[at_word] = {
-                            "valid": 1, "par": 0, "half": half, "neg": neg,
-                            "row_addr": row & 0xFFFF, "col_addr": col & 0xFFFF,
+                            "valid": 1,
+                            "par": 0,
+                            "half": half,
+                            "neg": neg,
+                            "row_addr": row & 0xFFFF,
+                            "col_addr": col & 0xFFFF,
                             "first": int(dy == dx == k == neg == 0),
                             "last": int(at_word == cycle + total - 1),
-                            "new": int(column != fresh), "k": k & 15,
-                            **({} if pixels else {
-                                "left": int(shift == -1), "right": int(shift == 1)}),
-                            "dx0": int(dx == 0), "sc": 0,
+                            "new": int(column != fresh),
+                            "k": k & 15,
+                            **(
+                                {}
+                                if pixels
+                                else {"left": int(shift == -1), "right": int(shift == 1)}
+                            ),
+                            "dx0": int(dx == 0),
+                            "sc": 0,
                             "edge": int(i["taps"] == Taps.STRIDE and i["odd_w"] and dx == 2),
                             "y_ok": int(0 <= y_in < i["img_h"]),
                             **({"x_ok": int(0 <= x_in < i["img_w"])} if pixels else {}),
-                            "x_zero": int(x == 0), "second": h & 1,
+                            "x_zero": int(x == 0),
+                            "second": h & 1,
                             "x_left": (i["img_w"] - column_x) & 0xFFF,
-                            "sum_ok": int(not i["mean_mask"] or dy < n["dy"] - 1
-                                          or k < i["mean_mask"]),
+                            "sum_ok": int(
+                                not i["mean_mask"] or dy < n["dy"] - 1 or k < i["mean_mask"]
+                            ),
                         }
                         at_word += 1
                 advance = {Step.ONE: 1, Step.HALF: R // 2}.get(i["n_step"], R)
                 tags[at_word] = {  # tau + 1
-                    "half": half, "new": int(column != fresh), "final": int(j == n["j"] - 1),
-                    "t": t, "start": int(t == 0), "nb": nb & 0xFF,
+                    "half": half,
+                    "new": int(column != fresh),
+                    "final": int(j == n["j"] - 1),
+                    "t": t,
+                    "start": int(t == 0),
+                    "nb": nb & 0xFF,
                     "n_valid": 1 if i["n_step"] == Step.ONE else min(R, i["img_w"] - R * x),
-                    "addr": (wc + groups + i["w_t"] * t) & 0xFFFF, "slot": slot,
+                    "addr": (wc + groups + i["w_t"] * t) & 0xFFFF,
+                    "slot": slot,
                     "res": (rc + rgroups + t) & 0xFFFF,
-                    "x_out": x * (min(advance, i["img_w"]) if i["flat"] and advance == R
-                                  else advance),
+                    "x_out": x
+                    * (min(advance, i["img_w"]) if i["flat"] and advance == R else advance),
                 }
                 if i["shortcut"]:
                     bits = 8 * i["sc_byte"] + column * CONFIG.cols
                     group = y * n["x"] + x
                     words[at_word] = {
-                        "valid": 0, "par": 0, "sc": 1, "left": 0, "right": 0, "last": 0,
+                        "valid": 0,
+                        "par": 0,
+                        "sc": 1,
+                        "left": 0,
+                        "right": 0,
+                        "last": 0,
                         "sc_byte": bits % CONFIG.width // 8,
-                        "row_addr": (i["sc_base"] + bits // CONFIG.width + group * i["sc_gs"]
-                                     + t * i["sc_t"]) & 0xFFFF,
+                        "row_addr": (
+                            i["sc_base"] + bits // CONFIG.width + group * i["sc_gs"] + t * i["sc_t"]
+                        )
+                        & 0xFFFF,
                     }
                 fresh = column
                 cycle += period
@@ -205,15 +241,20 @@ def check(runner, instructions):
     setups = [cycle for cycle, s in enumerate(seen) if s["setup"]]
     assert setups == [first - 1 for first, _ in spans] + [total - 2]
     for (first, last), i in zip(spans, program, strict=False):
-        bits = sum(word << 32 * n for n, word in enumerate(isa.encode(
-            Op(i["op"]), **{f.name: i[f.name] for f in isa.FIELDS if f.name != "op"})))
-        assert all(s["insn"].as_bits() == bits for s in seen[first: last + 1])
+        bits = sum(
+            word << 32 * n
+            for n, word in enumerate(
+                isa.encode(Op(i["op"]), **{f.name: i[f.name] for f in isa.FIELDS if f.name != "op"})
+            )
+        )
+        assert all(s["insn"].as_bits() == bits for s in seen[first : last + 1])
         if i["op"] == Op.TABLE:
             continue
         drain = timing.drain_cycles(CONFIG, bool(i["spread"] and i["leak"]))
         late = 32 * isa.LATE_WORD
-        assert all(s["insn"].as_bits() >> late == bits >> late
-                   for s in seen[last + 1: last + 1 + drain])
+        assert all(
+            s["insn"].as_bits() >> late == bits >> late for s in seen[last + 1 : last + 1 + drain]
+        )
 
 
 def gemm(**fields):
@@ -227,8 +268,11 @@ def gemm(**fields):
     return out
 
 
-DELTAS = {f"{side}_{lv}": 3 + 5 * n + 41 * (side == "col")
-          for side in ("row", "col") for n, lv in enumerate((*LEVELS, "dx2", "dy2"))}
+DELTAS = {
+    f"{side}_{lv}": 3 + 5 * n + 41 * (side == "col")
+    for side in ("row", "col")
+    for n, lv in enumerate((*LEVELS, "dx2", "dy2"))
+}
 
 
 def test_halt_alone(runner):
@@ -252,38 +296,139 @@ def test_xnor_issues_twice(runner, level):
 @pytest.mark.parametrize("n_k", [1, 6, 7, 8, 9, 12])
 def test_parameters_wait_for_swap(runner, n_k):
     """Short column tiles: their parameters come SWAP cycles after tau of the one before."""
-    check(runner, [gemm(n_k=n_k, n_j=3, n_h=2, n_par=3, tile_min=2, **DELTAS, par_base=50, par_j=4,
-                        par_h=7, head_align=1, slots=2, w_j=100)])
+    check(
+        runner,
+        [
+            gemm(
+                n_k=n_k,
+                n_j=3,
+                n_h=2,
+                n_par=3,
+                tile_min=2,
+                **DELTAS,
+                par_base=50,
+                par_j=4,
+                par_h=7,
+                head_align=1,
+                slots=2,
+                w_j=100,
+            )
+        ],
+    )
 
 
 def test_starts_of_short_column_tiles():
     """The wait in numbers: a one-word column tile with 2 parameters lasts 2 + SWAP."""
-    i = isa.decode(isa.encode(Op.GEMM, **{k: v for k, v in gemm(
-        n_j=3, n_par=2, tile_min=1).items() if k != "op"}))
-    assert timing.column_starts(i) == [0, 2 + timing.SWAP, 2 * (2 + timing.SWAP),
-                                       2 * (2 + timing.SWAP) + 3]
+    i = isa.decode(
+        isa.encode(
+            Op.GEMM, **{k: v for k, v in gemm(n_j=3, n_par=2, tile_min=1).items() if k != "op"}
+        )
+    )
+    assert timing.column_starts(i) == [
+        0,
+        2 + timing.SWAP,
+        2 * (2 + timing.SWAP),
+        2 * (2 + timing.SWAP) + 3,
+    ]
 
 
 def test_several_instructions(runner):
     """Overhead between them; the parameter half goes on alternating; MAC and MEAN fields."""
-    check(runner, [
-        gemm(n_k=2, n_x=2, img_w=6, n_t=2, n_j=3, n_par=2, w_gs=8, w_t=1, res_gs=2, res_j=16,
-             theta=77, dest=1, shift=2, **DELTAS),
-        gemm(op=Op.MAC, n_step=Step.ONE, n_k=3, n_dx=3, n_dy=3, shift_left=1, pad_y=1, n_x=3,
-             n_y=2, img_w=3, img_h=2, n_par=1, w_gs=5, tile_min=20, theta=5, centre3=-9, **DELTAS),
-        gemm(op=Op.MEAN, n_step=Step.ONE, n_k=R, n_dx=2, n_dy=2, n_h=2, mean_mask=3, n_par=2,
-             dest=6, **DELTAS),
-        gemm(op=Op.POOL, n_step=Step.HALF, n_dx=2, n_dy=3, n_t=2, n_x=2, n_y=2, y_twice=1, pad_y=1,
-             shift_left=1, img_w=2 * R, img_h=3, tile_min=6, w_gs=3, **DELTAS),
-    ])
+    check(
+        runner,
+        [
+            gemm(
+                n_k=2,
+                n_x=2,
+                img_w=6,
+                n_t=2,
+                n_j=3,
+                n_par=2,
+                w_gs=8,
+                w_t=1,
+                res_gs=2,
+                res_j=16,
+                theta=77,
+                dest=1,
+                shift=2,
+                **DELTAS,
+            ),
+            gemm(
+                op=Op.MAC,
+                n_step=Step.ONE,
+                n_k=3,
+                n_dx=3,
+                n_dy=3,
+                shift_left=1,
+                pad_y=1,
+                n_x=3,
+                n_y=2,
+                img_w=3,
+                img_h=2,
+                n_par=1,
+                w_gs=5,
+                tile_min=20,
+                theta=5,
+                centre3=-9,
+                **DELTAS,
+            ),
+            gemm(
+                op=Op.MEAN,
+                n_step=Step.ONE,
+                n_k=R,
+                n_dx=2,
+                n_dy=2,
+                n_h=2,
+                mean_mask=3,
+                n_par=2,
+                dest=6,
+                **DELTAS,
+            ),
+            gemm(
+                op=Op.POOL,
+                n_step=Step.HALF,
+                n_dx=2,
+                n_dy=3,
+                n_t=2,
+                n_x=2,
+                n_y=2,
+                y_twice=1,
+                pad_y=1,
+                shift_left=1,
+                img_w=2 * R,
+                img_h=3,
+                tile_min=6,
+                w_gs=3,
+                **DELTAS,
+            ),
+        ],
+    )
 
 
 @pytest.mark.parametrize("mod", Mod)
 @pytest.mark.parametrize("flat", [0, 1])
 def test_destination_groups(runner, flat, mod):
     """Token counters over image rows that end inside a group, over more than a word of tokens."""
-    check(runner, [gemm(n_x=3, n_y=5, img_w=9, img_h=5, flat=flat, w_mod=int(mod), w_gs=100,
-                        res_gs=10, n_j=2, w_j=1000, res_j=3000, tile_min=2, w_base=60000)])
+    check(
+        runner,
+        [
+            gemm(
+                n_x=3,
+                n_y=5,
+                img_w=9,
+                img_h=5,
+                flat=flat,
+                w_mod=int(mod),
+                w_gs=100,
+                res_gs=10,
+                n_j=2,
+                w_j=1000,
+                res_j=3000,
+                tile_min=2,
+                w_base=60000,
+            )
+        ],
+    )
 
 
 @pytest.mark.parametrize("width", [1, R - 1, R, R + 1, 2 * R - 1, 2 * R, 2 * R + 1, 3 * R])
@@ -291,9 +436,29 @@ def test_destination_groups(runner, flat, mod):
 def test_split_destination(runner, step, width):
     """Image rows padded to 2R tokens: tiles of R tokens (GEMM) or of one (MAC), two image rows."""
     n_x = width if step == Step.ONE else -(-width // R)
-    check(runner, [gemm(n_x=n_x, n_y=3, img_w=width, img_h=3, n_step=int(step), n_t=2, w_t=7,
-                        w_mod=int(Mod.PAIR), w_gs=100, w_half=5000, res_gs=10, n_j=2, w_j=1000,
-                        res_j=3000, tile_min=2, w_base=60000)])
+    check(
+        runner,
+        [
+            gemm(
+                n_x=n_x,
+                n_y=3,
+                img_w=width,
+                img_h=3,
+                n_step=int(step),
+                n_t=2,
+                w_t=7,
+                w_mod=int(Mod.PAIR),
+                w_gs=100,
+                w_half=5000,
+                res_gs=10,
+                n_j=2,
+                w_j=1000,
+                res_j=3000,
+                tile_min=2,
+                w_base=60000,
+            )
+        ],
+    )
 
 
 @pytest.mark.parametrize("level", ["dx", "dy"])
@@ -305,14 +470,29 @@ def test_second_deltas(runner, level, n_k):
 
 @pytest.mark.parametrize("shift_left", [0, 1])
 @pytest.mark.parametrize("odd_w", [0, 1])
-@pytest.mark.parametrize(("taps", "n_dx"), [
-    (Taps.SIDE, 3), (Taps.STRIDE, 3), (Taps.POOL, 2), (Taps.POOL, 6)])
+@pytest.mark.parametrize(
+    ("taps", "n_dx"), [(Taps.SIDE, 3), (Taps.STRIDE, 3), (Taps.POOL, 2), (Taps.POOL, 6)]
+)
 def test_taps(runner, taps, n_dx, odd_w, shift_left):
     """Shift of each dx; ``edge`` at dx 2 of STRIDE with odd_w alone. STRIDE starts at -1."""
     if taps == Taps.STRIDE:
         shift_left = 1
-    check(runner, [gemm(taps=int(taps), n_dx=n_dx, n_dy=2, n_k=2, n_x=2, odd_w=odd_w,
-                        shift_left=shift_left, tile_min=2, **DELTAS)])
+    check(
+        runner,
+        [
+            gemm(
+                taps=int(taps),
+                n_dx=n_dx,
+                n_dy=2,
+                n_k=2,
+                n_x=2,
+                odd_w=odd_w,
+                shift_left=shift_left,
+                tile_min=2,
+                **DELTAS,
+            )
+        ],
+    )
 
 
 @pytest.mark.parametrize("twice", [0, 1])
@@ -320,19 +500,53 @@ def test_taps(runner, taps, n_dx, odd_w, shift_left):
 def test_taps_beyond_the_image(runner, pad, twice):
     """x_ok and y_ok of 5x5 taps, padded by ``pad``, strides 1 and 2, on 5 x 3 pixels and on one."""
     for w, h in ((5, 3), (1, 1)):
-        check(runner, [gemm(
-            op=Op.MAC, n_step=Step.ONE, n_dx=5, n_dy=5, shift_left=pad, pad_y=pad, x_twice=twice,
-            y_twice=twice, n_x=-(-w // (1 + twice)), n_y=-(-h // (1 + twice)), img_w=w, img_h=h,
-            **DELTAS)])
+        check(
+            runner,
+            [
+                gemm(
+                    op=Op.MAC,
+                    n_step=Step.ONE,
+                    n_dx=5,
+                    n_dy=5,
+                    shift_left=pad,
+                    pad_y=pad,
+                    x_twice=twice,
+                    y_twice=twice,
+                    n_x=-(-w // (1 + twice)),
+                    n_y=-(-h // (1 + twice)),
+                    img_w=w,
+                    img_h=h,
+                    **DELTAS,
+                )
+            ],
+        )
 
 
 def test_stride_of_one_side(runner):
     """x_twice and y_twice do not meddle with each other; many taps on a wide image."""
     for x_twice, y_twice in ((0, 1), (1, 0)):
-        check(runner, [gemm(
-            op=Op.MAC, n_step=Step.ONE, n_dx=15, shift_left=3, pad_y=1, n_dy=3, x_twice=x_twice,
-            y_twice=y_twice, n_x=9, n_y=2, img_w=18, img_h=4, w_mod=int(Mod.PAIR), w_gs=5,
-            **DELTAS)])
+        check(
+            runner,
+            [
+                gemm(
+                    op=Op.MAC,
+                    n_step=Step.ONE,
+                    n_dx=15,
+                    shift_left=3,
+                    pad_y=1,
+                    n_dy=3,
+                    x_twice=x_twice,
+                    y_twice=y_twice,
+                    n_x=9,
+                    n_y=2,
+                    img_w=18,
+                    img_h=4,
+                    w_mod=int(Mod.PAIR),
+                    w_gs=5,
+                    **DELTAS,
+                )
+            ],
+        )
 
 
 @pytest.mark.parametrize("sc_byte", range(CONFIG.width // 8))
@@ -342,17 +556,43 @@ def test_shortcut(runner, tile_min, sc_byte):
 
     It lengthens the tile where tile_min does not cover it.
     """
-    check(runner, [gemm(
-        n_k=3, n_t=2, n_x=2, n_y=2, n_j=2, n_h=2, shortcut=1, sc_base=0xFFF0, sc_gs=100, sc_t=9,
-        sc_byte=sc_byte, tile_min=tile_min, n_par=2, par_j=4, shift_left=1, n_dx=1, **DELTAS)])
+    check(
+        runner,
+        [
+            gemm(
+                n_k=3,
+                n_t=2,
+                n_x=2,
+                n_y=2,
+                n_j=2,
+                n_h=2,
+                shortcut=1,
+                sc_base=0xFFF0,
+                sc_gs=100,
+                sc_t=9,
+                sc_byte=sc_byte,
+                tile_min=tile_min,
+                n_par=2,
+                par_j=4,
+                shift_left=1,
+                n_dx=1,
+                **DELTAS,
+            )
+        ],
+    )
 
 
 def test_shortcut_of_xnor_and_of_one_word(runner):
     """After the inverted pass; a tile of one word and its shortcut takes 2 cycles; then none."""
     shortcut = {"shortcut": 1, "sc_base": 300, "sc_gs": 2, "sc_t": 50, "tile_min": 2}
-    check(runner, [gemm(n_k=2, n_t=2, xnor=1, n_x=2, **shortcut, **DELTAS),
-                   gemm(n_t=3, n_x=3, n_j=2, **shortcut, **DELTAS),
-                   gemm(n_t=3, n_x=3, n_j=2, **{**shortcut, "shortcut": 0}, **DELTAS)])
+    check(
+        runner,
+        [
+            gemm(n_k=2, n_t=2, xnor=1, n_x=2, **shortcut, **DELTAS),
+            gemm(n_t=3, n_x=3, n_j=2, **shortcut, **DELTAS),
+            gemm(n_t=3, n_x=3, n_j=2, **{**shortcut, "shortcut": 0}, **DELTAS),
+        ],
+    )
 
 
 def table_of(count, salt=0, shift=1):
@@ -375,19 +615,29 @@ def table_of(count, salt=0, shift=1):
 @pytest.mark.parametrize("count", [0, 1, 7, 127])
 def test_table(runner, count, shift):
     """A write for each cell; words are consumed in theirs, then comes the next instruction."""
-    check(runner, [table_of(count, shift=shift), gemm(n_k=2, n_j=2, n_par=3, **DELTAS),
-                   table_of(3, 11, 3 - shift), table_of(count, 5, shift), gemm(n_k=2, **DELTAS)])
+    check(
+        runner,
+        [
+            table_of(count, shift=shift),
+            gemm(n_k=2, n_j=2, n_par=3, **DELTAS),
+            table_of(3, 11, 3 - shift),
+            table_of(count, 5, shift),
+            gemm(n_k=2, **DELTAS),
+        ],
+    )
 
 
 @pytest.mark.parametrize("shift", [0, 1])
-@pytest.mark.parametrize("cells", [
-    range(1), range(2), range(127), "end", [0, "end"], [5, 6, 7, 200, 201, "end"]])
+@pytest.mark.parametrize(
+    "cells", [range(1), range(2), range(127), "end", [0, "end"], [5, 6, 7, 200, 201, "end"]]
+)
 def test_table_corners(runner, shift, cells):
     """Words one after another from the first cell, and up to the last; nothing drains after it."""
     cell = state_cell(STATE_SHIFTS[shift])
     end = last_cell(cell)
-    cells = range(end - 127, end) if cells == "end" else [
-        end - 1 if n == "end" else n for n in cells]
+    cells = (
+        range(end - 127, end) if cells == "end" else [end - 1 if n == "end" else n for n in cells]
+    )
     for place in (1, cell - 1):
         words = tuple(min(n * cell + place, STATE_MAX) for n in cells)
         i = {"op": Op.TABLE, "n_k": len(words), "state_shift": shift, "table": words}
@@ -411,8 +661,23 @@ def test_table_words_that_look_like_instructions(runner):
 
 def test_table_after_slow_steps(runner):
     """The table is not written before the last code of the instruction before has used it."""
-    check(runner, [gemm(op=Op.MAC, n_step=Step.ONE, n_k=2, spread=1, leak=1, n_spread=15,
-                        tile_min=80, theta=9, **DELTAS), table_of(4)])
+    check(
+        runner,
+        [
+            gemm(
+                op=Op.MAC,
+                n_step=Step.ONE,
+                n_k=2,
+                spread=1,
+                leak=1,
+                n_spread=15,
+                tile_min=80,
+                theta=9,
+                **DELTAS,
+            ),
+            table_of(4),
+        ],
+    )
 
 
 @pytest.mark.parametrize(("spread", "leak"), [(0, 0), (0, 1), (1, 0), (1, 1)])
@@ -420,8 +685,23 @@ def test_drain_of_slow_steps(runner, spread, leak):
     """Steps STATE_GAP apart drain for longer: late words hold on until then."""
     plain = timing.drain_cycles(CONFIG)
     assert timing.drain_cycles(CONFIG, True) - plain == 16 * timing.STATE_GAP - 16
-    check(runner, [gemm(op=Op.MAC, n_step=Step.ONE, n_k=2, spread=spread, leak=leak, n_spread=15,
-                        tile_min=80, theta=9, **DELTAS), gemm(theta=3, **DELTAS)])
+    check(
+        runner,
+        [
+            gemm(
+                op=Op.MAC,
+                n_step=Step.ONE,
+                n_k=2,
+                spread=spread,
+                leak=leak,
+                n_spread=15,
+                tile_min=80,
+                theta=9,
+                **DELTAS,
+            ),
+            gemm(theta=3, **DELTAS),
+        ],
+    )
 
 
 @pytest.mark.parametrize("tile_min", [1, 3, 64, 255])
@@ -443,33 +723,66 @@ def instruction(draw):
     assume(size <= 160)
     signed, plain = st.integers(-(1 << 15), (1 << 16) - 1), st.integers(0, (1 << 16) - 1)
     deltas = {k: draw(signed) for k in DELTAS}
-    bits = {k: draw(st.integers(0, 1)) for k in (
-        "xnor", "y_twice", "x_twice", "head_align", "shortcut", "odd_w", "leak")}
-    words = {k: draw(plain) for k in (
-        "row_base", "col_base", "par_base", "par_j", "par_h", "w_base", "w_gs", "w_t", "w_j",
-        "res_j", "w_half", "sc_base", "sc_gs", "sc_t")}
+    bits = {
+        k: draw(st.integers(0, 1))
+        for k in ("xnor", "y_twice", "x_twice", "head_align", "shortcut", "odd_w", "leak")
+    }
+    words = {
+        k: draw(plain)
+        for k in (
+            "row_base",
+            "col_base",
+            "par_base",
+            "par_j",
+            "par_h",
+            "w_base",
+            "w_gs",
+            "w_t",
+            "w_j",
+            "res_j",
+            "w_half",
+            "sc_base",
+            "sc_gs",
+            "sc_t",
+        )
+    }
     step = draw(st.sampled_from(Step))
     taps = Taps.SIDE if step == Step.ONE else draw(st.sampled_from(Taps))
     shift_left = 1 if taps == Taps.STRIDE else draw(st.integers(0, 3 if step == Step.ONE else 1))
     return gemm(
-        **counts, **deltas, **bits, **words, n_step=int(step), taps=int(taps),
-        shift_left=shift_left, pad_y=draw(st.integers(0, 3)),
-        sc_byte=draw(st.integers(0, CONFIG.width // 8 - 1)), spread=draw(st.integers(0, 1)),
+        **counts,
+        **deltas,
+        **bits,
+        **words,
+        n_step=int(step),
+        taps=int(taps),
+        shift_left=shift_left,
+        pad_y=draw(st.integers(0, 3)),
+        sc_byte=draw(st.integers(0, CONFIG.width // 8 - 1)),
+        spread=draw(st.integers(0, 1)),
         flat=draw(st.integers(0, 1)) if step == Step.ROWS else 0,
-        n_par=draw(st.integers(0, 17)), tile_min=draw(st.integers(2, 12)),
+        n_par=draw(st.integers(0, 17)),
+        tile_min=draw(st.integers(2, 12)),
         img_w=R * (counts["n_x"] - 1) + draw(st.integers(1, R)),
         img_h=(counts["n_y"] - 1) * (1 + bits["y_twice"]) + draw(st.integers(1, 4)),
-        slots=draw(st.integers(1, 4)), w_mod=int(draw(st.sampled_from(Mod))),
-        res_gs=draw(st.integers(0, 255)), mean_mask=draw(st.integers(0, 3)),
+        slots=draw(st.integers(1, 4)),
+        w_mod=int(draw(st.sampled_from(Mod))),
+        res_gs=draw(st.integers(0, 255)),
+        mean_mask=draw(st.integers(0, 3)),
         theta=draw(st.integers(0, 1 << 17)),
     )
 
 
 @seed(20260101)
 @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(instruction() |
-                st.builds(table_of, st.integers(0, 127), st.integers(0, 99), st.integers(0, 3)),
-                min_size=1, max_size=2))
+@given(
+    st.lists(
+        instruction()
+        | st.builds(table_of, st.integers(0, 127), st.integers(0, 99), st.integers(0, 3)),
+        min_size=1,
+        max_size=2,
+    )
+)
 @example([gemm(n_k=2, n_t=3, n_j=2, n_par=17, **DELTAS)])
 def test_any_loop_nest(runner, instructions):
     check(runner, instructions)
@@ -493,7 +806,7 @@ def test_second_run(runner):
     total = sum(timing.program_cycles(CONFIG, program))
     gap = 4
     seen = runner.run(code, 2 * total + gap + 2, starts=[2, 2 + total + gap])
-    again = seen[total + gap:]
+    again = seen[total + gap :]
     assert seen[total]["done"]
     assert not again[0]["done"]
     assert again[0]["busy"]
@@ -507,10 +820,34 @@ def test_second_run(runner):
             assert got["half"] == 1 - want["half"]  # goes on alternating
 
 
-@pytest.mark.parametrize("name", [
-    "xnor", "n_par", "img_h", "row_h", "res_j", "w_chan_gs", "theta", "centre0", "centre3",
-    "shift_left", "taps", "odd_w", "shortcut", "row_dy2", "col_dx2", "w_half", "sc_gs", "sc_byte",
-    "st_base", "sc_value", "keep", "state_bits", "persist"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "xnor",
+        "n_par",
+        "img_h",
+        "row_h",
+        "res_j",
+        "w_chan_gs",
+        "theta",
+        "centre0",
+        "centre3",
+        "shift_left",
+        "taps",
+        "odd_w",
+        "shortcut",
+        "row_dy2",
+        "col_dx2",
+        "w_half",
+        "sc_gs",
+        "sc_byte",
+        "st_base",
+        "sc_value",
+        "keep",
+        "state_bits",
+        "persist",
+    ],
+)
 def test_instruction_register(runner, name):
     """One field all ones, the others 0, reaches ``insn`` in the set-up cycle; HALT has no words."""
     f = isa.BY_NAME[name]

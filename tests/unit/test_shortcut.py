@@ -35,14 +35,18 @@ def play(unit, tiles, rng):
         rows[tau + TAKE] |= {"take": 1, "byte": byte}
         rows[tau + TAKE + 1]["data"] = words
     seen = bench.play(rows)
-    return {(tau, r): seen[tau + PRODUCT + r]["o"] for tau, _, _ in tiles
-            for r in range(config.rows)}
+    return {
+        (tau, r): seen[tau + PRODUCT + r]["o"] for tau, _, _ in tiles for r in range(config.rows)
+    }
 
 
 def wanted(config, tiles):
     """C bits from the byte on; bits past the word are 0."""
-    return {(tau, r): words[r] >> 8 * byte & (1 << config.cols) - 1
-            for tau, byte, words in tiles for r in range(config.rows)}
+    return {
+        (tau, r): words[r] >> 8 * byte & (1 << config.cols) - 1
+        for tau, byte, words in tiles
+        for r in range(config.rows)
+    }
 
 
 def draw(rng, config):

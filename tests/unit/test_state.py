@@ -43,26 +43,42 @@ class Pair(wiring.Component):
     """A loader, one table, two lanes' StateCode."""
 
     def __init__(self):
-        super().__init__({
-            "run": In(1), "load": In(1), "fine": In(1), "more": In(1), "threshold": In(SIZE_BITS),
-            "take": Out(1), "write": Out(TableWrite), "u": In(signed_bits(WIDE)).array(2),
-            "fired": In(1).array(2), "code": Out(signed_bits(CODE_BITS)).array(2),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "load": In(1),
+                "fine": In(1),
+                "more": In(1),
+                "threshold": In(SIZE_BITS),
+                "take": Out(1),
+                "write": Out(TableWrite),
+                "u": In(signed_bits(WIDE)).array(2),
+                "fired": In(1).array(2),
+                "code": Out(signed_bits(CODE_BITS)).array(2),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.loader = loader = TableLoader()
         m.submodules.table = table = StateTable()
         m.d.comb += [
-            *(getattr(loader, name).eq(getattr(self, name))
-              for name in ("run", "load", "fine", "more", "threshold")),
-            self.take.eq(loader.take), self.write.eq(loader.write), table.write.eq(loader.write),
+            *(
+                getattr(loader, name).eq(getattr(self, name))
+                for name in ("run", "load", "fine", "more", "threshold")
+            ),
+            self.take.eq(loader.take),
+            self.write.eq(loader.write),
+            table.write.eq(loader.write),
         ]
         for n in range(2):
             m.submodules[f"code_{n}"] = code = StateCode(WIDE)
             m.d.comb += [
-                code.u.eq(self.u[n]), code.fired.eq(self.fired[n]), code.fine.eq(self.fine),
-                table.cell[n].eq(code.cell), code.entry.eq(table.entry[n]),
+                code.u.eq(self.u[n]),
+                code.fired.eq(self.fired[n]),
+                code.fine.eq(self.fine),
+                table.cell[n].eq(code.cell),
+                code.entry.eq(table.entry[n]),
                 self.code[n].eq(code.code),
             ]
         return m
@@ -70,8 +86,11 @@ class Pair(wiring.Component):
 
 @pytest.fixture(scope="module")
 def bench():
-    return Bench(Pair(), ["run", "load", "fine", "more", "threshold", "u", "fired"],
-                 ["take", "write", "code"])
+    return Bench(
+        Pair(),
+        ["run", "load", "fine", "more", "threshold", "u", "fired"],
+        ["take", "write", "code"],
+    )
 
 
 class Play:
@@ -162,8 +181,11 @@ def corners(thresholds, fine):
 def check(bench, thresholds, fine, rng, count=150):
     """Load a table, then search at full throughput in both lanes; return the codes met."""
     top = STATE_CELLS * CELLS[fine] + 200
-    membranes = [*corners(thresholds, fine), *rng.integers(-top, top, size=count).tolist(),
-                 *rng.integers(LOW, HIGH + 1, size=20).tolist()]
+    membranes = [
+        *corners(thresholds, fine),
+        *rng.integers(-top, top, size=count).tolist(),
+        *rng.integers(LOW, HIGH + 1, size=20).tolist(),
+    ]
     play = Play(rng)
     play.load(thresholds, fine)
     play.search(membranes, membranes)
@@ -284,7 +306,8 @@ def test_table_ports():
     for n, values in want.items():
         got = [int(e) for e in seen[n]["entry"]]
         assert [g for g, v in zip(got, values, strict=True) if v is not None] == [
-            v for v in values if v is not None], n
+            v for v in values if v is not None
+        ], n
 
 
 # ---- CodeBytes
@@ -294,8 +317,9 @@ DISTANCE = 5
 
 @pytest.fixture(scope="module")
 def codes_bench():
-    return Bench(CodeBytes(distance=DISTANCE), ["bits", "byte", "at", "code", "into", "keep"],
-                 ["read", "o"])
+    return Bench(
+        CodeBytes(distance=DISTANCE), ["bits", "byte", "at", "code", "into", "keep"], ["read", "o"]
+    )
 
 
 def signed(value, bits):
@@ -320,16 +344,18 @@ class Codes:
     def put(self, cycle, **values):
         while len(self.rows) <= cycle:
             byte, at, code, into = self.rng.integers((256, 4, 256, 8 // self.bits)).tolist()
-            self.rows.append({"bits": self.index, "byte": byte, "at": at, "code": code,
-                              "into": into, "keep": 0})
+            self.rows.append(
+                {"bits": self.index, "byte": byte, "at": at, "code": code, "into": into, "keep": 0}
+            )
         self.rows[cycle] |= values
 
     def code(self, cycle, byte, place, code, before, keep=1):
         """Read and write at ``place`` of ``byte``; ``before``: codes below, as written."""
         self.put(cycle, byte=byte, at=place)
         self.put(cycle + DISTANCE, code=code, into=place, keep=keep)
-        self.want[cycle, "read"] = signed(byte >> self.bits * place & (1 << self.bits) - 1,
-                                          self.bits)
+        self.want[cycle, "read"] = signed(
+            byte >> self.bits * place & (1 << self.bits) - 1, self.bits
+        )
         self.want[cycle + DISTANCE, "o"] = byte_with(byte, [*before, code], self.bits)
 
     def check(self, bench):
@@ -390,17 +416,24 @@ def test_one_threshold_in_registers_is_the_same_table(threshold, fine):
         if place is not None and place < STATE_CELLS:
             at[place] = value % unit
         count = [int(place is not None and n > place) for n in range(STATE_CELLS)]
-        return [{"write": write_of(n, count[n] | at[n] << CODE_BITS - 1)}
-                for n in range(STATE_CELLS)]  # fmt: skip
+        return [
+            {"write": write_of(n, count[n] | at[n] << CODE_BITS - 1)} for n in range(STATE_CELLS)
+        ]
 
     rows = [*writes(77), *writes(threshold)]
-    near = [] if threshold is None else [
-        n for n in range(threshold // unit - 2, threshold // unit + 3) if 0 <= n < STATE_CELLS]
+    near = (
+        []
+        if threshold is None
+        else [
+            n for n in range(threshold // unit - 2, threshold // unit + 3) if 0 <= n < STATE_CELLS
+        ]
+    )
     for cell in [0, 1, STATE_CELLS - 1, *near, *rng.integers(STATE_CELLS, size=30).tolist()]:
         rows.append({"cell": [cell, int(rng.integers(STATE_CELLS))]})
     rows.append({})
     benches = [Bench(kind(), ["write", "cell"], ["entry"]) for kind in (StateTable, StateThreshold)]
     first = 2 * STATE_CELLS + 1
-    seen = [[[int(e) for e in row["entry"]] for row in bench.play(rows)[first:]]
-            for bench in benches]  # fmt: skip
+    seen = [
+        [[int(e) for e in row["entry"]] for row in bench.play(rows)[first:]] for bench in benches
+    ]
     assert seen[0] == seen[1]

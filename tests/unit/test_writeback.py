@@ -54,8 +54,11 @@ class Unit:
 
     def __init__(self, config):
         self.config = config
-        self.bench = Bench(WriteBack(config), ["mode", "tag", "spikes", "pooled", "x"],
-                           [*OUTPUTS, "pix_en", "pix_addr", "pix_data"])
+        self.bench = Bench(
+            WriteBack(config),
+            ["mode", "tag", "spikes", "pooled", "x"],
+            [*OUTPUTS, "pix_en", "pix_addr", "pix_data"],
+        )
 
     def run(self, mode, tiles, key, values, period, gap=1):
         """Tile n's tag at n * period; ``values[n][e]`` on port ``key`` e * gap + 1 cycles after.
@@ -79,7 +82,8 @@ class Unit:
                     if mask:
                         data = s[f"{memory}_data"][bank] & spread_mask(mask)
                         out.append(
-                            Write(cycle, memory, bank, s[f"{memory}_addr"][bank], mask, data))
+                            Write(cycle, memory, bank, s[f"{memory}_addr"][bank], mask, data)
+                        )
             if s["pix_en"]:
                 out.append(Write(cycle, "pix", 0, s["pix_addr"], 1, s["pix_data"]))
         return sorted(out)
@@ -108,10 +112,13 @@ def packed_tiles(rng, config, aligned):
     slots = config.width // config.cols
     for n in range(14):
         nb = int(rng.integers(200))
-        yield {"addr": int(rng.integers(1 << 16)), "slot": n % slots,
-               "nb": nb // config.rows * config.rows if aligned else nb,
-               "n_valid": int(rng.integers(1, config.rows + 1)) if n % 3 else config.rows,
-               "final": n & 1}
+        yield {
+            "addr": int(rng.integers(1 << 16)),
+            "slot": n % slots,
+            "nb": nb // config.rows * config.rows if aligned else nb,
+            "n_valid": int(rng.integers(1, config.rows + 1)) if n % 3 else config.rows,
+            "final": n & 1,
+        }
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "carry"])
@@ -127,8 +134,18 @@ def test_row(unit, aligned):
         for r in range(tag["n_valid"]):
             value = spikes[r] & ((1 << lanes) - 1) if tag["final"] else spikes[r]
             carry = gs if tag["nb"] % c.rows + r >= c.rows else 0
-            want.append(slot_write(n * c.rows + WRITE + r, "row", (tag["nb"] + r) % c.rows,
-                                   tag["addr"] + carry, tag["slot"] * size, size, value, c))
+            want.append(
+                slot_write(
+                    n * c.rows + WRITE + r,
+                    "row",
+                    (tag["nb"] + r) % c.rows,
+                    tag["addr"] + carry,
+                    tag["slot"] * size,
+                    size,
+                    value,
+                    c,
+                )
+            )
     assert got == sorted(want)
 
 
@@ -138,14 +155,25 @@ def test_col_token(unit):
     tiles = list(packed_tiles(rng, c, True))
     data = draw(rng, c, len(tiles), c.rows)
     size = c.cols // 8
-    got = unit.run({"dest": int(Dest.COL_TOKEN), "gs": 99, "lanes": 1}, tiles, "spikes", data,
-                   c.rows)
+    got = unit.run(
+        {"dest": int(Dest.COL_TOKEN), "gs": 99, "lanes": 1}, tiles, "spikes", data, c.rows
+    )
     want = []
     for n, (tag, spikes) in enumerate(zip(tiles, data, strict=True)):
         for r in range(tag["n_valid"]):
             value = spikes[r] & 1 if tag["final"] else spikes[r]
-            want.append(slot_write(n * c.rows + WRITE + r, "col", (tag["nb"] + r) % c.cols,
-                                   tag["addr"], tag["slot"] * size, size, value, c))
+            want.append(
+                slot_write(
+                    n * c.rows + WRITE + r,
+                    "col",
+                    (tag["nb"] + r) % c.cols,
+                    tag["addr"],
+                    tag["slot"] * size,
+                    size,
+                    value,
+                    c,
+                )
+            )
     assert got == sorted(want)
 
 
@@ -156,8 +184,17 @@ def tap_writes(c, cycle, tag, r, value, log2, pack, img_w, gs):
         if not 0 <= x + d < img_w or (q == 2 and pack == Pack.PAIR):
             continue
         at = tag["nb"] % c.rows + r + d
-        yield slot_write(cycle, "row", at % c.rows, tag["addr"] + gs * (at // c.rows), q * size,
-                         size, value & ((1 << 8 * size) - 1), c, extend=False)
+        yield slot_write(
+            cycle,
+            "row",
+            at % c.rows,
+            tag["addr"] + gs * (at // c.rows),
+            q * size,
+            size,
+            value & ((1 << 8 * size) - 1),
+            c,
+            extend=False,
+        )
 
 
 @pytest.mark.parametrize("pack", [Pack.PAIR, Pack.TRIPLE])
@@ -181,15 +218,38 @@ def check_row_taps(unit, pack):
             done.pop()
             continue
         for img_w in (1, c.rows - 1, c.rows, 2 * c.rows + 1):
-            tiles = [{"addr": int(rng.integers(1 << 16)), "nb": (y * -(-img_w // c.rows) + x)
-                      * c.rows, "x_out": x * c.rows, "n_valid": min(c.rows, img_w - x * c.rows)}
-                     for y in range(2) for x in range(-(-img_w // c.rows))]
+            tiles = [
+                {
+                    "addr": int(rng.integers(1 << 16)),
+                    "nb": (y * -(-img_w // c.rows) + x) * c.rows,
+                    "x_out": x * c.rows,
+                    "n_valid": min(c.rows, img_w - x * c.rows),
+                }
+                for y in range(2)
+                for x in range(-(-img_w // c.rows))
+            ]
             data = draw(rng, c, len(tiles), c.rows)
-            got = unit.run({"dest": int(Dest.ROW_TAPS), "gs": gs, "pack": int(pack),
-                            "slot_log2": log2, "img_w": img_w}, tiles, "spikes", data, c.rows)
-            want = [w for n, tag in enumerate(tiles) for r in range(tag["n_valid"])
-                    for w in tap_writes(c, n * c.rows + WRITE + r, tag, r, data[n][r], log2, pack,
-                                        img_w, gs)]
+            got = unit.run(
+                {
+                    "dest": int(Dest.ROW_TAPS),
+                    "gs": gs,
+                    "pack": int(pack),
+                    "slot_log2": log2,
+                    "img_w": img_w,
+                },
+                tiles,
+                "spikes",
+                data,
+                c.rows,
+            )
+            want = [
+                w
+                for n, tag in enumerate(tiles)
+                for r in range(tag["n_valid"])
+                for w in tap_writes(
+                    c, n * c.rows + WRITE + r, tag, r, data[n][r], log2, pack, img_w, gs
+                )
+            ]
             assert got == sorted(want), (log2, img_w)
     return done
 
@@ -199,8 +259,10 @@ def token_packed(c, tiles, data, lanes):
     kept = {}
     for n, (tag, spikes) in enumerate(zip(tiles, data, strict=True)):
         mask = (1 << lanes) - 1 if tag["final"] else -1
-        bits = [sum(((spikes[r] & mask) >> lane & 1) << r for r in range(tag["n_valid"]))
-                for lane in range(c.cols)]
+        bits = [
+            sum(((spikes[r] & mask) >> lane & 1) << r for r in range(tag["n_valid"]))
+            for lane in range(c.cols)
+        ]
         first = tag["nb"] % c.width // 8
         if c.rows == 4 and tag["nb"] % 8:
             bits = [k | b << 4 for k, b in zip(kept[tag["t"]], bits, strict=True)]
@@ -213,9 +275,18 @@ def token_tiles(rng, c):
     """Tiles of two words of tokens, t innermost, the last one not full; addresses at random."""
     count = 2 * c.width // c.rows - 1
     steps = 2
-    return [{"addr": int(rng.integers(1 << 16)), "nb": x * c.rows, "t": t, "final": final,
-             "n_valid": c.rows if x < count - 1 else c.rows - 1}
-            for final in (0, 1) for x in range(count) for t in range(steps)]
+    return [
+        {
+            "addr": int(rng.integers(1 << 16)),
+            "nb": x * c.rows,
+            "t": t,
+            "final": final,
+            "n_valid": c.rows if x < count - 1 else c.rows - 1,
+        }
+        for final in (0, 1)
+        for x in range(count)
+        for t in range(steps)
+    ]
 
 
 def test_col_channel(unit):
@@ -224,10 +295,20 @@ def test_col_channel(unit):
     tiles, lanes = token_tiles(rng, c), c.cols - 1
     data = draw(rng, c, len(tiles), c.rows)
     got = unit.run({"dest": int(Dest.COL_CHANNEL), "lanes": lanes}, tiles, "spikes", data, c.rows)
-    want = [slot_write(n * c.rows + WRITE + c.rows - 1, "col", lane, tiles[n]["addr"], first, size,
-                       bits[lane], c)
-            for n, first, bits, size in token_packed(c, tiles, data, lanes)
-            for lane in range(c.cols)]
+    want = [
+        slot_write(
+            n * c.rows + WRITE + c.rows - 1,
+            "col",
+            lane,
+            tiles[n]["addr"],
+            first,
+            size,
+            bits[lane],
+            c,
+        )
+        for n, first, bits, size in token_packed(c, tiles, data, lanes)
+        for lane in range(c.cols)
+    ]
     assert got == sorted(want)
 
 
@@ -236,12 +317,27 @@ def test_row_channel(unit):
     c, rng = unit.config, np.random.default_rng(5)
     tiles, lanes, gs = token_tiles(rng, c), c.cols - 1, 45
     data = draw(rng, c, len(tiles), c.rows)
-    got = unit.run({"dest": int(Dest.ROW_CHANNEL), "lanes": lanes, "chan_gs": gs}, tiles,
-                   "spikes", data, c.rows)
-    want = [slot_write(n * c.rows + WRITE + c.rows + lane // c.rows, "row", lane % c.rows,
-                       tiles[n]["addr"] + lane // c.rows * gs, first, size, bits[lane], c)
-            for n, first, bits, size in token_packed(c, tiles, data, lanes)
-            for lane in range(c.cols)]
+    got = unit.run(
+        {"dest": int(Dest.ROW_CHANNEL), "lanes": lanes, "chan_gs": gs},
+        tiles,
+        "spikes",
+        data,
+        c.rows,
+    )
+    want = [
+        slot_write(
+            n * c.rows + WRITE + c.rows + lane // c.rows,
+            "row",
+            lane % c.rows,
+            tiles[n]["addr"] + lane // c.rows * gs,
+            first,
+            size,
+            bits[lane],
+            c,
+        )
+        for n, first, bits, size in token_packed(c, tiles, data, lanes)
+        for lane in range(c.cols)
+    ]
     assert got == sorted(want)
 
 
@@ -252,8 +348,11 @@ def test_pix(unit):
     tiles[0]["addr"] = 0xFFFF - 2  # wraps
     data = rng.integers(-1 << 17, 1 << 17, size=(4, c.cols)).tolist()
     got = unit.run({"dest": int(Dest.PIX)}, tiles, "x", data, c.cols)
-    want = [Write(n * c.cols + WRITE + lane, "pix", 0, (tag["addr"] + lane) & 0xFFFF, 1, x)
-            for n, tag in enumerate(tiles) for lane, x in enumerate(data[n])]
+    want = [
+        Write(n * c.cols + WRITE + lane, "pix", 0, (tag["addr"] + lane) & 0xFFFF, 1, x)
+        for n, tag in enumerate(tiles)
+        for lane, x in enumerate(data[n])
+    ]
     assert got == sorted(want)
 
 
@@ -283,17 +382,32 @@ def test_row_split(unit, slot):
         tiles = []
         for y, x in at:
             nb = split_token(c, width, y, x)
-            tiles.append({"addr": base + nb // (2 * c.rows) * gs & 0xFFFF, "nb": nb & 255,
-                          "slot": slot, "n_valid": min(c.rows, width - x), "x_out": x})
+            tiles.append(
+                {
+                    "addr": base + nb // (2 * c.rows) * gs & 0xFFFF,
+                    "nb": nb & 255,
+                    "slot": slot,
+                    "n_valid": min(c.rows, width - x),
+                    "x_out": x,
+                }
+            )
         data = draw(rng, c, len(tiles), c.rows)
-        got = unit.run({"dest": int(Dest.ROW), "gs": gs, "split": 1, "half": half}, tiles,
-                       "spikes", data, c.rows)
+        got = unit.run(
+            {"dest": int(Dest.ROW), "gs": gs, "split": 1, "half": half},
+            tiles,
+            "spikes",
+            data,
+            c.rows,
+        )
         want = []
         for n, (y, x) in enumerate(at):
             for r in range(tiles[n]["n_valid"]):
                 bank, addr = split_place(c, base, gs, half, width, y, x + r)
-                want.append(slot_write(n * c.rows + WRITE + r, "row", bank, addr, slot * size,
-                                       size, data[n][r], c))
+                want.append(
+                    slot_write(
+                        n * c.rows + WRITE + r, "row", bank, addr, slot * size, size, data[n][r], c
+                    )
+                )
         assert got == sorted(want), width
 
 
@@ -308,18 +422,43 @@ def test_row_split_of_single_tokens(unit, steps, slow):
         tiles = []
         for y, x in at:
             nb = split_token(c, width, y, x)
-            tiles.append({"addr": base + nb // (2 * c.rows) * gs, "nb": nb & 255, "n_valid": 1,
-                          "x_out": x})
+            tiles.append(
+                {"addr": base + nb // (2 * c.rows) * gs, "nb": nb & 255, "n_valid": 1, "x_out": x}
+            )
         data = draw(rng, c, len(tiles), steps)
-        got = unit.run({"dest": int(Dest.ROW), "gs": gs, "split": 1, "half": half, "spread": 1,
-                        "n_spread": steps - 1, "t": t, "slow": slow}, tiles, "spikes", data,
-                       steps * gap, gap)
+        got = unit.run(
+            {
+                "dest": int(Dest.ROW),
+                "gs": gs,
+                "split": 1,
+                "half": half,
+                "spread": 1,
+                "n_spread": steps - 1,
+                "t": t,
+                "slow": slow,
+            },
+            tiles,
+            "spikes",
+            data,
+            steps * gap,
+            gap,
+        )
         want = []
         for n, (y, x) in enumerate(at):
             for s in range(steps):
                 bank, addr = split_place(c, base, gs, half, width, y, x)
-                want.append(slot_write(n * steps * gap + WRITE + s * gap, "row", bank,
-                                       addr + s * t, 0, size, data[n][s], c))
+                want.append(
+                    slot_write(
+                        n * steps * gap + WRITE + s * gap,
+                        "row",
+                        bank,
+                        addr + s * t,
+                        0,
+                        size,
+                        data[n][s],
+                        c,
+                    )
+                )
         assert got == sorted(want), width
 
 
@@ -340,12 +479,25 @@ def test_spread(unit, dest, steps, slow):
     """One token, one step a cycle (slow: every STATE_GAP cycles), addresses w_t apart."""
     c, rng, gap = unit.config, np.random.default_rng(7), STATE_GAP if slow else 1
     gs, t, img_w, size = 11, 300, 3 if slow else 6, c.cols // 8
-    tiles = [{"addr": 1000 * x, "nb": x, "x_out": x, "n_valid": 1, "slot": 0}
-             for x in range(img_w)]
+    tiles = [{"addr": 1000 * x, "nb": x, "x_out": x, "n_valid": 1, "slot": 0} for x in range(img_w)]
     data = draw(rng, c, img_w, steps)
-    got = unit.run({"dest": int(dest), "gs": gs, "spread": 1, "n_spread": steps - 1, "t": t,
-                    "pack": int(Pack.TRIPLE), "img_w": img_w, "slow": slow}, tiles, "spikes", data,
-                   steps * gap, gap)
+    got = unit.run(
+        {
+            "dest": int(dest),
+            "gs": gs,
+            "spread": 1,
+            "n_spread": steps - 1,
+            "t": t,
+            "pack": int(Pack.TRIPLE),
+            "img_w": img_w,
+            "slow": slow,
+        },
+        tiles,
+        "spikes",
+        data,
+        steps * gap,
+        gap,
+    )
     want = []
     for n, tag in enumerate(tiles):
         for s in range(steps):
@@ -355,8 +507,9 @@ def test_spread(unit, dest, steps, slow):
                 want += tap_writes(c, cycle, here, 0, data[n][s], 0, Pack.TRIPLE, img_w, gs)
             else:
                 name, banks = ("row", c.rows) if dest == Dest.ROW else ("col", c.cols)
-                want.append(slot_write(cycle, name, n % banks, here["addr"], 0, size, data[n][s],
-                                       c))
+                want.append(
+                    slot_write(cycle, name, n % banks, here["addr"], 0, size, data[n][s], c)
+                )
     assert got == sorted(want)
 
 
@@ -364,18 +517,32 @@ def test_pool_to_row(unit):
     """Whole pooled words of even rows; token nb + r / 2, R / 2 tokens a tile."""
     c, rng = unit.config, np.random.default_rng(8)
     gs, half, period = 13, c.rows // 2, max(c.rows, 6)
-    tiles = [{"addr": 500 + n, "nb": n * half, "n_valid": c.rows - n % 3, "slot": 0,
-              "final": 1} for n in range(6)]
-    data = [[int.from_bytes(rng.bytes(c.width // 8), "little") for _ in range(c.rows)]
-            for _ in tiles]
-    got = unit.run({"dest": int(Dest.ROW), "gs": gs, "pool": 1, "lanes": 1}, tiles, "pooled", data,
-                   period)
+    tiles = [
+        {"addr": 500 + n, "nb": n * half, "n_valid": c.rows - n % 3, "slot": 0, "final": 1}
+        for n in range(6)
+    ]
+    data = [
+        [int.from_bytes(rng.bytes(c.width // 8), "little") for _ in range(c.rows)] for _ in tiles
+    ]
+    got = unit.run(
+        {"dest": int(Dest.ROW), "gs": gs, "pool": 1, "lanes": 1}, tiles, "pooled", data, period
+    )
     want = []
     for n, tag in enumerate(tiles):
         for r in range(0, tag["n_valid"], 2):
             at = tag["nb"] % c.rows + r // 2
-            want.append(slot_write(n * period + WRITE + r, "row", at % c.rows,
-                                   tag["addr"] + at // c.rows * gs, 0, c.width // 8, data[n][r], c))
+            want.append(
+                slot_write(
+                    n * period + WRITE + r,
+                    "row",
+                    at % c.rows,
+                    tag["addr"] + at // c.rows * gs,
+                    0,
+                    c.width // 8,
+                    data[n][r],
+                    c,
+                )
+            )
     assert got == sorted(want)
 
 
@@ -386,15 +553,31 @@ def test_pool_to_row_taps(unit, pack):
     gs, half, period = 13, c.rows // 2, max(c.rows, 6)
     width = 3 * c.rows - 2  # of the input
     out_w = -(-width // 2)
-    tiles = [{"addr": 500 * n, "nb": n * half, "x_out": n * half,
-              "n_valid": min(c.rows, width - n * c.rows)} for n in range(3)]
-    data = [[int.from_bytes(rng.bytes(c.width // 8), "little") for _ in range(c.rows)]
-            for _ in tiles]
-    got = unit.run({"dest": int(Dest.ROW_TAPS), "gs": gs, "pool": 1, "pack": int(pack),
-                    "img_w": out_w}, tiles, "pooled", data, period)
-    want = [w for n, tag in enumerate(tiles) for r in range(0, tag["n_valid"], 2)
-            for w in tap_writes(c, n * period + WRITE + r, tag, r // 2,
-                                data[n][r], 0, pack, out_w, gs)]
+    tiles = [
+        {
+            "addr": 500 * n,
+            "nb": n * half,
+            "x_out": n * half,
+            "n_valid": min(c.rows, width - n * c.rows),
+        }
+        for n in range(3)
+    ]
+    data = [
+        [int.from_bytes(rng.bytes(c.width // 8), "little") for _ in range(c.rows)] for _ in tiles
+    ]
+    got = unit.run(
+        {"dest": int(Dest.ROW_TAPS), "gs": gs, "pool": 1, "pack": int(pack), "img_w": out_w},
+        tiles,
+        "pooled",
+        data,
+        period,
+    )
+    want = [
+        w
+        for n, tag in enumerate(tiles)
+        for r in range(0, tag["n_valid"], 2)
+        for w in tap_writes(c, n * period + WRITE + r, tag, r // 2, data[n][r], 0, pack, out_w, gs)
+    ]
     assert got == sorted(want)
 
 

@@ -16,11 +16,23 @@ def tracked():
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     names = done.stdout.decode().split("\0") if done.returncode == 0 else []
     found = [ROOT / n for n in names if n] or [p for p in ROOT.rglob("*") if p.is_file()]
-    tops = {".git", ".venv", "build", "dist", "runs", "spikeloom.egg-info", ".hypothesis",
-            ".pytest_cache", ".ruff_cache"}  # fmt: skip
+    tops = {
+        ".git",
+        ".venv",
+        "build",
+        "dist",
+        "runs",
+        "spikeloom.egg-info",
+        ".hypothesis",
+        ".pytest_cache",
+        ".ruff_cache",
+    }
     parts = {p: p.relative_to(ROOT).parts for p in found}
-    return [p for p in found if p.is_file() and parts[p][0] not in tops
-            and "__pycache__" not in parts[p]]  # fmt: skip
+    return [
+        p
+        for p in found
+        if p.is_file() and parts[p][0] not in tops and "__pycache__" not in parts[p]
+    ]
 
 
 def test_nothing_outside_the_repository_is_read():
@@ -59,9 +71,22 @@ def wheel(tmp_path_factory):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q",
-         "-w", str(folder), str(source)], capture_output=True, text=True, encoding="utf-8",
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "-q",
+            "-w",
+            str(folder),
+            str(source),
+        ],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
     (found,) = folder.glob("*.whl")
     return found
@@ -81,15 +106,34 @@ def test_wheel_holds_the_packages_and_their_data(wheel):
 def installed(wheel, tmp_path_factory):
     """Run a command of the wheel, installed in a folder, from another one."""
     target, where = tmp_path_factory.mktemp("target"), tmp_path_factory.mktemp("elsewhere")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target",
-                    str(target), str(wheel)], check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--target",
+            str(target),
+            str(wheel),
+        ],
+        check=True,
+        capture_output=True,
+    )
 
     def run(*arguments):
         import os
 
         env = {**os.environ, "PYTHONPATH": str(target)}
-        done = subprocess.run([sys.executable, "-m", *arguments], cwd=where, env=env,
-                              capture_output=True, text=True, encoding="utf-8")  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=where,
+            env=env,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
