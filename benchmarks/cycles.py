@@ -14,9 +14,9 @@ import sw
 from benchmarks.floor import Floor, plain
 from hw.arch import Config
 from hw.common.cli import command
+from sw.api import IntegerNetwork
 from sw.compiler import Program, fit_config
-from sw.network import IntegerNetwork
-from sw.randnet import random_images, random_network, random_residual_network
+from sw.testing import random_images, random_network, random_residual_network
 
 SHARE = Floor(bound=25, unit="%", least=True, digits=1)
 CIFAR = Config(rows=8, cols=16, width=32)

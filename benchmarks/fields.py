@@ -15,9 +15,9 @@ from hw.arch import isa
 from hw.arch.config import Config
 from hw.common.cli import command
 from hw.common.files import write
+from sw.api import IntegerNetwork
 from sw.compiler import Program, compile_network, fit_config
-from sw.network import IntegerNetwork
-from sw.randnet import random_core, random_wide_network
+from sw.testing import random_core, random_wide_network
 
 NETWORKS = 500  #: Of the property test.
 FEW = 5  #: Bits up to which every value is told.

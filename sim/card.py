@@ -24,9 +24,9 @@ from hw.arch.parts import PARTS, fit
 from hw.common.cli import command
 from hw.common.files import read_json, write, write_json
 from sw import graph as g
+from sw.api import FloatNetwork, IntegerNetwork
 from sw.frontend.loader import SHIPPED, shipped
 from sw.host.samples import count
-from sw.network import IntegerNetwork
 
 BATCH = 500  #: Images at a time.
 FIRST = 500  #: Test images whose errors are noted, so that a test can run just those.
@@ -76,7 +76,7 @@ class Accuracy:
 
 
 def measure(
-    net: g.FloatNetwork, network: IntegerNetwork, images: np.ndarray, labels: np.ndarray
+    net: FloatNetwork, network: IntegerNetwork, images: np.ndarray, labels: np.ndarray
 ) -> Accuracy:
     """Run both networks on all images, with a progress bar."""
     from tqdm import tqdm
@@ -102,7 +102,7 @@ def simulate(network: IntegerNetwork, config: Config, images: np.ndarray) -> int
     return got.writes
 
 
-def weights(net: g.FloatNetwork) -> tuple[int, int]:
+def weights(net: FloatNetwork) -> tuple[int, int]:
     """Binary weights, and weights of more bits."""
     binary = more = 0
     for node in net.nodes:
@@ -198,7 +198,7 @@ def kind(fields: dict[str, Any]) -> str:
 def card(
     name: str,
     fields: dict[str, Any],
-    net: g.FloatNetwork,
+    net: FloatNetwork,
     network: IntegerNetwork,
     rtl: tuple[str, int, int],
     board: str | None = None,

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from hw.arch.isa import Dest
+from sim.interpreter import Events, interpret, locate
 from sim.testbench import MEMORIES, NOT_BUSY, WRITE, Outcome, SimulationError
 from sim.verilator import Simulator
-from sw.compiler import Events, Program, interpret, locate
+from sw.compiler import Program
 from sw.compiler.origin import doubt
+from sw.golden import run as run_golden
 from sw.network import IntegerNetwork
 
 SHOWN = {
@@ -96,7 +98,7 @@ class Expected:
             offset = bit - 8 * int(event["first"])
             if 0 <= offset < 8 * int(event["count"]):
                 instruction = self.program.instructions()[int(event["instruction"])]
-                if instruction["dest"] in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
+                if instruction.dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
                     token += offset
                 else:
                     channel += offset
@@ -230,7 +232,7 @@ def golden_differences(
 
     One for each image whose cycles differ, or else whose logits do.
     """
-    golden = network.run(images)
+    golden = run_golden(network, images)
     added: str | None = None
     for n, (run, logits) in enumerate(zip(outcome.runs, golden.logits.tolist(), strict=True)):
         if run.counted != program.cycles:

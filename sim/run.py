@@ -7,12 +7,11 @@ from pathlib import Path
 from hw.arch import Config, SpikeloomError
 from hw.common.cli import command
 from sim.simulate import Simulated, run, wave_kind
+from sw.api import IntegerNetwork, read_network, read_origin
 from sw.compiler import Program, fit_config
-from sw.compiler.__main__ import parse_config, read_network
-from sw.compiler.origin import is_program, read_origin
+from sw.compiler.origin import is_program
 from sw.host.image import KINDS
 from sw.host.samples import Images, count, first_images, one_image, own_data
-from sw.network import IntegerNetwork
 from sw.room import compile_told
 
 
@@ -85,7 +84,7 @@ def _program(args: argparse.Namespace) -> tuple[Program, IntegerNetwork | None]:
         if args.network is None:
             return program, None
         return program, read_origin(program, args.network)
-    config = Config.for_board(args.board) if args.board else parse_config(args.config)
+    config = Config.for_board(args.board) if args.board else Config().changed(args.config)
     network = read_network(args.model, args.stream)
     if args.network is not None:
         raise SpikeloomError(

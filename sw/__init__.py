@@ -12,7 +12,6 @@
 
 import spikeloom  # noqa: F401  # first: leaves the current folder out of the path
 from sw import nir
-from sw.frontend import load
-from sw.network import IntegerNetwork
+from sw.api import FloatNetwork, IntegerNetwork, load
 
-__all__ = ["IntegerNetwork", "load", "nir"]
+__all__ = ["FloatNetwork", "IntegerNetwork", "load", "nir"]

@@ -24,6 +24,7 @@ from sw.frontend.loader import find
 from sw.frontend.nir_file import SUFFIX as NIR
 from sw.frontend.qsnn_keys import unify
 from sw.graph import LIF, Conv, FloatNetwork, Linear, Similarity
+from sw.graph.execute import measure_alpha
 
 LABELS = ("data", "test_acc", "preprocess")
 CURE = "check space and permissions"
@@ -60,7 +61,7 @@ def convert(
     dt = options.pop("dt", None) if made else None
     net = load(source, **options)
     if calibration is not None:
-        net = net.with_alpha(net.measure_alpha(calibration))
+        net = net.with_alpha(measure_alpha(net, calibration))
     ending = NIR if graph else ".safetensors"
     out = out or pathlib.Path("build/convert") / f"{plain_name(net.name)}{ending}"
     if out.suffix != ending and not made:

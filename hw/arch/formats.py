@@ -1,5 +1,7 @@
 """Fixed-point formats: widths, rounding and saturation of everything the lanes compute."""
 
+import numpy as np
+
 MEMBRANE_BITS = 18  #: Signed width of membranes, residuals, lane inputs x, pixels and logits.
 FACTOR_BITS = 18  #: Signed width of a lane multiplier's factor (scale or multi-bit weight).
 BIAS_BITS = 32  #: Signed width of a lane's bias, added before the shift.
@@ -28,3 +30,8 @@ def state_cell(shift: int) -> int:
 def state_levels(bits: int) -> int:
     """Return L, codes per side of a stored membrane: 2**(bits-1) - 1."""
     return (1 << (bits - 1)) - 1
+
+
+def saturate(x: np.ndarray) -> np.ndarray:
+    """Clip integers to MEMBRANE_MIN..MEMBRANE_MAX; int64."""
+    return np.clip(np.asarray(x, dtype=np.int64), MEMBRANE_MIN, MEMBRANE_MAX)

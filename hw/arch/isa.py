@@ -1,6 +1,7 @@
 """Instruction set: macro-instructions of NI 32-bit words; one is a layer, or nearly.
 
-The one definition: gateware, compiler, disassembler, interpreter and manual read FIELDS.
+The one definition is `Instruction`: gateware, compiler, disassembler, interpreter and manual read
+it, or the table FIELDS that is made of it.
 Fields never straddle words; the order of fields is the order of bits, LSB first.
 
 Loop nest (inner to outer): k, dx, dy | t, x, y, j, h. The first three make a *tile* (one
@@ -15,7 +16,8 @@ TABLE is followed by n_k words: the thresholds of stored membranes in ascending 
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from hw.common.errors import SpikeloomError
 
@@ -129,142 +131,192 @@ class Field:
         return self.least <= value <= self.most
 
 
-def _pack(words: Sequence[Sequence[Field]]) -> tuple[Field, ...]:
-    out = []
-    for w, fields in enumerate(words):
-        low = 0
-        for f in fields:
-            out.append(replace(f, word=w, low=low))
-            low += f.bits
-        assert low <= 32, (w, low)
-    return tuple(out)
+@dataclass(frozen=True)
+class _At:
+    """Where and how wide a field of `Instruction` is."""
+
+    bits: int
+    doc: str
+    signed: bool
+    modular: bool
+    new: bool = False
+    over: str = ""
+    only: Op | None = None
 
 
-def _delta(prefix: str, level: str) -> Field:
-    text = f"{prefix} address delta when {level} advances"
-    return Field(f"{prefix}_{level}", 16, text, True, True)
+def _bits(bits: int, doc: str, *, signed: bool = False) -> Any:
+    """Declare a field of the word that is being declared."""
+    return field(default=0, metadata={"at": _At(bits, doc, signed, modular=False)})
 
 
-FIELDS = _pack(
-    [
-        [
-            Field("op", 3, "operation, Op"),
-            Field("xnor", 1, "GEMM: each word twice, second time inverted rows, subtracting"),
-            Field("pack", 2, "GEMM: Pack of the input words"),
-            Field("slot_bytes_log2", 2, "log2 of bytes per tap slot, input (GEMM, pack != NONE)"),
-            Field("shift_left", 2, "horizontal taps start at minus this (GEMM, POOL: 0 or 1)"),
-            Field("pad_y", 2, "vertical taps start at minus this"),
-            Field("y_twice", 1, "y advances input rows by 2"),
-            Field("x_twice", 1, "MAC: x advances input columns by 2"),
-            Field("taps", 2, "GEMM: Taps"),
-            Field("odd_w", 1, "GEMM, STRIDE: the odd plane lacks the last column"),
-            Field("shortcut", 1, "GEMM: after each tile a word of shortcut spikes is read"),
-            Field("flat", 1, "output tokens are numbered without gaps at image-row ends"),
-            Field("n_step", 2, "Step: output tokens per tile"),
-            Field("factor_per_step", 1, "factor table is indexed by t (AV)"),
-            Field("n_par", 5, "parameter words read per column tile: 0, or 1 bias + 1..16 factors"),
-            Field("spread", 1, "MAC: one x, all steps of the neuron (image the same at each step)"),
-            Field("mean_mask", 4, "MEAN: valid rows in the last group of R tokens, 0 = all"),
-        ],
-        [
-            Field("n_k", 16, "count of k, 1.. (TABLE: words that follow, 0..)"),
-            Field("n_dx", 8, "count of dx (MEAN: time steps)"),
-            Field("n_dy", 8, "count of dy (MEAN: groups of R tokens)"),
-        ],
-        [
-            Field("n_t", 8, "count of t (1 for MAC with spread)"),
-            Field("n_x", 12, "count of x: row tiles across an image row (MAC: pixels)"),
-            Field("n_y", 12, "count of y"),
-        ],
-        [
-            Field("n_j", 12, "count of column tiles j"),
-            Field("n_h", 8, "count of heads h"),
-            Field("tile_min", 8, "least cycles per tile, 2 or more"),
-            Field("n_spread", 4, "MAC with spread: steps - 1"),
-        ],
-        [Field("img_w", 12, "input image width (tokens, for 1x1 layers)"),
-         Field("img_h", 12, "input image height")],
-        [_delta("row", "k"), _delta("row", "dx")],
-        [_delta("row", "dy"), _delta("row", "t")],
-        [_delta("row", "x"), _delta("row", "y")],
-        [_delta("row", "j"), _delta("row", "h")],
-        [_delta("col", "k"), _delta("col", "dx")],
-        [_delta("col", "dy"), _delta("col", "t")],
-        [_delta("col", "x"), _delta("col", "y")],
-        [_delta("col", "j"), _delta("col", "h")],
-        [Field("row_dx2", 16, "row address delta when dx advances from an odd index", True, True),
-         Field("row_dy2", 16, "row address delta when dy advances from an odd index", True, True)],
-        [Field("col_dx2", 16, "col address delta when dx advances from an odd index", True, True),
-         Field("col_dy2", 16, "col address delta when dy advances from an odd index", True, True)],
-        [Field("row_base", 16, "row (MAC: pixel, MEAN: residual) address of the first word"),
-         Field("col_base", 16, "column address of the first word")],
-        [Field("row_gs", 16, "row address distance between groups of R tokens (input)"),
-         Field("par_base", 16, "column address of the first parameter word")],
-        [Field("par_j", 16, "parameter address step per column tile"),
-         Field("par_h", 16, "parameter address step per head (with the last j)")],
-        [Field("w_base", 16, "destination address"),
-         Field("w_gs", 16, "destination distance between token groups (see w_mod)")],
-        [Field("w_t", 16, "destination distance between steps"),
-         Field("w_j", 16, "destination distance when the slot counter wraps (column tiles)")],
-        [Field("w_mod", 2, "Mod: tokens per destination group"),
-         Field("slots", 5, "C-bit slots per destination word; 1 for token-packed and PIX"),
-         Field("head_align", 1, "a new head starts a new destination word"),
-         Field("res_gs", 8, "residual groups between token groups: steps"),
-         Field("res_j", 16, "residual group distance between column tiles")],
-        [Field("w_half", 16, "destination distance from even to odd columns (w_mod PAIR)"),
-         Field("sc_base", 16, "row address of the shortcut")],
-        [Field("sc_gs", 16, "shortcut: distance between groups of R tokens"),
-         Field("sc_t", 16, "shortcut: distance between steps")],
-        [Field("st_base", 16, "membranes in memory: first group of R codes"),
-         Field("sc_byte", 4, "shortcut: byte of the first column tile's C bits in its word")],
-        # ---- fields from here on are used at lanes and write-back: fetched after the drain
-        [Field("dest", 3, "Dest"),
-         Field("double", 1, "S = 2*acc instead of acc"),
-         Field("rowpop", 1, "S -= popcount of the row"),
-         Field("soft", 1, "reset by subtraction"),
-         Field("res", 2, "Res"),
-         Field("res_dest", 1, "buffer written: 0 = A, 1 = B"),
-         Field("shift", 2, "index into formats.SHIFTS"),
-         Field("lanes", 7, "valid lanes in the last column tile, 1..C"),
-         Field("w_slot_log2", 2, "ROW_TAPS: log2 bytes per destination slot"),
-         Field("w_pack", 2, "ROW_TAPS: Pack of the destination"),
-         Field("w_chan_gs", 10, "ROW_CHANNEL: distance between groups of R channels")],
-        [Field("theta", 18, "threshold; 0 = the neuron is not used"),
-         Field("pix_shift", 3, "MAC: left shift of a pixel"),
-         Field("w_img_w", 11, "ROW_TAPS: destination image width")],
-        [Field("centre0", 16, "MAC: subtracted from shifted pixels of channel 0 mod 8", True),
-         Field("centre1", 16, "channel 1 mod 8", True)],
-        [Field("centre2", 16, "channel 2 mod 8", True),
-         Field("centre3", 16, "channel 3 mod 8", True)],
-        [Field("sc_value", 18, "Res.SPIKE: what a spike of the shortcut adds", True),
-         Field("keep", 2, "Keep"),
-         Field("leak", 1, "the neuron keeps a code: u = (code << state_shift) + y"),
-         Field("state_shift", 2, "index into formats.STATE_SHIFTS"),
-         Field("state_bits", 2, "index into formats.STATE_BITS"),
-         Field("persist", 1, "codes live in residual buffer A, from run to run")],
-    ]
-)  # fmt: skip
+def _word(bits: int, doc: str, *, signed: bool = False) -> Any:
+    """Declare the first field of a word."""
+    return field(default=0, metadata={"at": _At(bits, doc, signed, modular=False, new=True)})
 
-_PLACES = {f.name: f for f in FIELDS}
-#: Fields that stand in the place of others in instructions of one operation.
-OVERLAYS = tuple(
-    Field(
-        f"centre{n}",
-        16,
-        f"channel {n} mod 8",
-        True,
-        False,
-        _PLACES[over].word,
-        _PLACES[over].low,
-        over,
-        Op.MAC,
-    )
-    for n, over in enumerate(("sc_base", "sc_gs", "sc_t", "row_gs"), 4)
-)
+
+def _delta(doc: str, *, new: bool = False) -> Any:
+    """Declare an address delta; ``new``: the first field of a word."""
+    return field(default=0, metadata={"at": _At(16, doc, signed=True, modular=True, new=new)})
+
+
+def _over(over: str, only: Op, doc: str, *, signed: bool) -> Any:
+    """Declare a field that instructions of ``only`` have in the place of ``over``."""
+    at = _At(0, doc, signed, modular=False, over=over, only=only)
+    return field(default=0, metadata={"at": at})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """One instruction, decoded: the table of all fields, in the order of their bits.
+
+    A field that its operation does not have is 0. Deltas are signed, counts and addresses are not.
+    """
+
+    op: Op = _word(3, "operation, Op")
+    xnor: int = _bits(1, "GEMM: each word twice, second time inverted rows, subtracting")
+    pack: int = _bits(2, "GEMM: Pack of the input words")
+    slot_bytes_log2: int = _bits(2, "log2 of bytes per tap slot, input (GEMM, pack != NONE)")
+    shift_left: int = _bits(2, "horizontal taps start at minus this (GEMM, POOL: 0 or 1)")
+    pad_y: int = _bits(2, "vertical taps start at minus this")
+    y_twice: int = _bits(1, "y advances input rows by 2")
+    x_twice: int = _bits(1, "MAC: x advances input columns by 2")
+    taps: int = _bits(2, "GEMM: Taps")
+    odd_w: int = _bits(1, "GEMM, STRIDE: the odd plane lacks the last column")
+    shortcut: int = _bits(1, "GEMM: after each tile a word of shortcut spikes is read")
+    flat: int = _bits(1, "output tokens are numbered without gaps at image-row ends")
+    n_step: int = _bits(2, "Step: output tokens per tile")
+    factor_per_step: int = _bits(1, "factor table is indexed by t (AV)")
+    n_par: int = _bits(5, "parameter words read per column tile: 0, or 1 bias + 1..16 factors")
+    spread: int = _bits(1, "MAC: one x, all steps of the neuron (image the same at each step)")
+    mean_mask: int = _bits(4, "MEAN: valid rows in the last group of R tokens, 0 = all")
+    n_k: int = _word(16, "count of k, 1.. (TABLE: words that follow, 0..)")
+    n_dx: int = _bits(8, "count of dx (MEAN: time steps)")
+    n_dy: int = _bits(8, "count of dy (MEAN: groups of R tokens)")
+    n_t: int = _word(8, "count of t (1 for MAC with spread)")
+    n_x: int = _bits(12, "count of x: row tiles across an image row (MAC: pixels)")
+    n_y: int = _bits(12, "count of y")
+    n_j: int = _word(12, "count of column tiles j")
+    n_h: int = _bits(8, "count of heads h")
+    tile_min: int = _bits(8, "least cycles per tile, 2 or more")
+    n_spread: int = _bits(4, "MAC with spread: steps - 1")
+    img_w: int = _word(12, "input image width (tokens, for 1x1 layers)")
+    img_h: int = _bits(12, "input image height")
+    row_k: int = _delta("row address delta when k advances", new=True)
+    row_dx: int = _delta("row address delta when dx advances")
+    row_dy: int = _delta("row address delta when dy advances", new=True)
+    row_t: int = _delta("row address delta when t advances")
+    row_x: int = _delta("row address delta when x advances", new=True)
+    row_y: int = _delta("row address delta when y advances")
+    row_j: int = _delta("row address delta when j advances", new=True)
+    row_h: int = _delta("row address delta when h advances")
+    col_k: int = _delta("col address delta when k advances", new=True)
+    col_dx: int = _delta("col address delta when dx advances")
+    col_dy: int = _delta("col address delta when dy advances", new=True)
+    col_t: int = _delta("col address delta when t advances")
+    col_x: int = _delta("col address delta when x advances", new=True)
+    col_y: int = _delta("col address delta when y advances")
+    col_j: int = _delta("col address delta when j advances", new=True)
+    col_h: int = _delta("col address delta when h advances")
+    row_dx2: int = _delta("row address delta when dx advances from an odd index", new=True)
+    row_dy2: int = _delta("row address delta when dy advances from an odd index")
+    col_dx2: int = _delta("col address delta when dx advances from an odd index", new=True)
+    col_dy2: int = _delta("col address delta when dy advances from an odd index")
+    row_base: int = _word(16, "row (MAC: pixel, MEAN: residual) address of the first word")
+    col_base: int = _bits(16, "column address of the first word")
+    row_gs: int = _word(16, "row address distance between groups of R tokens (input)")
+    par_base: int = _bits(16, "column address of the first parameter word")
+    par_j: int = _word(16, "parameter address step per column tile")
+    par_h: int = _bits(16, "parameter address step per head (with the last j)")
+    w_base: int = _word(16, "destination address")
+    w_gs: int = _bits(16, "destination distance between token groups (see w_mod)")
+    w_t: int = _word(16, "destination distance between steps")
+    w_j: int = _bits(16, "destination distance when the slot counter wraps (column tiles)")
+    w_mod: int = _word(2, "Mod: tokens per destination group")
+    slots: int = _bits(5, "C-bit slots per destination word; 1 for token-packed and PIX")
+    head_align: int = _bits(1, "a new head starts a new destination word")
+    res_gs: int = _bits(8, "residual groups between token groups: steps")
+    res_j: int = _bits(16, "residual group distance between column tiles")
+    w_half: int = _word(16, "destination distance from even to odd columns (w_mod PAIR)")
+    sc_base: int = _bits(16, "row address of the shortcut")
+    sc_gs: int = _word(16, "shortcut: distance between groups of R tokens")
+    sc_t: int = _bits(16, "shortcut: distance between steps")
+    st_base: int = _word(16, "membranes in memory: first group of R codes")
+    sc_byte: int = _bits(4, "shortcut: byte of the first column tile's C bits in its word")
+    # ---- fields from here on are used at lanes and write-back: fetched after the drain
+    dest: int = _word(3, "Dest")
+    double: int = _bits(1, "S = 2*acc instead of acc")
+    rowpop: int = _bits(1, "S -= popcount of the row")
+    soft: int = _bits(1, "reset by subtraction")
+    res: int = _bits(2, "Res")
+    res_dest: int = _bits(1, "buffer written: 0 = A, 1 = B")
+    shift: int = _bits(2, "index into formats.SHIFTS")
+    lanes: int = _bits(7, "valid lanes in the last column tile, 1..C")
+    w_slot_log2: int = _bits(2, "ROW_TAPS: log2 bytes per destination slot")
+    w_pack: int = _bits(2, "ROW_TAPS: Pack of the destination")
+    w_chan_gs: int = _bits(10, "ROW_CHANNEL: distance between groups of R channels")
+    theta: int = _word(18, "threshold; 0 = the neuron is not used")
+    pix_shift: int = _bits(3, "MAC: left shift of a pixel")
+    w_img_w: int = _bits(11, "ROW_TAPS: destination image width")
+    centre0: int = _word(16, "MAC: subtracted from shifted pixels of channel 0 mod 8", signed=True)
+    centre1: int = _bits(16, "channel 1 mod 8", signed=True)
+    centre2: int = _word(16, "channel 2 mod 8", signed=True)
+    centre3: int = _bits(16, "channel 3 mod 8", signed=True)
+    sc_value: int = _word(18, "Res.SPIKE: what a spike of the shortcut adds", signed=True)
+    keep: int = _bits(2, "Keep")
+    leak: int = _bits(1, "the neuron keeps a code: u = (code << state_shift) + y")
+    state_shift: int = _bits(2, "index into formats.STATE_SHIFTS")
+    state_bits: int = _bits(2, "index into formats.STATE_BITS")
+    persist: int = _bits(1, "codes live in residual buffer A, from run to run")
+    # ---- fields that stand in the place of others in instructions of one operation
+    centre4: int = _over("sc_base", Op.MAC, "channel 4 mod 8", signed=True)
+    centre5: int = _over("sc_gs", Op.MAC, "channel 5 mod 8", signed=True)
+    centre6: int = _over("sc_t", Op.MAC, "channel 6 mod 8", signed=True)
+    centre7: int = _over("row_gs", Op.MAC, "channel 7 mod 8", signed=True)
+    table: tuple[int, ...] = ()  #: TABLE: the words that follow.
+
+    def count(self, level: str) -> int:
+        """Count of a loop, by the name of its level."""
+        return getattr(self, f"n_{level}")
+
+    def base(self, prefix: str) -> int:
+        """First address of a stream, ``row`` or ``col``."""
+        return getattr(self, f"{prefix}_base")
+
+    def delta(self, prefix: str, level: str, odd: bool = False) -> int:
+        """Address delta of a stream when a level advances (``odd``: of dx and dy, from odd)."""
+        return getattr(self, f"{prefix}_{level}{'2' * odd}")
+
+    def centre(self, channel: int) -> int:
+        """What MAC subtracts from the pixels of a channel."""
+        return getattr(self, f"centre{channel % CENTRES}")
+
+
+def _fields() -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+    """FIELDS and OVERLAYS of `Instruction`'s declarations."""
+    out: list[Field] = []
+    over: list[Field] = []
+    word, low = -1, 0
+    for name, at in ((f.name, f.metadata.get("at")) for f in fields(Instruction)):
+        if at is None:
+            continue
+        if at.over:
+            place = next(f for f in out if f.name == at.over)
+            one = replace(place, name=name, doc=at.doc, signed=at.signed, modular=False)
+            over.append(replace(one, over=at.over, only=at.only))
+            continue
+        word, low = (word + 1, 0) if at.new else (word, low)
+        out.append(Field(name, at.bits, at.doc, at.signed, at.modular, word, low))
+        low += at.bits
+        assert low <= 32, (word, low)
+    return tuple(out), tuple(over)
+
+
+#: Fields in the order of their bits; fields that stand in the place of others.
+FIELDS, OVERLAYS = _fields()
 SLOT_BYTES = (1, 2, 4, 8)  #: Bytes of a tap slot, by the fields' logarithms.
 MAX_KERNEL = 15  #: Taps of a MAC along an image's side: 4 bits tell how far ahead one is.
 CENTRES = 8  #: Centres of a MAC; channels k and k + 8 share one.
-BY_NAME = _PLACES | {f.name: f for f in OVERLAYS}
+BY_NAME = {f.name: f for f in (*FIELDS, *OVERLAYS)}
 NI = FIELDS[-1].word + 1  #: Words per instruction.
 LATE_WORD = BY_NAME["dest"].word  #: First word that is fetched only after the pipeline drained.
 
@@ -299,16 +351,18 @@ def _exists(f: Field, op: int) -> bool:
     return not any(o.over == f.name and o.only == op for o in OVERLAYS)
 
 
-def decode(words: Sequence[int]) -> dict[str, int]:
-    """Return all fields of an instruction of NI words; signed fields sign-extended.
+def decode(words: Sequence[int]) -> Instruction:
+    """Return an instruction of NI words; signed fields sign-extended.
 
-    A field that the operation does not have is 0; those of OVERLAYS are there where it has them.
+    A field that the operation does not have is 0.
     """
     if len(words) != NI:
         raise SpikeloomError(f"an instruction has {NI} words, not {len(words)}")
     op = int(words[0]) & ((1 << BY_NAME["op"].bits) - 1)
-    out = {f.name: _value(f, words) if _exists(f, op) else 0 for f in FIELDS}
-    return out | {f.name: _value(f, words) for f in OVERLAYS if _exists(f, op)}
+    values: dict[str, Any] = {
+        f.name: _value(f, words) for f in (*FIELDS, *OVERLAYS) if _exists(f, op)
+    }
+    return Instruction(**values)
 
 
 def _value(f: Field, words: Sequence[int]) -> int:
@@ -321,19 +375,16 @@ def fingerprint() -> list[list[str | int]]:
     return [[f.name, f.word, f.low, f.bits] for f in (*FIELDS, *OVERLAYS)]
 
 
-def instructions(program: Iterable[int]) -> list[dict[str, int]]:
-    """Decode a program memory image up to and including HALT.
-
-    A TABLE's dictionary has one more entry, ``table``: its words.
-    """
+def instructions(program: Iterable[int]) -> list[Instruction]:
+    """Decode a program memory image up to and including HALT."""
     words, out, at = [int(w) for w in program], [], 0
     while at + NI <= len(words):
-        i: dict = decode(words[at : at + NI])
+        i = decode(words[at : at + NI])
         at += NI
-        if i["op"] == Op.TABLE:
-            i["table"] = tuple(words[at : at + i["n_k"]])
-            at += i["n_k"]
+        if i.op == Op.TABLE:
+            i = replace(i, table=tuple(words[at : at + i.n_k]))
+            at += i.n_k
         out.append(i)
-        if i["op"] == Op.HALT:
+        if i.op == Op.HALT:
             return out
     raise SpikeloomError(f"program of {len(words)} words has no HALT")

@@ -233,7 +233,7 @@ def timing_page() -> list[str]:
                     cols,
                     timing.write_cycle(c),
                     timing.drain_cycles(c),
-                    timing.overhead(c, {"op": Op.GEMM, "spread": 0, "leak": 0}),
+                    timing.overhead(c, isa.Instruction(op=Op.GEMM)),
                 )
             )
     names = ("write_cycle", "drain_cycles", "overhead")

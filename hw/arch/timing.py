@@ -5,9 +5,11 @@ the row memory). Gateware asserts them at elaboration; forecast and interpreter 
 ``tau`` is the issue cycle of a tile's last word, ``r`` the row (or step, with ``spread``).
 """
 
+from collections.abc import Sequence
+
 from hw.arch.config import Config
 from hw.arch.formats import MAX_STEPS, STATE_CELLS
-from hw.arch.isa import LATE_WORD, NI, Op
+from hw.arch.isa import LATE_WORD, NI, Instruction, Op
 
 POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
 ROW_READ = 2  #: Address to rotated and masked row word (register output).
@@ -28,9 +30,9 @@ def write_cycle(config: Config) -> int:
     return SPIKE + config.cols
 
 
-def spread_gap(i: dict[str, int]) -> int:
+def spread_gap(i: Instruction) -> int:
     """Cycles between the steps of a MAC with spread."""
-    return STATE_GAP if i["leak"] else 1
+    return STATE_GAP if i.leak else 1
 
 
 def drain_cycles(config: Config, spread_codes: bool = False) -> int:
@@ -45,34 +47,34 @@ def drain_cycles(config: Config, spread_codes: bool = False) -> int:
     return write_cycle(config) + max(config.rows, steps) + config.cols + 4
 
 
-def overhead(config: Config, i: dict[str, int]) -> int:
+def overhead(config: Config, i: Instruction) -> int:
     """Cycles between the last issue of an instruction and the first of the next."""
-    if i["op"] == Op.TABLE:  # nothing to drain; the first threshold, then a cell a cycle
+    if i.op == Op.TABLE:  # nothing to drain; the first threshold, then a cell a cycle
         return 1 + STATE_CELLS + NI + 2
-    drain = drain_cycles(config, bool(i["spread"] and i["leak"]))
+    drain = drain_cycles(config, bool(i.spread and i.leak))
     return max(LATE_WORD, drain) + (NI - LATE_WORD) + 2
 
 
 START = NI + 2  #: Cycles from start to the first instruction's first issue cycle.
 
 
-def tile_words(i: dict[str, int]) -> int:
+def tile_words(i: Instruction) -> int:
     """Words issued per tile."""
-    return i["n_k"] * i["n_dx"] * i["n_dy"] * (2 if i["xnor"] else 1)
+    return i.n_k * i.n_dx * i.n_dy * (2 if i.xnor else 1)
 
 
-def tile_cycles(i: dict[str, int]) -> int:
+def tile_cycles(i: Instruction) -> int:
     """Cycles from tile to tile; a shortcut is one more word, after the others."""
-    return max(tile_words(i) + i["shortcut"], i["tile_min"])
+    return max(tile_words(i) + i.shortcut, i.tile_min)
 
 
-def column_tile(i: dict[str, int]) -> tuple[int, int]:
+def column_tile(i: Instruction) -> tuple[int, int]:
     """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
     words = tile_words(i)
-    return words, tile_cycles(i) * i["n_t"] * i["n_x"] * i["n_y"]
+    return words, tile_cycles(i) * i.n_t * i.n_x * i.n_y
 
 
-def column_starts(i: dict[str, int]) -> list[int]:
+def column_starts(i: Instruction) -> list[int]:
     """Issue cycle of each column tile's first parameter (or word), from instruction start.
 
     The parameters of a column tile wait for the previous one's first tile to have left SWAP
@@ -80,21 +82,21 @@ def column_starts(i: dict[str, int]) -> list[int]:
     """
     words, length = column_tile(i)
     starts, at = [], 0
-    for n in range(i["n_j"] * i["n_h"]):
-        if n and i["n_par"]:
-            tau = starts[-1] + i["n_par"] + words - 1
+    for n in range(i.n_j * i.n_h):
+        if n and i.n_par:
+            tau = starts[-1] + i.n_par + words - 1
             at = max(at, tau + SWAP)
         starts.append(at)
-        at += i["n_par"] + length
+        at += i.n_par + length
     return [*starts, at]
 
 
-def issue_cycles(i: dict[str, int]) -> int:
+def issue_cycles(i: Instruction) -> int:
     """Cycles from the first issue cycle of an instruction to after its last."""
-    return 0 if i["op"] in (Op.HALT, Op.TABLE) else column_starts(i)[-1]
+    return 0 if i.op in (Op.HALT, Op.TABLE) else column_starts(i)[-1]
 
 
-def program_cycles(config: Config, program: list[dict[str, int]]) -> list[int]:
+def program_cycles(config: Config, program: Sequence[Instruction]) -> list[int]:
     """Cycles of each instruction of a decoded program; they add up to the busy time.
 
     The core is busy from the cycle after ``start`` to the cycle in which it decodes HALT; the
@@ -103,6 +105,6 @@ def program_cycles(config: Config, program: list[dict[str, int]]) -> list[int]:
     out = []
     for n, i in enumerate(program):
         lead = START if n == 0 else 0
-        tail = 1 if i["op"] == Op.HALT else issue_cycles(i) + overhead(config, i)
+        tail = 1 if i.op == Op.HALT else issue_cycles(i) + overhead(config, i)
         out.append(lead + tail)
     return out

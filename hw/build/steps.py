@@ -86,7 +86,7 @@ class Job:
 
     def integer(self) -> Any:
         """Return the integer network of the step 'lower'."""
-        from sw.network import IntegerNetwork
+        from sw.api import IntegerNetwork
 
         return IntegerNetwork.load(self.output / "network.npz")
 
@@ -409,7 +409,7 @@ def _own() -> str:
 
 
 def _compile_inputs(job: Job) -> list[Any]:
-    modules = ("sw.compiler", "sw.storage", "sw.room")
+    modules = ("sw.compiler", "sw.network.storage", "sw.room")
     return [_board(job), _versions("numpy"), source_digest(*modules), _own()]
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.common.errors import SpikeloomError
-from sw.graph import LIF, FloatNetwork
+from sw.api import FloatNetwork
+from sw.graph import LIF
 
 ALPHA_POINTS = 0.2  #: Accuracy that a frozen alpha may cost, in points; or one image.
 

@@ -11,8 +11,8 @@ from hw.common.options import whole
 from sw.agree.alpha import alpha_table
 from sw.agree.measure import Reference, sweep
 from sw.agree.splits import data_split, fixture
+from sw.api import FloatNetwork
 from sw.data.catalogue import NAMES
-from sw.graph import FloatNetwork
 from sw.lower import HEAD_WEIGHT_BITS
 
 NETWORK = 3  #: Exit status where every layer agrees and the network as a whole does not.

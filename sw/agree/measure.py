@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
-from sw.graph import LIF, FloatNetwork
+from sw.api import FloatNetwork, IntegerNetwork
+from sw.graph import LIF
 from sw.lower import HEAD_WEIGHT_BITS
-from sw.lower.lower import residual_names
-from sw.network import IntegerNetwork
+from sw.lower.search import residual_names
 
 ACCURACY_POINTS = 0.3  #: Accuracy lost at most, in points; or one image if that is more.
 AGREEMENT = 0.99  #: Equal predictions, at least.

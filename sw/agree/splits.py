@@ -8,7 +8,7 @@ import numpy as np
 
 from hw.common import files, npz
 from hw.common.errors import SpikeloomError
-from sw.graph import FloatNetwork
+from sw.api import FloatNetwork
 
 USED = frozenset(
     f"{split}{name}"

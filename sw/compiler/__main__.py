@@ -2,44 +2,15 @@
 
 import argparse
 import sys
-import zipfile
 
 from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
+from sw.api import read_network
 from sw.compiler.mapper import fit_config
 from sw.compiler.report import part_text, report
-from sw.network import IntegerNetwork
 from sw.room import compile_told
-
-
-def parse_config(text: str) -> Config:
-    """Return the configuration that ``name=value,...`` describes; others keep their default."""
-    return Config().changed(text)
-
-
-def read_network(source: str, stream: bool = False) -> IntegerNetwork:
-    """Return an integer network that was saved, or lower the float network ``source`` names.
-
-    ``stream``: its images are the steps of one stream.
-    """
-    try:
-        with zipfile.ZipFile(source) as z:
-            saved = "json.npy" in z.namelist()
-    except (OSError, zipfile.BadZipFile):
-        saved = False
-    if saved:
-        net = IntegerNetwork.load(source)
-        if stream and not net.stream:
-            raise SpikeloomError(
-                f"integer network {source!r} was lowered for whole images, not for a stream; "
-                "lower the float network again with stream=True"
-            )
-        return net
-    import sw
-
-    return sw.load(source).lower(stream=stream)
 
 
 @command()
@@ -84,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     elif args.part and not args.config:
         config = Config.for_part(args.part)
     else:
-        config = parse_config(args.config)
+        config = Config().changed(args.config)
     target = part(args.part) if args.part else None
     net = read_network(args.model, args.stream)
     if args.fit:

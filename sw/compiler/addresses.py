@@ -1,8 +1,6 @@
-"""Address streams: from strides to an instruction's deltas, and back."""
+"""Address streams: from strides to an instruction's deltas."""
 
 from collections.abc import Mapping
-
-import numpy as np
 
 from hw.arch.isa import LEVELS
 
@@ -15,7 +13,8 @@ def _pair(stride: Stride) -> tuple[int, int]:
     return stride if isinstance(stride, tuple) else (stride, stride)
 
 
-def _offset(stride: tuple[int, int], index):
+def offset(stride: tuple[int, int], index):
+    """Address of an index (or of an array of them), from that of index 0."""
     return (index + 1) // 2 * stride[0] + index // 2 * stride[1]
 
 
@@ -37,16 +36,5 @@ def stream(
         out[f"{prefix}_{level}"] = _signed(stride[0] - inner)
         if level in PAIRED:
             out[f"{prefix}_{level}2"] = _signed(stride[1] - inner)
-        inner += _offset(stride, counts.get(f"n_{level}", 1) - 1)
-    return out
-
-
-def offsets(i: dict[str, int], prefix: str) -> dict[str, np.ndarray]:
-    """Return what each index of each level adds to an instruction's base, int64 (count,)."""
-    out, inner = {}, 0
-    for level in LEVELS:
-        even = i[f"{prefix}_{level}"] + inner
-        odd = i[f"{prefix}_{level}2"] + inner if level in PAIRED else even
-        out[level] = _offset((even, odd), np.arange(i[f"n_{level}"]))
-        inner += int(out[level][-1])
+        inner += offset(stride, counts.get(f"n_{level}", 1) - 1)
     return out

@@ -6,7 +6,8 @@ from hw.arch import isa, timing
 from hw.arch.config import Config
 from hw.common.errors import SpikeloomError
 from sw.compiler.mapper import Mapper
-from sw.compiler.program import VERSION, Forecast, Program
+from sw.compiler.program import VERSION, Program
+from sw.compiler.records import Forecast
 from sw.network import Head, IntegerNetwork
 
 

@@ -1,30 +1,29 @@
 """Programs as text."""
 
+from collections.abc import Sequence
+
 from hw.arch import formats, isa
-from hw.arch.isa import CENTRES, LEVELS, Dest, Keep, Mod, Op, Pack, Res, Taps
-from sw.compiler.program import Program
+from hw.arch.isa import CENTRES, LEVELS, Dest, Instruction, Keep, Mod, Op, Pack, Res, Taps
+from sw.compiler.addresses import PAIRED
+from sw.compiler.records import Forecast, Label
 
 
-def disassemble(program: Program) -> str:
-    """Return one block of lines per instruction: names, loops, addresses, what is computed."""
-    c = program.config
-    out = [
-        f"program {program.name}: {len(program.words)} words, {program.cycles} cycles, "
-        f"R = {c.rows}, C = {c.cols}, W = {c.width}, T = {program.steps}, "
-        f"digest {program.digest:#010x}"
-    ]
-    code: list[dict] = [*program.instructions()]
+def disassemble(
+    code: Sequence[Instruction], labels: Sequence[Label], forecast: Sequence[Forecast]
+) -> list[str]:
+    """Return lines for each instruction: names, loops, addresses, what is computed."""
+    out = []
     at = 0
-    for i, label, forecast in zip(code, program.labels, program.forecast, strict=True):
-        op = Op(i["op"])
+    for i, label, told in zip(code, labels, forecast, strict=True):
+        op = Op(i.op)
         writes = ", ".join(t for t in (*label.tensor.split(","), label.residual) if t)
         out.append(
-            f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}  [{forecast.cycles} cycles]"
+            f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}  [{told.cycles} cycles]"
         )
         if op != Op.HALT:
             out += [f"             {line}" for line in _details(op, i)]
-        at += isa.NI + len(i.get("table", ()))
-    return "\n".join(out) + "\n"
+        at += isa.NI + len(i.table)
+    return out
 
 
 def _table(words: tuple[int, ...]) -> list[str]:
@@ -33,10 +32,10 @@ def _table(words: tuple[int, ...]) -> list[str]:
     return [f"thresholds {' '.join(cells[n : n + 8])}" for n in range(0, len(cells), 8)]
 
 
-def _details(op: Op, i: dict) -> list[str]:
+def _details(op: Op, i: Instruction) -> list[str]:
     if op == Op.TABLE:
-        return _table(i["table"])
-    loops = " ".join(f"{level}:{i[f'n_{level}']}" for level in LEVELS if i[f"n_{level}"] > 1)
+        return _table(i.table)
+    loops = " ".join(f"{level}:{i.count(level)}" for level in LEVELS if i.count(level) > 1)
     flags = [
         name
         for name in (
@@ -51,68 +50,63 @@ def _details(op: Op, i: dict) -> list[str]:
             "factor_per_step",
             "head_align",
         )
-        if i[name]
+        if getattr(i, name)
     ]
-    if i["pack"]:
-        flags.append(f"pack={Pack(i['pack']).name}/{1 << i['slot_bytes_log2']}B")
-    if i["taps"]:
-        flags.append(f"taps={Taps(i['taps']).name}")
-    if i["spread"]:
-        flags.append(f"spread={i['n_spread'] + 1}")
+    if i.pack:
+        flags.append(f"pack={Pack(i.pack).name}/{1 << i.slot_bytes_log2}B")
+    if i.taps:
+        flags.append(f"taps={Taps(i.taps).name}")
+    if i.spread:
+        flags.append(f"spread={i.n_spread + 1}")
     lines = [
-        f"loops {loops or '-'}  tile>={i['tile_min']}  image {i['img_w']}x{i['img_h']}"
+        f"loops {loops or '-'}  tile>={i.tile_min}  image {i.img_w}x{i.img_h}"
         f"  {' '.join(flags)}".rstrip()
     ]
     source = {Op.MAC: "pix", Op.MEAN: "res"}.get(op, "row")
     for name, prefix in ((source, "row"), ("col", "col")):
         if prefix == "col" and op in (Op.POOL, Op.MEAN):
             continue
-        deltas = " ".join(_delta(i, prefix, level) for level in LEVELS if i[f"n_{level}"] > 1)
-        lines.append(f"{name} @{i[f'{prefix}_base']:#06x}  {deltas}".rstrip())
-    if i["n_par"]:
-        lines.append(
-            f"par @{i['par_base']:#06x}  {i['n_par']} words  j+{i['par_j']} h+{i['par_h']}"
-        )
+        deltas = " ".join(_delta(i, prefix, level) for level in LEVELS if i.count(level) > 1)
+        lines.append(f"{name} @{i.base(prefix):#06x}  {deltas}".rstrip())
+    if i.n_par:
+        lines.append(f"par @{i.par_base:#06x}  {i.n_par} words  j+{i.par_j} h+{i.par_h}")
     if op != Op.POOL:
+        lines.append(f"lanes shift {formats.SHIFTS[i.shift]} theta {i.theta} last {i.lanes}")
+    if op == Op.MAC and i.pix_shift:
         lines.append(
-            f"lanes shift {formats.SHIFTS[i['shift']]} theta {i['theta']} last {i['lanes']}"
+            f"pixel << {i.pix_shift} - {[i.centre(k) for k in range(min(i.n_k, CENTRES))]}"
         )
-    if op == Op.MAC and i["pix_shift"]:
+    if i.leak:
+        where = f", in memory from group {i.st_base:#06x}" if i.persist else ""
         lines.append(
-            f"pixel << {i['pix_shift']} - "
-            f"{[i[f'centre{k}'] for k in range(min(i['n_k'], CENTRES))]}"
+            f"membranes of {formats.STATE_BITS[i.state_bits]} bits "
+            f"<< {formats.STATE_SHIFTS[i.state_shift]}{where}"
         )
-    if i["leak"]:
-        where = f", in memory from group {i['st_base']:#06x}" if i["persist"] else ""
+    if i.shortcut:
         lines.append(
-            f"membranes of {formats.STATE_BITS[i['state_bits']]} bits "
-            f"<< {formats.STATE_SHIFTS[i['state_shift']]}{where}"
+            f"shortcut @{i.sc_base:#06x}  group+{i.sc_gs} t+{i.sc_t} byte "
+            f"{i.sc_byte}, a spike adds {i.sc_value}"
         )
-    if i["shortcut"]:
-        lines.append(
-            f"shortcut @{i['sc_base']:#06x}  group+{i['sc_gs']} t+{i['sc_t']} byte "
-            f"{i['sc_byte']}, a spike adds {i['sc_value']}"
-        )
-    if i["res"] in (Res.ADD, Res.AVERAGE) or i["keep"]:
-        kept = f", {Keep(i['keep']).name} kept in {'AB'[i['res_dest']]}" if i["keep"] else ""
-        lines.append(f"res {Res(i['res']).name}{kept}  group+{i['res_gs']} j+{i['res_j']}")
-    if i["dest"]:
+    if i.res in (Res.ADD, Res.AVERAGE) or i.keep:
+        kept = f", {Keep(i.keep).name} kept in {'AB'[i.res_dest]}" if i.keep else ""
+        lines.append(f"res {Res(i.res).name}{kept}  group+{i.res_gs} j+{i.res_j}")
+    if i.dest:
         text = (
-            f"dest {Dest(i['dest']).name} @{i['w_base']:#06x}  group+{i['w_gs']} per "
-            f"{Mod(i['w_mod']).name}  t+{i['w_t']}  j+{i['w_j']} per {i['slots']} slots"
+            f"dest {Dest(i.dest).name} @{i.w_base:#06x}  group+{i.w_gs} per "
+            f"{Mod(i.w_mod).name}  t+{i.w_t}  j+{i.w_j} per {i.slots} slots"
         )
-        if i["dest"] == Dest.ROW_TAPS:
-            text += f"  {Pack(i['w_pack']).name}/{1 << i['w_slot_log2']}B width {i['w_img_w']}"
-        if i["w_mod"] == Mod.PAIR:
-            text += f"  odd columns+{i['w_half']}"
-        if i["dest"] == Dest.ROW_CHANNEL:
-            text += f"  channels+{i['w_chan_gs']}"
+        if i.dest == Dest.ROW_TAPS:
+            text += f"  {Pack(i.w_pack).name}/{1 << i.w_slot_log2}B width {i.w_img_w}"
+        if i.w_mod == Mod.PAIR:
+            text += f"  odd columns+{i.w_half}"
+        if i.dest == Dest.ROW_CHANNEL:
+            text += f"  channels+{i.w_chan_gs}"
         lines.append(text)
     return lines
 
 
-def _delta(i: dict[str, int], prefix: str, level: str) -> str:
+def _delta(i: Instruction, prefix: str, level: str) -> str:
     """A level's delta, both where odd indices have another."""
-    text = f"{level}{i[f'{prefix}_{level}']:+d}"
-    odd = i.get(f"{prefix}_{level}2")
-    return text if odd is None or odd == i[f"{prefix}_{level}"] else f"{text}/{odd:+d}"
+    text = f"{level}{i.delta(prefix, level):+d}"
+    odd = i.delta(prefix, level, odd=level in PAIRED)
+    return text if odd == i.delta(prefix, level) else f"{text}/{odd:+d}"

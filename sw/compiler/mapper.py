@@ -4,24 +4,14 @@ import dataclasses
 
 from hw.arch import formats
 from hw.arch.config import Config
-from sw.compiler.attention import emit_apply, emit_map
-from sw.compiler.convolutions import emit_binary, emit_pixel, emit_pool
-from sw.compiler.emitter import Emitter
-from sw.compiler.layout import ceil_div
-from sw.compiler.pieces import Pieces
-from sw.compiler.program import Region
-from sw.compiler.sums import emit_head, emit_mean
-from sw.network import (
-    AttentionApply,
-    AttentionMap,
-    BinaryLayer,
-    Head,
-    IntegerNetwork,
-    Layer,
-    Mean,
-    PixelConv,
-    SpikePool,
-)
+from sw.compiler.emit import emissions
+from sw.compiler.emit.constants import Constants
+from sw.compiler.emit.emitter import Emitter
+from sw.compiler.plan.layout import ceil_div
+from sw.compiler.plan.placement import Placement
+from sw.compiler.plan.spill import Pieces
+from sw.compiler.records import Region
+from sw.network import IntegerNetwork
 
 #: Settings that follow from the network, and what they are settings of.
 FITTABLE = {
@@ -50,17 +40,25 @@ class Mapper(Emitter):
     """
 
     def __init__(self, net: IntegerNetwork, config: Config):
-        super().__init__(net, config)
-        pieces = self.place.residuals.pieces
+        self.kinds = kinds = emissions()
+        place = Placement(net, config, kinds)
+        constants = Constants(place)
+        for late in (False, True):
+            for layer in net.layers:
+                if kinds[type(layer)].late == late:
+                    kinds[type(layer)].constants(constants, layer)
+        place.place_tensors(constants.size)
+        super().__init__(net, place, constants)
+        pieces = place.residuals.pieces
         for layer in net.layers:
             if layer.name in pieces:
                 self._emit_pieces(pieces[layer.name])
             elif not any(p.include(layer) for p in pieces.values()):
-                self._emit_layer(layer)
+                kinds[type(layer)].emit(self, layer)
         self.halt()
         self.needs["prog_depth"] = len(self.words)
         self.regions = [
-            *self.place.regions,
+            *place.regions,
             Region(name="program", memory="prog", base=0, size=len(self.words)),
         ]
 
@@ -69,26 +67,7 @@ class Mapper(Emitter):
         for first in range(0, tiles, pieces.tiles):
             part = range(first, min(first + pieces.tiles, tiles))
             for layer in pieces.layers:
-                self._emit_layer(layer, part)
-
-    def _emit_layer(self, layer: Layer, part: range | None = None) -> None:
-        match layer:
-            case PixelConv():
-                emit_pixel(self, layer)
-            case BinaryLayer():
-                emit_binary(self, layer, part)
-            case SpikePool():
-                emit_pool(self, layer)
-            case AttentionMap():
-                emit_map(self, layer)
-            case AttentionApply():
-                emit_apply(self, layer)
-            case Mean():
-                for run in self.place.residuals.mean_runs:
-                    if run[max(run)] is layer:
-                        emit_mean(self, run, part)
-            case Head():
-                emit_head(self, layer)
+                self.kinds[type(layer)].emit(self, layer, part)
 
     # ---- fit -------------------------------------------------------------------------------
 

@@ -19,23 +19,6 @@ def is_program(path: str) -> bool:
         return False
 
 
-def read_origin(program: Program, source: str) -> IntegerNetwork:
-    """Return the network ``source`` (see `read_network`) that ``program`` was compiled from.
-
-    SpikeloomError where it cannot be that one.
-    """
-    from sw.compiler.__main__ import read_network
-
-    if is_program(source):
-        raise SpikeloomError(
-            f"network {source!r} is a compiled program; give the network that it was compiled "
-            "from: a name, a model file or an integer network"
-        )
-    network = read_network(source, program.stream)
-    check_origin(program, network)
-    return network
-
-
 def check_origin(program: Program, network: IntegerNetwork) -> None:
     """SpikeloomError where ``program`` cannot have been compiled from ``network``: other shapes."""
     frames = (network.steps,) if network.per_step_input else ()

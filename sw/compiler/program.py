@@ -11,10 +11,13 @@ import numpy as np
 
 from hw.arch import isa, timing
 from hw.arch.config import Config
+from hw.arch.isa import Instruction
 from hw.arch.memmap import Mem, load_addr
 from hw.common import npz
 from hw.common.errors import SpikeloomError
 from hw.common.show import listing
+from sw.compiler.disassembler import disassemble
+from sw.compiler.records import Forecast, Label, Region
 
 VERSION = 3  #: Of the file format.
 MOST = 1 << 20  #: Of any size in a file.
@@ -24,48 +27,6 @@ _ARRAYS = {"words": np.uint32, "columns": np.uint32}
 def _frozen(item: dict[str, Any]) -> dict[str, Any]:
     """Return the dictionary with tuples for JSON's lists."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Label:
-    """What an instruction is, for people and for error messages.
-
-    ``shape`` is the written spike tensor's (C, H, W), or (heads, left, right) for a map, or (C,)
-    for features and logits; ``head_width`` the channels of a head where the instruction runs over
-    heads (0: it does not); ``transposed``: the map is written transposed; ``pitch``: features of
-    single tokens, tokens per image row in residual memory (0: features are sums over tokens);
-    ``first``: the instruction's first channel, where several make a tensor.
-    """
-
-    layer: str
-    op: str
-    tensor: str = ""
-    residual: str = ""
-    kind: str = ""  #: "spikes", "map" or "values".
-    shape: tuple[int, ...] = ()
-    head_width: int = 0
-    transposed: bool = False
-    pitch: int = 0
-    first: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Region:
-    """Addresses ``base`` to ``base + size - 1`` of each bank of ``memory``."""
-
-    name: str
-    memory: str  #: "row", "col", "res", "pix" or "prog".
-    base: int
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """Cycles of one instruction."""
-
-    layer: str
-    op: str
-    cycles: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,15 +139,21 @@ class Program:
         addr = load_addr(Mem.PIX, 0) + self.pixel_base + np.arange(pixels.size)
         return np.stack([addr, pixels], axis=1).astype(np.uint32)
 
-    def instructions(self) -> list[dict[str, int]]:
+    def instructions(self) -> list[Instruction]:
         """Return the decoded program."""
         return isa.instructions(self.words.tolist())
 
     def disassemble(self) -> str:
         """Return the program as text; see `sw.compiler.disassembler`."""
-        from sw.compiler.disassembler import disassemble
-
-        return disassemble(self)
+        c = self.config
+        head = (
+            f"program {self.name}: {len(self.words)} words, {self.cycles} cycles, "
+            f"R = {c.rows}, C = {c.cols}, W = {c.width}, T = {self.steps}, "
+            f"digest {self.digest:#010x}"
+        )
+        return (
+            "\n".join([head, *disassemble(self.instructions(), self.labels, self.forecast)]) + "\n"
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a ``.npz`` file; the same program gives the same bytes."""
@@ -279,8 +246,8 @@ def _fault(program: Program) -> str:
             return f"{what} of {depth} words, {taken} used"
     try:
         decoded = program.instructions()
-        known = all(i["op"] in set(isa.Op) for i in decoded)
-        tiles = max(i["n_j"] * i["n_h"] for i in decoded)
+        known = all(i.op in set(isa.Op) for i in decoded)
+        tiles = max(i.n_j * i.n_h for i in decoded)
     except (SpikeloomError, ValueError, IndexError) as error:
         return str(error)
     if not known or tiles > MOST or len(decoded) != len(program.labels):

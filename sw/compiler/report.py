@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hw.arch import formats, parts
 from hw.arch.isa import Op
-from sw.compiler.layout import ceil_div
+from sw.compiler.plan.layout import ceil_div
 from sw.compiler.program import Program
 
 _MEMORIES = {
@@ -51,12 +51,12 @@ def membranes(program: Program) -> Membranes:
     count, used = 0, set()
     words: dict[int, int] = dict.fromkeys(WIDTHS, 0)
     for i, label in zip(program.instructions(), program.labels, strict=True):
-        if not i["theta"]:
+        if not i.theta:
             continue
-        used.add(formats.STATE_BITS[i["state_bits"]] if i["leak"] else formats.MEMBRANE_BITS)
+        used.add(formats.STATE_BITS[i.state_bits] if i.leak else formats.MEMBRANE_BITS)
         count += 0 if label.first else math.prod(label.shape)
-        if i["persist"]:
-            codes = i["n_j"] * i["res_j"] * c.rows
+        if i.persist:
+            codes = i.n_j * i.res_j * c.rows
             for width in WIDTHS:  # two bytes of codes to a word
                 words[width] += ceil_div(codes * width, 16) if width < 16 else codes
     return Membranes(count=count, bits=tuple(sorted(used)), in_memory=program.stream, words=words)

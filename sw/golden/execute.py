@@ -7,26 +7,11 @@ import numpy as np
 
 from hw.common.errors import SpikeloomError
 from hw.common.jit import numba
-from sw.golden import ops, plain
+from sw.golden import plain
 from sw.images import as_frames
-from sw.network import (
-    Affine,
-    AttentionApply,
-    AttentionMap,
-    BinaryLayer,
-    Head,
-    IntegerNetwork,
-    Layer,
-    Mean,
-    Neuron,
-    PixelConv,
-    Residual,
-    Shortcut,
-    SpikePool,
-)
+from sw.network import IMAGE, Affine, IntegerNetwork, Layer, Neuron, Residual, Shortcut
+from sw.network.layers.base import Tensors
 from sw.result import Result
-
-IMAGE = "image"  #: Name of the frames among the tensors; uint8 (F, B, C, H, W).
 
 
 @functools.cache
@@ -98,19 +83,8 @@ def _batch_slice(tensor: np.ndarray, start: int, stop: int) -> tuple:
     return (cut,) if tensor.ndim == 2 else (slice(None), cut)
 
 
-def token_tensors(layers: tuple[Layer, ...]) -> frozenset[str]:
-    """Names of tensors whose canonical shape is (T, B, C, N)."""
-    names = set()
-    for layer in layers:
-        if isinstance(layer, AttentionMap):
-            names |= {layer.left, layer.right}
-        elif isinstance(layer, AttentionApply):
-            names |= {layer.source, layer.neuron.name}
-    return frozenset(names)
-
-
 class Executor:
-    """Runs batches of frames through a network's layers.
+    """Runs batches of frames through a network's layers: the arithmetic of their golden functions.
 
     Layers can also be run one by one, with ``step`` on a dict of tensors (T, B, C, H, W) that
     begins with ``IMAGE``. With ``stream`` the frames of all calls are steps of one stream:
@@ -124,12 +98,8 @@ class Executor:
         self.steps, self.stream = steps, stream
         self.codes: dict[str, np.ndarray] = {}  # neuron -> (1, O, P), with stream only
         self.kernels = kernels(kind)
-        self.tokens = token_tensors(layers)
-        self.words = {
-            id(layer): plain.tap_major(layer.weight)
-            for layer in layers
-            if isinstance(layer, BinaryLayer)
-        }
+        self.tokens = frozenset(name for layer in layers for name in layer.tokens())
+        self._words: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # id -> weight, its words
 
     def __call__(
         self, frames: np.ndarray, trace: bool, feed: dict[str, np.ndarray]
@@ -142,121 +112,57 @@ class Executor:
         for layer in self.layers:
             for name, out in self.step(layer, env).items():
                 if trace and layer is not self.layers[-1]:
-                    kept = self._images_second(out)
+                    kept = self.whole(out)
                     flat = name in self.tokens
                     traced[name] = kept.reshape(*kept.shape[:3], -1) if flat else kept
                 env[name] = feed[name].reshape(out.shape) if name in feed else out
         return out, traced
 
-    def _images_second(self, tensor: np.ndarray) -> np.ndarray:
+    def step(self, layer: Layer, env: Tensors) -> dict[str, np.ndarray]:
+        """Tensors that ``layer`` writes, from those in ``env``."""
+        return layer.golden(self, env)
+
+    # ---- arithmetic of the golden functions: see sw.network.layers.base.Arithmetic ----------
+
+    def whole(self, tensor: np.ndarray) -> np.ndarray:
         """(T, B, ...) of a tensor; with ``stream`` from (F, 1, ...) to (1, F, ...)."""
         return tensor.swapaxes(0, 1) if self.stream and tensor.ndim > 2 else tensor
 
-    def step(self, layer: Layer, env: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Tensors that ``layer`` writes, from those in ``env``."""
-        match layer:
-            case PixelConv():
-                return self._pixel(layer, env)
-            case BinaryLayer():
-                return self._binary(layer, env)
-            case SpikePool():
-                return {layer.name: ops.pool3x3(env[layer.source])}
-            case AttentionMap():
-                return self._map(layer, env)
-            case AttentionApply():
-                return self._apply(layer, env)
-            case Mean():
-                source = self._images_second(env[layer.source])
-                affine = layer.factor, layer.bias, layer.shift
-                return {layer.name: ops.token_mean(source, *affine, layer.over_tokens)}
-            case Head():
-                x = np.concatenate([env[source] for source in layer.sources], axis=1)
-                return {layer.name: ops.head_sum(x, layer.weight, layer.bias, layer.shift)}
-        raise TypeError(f"no rule for {type(layer).__name__}")
+    def pixel_sums(
+        self, frames: np.ndarray, weight: np.ndarray, padding: int, stride: int
+    ) -> np.ndarray:
+        """Sums of a multi-bit convolution."""
+        flat = frames.reshape(-1, *frames.shape[2:]).astype(np.float64)
+        sums = self.kernels.pixel_sums(flat, weight.astype(np.float64), padding, stride)
+        return sums.reshape(*frames.shape[:2], *sums.shape[1:])
 
-    def sums(self, layer: Layer, env: dict[str, np.ndarray]) -> np.ndarray:
-        """The integer sums S of a layer with a neuron or residual."""
-        match layer:
-            case PixelConv():
-                frames = env[IMAGE]
-                p = ops.pixel_centre(
-                    frames.reshape(-1, *frames.shape[2:]), layer.pixel_shift, layer.centre
-                )
-                sums = self.kernels.pixel_sums(
-                    p.astype(np.float64),
-                    layer.weight.astype(np.float64),
-                    layer.padding,
-                    layer.stride,
-                )
-                return sums.reshape(*frames.shape[:2], *sums.shape[1:])
-            case BinaryLayer():
-                source = env[layer.source]
-                words = self.words.get(id(layer))
-                words = plain.tap_major(layer.weight) if words is None else words
-                flat = source.reshape(-1, *source.shape[2:])
-                shape = (*layer.weight.shape[2:], layer.stride)
-                if layer.pool == 2:
-                    parts = [np.ascontiguousarray(part) for part in ops.quarters(flat)]
-                    sums = self.kernels.binary_sums(parts[0], words, *shape)
-                    for part in parts[1:]:
-                        sums += self.kernels.binary_sums(part, words, *shape)
-                else:
-                    sums = self.kernels.binary_sums(flat, words, *shape)
-                return sums.reshape(*source.shape[:2], *sums.shape[1:])
-            case AttentionMap():
-                left = _heads(env[layer.left], layer.heads)  # (T, B, H, d, N)
-                right = _heads(env[layer.right], layer.heads)
-                if layer.order == "qk":
-                    left, right = left.swapaxes(3, 4), right.swapaxes(3, 4)
-                counts = self._counts(left, right, layer.similarity == "xnor")
-                return left.shape[4] - counts if layer.similarity == "xnor" else counts
-            case AttentionApply():
-                operand = _heads(env[layer.source], layer.heads)  # (T, B, H, d, N)
-                bits = env[layer.map]
-                if layer.order == "qk":  # (d, m) x (n, m)
-                    return self._counts(operand, bits)
-                return self._counts(bits.swapaxes(3, 4), operand.swapaxes(3, 4))  # (j, i) x (n, i)
-        raise TypeError(f"{type(layer).__name__} has no sums")
+    def binary_sums(self, spikes: np.ndarray, weight: np.ndarray, stride: int) -> np.ndarray:
+        """Dot products of spikes and -1/+1 weights."""
+        kept = self._words.get(id(weight))
+        if kept is None or kept[0] is not weight:
+            self._words[id(weight)] = kept = (weight, plain.tap_major(weight))
+        flat = np.ascontiguousarray(spikes.reshape(-1, *spikes.shape[2:]))
+        sums = self.kernels.binary_sums(flat, kept[1], *weight.shape[2:], stride)
+        return sums.reshape(*spikes.shape[:2], *sums.shape[1:])
 
-    def _counts(self, left: np.ndarray, right: np.ndarray, differing: bool = False) -> np.ndarray:
-        """Row pair counts (T, B, H, rows of left, rows of right)."""
+    def row_counts(
+        self, left: np.ndarray, right: np.ndarray, differing: bool = False
+    ) -> np.ndarray:
+        """Counts of row pairs (T, B, H, rows of left, rows of right)."""
         groups = left.shape[:3]
         packed = [plain.pack_rows(rows) for rows in (left, right)]
         flat = (np.ascontiguousarray(p.reshape(-1, *p.shape[3:])) for p in packed)
         counts = self.kernels.row_counts(*flat, differing)
         return counts.reshape(*groups, *counts.shape[1:])
 
-    def _pixel(self, layer: PixelConv, env: dict) -> dict[str, np.ndarray]:
-        ones = np.ones(len(layer.bias), dtype=np.int64)
-        affine = Affine(factor=ones, bias=layer.bias, shift=layer.shift)
-        return self._lane(self.sums(layer, env), affine, None, layer.neuron, env)
-
-    def _binary(self, layer: BinaryLayer, env: dict) -> dict[str, np.ndarray]:
-        return self._lane(
-            self.sums(layer, env),
-            layer.affine,
-            layer.residual,
-            layer.neuron,
-            env,
-            shortcut=layer.shortcut,
-        )
-
-    def _map(self, layer: AttentionMap, env: dict) -> dict[str, np.ndarray]:
-        return self._lane(self.sums(layer, env), layer.affine, None, layer.neuron, env)
-
-    def _apply(self, layer: AttentionApply, env: dict) -> dict[str, np.ndarray]:
-        out = self._lane(self.sums(layer, env), layer.affine, None, layer.neuron, env)
-        spikes = out[layer.neuron.name]  # (T, B, H, d, N)
-        return {layer.neuron.name: spikes.reshape(env[layer.source].shape)}
-
-    def _lane(
+    def lane(
         self,
         sums: np.ndarray,
         affine: Affine,
-        residual: Residual | None,
-        neuron: Neuron | None,
-        env: dict,
+        tensors: Tensors,
         *,
+        neuron: Neuron | None = None,
+        residual: Residual | None = None,
         shortcut: Shortcut | None = None,
     ) -> dict[str, np.ndarray]:
         """Lane arithmetic on S (1 or T, B, O, ., .); affine arrays (O,), (1,) or (T, O)."""
@@ -270,7 +176,7 @@ class Executor:
             for a in (affine.factor, affine.bias)
         )
         streams = [
-            np.ascontiguousarray(env[name], dtype=np.int32).reshape(self.steps, *flat)
+            np.ascontiguousarray(tensors[name], dtype=np.int32).reshape(self.steps, *flat)
             for name in (residual.inputs if residual else ())
         ]
         size = (self.steps, *sums.shape[1:3], int(np.prod(sums.shape[3:])))
@@ -278,7 +184,7 @@ class Executor:
         y = np.empty(size if residual else (0, 0, 0, 0), dtype=np.int32)
         extra = np.empty((0, 0, 0, 0), dtype=np.uint8)
         if shortcut:
-            extra = np.ascontiguousarray(env[shortcut.source], dtype=np.uint8).reshape(size)
+            extra = np.ascontiguousarray(tensors[shortcut.source], dtype=np.uint8).reshape(size)
         state = neuron.state if neuron else None
         code = np.zeros(size[1:] if state else (0, 0, 0), dtype=np.int32)
         if neuron and state and self.stream:
@@ -304,9 +210,3 @@ class Executor:
         if neuron:
             out[neuron.name] = spikes.reshape(shape)
         return out
-
-
-def _heads(spikes: np.ndarray, heads: int) -> np.ndarray:
-    """(T, B, C, H, W) to (T, B, heads, d, N), channel c = head * d + i."""
-    steps, count, channels = spikes.shape[:3]
-    return spikes.reshape(steps, count, heads, channels // heads, -1)

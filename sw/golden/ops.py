@@ -6,12 +6,33 @@ The executor of ``sw.golden`` uses faster packed forms and is tested equal to th
 
 import numpy as np
 
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_MAX
+from hw.arch.formats import STATE_MAX, saturate
+from sw.network.layers.binary import quarters
+from sw.network.layers.head import head_sum
+from sw.network.layers.mean import token_mean
+from sw.network.layers.pixel import pixel_centre
+from sw.network.layers.pool import pool3x3
 
-
-def saturate(x: np.ndarray) -> np.ndarray:
-    """Clip to a signed ``MEMBRANE_BITS`` integer."""
-    return np.clip(np.asarray(x, dtype=np.int64), MEMBRANE_MIN, MEMBRANE_MAX)
+__all__ = [
+    "affine",
+    "and_count",
+    "head_sum",
+    "lif_step",
+    "pixel_centre",
+    "pixel_sum",
+    "pool3x3",
+    "pool_counts",
+    "popcount_dot",
+    "quarters",
+    "residual_add",
+    "saturate",
+    "shortcut_add",
+    "state_code",
+    "state_step",
+    "token_mean",
+    "windows",
+    "xnor_count",
+]
 
 
 def popcount_dot(spikes: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -102,32 +123,6 @@ def pool_counts(spikes: np.ndarray) -> np.ndarray:
     return np.stack(quarters(np.asarray(spikes))).sum(axis=0, dtype=np.int64)
 
 
-def quarters(spikes: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The four places of all 2x2 windows, each (..., H // 2, W // 2); what is left over drops."""
-    rows, columns = (side // 2 * 2 for side in spikes.shape[-2:])
-    return tuple(spikes[..., i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1))
-
-
-def pool3x3(spikes: np.ndarray) -> np.ndarray:
-    """OR over 3x3 windows, stride 2, zero padding 1: (..., H, W) to (..., ceil(H/2), ceil(W/2))."""
-    spikes = np.asarray(spikes)
-    height, width = spikes.shape[-2:]
-    pad = [(0, 0)] * (spikes.ndim - 2) + [(1, 2), (1, 2)]
-    padded = np.pad(spikes, pad)
-    rows, columns = -(-height // 2), -(-width // 2)
-    out = np.zeros((*spikes.shape[:-2], rows, columns), dtype=spikes.dtype)
-    for i in range(3):
-        for j in range(3):
-            out |= padded[..., i : i + 2 * rows : 2, j : j + 2 * columns : 2]
-    return out
-
-
-def pixel_centre(pixels: np.ndarray, pixel_shift: int, centre: tuple[int, ...]) -> np.ndarray:
-    """``p = (pixel << pixel_shift) - centre[c]``: (..., C, H, W) uint8 to int64."""
-    offset = np.asarray(centre, dtype=np.int64)[:, None, None]
-    return (np.asarray(pixels, dtype=np.int64) << pixel_shift) - offset
-
-
 def pixel_sum(p: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """``S = sum w * p`` over taps: (..., K) int64 and (O, K) int64 to (..., O) int64."""
     return np.asarray(p, dtype=np.int64) @ np.asarray(weight, dtype=np.int64).T
@@ -143,21 +138,3 @@ def windows(x: np.ndarray, kh: int, kw: int, padding: int, stride: int = 1) -> n
     view = view[..., ::stride, ::stride, :, :]
     view = np.moveaxis(view, -5, -3)  # (..., Ho, Wo, C, kh, kw)
     return view.reshape(*view.shape[:-3], -1)
-
-
-def token_mean(
-    source: np.ndarray, factor: int, bias: int, shift: int, over_tokens: bool = True
-) -> np.ndarray:
-    """``saturate((sum over T, H, W of factor * source + bias) >> shift)``.
-
-    (T, B, C, H, W) to (B, C) int64; without ``over_tokens`` the sum is over T alone and gives
-    (B, C * H * W), C major.
-    """
-    total = np.asarray(source, dtype=np.int64).sum(axis=(0, 3, 4) if over_tokens else 0)
-    total = total.reshape(len(total), -1)
-    return saturate((total * factor + bias) >> shift)
-
-
-def head_sum(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, shift: int) -> np.ndarray:
-    """``saturate((sum weight * x + bias) >> shift)``: (B, K) to (B, classes) int64."""
-    return saturate((np.asarray(x, dtype=np.int64) @ weight.T + bias) >> shift)

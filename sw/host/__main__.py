@@ -10,14 +10,14 @@ from hw.arch import link
 from hw.arch.config import Config
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
-from sw.compiler.origin import is_program, read_origin
+from sw.api import IntegerNetwork, load, read_network, read_origin
+from sw.compiler.origin import is_program
 from sw.compiler.program import Program
 from sw.frontend.loader import DEFAULT
 from sw.host.device import Device, open_port
 from sw.host.image import KINDS, read_frames
 from sw.host.samples import Images, count, first_images, noise, one_image, own_data
 from sw.host.selftest import self_test
-from sw.network import IntegerNetwork
 
 TESTED = 10  #: Images of a self-test.
 SHOWN = 10  #: Its faults that are printed.
@@ -90,9 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _default_program(config: Config) -> Program:
-    import sw
-
-    return sw.load(DEFAULT).lower().compile(config)
+    return load(DEFAULT).lower().compile(config)
 
 
 def _load(device: Device, program: Any) -> None:
@@ -135,8 +133,6 @@ def _samples(number: int, program: Program, network: IntegerNetwork | None) -> I
 
 def _selftest(device: Device, args: argparse.Namespace, program: Program | None) -> int:
     """Test a device; the exit status."""
-    from sw.compiler.__main__ import read_network
-
     network = None
     if program is None:
         if args.network and is_program(args.network):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sw.compiler.interpreter import interpret
+from sim.interpreter import interpret
 from sw.compiler.origin import check_origin, doubt
 from sw.compiler.program import Program
+from sw.golden import run
 from sw.host.device import OTHER_CYCLES, Answer, Device
 from sw.network import IntegerNetwork
 
@@ -47,10 +48,10 @@ def self_test(
         How faults call the images; default their numbers.
     """
     if network is None:
-        wanted = [run.logits.tolist() for run in interpret(program, images, events=False)]
+        wanted = [one.logits.tolist() for one in interpret(program, images, events=False)]
     else:
         check_origin(program, network)
-        wanted = network.run(images).logits.tolist()
+        wanted = run(network, images).logits.tolist()
     model = "interpreter" if network is None else "golden model"
     if program.stream:
         device.restart()

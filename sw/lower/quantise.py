@@ -20,8 +20,7 @@ from hw.arch.formats import (
 )
 from hw.arch.isa import BY_NAME
 from hw.common.errors import SpikeloomError
-from sw.check import PRODUCT_MAX, pixel_reach
-from sw.network import Affine
+from sw.network import PRODUCT_MAX, Affine, pixel_reach
 
 MIN_PIXEL_BITS = 8  #: Fewest bits of mantissa tried for a first convolution.
 

@@ -17,7 +17,8 @@ from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.frontend import bestformer, qsnn
 from sw.frontend.settings import Settings
-from sw.lower.lower import FRAC_BITS, MIN_FRAC_BITS
+from sw.lower import lower
+from sw.lower.search import FRAC_BITS, MIN_FRAC_BITS
 from sw.models.bestformer import Attention, Bestformer, Block
 from sw.models.checkpoint import own_tensors
 from sw.models.norm import Norm1d, Norm2d
@@ -73,7 +74,7 @@ class Hardware:
     def __init__(self, model: Bestformer | Qsnn, calibration: np.ndarray):
         self.model = model
         self.per_step = calibration.ndim == 5
-        lowered = float_graph(model).lower(calibration, zero_weights="plus")
+        lowered = lower(float_graph(model), calibration, zero_weights="plus")
         self.frac_bits = lowered.frac_bits
         self.refresh()
 
@@ -89,7 +90,7 @@ class Hardware:
         }
         while True:
             try:
-                network = net.lower(frac_bits=min(self.frac_bits, FRAC_BITS), **options)
+                network = lower(net, frac_bits=min(self.frac_bits, FRAC_BITS), **options)
                 break
             except SpikeloomError:
                 if self.frac_bits <= MIN_FRAC_BITS:

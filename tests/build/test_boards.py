@@ -38,7 +38,7 @@ def test_clock_that_cannot_be_made():
 
 
 #: Types that software packages share.
-TYPES = {"hw.arch", "sw.network", "sw.result", "sw.images", "sw.check", "sw.storage"}
+TYPES = {"hw.arch", "sw.network", "sw.result", "sw.images", "sw.check", "sw.network.storage"}
 #: What every package may import.
 COMMON = {"hw.common", "spikeloom"}
 #: What a package may import of the project, besides itself and these.

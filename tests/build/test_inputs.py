@@ -70,7 +70,7 @@ def test_weights(done, model):
         ("sw.lower.quantise", "load"),
         ("sw.golden.ops", "load"),
         ("hw.common.files", "load"),
-        ("sw.compiler.layout", "load"),
+        ("sw.compiler.plan.layout", "load"),
         ("hw.core.lane", "elaborate"),
         ("boards.arty_a7", "elaborate"),
         ("hw.soc.uart", "elaborate"),

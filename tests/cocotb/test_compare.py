@@ -6,9 +6,10 @@ import pytest
 from hw.arch import Config
 from hw.arch.isa import Dest
 from sim.compare import Expected, first_difference
+from sim.interpreter import interpret
 from sim.testbench import NOT_BUSY, WRITE
-from sw.compiler import compile_network, interpret
-from sw.randnet import random_images, random_network, random_residual_network
+from sw.compiler import compile_network
+from sw.testing import random_images, random_network, random_residual_network
 
 
 @pytest.fixture(scope="module")

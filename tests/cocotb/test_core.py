@@ -18,7 +18,7 @@ from sim.compare import save_job
 from sim.simulate import commands, frames
 from sw.compiler import compile_network, fit_config
 from sw.data.digits import load_digits
-from sw.randnet import random_images, random_network
+from sw.testing import random_images, random_network
 from tests.cocotb.inference import CONFIGS, check, config
 
 __all__ = ["config"]  # a fixture
@@ -38,7 +38,7 @@ def test_a_wrong_weight_is_found_and_named(tmp_path):
     network = sw.load("digits").lower()
     program = network.compile(CONFIGS["arty_a7"])
     images = frames(program, load_digits().test_images[:1])
-    last = max(n for n, i in enumerate(program.instructions()) if i["op"] == Op.GEMM)
+    last = max(n for n, i in enumerate(program.instructions()) if i.op == Op.GEMM)
     base = program.instructions()[last]["col_base"]
     columns = program.columns.copy()
     columns[5, base] ^= 0xFFFFFFFF

@@ -5,7 +5,7 @@ import pytest
 
 import sw
 from sim.simulate import run
-from sw.randnet import random_images
+from sw.testing import random_images
 from tests.cocotb.inference import CONFIGS
 from tests.frontend.states import make_state
 from tests.lower.norms import NORMS

@@ -4,7 +4,7 @@ import pytest
 
 from sim.simulate import run
 from sw.compiler import compile_network, fit_config
-from sw.randnet import random_images, random_wide_network
+from sw.testing import random_images, random_wide_network
 from tests.cocotb.inference import CONFIGS, R16
 
 CORES = {"r8c16w32": CONFIGS["arty_a7_100"], "r8c8w64": CONFIGS["r8c8w64"], "r16c16w64": R16}

@@ -11,7 +11,7 @@ import sw
 from hw.arch import Config, SpikeloomError
 from sw.compiler import compile_network, fit_config
 from sw.data.digits import load_digits
-from sw.randnet import random_images, random_residual_network
+from sw.testing import random_images, random_residual_network
 from tests.cocotb.inference import CONFIGS, check, config
 
 __all__ = ["config"]  # a fixture

@@ -16,7 +16,7 @@ GOLDEN = """
 import sys
 import numpy as np
 from sw.golden.execute import kernels
-from sw.randnet import random_images, random_network
+from sw.testing import random_images, random_network
 network = random_network(4, height=16, width=16, channels=1, dim=16, depth=1, heads=2, mlp_ratio=2,
                          steps=2, order="qk", similarity="and", variant="cifar", classes=4)
 print(kernels().__name__, network.run(random_images(network, 3)).logits.tolist())

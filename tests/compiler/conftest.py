@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import sw
-from sw.compiler import compile_network, fit_config, interpret, recover
-from sw.compiler.uses import reads
+from sim.interpreter import interpret, recover
+from sw.compiler import compile_network, fit_config
 from tests.fixtures import FIXTURES
 
 SMALL = {
@@ -52,7 +52,7 @@ def check():
     def run(net, config, images):
         program = compile_network(net, fit_config(net, config))
         golden = net.run(images, trace=True)
-        read = {name for layer in net.layers for name in reads(layer)}
+        read = {name for layer in net.layers for name in layer.reads()}
         sums = {r.output for layer in net.layers if (r := getattr(layer, "residual", None))}
         for b, got in enumerate(interpret(program, images)):
             assert got.cycles == program.cycles

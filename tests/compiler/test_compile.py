@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hw.arch import SpikeloomError, isa, timing
 from hw.arch.config import Config
 from hw.arch.isa import LEVELS, Pack
-from sw.compiler import compile_network, fit_config, interpret, required
+from sim.interpreter import interpret
+from sw.compiler import compile_network, fit_config, required
 from sw.compiler.__main__ import main
 from sw.compiler.addresses import offsets, stream
-from sw.compiler.layout import Allocator, choose_pack
-from sw.randnet import random_images, random_network, random_residual_network
+from sw.compiler.plan.layout import Allocator, choose_pack
+from sw.testing import random_images, random_network, random_residual_network
 
 PUBLISHED = {
     "channels": 1,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hw.arch import timing
 from hw.arch.config import Config
-from sw.compiler import compile_network, fit_config, interpret, locate
-from sw.compiler.interpreter import Machine
-from sw.randnet import random_images, random_network
+from sim.interpreter import Machine, interpret, locate
+from sw.compiler import compile_network, fit_config
+from sw.testing import random_images, random_network
 
 CONFIGS = {
     "R4C16W32": Config(),
@@ -90,12 +90,12 @@ def test_events_have_the_documented_cycles(small):
     run = next(interpret(program, random_images(net, 1)))
     first = program.instructions()[0]
     row = run.events.row[run.events.row["instruction"] == 0]
-    tau = timing.START + first["n_par"] + 9 - 1  # pixel 0: nine taps of one channel
+    tau = timing.START + first.n_par + 9 - 1  # pixel 0: nine taps of one channel
     assert row["cycle"].min() == tau + timing.write_cycle(config)
     last = program.instructions()[-2]
     pix = run.events.pix[run.events.pix["instruction"] == len(program.labels) - 2]
     start = run.cycles - 1 - timing.overhead(config, last) - timing.issue_cycles(last)
-    tau = start + last["n_par"] + last["n_k"] - 1
+    tau = start + last.n_par + last.n_k - 1
     cycles = tau + timing.write_cycle(config) + np.arange(config.cols)
     np.testing.assert_array_equal(pix["cycle"], cycles)
     np.testing.assert_array_equal(pix["addr"], program.logits_base + np.arange(config.cols))

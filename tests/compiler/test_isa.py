@@ -71,7 +71,7 @@ def test_unknown_field_wrong_length_no_halt():
 
 def test_program_ends_at_halt():
     words = encode(Op.POOL, n_k=1) + encode(Op.HALT) + encode(Op.GEMM)
-    assert [i["op"] for i in instructions(words)] == [Op.POOL, Op.HALT]
+    assert [i.op for i in instructions(words)] == [Op.POOL, Op.HALT]
 
 
 @pytest.mark.parametrize("bits", STATE_BITS)
@@ -80,12 +80,12 @@ def test_table_words_follow_their_instruction(bits):
     table = [33 * n for n in range(1, levels + 1)]
     words = [*encode(Op.POOL, n_k=1), *encode(Op.TABLE, n_k=levels), *table, *encode(Op.HALT)]
     pool, loaded, halt = instructions(words)
-    assert (pool["op"], loaded["op"], halt["op"]) == (Op.POOL, Op.TABLE, Op.HALT)
-    assert loaded["table"] == tuple(table)
+    assert (pool.op, loaded.op, halt.op) == (Op.POOL, Op.TABLE, Op.HALT)
+    assert loaded.table == tuple(table)
     assert "table" not in pool
 
 
 def test_table_without_words():
     """All thresholds may be out of reach."""
     loaded, halt = instructions([*encode(Op.TABLE), *encode(Op.HALT)])
-    assert (loaded["table"], halt["op"]) == ((), Op.HALT)
+    assert (loaded.table, halt.op) == ((), Op.HALT)

@@ -9,8 +9,9 @@ import pytest
 from hw.arch import SpikeloomError
 from hw.arch.config import Config
 from hw.arch.memmap import Mem
-from sw.compiler import Program, compile_network, fit_config, interpret
-from sw.randnet import random_images, random_network
+from sim.interpreter import interpret
+from sw.compiler import Program, compile_network, fit_config
+from sw.testing import random_images, random_network
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from hw.arch import SpikeloomError
 from hw.arch.config import Config
+from sw.api import IntegerNetwork
 from sw.compiler import compile_network, fit_config, required
 from sw.network import (
     Affine,
@@ -14,7 +15,6 @@ from sw.network import (
     AttentionMap,
     BinaryLayer,
     Head,
-    IntegerNetwork,
     Mean,
     Neuron,
     PixelConv,
@@ -23,7 +23,7 @@ from sw.network import (
     SpikePool,
     State,
 )
-from sw.randnet import random_images, random_network, random_residual_network
+from sw.testing import random_images, random_network, random_residual_network
 
 STATE = State(bits=2, thresholds=np.array([5]), shift=4)
 

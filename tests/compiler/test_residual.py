@@ -12,20 +12,12 @@ from hw.arch import SpikeloomError, timing
 from hw.arch.config import Config
 from hw.arch.formats import STATE_BITS, STATE_MAX
 from hw.arch.isa import NI, Keep, Op, Res
-from sw.compiler import (
-    Program,
-    compile_network,
-    fit_config,
-    interpret,
-    locate,
-    recover,
-    required,
-)
+from sim.interpreter import Machine, interpret, locate, recover
+from sw.compiler import Program, compile_network, fit_config, required
 from sw.compiler.__main__ import main
-from sw.compiler.interpreter import Machine
 from sw.compiler.report import membranes, report
 from sw.network import State
-from sw.randnet import random_images, random_network, random_residual_network
+from sw.testing import random_images, random_network, random_residual_network
 
 CONFIGS = {
     "R4C16W32": Config(),
@@ -192,9 +184,9 @@ def test_codes_are_written_where_and_when_documented(bits, config):
     for n, i in enumerate(code):
         mine = events[events["instruction"] == n]
         assert len(mine) == (
-            0 if not i["persist"] else c.cols * i["n_j"] * np.prod(program.labels[n].shape[1:])
+            0 if not i.persist else c.cols * i.n_j * np.prod(program.labels[n].shape[1:])
         )
-        if not i["persist"]:
+        if not i.persist:
             continue
         assert locate(program, "mem", mine[0]).tensor == program.labels[n].tensor
         region = next(
@@ -202,7 +194,7 @@ def test_codes_are_written_where_and_when_documented(bits, config):
         )
         assert region.base <= mine["addr"].min()
         assert mine["addr"].max() < region.base + region.size
-        assert mine["addr"].min() == i["st_base"] * c.rows * bits // 16 == region.base
+        assert mine["addr"].min() == i.st_base * c.rows * bits // 16 == region.base
         # the last write of a byte is what memory holds
         last = dict(
             zip(
@@ -224,18 +216,18 @@ def test_cycles_of_codes_and_steps():
     program = compile_network(net, fit_config(net, Config()))
     run = next(interpret(program, random_images(net, 1)))
     code = program.instructions()
-    at = next(n for n, i in enumerate(code) if i["op"] == Op.GEMM)
+    at = next(n for n, i in enumerate(code) if i.op == Op.GEMM)
     table, first, second = *code[:2], code[at]
-    assert table["op"] == Op.TABLE
+    assert table.op == Op.TABLE
     start = timing.START + timing.overhead(program.config, table)
-    tau = start + first["n_par"] + 9 - 1
+    tau = start + first.n_par + 9 - 1
     mem = run.events.mem[run.events.mem["instruction"] == 1]
     assert mem["cycle"].min() == tau + timing.STATE_WRITE
     tile = mem[(mem["token"] == 5) & (mem["lane"] == 3)]
     assert tile["cycle"].tolist() == [tau + 5 * 9 + timing.STATE_WRITE + 3]
     between = [timing.issue_cycles(i) + timing.overhead(program.config, i) for i in code[1:at]]
     start += sum(between)
-    tau = start + second["n_par"] + timing.tile_words(second) - 1
+    tau = start + second.n_par + timing.tile_words(second) - 1
     mem = run.events.mem[run.events.mem["instruction"] == at]
     tile = mem[(mem["token"] == 2) & (mem["lane"] == 3)]
     assert tile["cycle"].tolist() == [tau + timing.STATE_WRITE + 2 + 3]
@@ -244,8 +236,8 @@ def test_cycles_of_codes_and_steps():
     program = compile_network(net, fit_config(net, Config()))
     run = next(interpret(program, random_images(net, 1)))
     first = program.instructions()[1]
-    assert first["tile_min"] == 3 * timing.STATE_GAP
-    tau = timing.START + timing.overhead(program.config, table) + first["n_par"] + 9 - 1
+    assert first.tile_min == 3 * timing.STATE_GAP
+    tau = timing.START + timing.overhead(program.config, table) + first.n_par + 9 - 1
     row = run.events.row[run.events.row["instruction"] == 1]
     for step in range(3):
         mine = row[(row["token"] == 0) & (row["step"] == step)]
@@ -269,7 +261,7 @@ def test_tables_are_loaded_where_they_differ():
         layers.append(layer)
     net = net.replace(layers=tuple(layers))
     program = compile_network(net, fit_config(net, Config()))
-    tables = [i["table"] for i in program.instructions() if i["op"] == Op.TABLE]
+    tables = [i.table for i in program.instructions() if i.op == Op.TABLE]
     neurons = [s for s, _ in zip(itertools.cycle([0, 0, 1, 2, 2]), states, strict=False)]
     changes = 1 + sum(a != b for a, b in itertools.pairwise(neurons))
     assert len(tables) == changes
@@ -284,9 +276,9 @@ def test_nothing_is_kept_that_nobody_reads():
     net = random_residual_network(3, **RESNET)
     program = compile_network(net, fit_config(net, Config()))
     kept = {
-        label.layer: (i["res"], i["keep"], i["res_dest"])
+        label.layer: (i.res, i.keep, i.res_dest)
         for i, label in zip(program.instructions(), program.labels, strict=True)
-        if i["op"] == Op.GEMM
+        if i.op == Op.GEMM
     }
     assert kept == {
         "layer1.0.conv1": (Res.NONE, Keep.NONE, 0),
@@ -416,7 +408,7 @@ def test_disassembly_tells_strides_membranes_and_shortcuts():
     ):
         assert part in text, part
     first = next(line for line in text.splitlines() if "MAC" in line)
-    assert first.split()[0] == str(NI + len(program.instructions()[0]["table"]))
+    assert first.split()[0] == str(NI + len(program.instructions()[0].table))
     net = random_residual_network(6, **VGG | {"pooled": True})
     assert "taps=POOL" in compile_network(net, fit_config(net, Config())).disassemble()
 

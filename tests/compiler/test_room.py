@@ -8,8 +8,8 @@ import pytest
 import boards
 from hw.arch import Config, SpikeloomError
 from sw.compiler.__main__ import main
-from sw.randnet import random_network
 from sw.room import block_rams, compile_told, room
+from sw.testing import random_network
 
 
 def test_block_rams_are_those_of_synthesis():

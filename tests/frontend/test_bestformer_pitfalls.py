@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import sw
+from sw.api import FloatNetwork
 from sw.graph import (
     IMAGE,
     LIF,
@@ -11,7 +12,6 @@ from sw.graph import (
     Apply,
     Average,
     Conv,
-    FloatNetwork,
     MaxPool,
     MeanTokens,
     Scale,

@@ -7,8 +7,9 @@ import pytest
 
 import sw
 from hw.common.errors import SpikeloomError
+from sw.api import FloatNetwork
 from sw.convert import main
-from sw.graph import IMAGE, LIF, BatchNorm, Conv, FloatNetwork, Linear, MeanSteps, MeanTokens
+from sw.graph import IMAGE, LIF, BatchNorm, Conv, Linear, MeanSteps, MeanTokens
 from tests.fixtures import FIXTURES
 
 nir = pytest.importorskip("nir")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from hw.common.errors import SpikeloomError
+from sw.api import FloatNetwork
 from sw.graph import (
     IMAGE,
     LIF,
     AveragePool,
     BatchNorm,
     Conv,
-    FloatNetwork,
     Linear,
     MeanTokens,
     binarise,

@@ -39,10 +39,10 @@ def read(kind: str, path: Path) -> str:
     import sw
     from hw.arch import Config
     from hw.common.errors import SpikeloomError
+    from sw.api import IntegerNetwork
     from sw.compiler import Program, compile_network, fit_config
     from sw.host.image import read_image
-    from sw.network import IntegerNetwork
-    from sw.randnet import random_images
+    from sw.testing import random_images
 
     try:
         if kind in ("npy", "pgm", "pgm-text", "png"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from sw import weights
 from sw.compiler import compile_network, fit_config
-from sw.randnet import random_network
+from sw.testing import random_network
 from tests.frontend.states import make_state
 
 SIDE = {"mean": [0.5], "std": [0.5], "image_size": [12, 12], "name": "net", "steps": 2}

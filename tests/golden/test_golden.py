@@ -15,8 +15,8 @@ import sw
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
 from hw.common.errors import SpikeloomError
 from sw.network import Head, Mean
-from sw.randnet import random_images, random_network
-from sw.storage import load, save
+from sw.network.storage import load, save
+from sw.testing import random_images, random_network
 from tests.golden.naive import run_naive
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -152,7 +152,7 @@ def test_numba_may_be_missing():
 import sys
 sys.modules["numba"] = None
 from hw.common.errors import SpikeloomError
-from sw.randnet import random_images, random_network
+from sw.testing import random_images, random_network
 network = random_network(4, **{SMALL!r})
 images = random_images(network, 3)
 print(network.run(images).logits.tolist())

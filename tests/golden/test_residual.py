@@ -9,19 +9,10 @@ from hypothesis import strategies as st
 
 from hw.arch.formats import MEMBRANE_MAX, STATE_MAX
 from hw.common.errors import SpikeloomError
-from sw.network import (
-    Affine,
-    BinaryLayer,
-    Head,
-    IntegerNetwork,
-    Mean,
-    Neuron,
-    PixelConv,
-    Shortcut,
-    State,
-)
-from sw.randnet import random_images, random_residual_network
-from sw.storage import save
+from sw.api import IntegerNetwork
+from sw.network import Affine, BinaryLayer, Head, Mean, Neuron, PixelConv, Shortcut, State
+from sw.network.storage import save
+from sw.testing import random_images, random_residual_network
 from tests.golden.test_golden import check_all_equal
 
 RESIDUAL = {"widths": (8, 8, 24), "blocks": (1, 2, 1)}

@@ -8,8 +8,8 @@ import pytest
 
 from hw.common import npz
 from hw.common.errors import SpikeloomError
-from sw import storage
-from sw.randnet import random_residual_network
+from sw.network import storage
+from sw.testing import random_residual_network
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 
@@ -93,7 +93,7 @@ def test_a_centre_that_no_instruction_holds_is_refused(tmp_path):
     import numpy as np
 
     from hw.common import npz
-    from sw.randnet import random_network
+    from sw.testing import random_network
 
     net = random_network(
         1,

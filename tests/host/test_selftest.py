@@ -8,7 +8,7 @@ import pytest
 
 import sw
 from hw.arch import Config, SpikeloomError
-from sw.compiler.interpreter import Machine
+from sim.interpreter import Machine
 from sw.host import Device, self_test
 from sw.host import __main__ as cli
 from sw.host.samples import Images

@@ -7,7 +7,7 @@ import numpy as np
 from hw.arch import Config, link
 from hw.arch.link import Command, Reason
 from hw.arch.memmap import Mem, load_addr
-from sw.compiler.interpreter import Machine
+from sim.interpreter import Machine
 
 CLOCK = 50_000_000
 

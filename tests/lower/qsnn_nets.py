@@ -77,7 +77,7 @@ def single(drive, *, bias=0.0, side=1, steps=3, middle=(), last="s", classes=1, 
         ),
         g.MeanSteps(name="logits", source="l"),
     )
-    return g.FloatNetwork(
+    return sw.FloatNetwork(
         name="single",
         nodes=nodes,
         steps=steps,

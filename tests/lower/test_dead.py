@@ -7,9 +7,10 @@ import pytest
 
 import sw
 from hw.arch import Config
-from sw.compiler import compile_network, fit_config, interpret
+from sim.interpreter import interpret
+from sw.compiler import compile_network, fit_config
 from sw.network import PixelConv
-from sw.randnet import random_images
+from sw.testing import random_images
 from tests.frontend.states import make_state
 
 NORM = {"mean": 0.5, "std": 0.25, "image_size": 16}

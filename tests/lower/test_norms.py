@@ -5,9 +5,10 @@ import pytest
 
 import sw
 from hw.arch import Config, SpikeloomError, isa
-from sw.compiler import compile_network, fit_config, interpret
+from sim.interpreter import interpret
+from sw.compiler import compile_network, fit_config
 from sw.lower import choices
-from sw.randnet import random_images
+from sw.testing import random_images
 from tests.frontend.qsnn_states import residual_state
 from tests.frontend.states import make_state
 from tests.lower.norms import NORMS

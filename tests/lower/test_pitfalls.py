@@ -45,7 +45,7 @@ def test_greater_or_equal_against_greater(strict, fires):
         ),
         g.LIF(name="s", source="b", strict=strict),
     )
-    net = g.FloatNetwork(
+    net = sw.FloatNetwork(
         name="tie", nodes=nodes, steps=1, channels=1, classes=1, mean=(0.0,), std=(1.0,)
     )
     image = np.full((1, 1, 1), 255, dtype=np.uint8)  # x = 2, so v = 1 = theta

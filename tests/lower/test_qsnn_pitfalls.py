@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+import sw
 from sw import graph as g
 from sw.golden.execute import IMAGE, Executor
 from sw.lower import quantise
@@ -114,7 +115,7 @@ def test_first_layer_max_w_scale():
         g.Linear(name="l", source="f", weight=np.ones((2, 2), np.float32), bias=np.zeros(2)),
         g.MeanSteps(name="logits", source="l"),
     )
-    net = g.FloatNetwork(
+    net = sw.FloatNetwork(
         name="first",
         nodes=nodes,
         steps=1,
@@ -155,7 +156,7 @@ def test_image_repeated_first_conv_once(tmp_path):
     frames = np.repeat(images[:, None], net.steps, axis=1)
     np.testing.assert_array_equal(still.run(images).logits, moving.run(frames).logits)
     executor = Executor(still.layers, still.steps)
-    sums = executor.sums(still.layers[0], {IMAGE: images[None]})
+    sums = still.layers[0].sums(executor, {IMAGE: images[None]})
     assert sums.shape[0] == 1  # and its neuron runs all steps
     assert executor.step(still.layers[0], {IMAGE: images[None]})["features.0.act"].shape[0] == 3
 
@@ -209,7 +210,7 @@ def test_padded_taps_add_nothing(tmp_path):
         network = qsnn(tmp_path, **fields).lower()
         layer = next(la for la in network.layers[1:] if isinstance(la, BinaryLayer))
         ones = np.ones((1, 1, 8, 8, 8), dtype=np.uint8)
-        sums = Executor((layer,), 1).sums(layer, {layer.source: ones})
+        sums = layer.sums(Executor((layer,), 1), {layer.source: ones})
         corner = np.where(layer.weight[:, :, 1:, 1:], 1, -1).sum(axis=(1, 2, 3))
         np.testing.assert_array_equal(sums[0, 0, :, 0, 0], corner * layer.pool**2)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 import sw
 from hw.common.errors import SpikeloomError
-from sw.lower.lower import FRAC_BITS, MIN_FRAC_BITS
+from sw.lower.search import FRAC_BITS, MIN_FRAC_BITS
 from sw.models import Bestformer, BestformerConfig, Qsnn, QsnnConfig, rounding
 from sw.models.checkpoint import save_checkpoint
 from sw.models.neurons import LIF

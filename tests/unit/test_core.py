@@ -356,7 +356,7 @@ def taus(instruction, at):
     i = instruction
     words, tiles = timing.tile_words(i), i["n_t"] * i["n_x"] * i["n_y"]
     return [
-        [at + start + i["n_par"] + words - 1 + n * timing.tile_cycles(i) for n in range(tiles)]
+        [at + start + i.n_par + words - 1 + n * timing.tile_cycles(i) for n in range(tiles)]
         for start in timing.column_starts(i)[:-1]
     ]
 

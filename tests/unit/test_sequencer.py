@@ -50,7 +50,7 @@ def assemble(instructions):
     """Program memory and decoded form, HALT added."""
     words = []
     for i in instructions:
-        words += isa.encode(Op(i["op"]), **{k: v for k, v in i.items() if k not in ("op", "table")})
+        words += isa.encode(Op(i.op), **{k: v for k, v in i.items() if k not in ("op", "table")})
         words += i.get("table", ())
     words += isa.encode(Op.HALT)
     return words, isa.instructions(words)
@@ -72,10 +72,10 @@ def naive(program):
     words, tags, tables, spans, at, half, address = {}, {}, {}, [], timing.START, 0, 0
     for i in program[:-1]:
         address += NI
-        if i["op"] == Op.TABLE:
-            assert len(i["table"]) == i["n_k"]
+        if i.op == Op.TABLE:
+            assert len(i.table) == i.n_k
             cell = state_cell(STATE_SHIFTS[i["state_shift"]])
-            thresholds = [word % (1 << 14) for word in i["table"]]
+            thresholds = [word % (1 << 14) for word in i.table]
             write, left = 0, len(thresholds)
             address += left > 0  # the first comes to hand, the second is read
             tables[at] = address, write
@@ -95,11 +95,11 @@ def naive(program):
         n = {lv: i[f"n_{lv}"] for lv in LEVELS}
         pixels = i["n_step"] == Step.ONE
         total = timing.tile_words(i)
-        period = max(total + i["shortcut"], i["tile_min"])
+        period = max(total + i["shortcut"], i.tile_min)
         assert period == timing.tile_cycles(i)
         for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
             cycle = at + starts[column]
-            for p in range(i["n_par"]):
+            for p in range(i.n_par):
                 words[cycle + p] = {
                     "valid": 0,
                     "par": 1,
@@ -107,7 +107,7 @@ def naive(program):
                     "half": half,
                     "col_addr": (par + p) & 0xFFFF,
                 }
-            cycle += i["n_par"]
+            cycle += i.n_par
             nb = groups = rgroups = 0
             for y, x, t in itertools.product(range(n["y"]), range(n["x"]), range(n["t"])):
                 if t == 0 and (y, x) != (0, 0):  # x or y advanced
@@ -244,11 +244,11 @@ def check(runner, instructions):
         bits = sum(
             word << 32 * n
             for n, word in enumerate(
-                isa.encode(Op(i["op"]), **{f.name: i[f.name] for f in isa.FIELDS if f.name != "op"})
+                isa.encode(Op(i.op), **{f.name: i[f.name] for f in isa.FIELDS if f.name != "op"})
             )
         )
         assert all(s["insn"].as_bits() == bits for s in seen[first : last + 1])
-        if i["op"] == Op.TABLE:
+        if i.op == Op.TABLE:
             continue
         drain = timing.drain_cycles(CONFIG, bool(i["spread"] and i["leak"]))
         late = 32 * isa.LATE_WORD

@@ -1,0 +1,297 @@
+"""Instruction-set simulator: executes program words as docs/architecture/core.md says.
+
+It looks at the program, the column memory image and the configuration only; labels are passed on
+to the events. Vectorised over an instruction's column tile, exact in every write and its cycle.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.arch import formats, timing
+from hw.arch.isa import CENTRES, Dest, Instruction, Op
+from sim.interpreter.addresses import offsets
+from sim.interpreter.events import Events
+from sim.interpreter.lanes import Rows, finish, fire, make_table, scaled
+from sim.interpreter.machine import Memories, signed
+from sim.interpreter.operands import row_words, shortcut_bits
+from sim.interpreter.walk import ColumnTile, Tiles, column_tiles, word_indices, word_sum
+from sim.interpreter.writes import Packed, write_packed, write_pixels, write_transposed
+from sw.compiler.program import Program
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """What one image gave."""
+
+    logits: np.ndarray  #: int64 (classes,).
+    cycles: int  #: Busy time.
+    instruction_cycles: tuple[int, ...]  #: Its parts, one per instruction.
+    events: Events | None
+
+
+def interpret(program: Program, images: np.ndarray, events: bool = True) -> Iterator[Run]:
+    """Run images one after the other on one machine; yields a `Run` per image.
+
+    The machine starts with empty memories: the first image is the first of a stream.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (B, ...), each of ``program.input_shape`` (or of its size).
+    events : bool
+        Record memory writes.
+    """
+    machine = Machine(program)
+    for image in np.asarray(images):
+        yield machine.run(image, events)
+
+
+class Machine(Memories):
+    """A core that runs one program; its memories are kept from image to image."""
+
+    def __init__(self, program: Program):
+        super().__init__(program.config, program.columns)
+        self.program = program
+        self.code = program.instructions()
+
+    def restart(self) -> None:
+        """Make membranes in memory 0 for the next run: a write to CTRL."""
+        self.cold = True
+
+    def run(self, image: np.ndarray, events: bool = True) -> Run:
+        """Load one image and run the program to HALT."""
+        p = self.program
+        pixels = p.pixels(image)
+        self.pix[p.pixel_base : p.pixel_base + pixels.size] = pixels
+        self.start_record(events)
+        at, cycles = timing.START, []
+        for n, i in enumerate(self.code):
+            begin, self.instruction = at, n
+            if i.op == Op.HALT:
+                at += 1
+            else:
+                self._execute(i, at)
+                at += timing.issue_cycles(i) + timing.overhead(self.config, i)
+            cycles.append(at - begin + (timing.START if n == 0 else 0))
+        self.cold = False
+        logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
+        return Run(
+            logits=logits, cycles=at, instruction_cycles=tuple(cycles), events=self.recorded()
+        )
+
+    def _execute(self, i: Instruction, at: int) -> None:
+        match Op(i.op):
+            case Op.GEMM:
+                self._gemm(i, at)
+            case Op.MAC:
+                self._mac(i, at)
+            case Op.POOL:
+                self._pool(i, at)
+            case Op.MEAN:
+                self._mean(i, at)
+            case Op.TABLE:
+                self.table = make_table(i)
+
+    def _column_groups(
+        self, i: Instruction, tiles: Tiles, column: ColumnTile
+    ) -> Iterator[tuple[np.ndarray | slice, np.ndarray]]:
+        """Tiles that share column words, and the addresses of those words."""
+        walk = offsets(i, "col")
+        base = i.col_base + walk["h"][column.head] + walk["j"][column.tile]
+        offset = tiles.sum(walk)
+        values = np.unique(offset)
+        for value in values:
+            which = slice(None) if len(values) == 1 else np.flatnonzero(offset == value)
+            yield which, base + value + word_sum(walk)
+
+    # ---- operations ------------------------------------------------------------------------
+
+    def _gemm(self, i: Instruction, start: int) -> None:
+        c = self.config
+        tiles, walk = Tiles(i, c.rows), offsets(i, "row")
+        xpos = (tiles.x * c.rows)[:, None] + np.arange(c.rows)
+        rows = Rows(valid=xpos < i.img_w, token=tiles.y[:, None] * i.img_w + xpos)
+        cached = None
+        for column in column_tiles(i, start):
+            offset = int(walk["h"][column.head] + walk["j"][column.tile])
+            if offset != cached:
+                words, mask = row_words(self, i, tiles, offset)
+                left = np.unpackbits(
+                    words.reshape(tiles.count, c.rows, -1), axis=-1, bitorder="little"
+                )
+                rowpop = left.sum(axis=-1, dtype=np.int64)
+                left = left.astype(np.float32)
+                if i.xnor:
+                    inverted = (
+                        np.unpackbits(
+                            mask.reshape(tiles.count, c.rows, -1), axis=-1, bitorder="little"
+                        )
+                        - left
+                    )
+                cached = offset
+            acc = np.empty((tiles.count, c.rows, c.cols), np.int64)
+            for which, addr in self._column_groups(i, tiles, column):
+                col = self.column_words(addr)
+                bits = np.unpackbits(col.reshape(c.cols, -1), axis=-1, bitorder="little")
+                bits = bits.T.astype(np.float32)
+                part = left[which] @ bits
+                if i.xnor:
+                    part -= inverted[which] @ bits
+                acc[which] = part
+            if np.abs(acc).max(initial=0) > c.max_count:
+                raise AssertionError(f"instruction {self.instruction} overflows an element")
+            total = (acc << i.double) - (rowpop[..., None] if i.rowpop else 0)
+            bias, factors = self.parameters(i, column.par)
+            factor = factors[tiles.t if i.factor_per_step else 0 * tiles.t]
+            x = scaled(self, i, total * factor[:, None, :] + bias)
+            spikes = finish(self, i, tiles, column, rows, x, shortcut_bits(self, i, tiles, column))
+            self._spikes(i, tiles, column, rows, spikes, xpos)
+
+    def _spikes(
+        self,
+        i: Instruction,
+        tiles: Tiles,
+        column: ColumnTile,
+        rows: Rows,
+        spikes: np.ndarray,
+        x: np.ndarray,
+    ) -> None:
+        """Write spikes (tiles, rows, C) of image columns ``x`` (tiles, rows)."""
+        c, dest = self.config, Dest(i.dest)
+        if dest == Dest.NONE:
+            return
+        if dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
+            write_transposed(self, i, tiles, column, spikes, rows.token)
+            return
+        which, row = np.nonzero(rows.valid)
+        write_packed(
+            self,
+            i,
+            column,
+            Packed(
+                payload=np.packbits(spikes[which, row], axis=-1, bitorder="little"),
+                nb=tiles.nb[which],
+                r=row,
+                step=tiles.t[which],
+                cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + row,
+                token=rows.token[which, row],
+                x=x[which, row],
+                slot=column.slot,
+                channel=column.tile * c.cols,
+            ),
+        )
+
+    def _pool(self, i: Instruction, start: int) -> None:
+        c, walk = self.config, offsets(i, "row")
+        tiles = Tiles(i, c.rows)
+        xpos = (tiles.x * c.rows)[:, None] + np.arange(0, c.rows, 2)
+        out_w = -(-i.img_w // 2)
+        which, half = np.nonzero(xpos < i.img_w)
+        x = xpos[which, half] // 2
+        for column in column_tiles(i, start):
+            words, _ = row_words(
+                self, i, tiles, int(walk["h"][column.head] + walk["j"][column.tile])
+            )
+            words = words.reshape(tiles.count, c.rows, i.n_dy, i.n_dx, -1)
+            mine = words[:, ::2, :, 0] | words[:, ::2, :, 1] | words[:, 1::2, :, 1]
+            out = np.bitwise_or.reduce(mine, axis=2)  # (tiles, R / 2, bytes)
+            write_packed(
+                self,
+                i,
+                column,
+                Packed(
+                    payload=out[which, half],
+                    nb=tiles.nb[which],
+                    r=half,
+                    step=tiles.t[which],
+                    cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + 2 * half,
+                    token=tiles.y[which] * out_w + x,
+                    x=x,
+                    slot=0,
+                    channel=column.tile * c.width,
+                ),
+            )
+
+    def _mac(self, i: Instruction, start: int) -> None:
+        c, walk = self.config, offsets(i, "row")
+        tiles = Tiles(i, c.rows)
+        dy, dx, k = word_indices(i)
+        y = (tiles.y << i.y_twice)[:, None] + dy - i.pad_y
+        x = (tiles.x << i.x_twice)[:, None] + dx - i.shift_left
+        inside = (x >= 0) & (x < i.img_w) & (y >= 0) & (y < i.img_h)
+        centre = np.array([i.centre(n) for n in range(CENTRES)])[k % CENTRES]
+        each = tiles.sum(walk)[:, None] + word_sum(walk)
+        token = (tiles.y * i.n_x + tiles.x)[:, None]
+        rows = Rows(valid=np.ones_like(token, bool), token=token)
+        for column in column_tiles(i, start):
+            offset = i.row_base + walk["h"][column.head] + walk["j"][column.tile]
+            addr = self.truncate(offset + each, c.pix_depth)
+            p = self.pix[np.minimum(addr, c.pix_depth - 1)]
+            p = np.where(inside, (p << i.pix_shift) - centre, 0)
+            total = np.empty((tiles.count, c.cols), np.int64)
+            for which, at in self._column_groups(i, tiles, column):
+                weight = self.column_numbers(at, formats.FACTOR_BITS)
+                total[which] = p[which].astype(np.float64) @ weight.T.astype(np.float64)
+            value = scaled(self, i, total + self.parameters(i, column.par)[0])  # (tiles, C)
+            if i.dest == Dest.PIX:
+                write_pixels(self, i, tiles, column, value, {"step": tiles.t[:, None]})
+            elif i.spread:
+                self._spread(i, tiles, column, rows, value)
+            else:
+                spikes = finish(self, i, tiles, column, rows, value[:, None])
+                self._spikes(i, tiles, column, rows, spikes, tiles.x[:, None])
+
+    def _spread(
+        self,
+        i: Instruction,
+        tiles: Tiles,
+        column: ColumnTile,
+        rows: Rows,
+        value: np.ndarray,
+    ) -> None:
+        """Run all steps of the neuron with the same x (tiles, C)."""
+        if i.keep or i.persist or i.res:
+            raise AssertionError(f"instruction {self.instruction} spreads and keeps")
+        c, steps = self.config, i.n_spread + 1
+        spikes, _ = fire(i, np.repeat(value[:, None], steps, axis=1), self.table)
+        spikes &= np.arange(c.cols) < (i.lanes if column.last else c.cols)
+        which = np.repeat(np.arange(tiles.count), steps)
+        step = np.tile(np.arange(steps), tiles.count)
+        tau = column.start + tiles.tau[which] + timing.write_cycle(c)
+        if i.dest == Dest.NONE:
+            return
+        write_packed(
+            self,
+            i,
+            column,
+            Packed(
+                payload=np.packbits(spikes.reshape(-1, c.cols), axis=-1, bitorder="little"),
+                nb=tiles.nb[which],
+                r=np.zeros_like(which),
+                step=step,
+                cycle=tau + step * timing.spread_gap(i),
+                token=rows.token[which, 0],
+                x=tiles.x[which],
+                slot=column.slot,
+                channel=column.tile * c.cols,
+            ),
+        )
+
+    def _mean(self, i: Instruction, start: int) -> None:
+        c, walk = self.config, offsets(i, "row")
+        tiles = Tiles(i, c.rows)
+        dy, _, k = word_indices(i)
+        keep = (dy < i.n_dy - 1) | (i.mean_mask == 0) | (k < i.mean_mask)
+        word = tiles.sum(walk)[:, None] + word_sum(walk)[keep]
+        token = (tiles.y * i.n_t + tiles.t)[:, None]
+        for column in column_tiles(i, start):
+            offset = i.row_base + walk["h"][column.head] + walk["j"][column.tile]
+            addr = self.truncate(offset + word, c.res_depth)
+            addr = np.minimum(addr, c.res_depth - 1)
+            total = self.res[column.head][:, addr].sum(axis=2).T  # (tiles, C)
+            bias, factors = self.parameters(i, column.par)
+            p = signed(total * factors[0] + bias, formats.PRODUCT_BITS)  # of gaps: anything
+            value = scaled(self, i, p)
+            write_pixels(self, i, tiles, column, value, {"token": token})

@@ -1,0 +1,163 @@
+"""Appends instructions, labels and needs; what every layer's mapping has in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hw.arch import formats, isa
+from hw.arch.isa import Keep, Mod, Op, Res
+from hw.arch.timing import STATE_GAP
+from sw.compiler.addresses import Stride, stream
+from sw.compiler.emit.constants import Constants
+from sw.compiler.plan.numbering import Numbering
+from sw.compiler.plan.placement import Placement
+from sw.compiler.plan.residuals import Access
+from sw.compiler.records import Label
+from sw.network import IntegerNetwork, Layer
+from sw.network.layers import neuron_of
+
+ADDRESSES = (
+    "par_base",
+    "w_base",
+    "w_gs",
+    "w_t",
+    "w_j",
+    "row_gs",
+    "w_half",
+    "sc_base",
+    "sc_gs",
+    "sc_t",
+)
+
+
+class Emitter:
+    """A program under construction.
+
+    Attributes
+    ----------
+    words : list of int
+        Program memory.
+    labels, ops
+        As in `Program`.
+    needs : dict
+        Least value of each setting in `mapper.FITTABLE`.
+    problems : list of str
+        What no depth of memory would cure.
+    """
+
+    def __init__(self, net: IntegerNetwork, place: Placement, constants: Constants):
+        self.net, self.config, self.steps = net, place.config, net.steps
+        self.words: list[int] = []
+        self.labels: list[Label] = []
+        self.ops: list[tuple[str, int]] = []
+        self.place, self.constants = place, constants
+        self.problems = [*self.constants.problems, *self.place.residuals.problems]
+        self.needs = {f"{name}_depth": n for name, n in self.place.depth.items()}
+        self.needs |= {"acc_bits": 0, "state_bits": 0, "res_bits": 1}
+        self._table: tuple[int, ...] = ()
+
+    def emit(
+        self,
+        op: Op,
+        label: Label,
+        row: Mapping[str, Stride],
+        col: Mapping[str, Stride],
+        *,
+        row_base: int = 0,
+        col_base: int = 0,
+        **fields: int,
+    ) -> None:
+        """Encode one instruction; ``row`` and ``col`` are strides."""
+        fields |= stream("row", fields, row, row_base) | stream("col", fields, col, col_base)
+        for name in ADDRESSES:
+            if name in fields:  # a memory too deep is reported as such, not as an address
+                fields[name] %= 1 << 16
+        bad = {}
+        for name, value in fields.items():
+            f = isa.BY_NAME[name]
+            if not f.holds(value):
+                self.problems.append(
+                    f"layer {label.layer!r}: {f.doc} is {value}, but instruction field {name} "
+                    f"holds {f.least} to {f.most}"
+                )
+                bad[name] = 0
+        self.words += isa.encode(op, **{k: int(v) for k, v in (fields | bad).items()})
+        self.labels.append(label)
+
+    def halt(self) -> None:
+        """Append HALT."""
+        self.words += isa.encode(Op.HALT)
+        self.labels.append(Label(layer="(end)", op=Op.HALT.name))
+
+    def count(self, depth: int) -> None:
+        """Note that an element counts up to ``depth``."""
+        self.needs["acc_bits"] = max(self.needs["acc_bits"], depth.bit_length() + 1)
+
+    def last_lanes(self, channels: int) -> int:
+        """Valid lanes of the last column tile."""
+        return (channels - 1) % self.config.cols + 1
+
+    # ---- lanes -----------------------------------------------------------------------------
+
+    def neuron(self, layer: Layer) -> dict[str, int]:
+        """Fields of a layer's shift and neuron; loads the thresholds of its membranes."""
+        arithmetic: Any = getattr(layer, "affine", layer)
+        out = {"shift": formats.SHIFTS.index(arithmetic.shift)}
+        neuron = neuron_of(layer)
+        if neuron is None:
+            return out
+        out |= {"theta": int(neuron.theta), "soft": int(neuron.soft)}
+        if neuron.state is not None:
+            bits = neuron.state.bits
+            self.needs["state_bits"] = max(self.needs["state_bits"], bits)
+            shift = formats.STATE_SHIFTS.index(neuron.state.shift)
+            self._load_table(layer.name, shift, neuron.state.thresholds.tolist())
+            out |= {"leak": 1, "state_shift": shift, "state_bits": formats.STATE_BITS.index(bits)}
+        return out
+
+    def _load_table(self, layer: str, shift: int, thresholds: list[int]) -> None:
+        """Append a TABLE instruction unless this table is there already."""
+        words = [v for v in thresholds if v <= formats.STATE_MAX]
+        table = (formats.state_cell(formats.STATE_SHIFTS[shift]), *words)
+        if table != self._table:
+            self._table = table
+            self.words += [*isa.encode(Op.TABLE, n_k=len(words), state_shift=shift), *words]
+            self.labels.append(Label(layer=layer, op=Op.TABLE.name))
+
+    def tile_min(self, least: int, fields: dict[str, int]) -> int:
+        """Least cycles of a tile; membranes stored as codes need some."""
+        return max(least, STATE_GAP if fields.get("leak") else 0)
+
+    def written(self, layer: Layer, width: int) -> dict[str, int]:
+        """Fields of where a layer's tokens go: numbering, spikes, residual, codes.
+
+        ``width``: of the image that is written.
+        """
+        residuals = self.place.residuals
+        numbering = self.place.numbers.layer[layer.name]
+        access = residuals.access.get(layer.name, Access())
+        fields = numbering.fields()
+        neuron = neuron_of(layer)
+        if neuron is not None and neuron.name in self.place.layouts:
+            name = neuron.name
+            layout = self.place.layouts[name]
+            fields |= layout.write_fields(self.config, self.place.base[name], width)
+            fields["flat"] = int(layout.flat)
+            if numbering == Numbering.PAIR:
+                fields["w_mod"] = Mod.PAIR
+        fields |= {"res": access.res, "keep": access.keep, "res_dest": access.dest}
+        persist = self.net.stream and neuron is not None and neuron.state is not None
+        if persist:
+            fields |= {"persist": 1, "st_base": residuals.codes[layer.name]}
+        if persist or access.keep != Keep.NONE or access.res in (Res.ADD, Res.AVERAGE):
+            fields |= {"res_gs": self.steps, "res_j": self.steps * residuals.groups(layer)}
+            if persist or access.keep != Keep.SPIKE or access.res in (Res.ADD, Res.AVERAGE):
+                self.needs["res_bits"] = formats.MEMBRANE_BITS
+        return fields
+
+    def tensors(self, layer: Layer) -> dict[str, Any]:
+        """Entries of a label: the tensors that a layer leaves in memory."""
+        neuron = neuron_of(layer)
+        return {
+            "tensor": neuron.name if neuron is not None else "",
+            "residual": self.place.uses.residual(layer) or "",
+        }

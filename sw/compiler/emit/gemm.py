@@ -1,0 +1,126 @@
+"""A convolution of one-bit words on the array as an instruction."""
+
+import math
+
+from hw.arch.isa import Dest, Op, Step
+from sw.compiler.emit.emitter import Emitter
+from sw.compiler.emit.walks import choose_walk
+from sw.compiler.plan.layout import ceil_div
+from sw.compiler.records import Label
+from sw.network import Layer
+from sw.network.layers import shortcut_of
+
+IMAGES = (Dest.ROW, Dest.ROW_TAPS)
+
+
+def emit_convolution(
+    m: Emitter,
+    layer: Layer,
+    part: range | None,
+    *,
+    image: str,
+    weight: tuple[int, ...],
+    stride: int = 1,
+    pool: int = 1,
+    signed: bool = True,
+) -> None:
+    """Append one GEMM instruction that convolves a spike image with one-bit weights.
+
+    Its weights and parameters stand in the tables of `Constants` under the layer's name.
+
+    Parameters
+    ----------
+    part : column tiles, from a multiple of those in a word; else all. Not with heads.
+    image : name of the spikes that are read.
+    weight : (O, I, kh, kw), shape of the weights; kh = kw is 1 or 3.
+    stride, pool : one of them may be 2; with pool the four places of a window are summed.
+    signed : weights are -1 and +1, else 0 and 1.
+    """
+    c, place, source = m.config, m.place, m.place.layouts[image]
+    _, h, w = place.shape[image]
+    out, channels, size, _ = weight
+    if source.dest not in IMAGES or source.head_words:
+        raise place.fail(layer.name, f"cannot read {image!r}: attention reads it too")
+    depth = channels * size * size * pool**2
+    m.count(depth)
+    shape = place.shape[next(iter(layer.writes()))]
+    _, oh, ow = shape
+    target = m.written(layer, ow)
+    if source.flat:
+        h, w = 1, h * w
+        oh, ow = h, w
+    elif target.get("dest") in (Dest.COL_TOKEN, Dest.COL_CHANNEL, Dest.ROW_CHANNEL) and oh > 1:
+        raise place.fail(layer.name, "attention operands must come from flat tokens")
+    walk = choose_walk(source, w, size, stride=stride, rows=c.rows)
+    heads, tiles, _ = m.constants.tile_channels(out, layer.spikes()).shape
+    part = part or range(tiles)
+    first = part.start
+    if "w_base" in target:
+        target["w_base"] += first // target["slots"] * target["w_j"]
+    if "st_base" in target:
+        target["st_base"] += first * target["res_j"]
+    lane = m.neuron(layer)
+    m.emit(
+        Op.GEMM,
+        Label(
+            layer=layer.name,
+            op=Op.GEMM.name,
+            kind="spikes",
+            shape=shape,
+            head_width=out // heads if heads > 1 else 0,
+            first=first * c.cols,
+            **m.tensors(layer),
+        ),
+        row={"k": 1, "t": source.words, "x": source.group, **walk.row},
+        col={
+            "k": 1,
+            "dx": walk.dx,
+            "dy": walk.dy,
+            "j": walk.words,
+            "h": walk.words * tiles,
+        },
+        row_base=place.base[image] + walk.base,
+        col_base=m.constants.weights[layer.name] + first * walk.words,
+        n_k=source.words,
+        n_t=m.steps,
+        n_x=ceil_div(ow, c.rows),
+        n_y=oh,
+        n_j=len(part),
+        n_h=heads,
+        n_step=Step.ROWS,
+        n_par=2,
+        par_base=m.constants.params[layer.name] + 2 * first,
+        par_j=2,
+        par_h=2,
+        tile_min=m.tile_min(c.rows, lane),
+        img_w=ow,
+        img_h=h // pool * pool,
+        row_gs=source.group,
+        double=int(signed),
+        rowpop=int(signed),
+        lanes=m.last_lanes(out // heads) if part.stop == tiles else c.cols,
+        **walk.fields,
+        **target,
+        **lane,
+        **_shortcut(m, layer, first),
+    )
+    if not first:
+        m.ops.append((layer.name, depth * math.prod(shape) * m.steps))
+
+
+def _shortcut(m: Emitter, layer: Layer, first: int) -> dict[str, int]:
+    """Fields of a shortcut, from column tile ``first`` on, which begins a word."""
+    shortcut = shortcut_of(layer)
+    if shortcut is None:
+        return {}
+    name = shortcut.source
+    layout = m.place.layouts[name]
+    assert layout.line and not layout.half and layout.position is None  # seen to by now
+    return {
+        "shortcut": 1,
+        "sc_base": m.place.base[name] + first * m.config.cols // m.config.width,
+        "sc_gs": layout.group,
+        "sc_t": layout.words,
+        "sc_byte": layout.slot if layout.pack else 0,
+        "sc_value": shortcut.value,
+    }

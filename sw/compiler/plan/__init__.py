@@ -1,0 +1,1 @@
+"""Planning: where every tensor lies, before an instruction is written."""

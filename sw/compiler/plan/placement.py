@@ -1,0 +1,161 @@
+"""Where everything lies: layouts of tensors, row, column and pixel regions."""
+
+import numpy as np
+
+from hw.arch.config import Config
+from hw.arch.isa import Dest, Pack
+from hw.common.errors import SpikeloomError
+from sw.compiler.plan.kind import Kinds, Role
+from sw.compiler.plan.layout import (
+    Allocator,
+    Layout,
+    ceil_div,
+    channel_packed,
+    choose_pack,
+    head_packed,
+    token_packed,
+)
+from sw.compiler.plan.numbering import Numbering
+from sw.compiler.plan.numberings import Numberings
+from sw.compiler.plan.residuals import Residuals
+from sw.compiler.plan.tensors import Uses
+from sw.compiler.records import Region
+from sw.network import IntegerNetwork, Layer
+
+
+class Placement:
+    """Layouts and addresses of a network's tensors, in memories as deep as needed.
+
+    Attributes
+    ----------
+    uses, numbers, residuals
+        See `Uses`, `Numberings`, `Residuals`.
+    shape : dict
+        (C, H, W) of spikes and residuals, (H, rows, columns) of maps, (C,) of features.
+    layouts, base : dict
+        Layout and address of each spike tensor that is stored; addresses after `place_tensors`.
+    heads : dict
+        Heads of the tensors that attention reads.
+    regions : list of Region
+    depth : dict
+        Words needed of each memory.
+    """
+
+    def __init__(self, net: IntegerNetwork, config: Config, kinds: Kinds):
+        self.net, self.config, self.steps = net, config, net.steps
+        self.uses = uses = Uses(net, kinds)
+        self.shape = uses.shape
+        self.numbers = Numberings(uses, config)
+        self.heads: dict[str, int] = {}
+        self.base: dict[str, int] = {}
+        self.regions: list[Region] = []
+        self.depth: dict[str, int] = {}
+        self.layouts: dict[str, Layout] = {}
+        for layer in net.layers:
+            name = layer.spikes()
+            if name is not None and uses.stored(name):
+                self.layouts[name] = self._layout(layer, name)
+        self.residuals = Residuals(net, config, uses, self.numbers)
+        self.regions += self.residuals.regions
+        self.depth["res"] = self.residuals.depth
+        self._place_pixels()
+
+    def fail(self, layer: str, what: str) -> SpikeloomError:
+        """Return the error for a network that cannot be mapped."""
+        return self.uses.fail(layer, what)
+
+    def _role(self, name: str) -> Role:
+        """How attention reads a tensor, or () where no attention does."""
+        roles = {self.uses.kind(reader).role(reader, name) for reader in self.uses.readers_of(name)}
+        roles.discard(None)
+        if len(roles) > 1:
+            raise self.fail(name, "is read in several ways that need different memory layouts")
+        return next((role for role in roles if role is not None), ())
+
+    def _layout(self, layer: Layer, name: str) -> Layout:
+        c, t = self.config, self.steps
+        kind, shape = self.uses.kind(layer), self.shape[name]
+        numbering = self.numbers.tensor[name]
+        own = kind.layout(layer, c, t, shape, numbering)
+        if own is not None and not kind.writes_image:
+            return own
+        if role := self._role(name):
+            if not kind.makes_operand(layer):
+                raise self.fail(
+                    layer.name, "attention can read a binary layer without residual only"
+                )
+            return self._operand(name, *role)
+        if own is not None:
+            return own
+        channels, height, width = shape
+        pack, slot = Pack.NONE, 1
+        if numbering == Numbering.GRID and self._three_by_three(name):
+            pack, slot = choose_pack(c, channels)
+        return channel_packed(
+            c,
+            t,
+            channels=channels,
+            height=height,
+            width=width,
+            flat=numbering == Numbering.FLAT,
+            split=numbering == Numbering.PAIR,
+            pack=pack,
+            slot=slot,
+        )
+
+    def _operand(self, name: str, dest: Dest, heads: int) -> Layout:
+        """Layout of an operand of attention."""
+        c, t = self.config, self.steps
+        channels, h, w = self.shape[name]
+        if channels % heads:
+            raise self.fail(name, f"{channels} channels do not divide into {heads} heads")
+        self.heads[name] = heads
+        width = channels // heads
+        if dest in (Dest.ROW, Dest.COL_TOKEN):
+            padded = ceil_div(width, c.cols) * c.cols
+            return head_packed(c, t, dest=dest, tokens=h * w, heads=heads, channels=padded)
+        return token_packed(c, t, dest=dest, tokens=h * w, heads=heads, head_width=width)
+
+    def _three_by_three(self, name: str) -> bool:
+        """Whether 3x3 layers read a tensor, and only they."""
+        found = [self.uses.kind(reader).taps(reader, name) for reader in self.uses.readers_of(name)]
+        found = [taps for taps in found if taps is not None]
+        return bool(found) and all(found)
+
+    # ---- memories --------------------------------------------------------------------------
+
+    def place_tensors(self, constants: int) -> None:
+        """Place spike tensors, those in column memory above ``constants`` words."""
+        floor = {"row": 0, "col": constants}
+        places = {"row": Allocator(), "col": Allocator()}
+        self.regions.append(Region(name="constants", memory="col", base=0, size=constants))
+        for name, layout in self.layouts.items():
+            memory = layout.memory
+            self.base[name] = places[memory].place(
+                layout.size, self.uses.maker[name], self.residuals.last_use(name), floor[memory]
+            )
+            self.regions.append(
+                Region(name=name, memory=memory, base=self.base[name], size=layout.size)
+            )
+        for memory, place in places.items():
+            self.depth[memory] = max(place.top, floor[memory])
+
+    def _place_pixels(self) -> None:
+        """Image, features, logits: never over one another, so that logits outlive a load."""
+        net, cols = self.net, self.config.cols
+        self.input_shape = (net.channels, net.height, net.width)
+        if net.per_step_input:
+            self.input_shape = (net.steps, *self.input_shape)
+        image, features = int(np.prod(self.input_shape)), self.residuals.feature_count
+        self.feature_base = image + self.residuals.feature_gap
+        self.logits_base = self.feature_base + features
+        logits = ceil_div(net.classes, cols) * cols
+        self.depth["pix"] = self.logits_base + logits
+        for name, base, size in (
+            ("image", 0, image),
+            ("sums of buffer A, not used", image, self.residuals.feature_gap),
+            ("features", self.feature_base, features),
+            ("logits", self.logits_base, logits),
+        ):
+            if size:
+                self.regions.append(Region(name=name, memory="pix", base=base, size=size))

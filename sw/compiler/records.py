@@ -1,0 +1,45 @@
+"""What a program tells of itself: labels of instructions, regions of memories, cycles."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What an instruction is, for people and for error messages.
+
+    ``shape`` is the written spike tensor's (C, H, W), or (heads, left, right) for a map, or (C,)
+    for features and logits; ``head_width`` the channels of a head where the instruction runs over
+    heads (0: it does not); ``transposed``: the map is written transposed; ``pitch``: features of
+    single tokens, tokens per image row in residual memory (0: features are sums over tokens);
+    ``first``: the instruction's first channel, where several make a tensor.
+    """
+
+    layer: str
+    op: str
+    tensor: str = ""
+    residual: str = ""
+    kind: str = ""  #: "spikes", "map" or "values".
+    shape: tuple[int, ...] = ()
+    head_width: int = 0
+    transposed: bool = False
+    pitch: int = 0
+    first: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Addresses ``base`` to ``base + size - 1`` of each bank of ``memory``."""
+
+    name: str
+    memory: str  #: "row", "col", "res", "pix" or "prog".
+    base: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Cycles of one instruction."""
+
+    layer: str
+    op: str
+    cycles: int
