@@ -13,9 +13,10 @@ from hw.arch import SpikeloomError, isa, timing
 from hw.arch.config import Config
 from hw.arch.isa import LEVELS, Pack
 from sim.interpreter import interpret
+from sim.interpreter.addresses import offsets
 from sw.compiler import compile_network, fit_config, required
 from sw.compiler.__main__ import main
-from sw.compiler.addresses import offsets, stream
+from sw.compiler.addresses import stream
 from sw.compiler.plan.layout import Allocator, choose_pack
 from sw.testing import random_images, random_network, random_residual_network
 
@@ -171,7 +172,7 @@ stride = st.integers(-40000, 40000)
 def test_deltas_walk_the_strides(counts, strides, base):
     """A sequencer that adds the delta of the level that advances meets every address."""
     fields = stream("row", counts, strides, base)
-    walk = offsets(counts | fields, "row")
+    walk = offsets(isa.Instruction(op=isa.Op.GEMM, **counts, **fields), "row")
     assert all(-32768 <= v < 32768 for k, v in fields.items() if k != "row_base")
     index, addr = dict.fromkeys(LEVELS, 0), fields["row_base"]
     while True:

@@ -8,6 +8,7 @@ import pytest
 
 from hw.common import npz
 from hw.common.errors import SpikeloomError
+from sw.api import IntegerNetwork
 from sw.network import storage
 from sw.testing import random_residual_network
 
@@ -40,7 +41,7 @@ def edited(network, tmp_path):
 
 def test_same_bytes_and_nothing_beside(network, tmp_path):
     network.save(tmp_path / "a.npz")
-    storage.load(tmp_path / "a.npz").save(tmp_path / "b.npz")
+    IntegerNetwork.load(tmp_path / "a.npz").save(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "b.npz"]
 
