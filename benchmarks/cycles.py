@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 
+import boards
 import sim
 import sw
 from benchmarks.floor import Floor, plain
@@ -108,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cycles", description=__doc__)
     parser.add_argument("--simulate", action="store_true", help="run the CIFAR-10 size on RTL")
     args = parser.parse_args(argv)
-    arty, ulx3s = Config.for_board("arty_a7"), Config.for_board("ulx3s")
+    arty, ulx3s = boards.get("arty_a7").config, boards.get("ulx3s").config
     digits, large = sw.load("digits").lower(), mnist()
     residual, step = (sw.load("digits-qsnn").lower(stream=stream) for stream in (False, True))
     show("digits, 16x16x1, Arty A7-35T", digits.compile(arty), 25_000, SHARE)

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.floor import Floor, plain
-from hw.arch import Config
 from hw.arch.parts import fit, part
 from hw.common.cli import command
 from hw.core.core import Core
@@ -25,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print the figures; 1 where block RAMs are not those of the forecast."""
     argparse.ArgumentParser(prog="python -m benchmarks.ice40", description=__doc__).parse_args(argv)
     target = part("ice40up5k")
-    config = Config.for_part(target.name)
+    config = target.config
     with tempfile.TemporaryDirectory() as folder:
         rtlil = export_rtlil(Core(config), Path(folder) / "core.il")
         # there is no LUT RAM: what is to lie there becomes registers

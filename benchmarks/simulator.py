@@ -15,10 +15,10 @@ import numpy as np
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
+import boards
 import sim
 import sw
 from benchmarks.floor import plain
-from hw.arch import Config
 from hw.common.cli import command
 from hw.core.core import Core
 from sim import verilator
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=32, help="digits on Verilator (%(default)s)")
     parser.add_argument("--cycles", type=int, default=2000, help="on pysim (%(default)s)")
     args = parser.parse_args(argv)
-    program = sw.load("digits").lower().compile(Config.for_board("arty_a7"))
+    program = sw.load("digits").lower().compile(boards.get("arty_a7").config)
     if args.images < 1 or not 1 <= args.cycles < program.cycles:
         parser.error(f"--images must be 1 or more, --cycles 1 to {program.cycles - 1}")
     images = load_digits().test_images[: args.images]

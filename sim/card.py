@@ -6,7 +6,6 @@ weights.
 """
 
 import argparse
-import importlib
 import itertools
 import json
 import math
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import boards
 import sim
 import sw
 from hw.arch import Config, SpikeloomError
@@ -121,7 +121,6 @@ def _reason(error: SpikeloomError) -> str:
 
 def boards_table(network: IntegerNetwork) -> list[str]:
     """Cycles and latency on every board, as rows of Markdown."""
-    boards = importlib.import_module("boards")
     rows = ["| board | cycles | latency | share of peak |", "|---|---|---|---|"]
     for name in boards.NAMES:
         board = boards.get(name)
@@ -142,14 +141,14 @@ def parts_lines(network: IntegerNetwork) -> list[str]:
     """What parts' memories hold the network, as sentences."""
     lines = []
     for part in PARTS.values():
-        config = Config.for_part(part.name)
+        config = part.config
         try:
             program = network.compile(config)
         except SpikeloomError:
             continue
         found = fit(config, part)
         used = ", ".join(f"{found.used[r.name]} of {r.count} {r.name}" for r in part.rams)
-        call = f'Config.for_part("{part.name}")'
+        call = f'hw.arch.parts.part("{part.name}").config'
         lines += [
             "",
             f"On the core that is stated for the {part.title} (`{call}`, {config.rows} x "
@@ -290,7 +289,7 @@ def _core(network: IntegerNetwork, board: str | None) -> tuple[str, Config]:
     """Name and core for RTL: of ``board``, else of the part that holds the network, else BOARD."""
     if board is None:
         for part in PARTS.values():
-            config = Config.for_part(part.name)
+            config = part.config
             if fit(config, part).faults:
                 continue
             try:
@@ -299,7 +298,7 @@ def _core(network: IntegerNetwork, board: str | None) -> tuple[str, Config]:
                 continue  # too large for that one
             return f"the {part.title}", config
     board = BOARD if board is None else board
-    return board, Config.for_board(board)
+    return board, boards.get(board).config
 
 
 def make(

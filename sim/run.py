@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import boards
 from hw.arch import Config, SpikeloomError
 from hw.common.cli import command
 from sim.simulate import Simulated, run, wave_kind
@@ -84,7 +85,7 @@ def _program(args: argparse.Namespace) -> tuple[Program, IntegerNetwork | None]:
         if args.network is None:
             return program, None
         return program, read_origin(program, args.network)
-    config = Config.for_board(args.board) if args.board else Config().changed(args.config)
+    config = boards.get(args.board).config if args.board else Config().changed(args.config)
     network = read_network(args.model, args.stream)
     if args.network is not None:
         raise SpikeloomError(

@@ -112,17 +112,3 @@ class Config:
                 )
             values[name] = int(value)
         return dataclasses.replace(self, **values)
-
-    @classmethod
-    def for_part(cls, name: str) -> "Config":
-        """Return the core configuration that `hw.arch.parts` states for a part."""
-        from hw.arch.parts import part
-
-        return cls(**part(name).config)
-
-    @classmethod
-    def for_board(cls, name: str) -> "Config":
-        """Return the core configuration that ``boards`` keeps for board ``name``."""
-        import importlib
-
-        return importlib.import_module("boards").get(name).config

@@ -163,7 +163,7 @@ def config_page() -> list[str]:
         *prose(config.__doc__),
         *prose(Config.__doc__),
         *table(("field", "default", "meaning"), rows),
-        "A board's own is in `boards/`; `Config.for_board(NAME)` returns it.",
+        "A board's own is in `boards/`; `boards.get(NAME).config` is it.",
         "",
     ]
 

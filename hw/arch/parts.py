@@ -4,7 +4,7 @@ A forecast from ports and depths alone, in a moment and without synthesis. It sp
 how much logic a core takes, synthesis says.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hw.arch.config import Config
 from hw.arch.formats import (
@@ -40,7 +40,7 @@ class Part:
     name: str
     title: str
     rams: tuple[Ram, ...]
-    config: dict[str, int] = field(hash=False)  #: Of `Config`.
+    config: Config
 
 
 PARTS = {
@@ -57,19 +57,19 @@ PARTS = {
                 ),
                 Ram(name="SB_SPRAM256KA", count=4, shapes=((16384, 16),), single_port=True),
             ),
-            config={
-                "rows": 4,
-                "cols": 8,
-                "width": 32,
-                "row_depth": 256,
-                "col_depth": 256,
-                "res_depth": 16,
-                "res_bits": 1,
-                "pix_depth": 512,
-                "prog_depth": 1024,
-                "state_bits": 2,
-                "acc_bits": 12,
-            },
+            config=Config(
+                rows=4,
+                cols=8,
+                width=32,
+                row_depth=256,
+                col_depth=256,
+                res_depth=16,
+                res_bits=1,
+                pix_depth=512,
+                prog_depth=1024,
+                state_bits=2,
+                acc_bits=12,
+            ),
         ),
     )
 }

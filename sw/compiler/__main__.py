@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+import boards
 from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
 from hw.common.cli import command
@@ -51,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--disassemble", action="store_true", help="print the program")
     args = parser.parse_args(argv)
     if args.board:
-        config = Config.for_board(args.board)
+        config = boards.get(args.board).config
     elif args.part and not args.config:
-        config = Config.for_part(args.part)
+        config = part(args.part).config
     else:
         config = Config().changed(args.config)
     target = part(args.part) if args.part else None

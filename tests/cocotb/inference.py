@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import boards
 from hw.arch import Config
 from sim import verilator
 from sim.cocotb_run import run_cocotb
@@ -14,9 +15,9 @@ from sim.simulate import commands, frames
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = {
-    "arty_a7": Config.for_board("arty_a7"),
-    "ulx3s": Config.for_board("ulx3s"),
-    "arty_a7_100": Config.for_board("arty_a7_100"),  # R = 8, C = 16, W = 32
+    "arty_a7": boards.get("arty_a7").config,
+    "ulx3s": boards.get("ulx3s").config,
+    "arty_a7_100": boards.get("arty_a7_100").config,  # R = 8, C = 16, W = 32
     "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
     "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
 }

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import sw
 from hw.arch import Config, SpikeloomError
+from hw.arch.parts import part
 from sw.compiler import compile_network, fit_config
 from sw.data.digits import load_digits
 from sw.testing import random_images, random_residual_network
@@ -116,7 +117,7 @@ def test_the_core_stated_for_a_small_part(seed):
         classes=10,
         pooled=bool(seed % 2),
     )
-    program = compile_network(network, Config.for_part("ice40up5k"))
+    program = compile_network(network, part("ice40up5k").config)
     check(network, program, random_images(network, 2, seed))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hw.arch import SpikeloomError, isa, timing
 from hw.arch.config import Config
 from hw.arch.isa import LEVELS, Pack
+from hw.arch.parts import part
 from sim.interpreter import interpret
 from sim.interpreter.addresses import offsets
 from sw.compiler import compile_network, fit_config, required
@@ -314,7 +315,7 @@ def test_command_line_places_memories_on_a_part(tmp_path, capsys):
 def test_words_of_one_bit_hold_spikes_alone():
     """A projection keeps sums, which a core of single bits refuses."""
     sizes = dict(height=8, width=8, channels=1, widths=(8, 16), steps=2, classes=10, bits=2)
-    config = dataclasses.replace(Config.for_part("ice40up5k"), res_depth=1024)
+    config = dataclasses.replace(part("ice40up5k").config, res_depth=1024)
     plain = random_residual_network(1, flatten=False, **sizes)
     assert required(plain, config)["res_bits"] == 1
     compile_network(plain, config)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import boards
 from hw.arch import Config, SpikeloomError, isa, link, timing
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, load_addr
@@ -305,7 +306,7 @@ def test_no_such_port():
 
 
 def test_default_program_is_the_one_that_a_build_takes():
-    assert cli._default_program(Config.for_board("arty_a7")).name == DEFAULT
+    assert cli._default_program(boards.get("arty_a7").config).name == DEFAULT
 
 
 def test_no_pyserial(monkeypatch):

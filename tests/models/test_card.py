@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import boards
 import sw
-from hw.arch import Config, SpikeloomError
+from hw.arch import SpikeloomError
+from hw.arch.parts import part
 from sim import card
 from sim.testbench import SimulationError
 from sw.frontend.loader import SHIPPED, shipped
@@ -86,9 +88,9 @@ def test_fields_that_are_missing(tmp_path, monkeypatch):
 
 def test_core_that_runs_on_rtl():
     tiny, digits = (sw.load(name).lower() for name in ("mnist-tiny", "digits"))
-    assert card._core(tiny, None) == ("the Lattice iCE40UP5K", Config.for_part("ice40up5k"))
-    assert card._core(tiny, "ulx3s") == ("ulx3s", Config.for_board("ulx3s"))
-    assert card._core(digits, None) == ("arty_a7", Config.for_board("arty_a7"))
+    assert card._core(tiny, None) == ("the Lattice iCE40UP5K", part("ice40up5k").config)
+    assert card._core(tiny, "ulx3s") == ("ulx3s", boards.get("ulx3s").config)
+    assert card._core(digits, None) == ("arty_a7", boards.get("arty_a7").config)
     with pytest.raises(SpikeloomError, match="arty_a7_100"):
         card._core(digits, "arty")
 

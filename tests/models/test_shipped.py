@@ -9,7 +9,6 @@ import torch
 from safetensors.numpy import load_file
 
 import sw
-from hw.arch import Config
 from hw.arch.parts import fit, part
 from sw.data import load, load_digits
 from sw.models.checkpoint import load_checkpoint
@@ -78,7 +77,7 @@ def test_what_the_mnist_networks_are():
 
 def test_tiny_one_fits_the_part():
     target = part("ice40up5k")
-    program = sw.load("mnist-tiny").lower().compile(Config.for_part(target.name))
+    program = sw.load("mnist-tiny").lower().compile(target.config)
     assert fit(program.config, target).faults == []
 
 

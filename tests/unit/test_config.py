@@ -145,22 +145,6 @@ def test_digest_tells_instruction_sets_apart(monkeypatch):
     assert Config().digest == plain
 
 
-def test_for_board():
-    import boards
-
-    for name in boards.NAMES:
-        assert Config.for_board(name) == boards.get(name).config
-
-
-@pytest.mark.parametrize("name", ["arty", "ULX3S", "", "__init__"])
-def test_for_board_lists_the_known_ones(name):
-    import boards
-
-    with pytest.raises(SpikeloomError) as e:
-        Config.for_board(name)
-    assert str(e.value) == (f"unknown board {name!r}; known boards: {', '.join(boards.NAMES)}")
-
-
 def test_load_addr_fields_do_not_overlap():
     assert load_addr(Mem.PROG, 0) == 0
     assert load_addr(Mem.PROG, 0xFFFF) == 0xFFFF

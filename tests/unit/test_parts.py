@@ -33,7 +33,7 @@ def test_fewest_blocks(width, depth, wanted):
 
 def test_the_stated_core_fits():
     """4 x 2 + 8 x 2 + 3 + 1 block RAMs, two single-port ones."""
-    found = fit(Config.for_part("ice40up5k"), ICE)
+    found = fit(ICE.config, ICE)
     assert {m.name: n for m, kind, n in found.rows if kind == BLOCK} == {
         "row": 8,
         "column": 16,
@@ -56,7 +56,7 @@ def test_the_stated_core_fits():
     ],
 )
 def test_larger_cores_do_not(change, blocks):
-    found = fit(dataclasses.replace(Config.for_part("ice40up5k"), **change), ICE)
+    found = fit(dataclasses.replace(ICE.config, **change), ICE)
     assert found.used[BLOCK] == blocks
     over = blocks > 30
     assert found.faults == ([f"{ICE.title} has 30 {BLOCK}, these memories take {blocks}"] * over)
@@ -64,7 +64,7 @@ def test_larger_cores_do_not(change, blocks):
 
 def test_a_program_too_deep_for_single_port_rams_takes_blocks():
     rams = (ICE.rams[0], Ram(name=SINGLE, count=1, shapes=((16384, 16),), single_port=True))
-    found = fit(Config.for_part("ice40up5k"), dataclasses.replace(ICE, rams=rams))
+    found = fit(ICE.config, dataclasses.replace(ICE, rams=rams))
     assert found.used == {BLOCK: 28 + 8, SINGLE: 0}  # 1024 words of 32 bits
 
 
@@ -74,7 +74,7 @@ def test_memories_are_those_of_the_gateware():
 
     from hw.core.core import Core
 
-    for config in (Config.for_part("ice40up5k"), Config(), Config(state_bits=0)):
+    for config in (ICE.config, Config(), Config(state_bits=0)):
         found, left = [], [Fragment.get(Core(config), None)]
         while left:
             fragment = left.pop()
@@ -93,4 +93,4 @@ def test_memories_are_those_of_the_gateware():
 
 def test_unknown_part():
     with pytest.raises(SpikeloomError, match=f"unknown part 'x'; known parts: {', '.join(PARTS)}"):
-        Config.for_part("x")
+        part("x")
