@@ -48,6 +48,15 @@ def interpret(program: Program, images: np.ndarray, events: bool = True) -> Iter
         yield machine.run(image, events)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Left:
+    """Row operands of all tiles of a column tile, masked; a bit an entry."""
+
+    bits: np.ndarray  #: float32 (tiles, R, bits of all words).
+    ones: np.ndarray  #: int64 (tiles, R): their popcounts.
+    inverted: np.ndarray | None  #: float32, the zeros among them; with XNOR only.
+
+
 class Machine(Memories):
     """A core that runs one program; its memories are kept from image to image."""
 
@@ -113,41 +122,41 @@ class Machine(Memories):
         tiles, walk = Tiles(i, c.rows), offsets(i, "row")
         xpos = (tiles.x * c.rows)[:, None] + np.arange(c.rows)
         rows = Rows(valid=xpos < i.img_w, token=tiles.y[:, None] * i.img_w + xpos)
-        cached = None
+        cached: tuple[int, _Left] | None = None
         for column in column_tiles(i, start):
             offset = int(walk["h"][column.head] + walk["j"][column.tile])
-            if offset != cached:
-                words, mask = row_words(self, i, tiles, offset)
-                left = np.unpackbits(
-                    words.reshape(tiles.count, c.rows, -1), axis=-1, bitorder="little"
-                )
-                rowpop = left.sum(axis=-1, dtype=np.int64)
-                left = left.astype(np.float32)
-                if i.xnor:
-                    inverted = (
-                        np.unpackbits(
-                            mask.reshape(tiles.count, c.rows, -1), axis=-1, bitorder="little"
-                        )
-                        - left
-                    )
-                cached = offset
+            if cached is None or offset != cached[0]:
+                cached = offset, self._left(i, tiles, offset)
+            left = cached[1]
             acc = np.empty((tiles.count, c.rows, c.cols), np.int64)
             for which, addr in self._column_groups(i, tiles, column):
                 col = self.column_words(addr)
                 bits = np.unpackbits(col.reshape(c.cols, -1), axis=-1, bitorder="little")
                 bits = bits.T.astype(np.float32)
-                part = left[which] @ bits
-                if i.xnor:
-                    part -= inverted[which] @ bits
+                part = left.bits[which] @ bits
+                if left.inverted is not None:
+                    part -= left.inverted[which] @ bits
                 acc[which] = part
             if np.abs(acc).max(initial=0) > c.max_count:
                 raise AssertionError(f"instruction {self.instruction} overflows an element")
-            total = (acc << i.double) - (rowpop[..., None] if i.rowpop else 0)
+            total = (acc << i.double) - (left.ones[..., None] if i.rowpop else 0)
             bias, factors = self.parameters(i, column.par)
             factor = factors[tiles.t if i.factor_per_step else 0 * tiles.t]
             x = scaled(self, i, total * factor[:, None, :] + bias)
             spikes = finish(self, i, tiles, column, rows, x, shortcut_bits(self, i, tiles, column))
             self._spikes(i, tiles, column, rows, spikes, xpos)
+
+    def _left(self, i: Instruction, tiles: Tiles, offset: int) -> "_Left":
+        """Row operands of a column tile at ``offset`` from the instruction's base."""
+        words, mask = row_words(self, i, tiles, offset)
+        flat = (tiles.count, self.config.rows, -1)
+        bits = np.unpackbits(words.reshape(flat), axis=-1, bitorder="little")
+        inverted = None
+        if i.xnor:
+            inside = np.unpackbits(mask.reshape(flat), axis=-1, bitorder="little")
+            inverted = (inside - bits).astype(np.float32)
+        ones = bits.sum(axis=-1, dtype=np.int64)
+        return _Left(bits=bits.astype(np.float32), ones=ones, inverted=inverted)
 
     def _spikes(
         self,

@@ -100,7 +100,7 @@ class _Runner:
         mean = torch.tensor(net.mean, dtype=torch.float32).view(-1, 1, 1)
         std = torch.tensor(net.std, dtype=torch.float32).view(-1, 1, 1)
         env = {IMAGE: ((x - mean) / std).transpose(0, 1)}  # (F, B, C, H, W)
-        traced = {}
+        traced, out = {}, env[IMAGE]
         for node in net.nodes:
             args = [env[source] for source in sources(node)]
             out = self._node(node, *args)

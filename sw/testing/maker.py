@@ -78,10 +78,9 @@ class Maker:
         kind = rng.random(shape)
         gain = np.where(kind < 0.03, 0, np.where(kind > 0.97, gain * 20, gain))
         level = rng.uniform(-0.3, 1.3, shape) * self.one
-        for shift in sorted(SHIFTS, reverse=True):
-            factor = np.rint(gain * (1 << shift)).astype(np.int64)
-            if np.abs(factor).max() <= FACTOR_MAX:
-                break
+        fits = (s for s in SHIFTS if np.abs(np.rint(gain * (1 << s))).max() <= FACTOR_MAX)
+        shift = max(fits, default=min(SHIFTS))
+        factor = np.rint(gain * (1 << shift)).astype(np.int64)
         factor = np.clip(factor, -FACTOR_MAX, FACTOR_MAX)
         bias = np.rint(level * (1 << shift) - factor * centre).astype(np.int64)
         limit = 1 << 30
@@ -98,6 +97,7 @@ class Maker:
         bits, pixel_shift = int(rng.integers(8, widest + 1)), int(rng.integers(0, 5))
         shape = (out, channels, side, side)
         room = max(0, 14 - bits)  # keeps sums well inside the accumulator
+        centre: tuple[int, ...] = ()
         if self.wide:
             pixel_shift, centre, bits, room = self._wide_pixels(channels, taps)
         mantissa = rng.integers(-(1 << (bits - 1)) + 1, 1 << (bits - 1), shape)
