@@ -1,11 +1,10 @@
 """A layer kind of one's own, added to the tables in memory, from float graph to instructions."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+import boards
+import sim
 import sw
 from hw.arch import Config
 from hw.common.errors import SpikeloomError
@@ -15,12 +14,7 @@ from sw.compiler import compile_network, fit_config
 from sw.compiler.emit import kinds as emit_kinds
 from sw.lower import patterns
 from sw.network.layers import kinds as layer_kinds
-
-_SPEC = importlib.util.spec_from_file_location("or_pool", Path(__file__).parent / "or_pool.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-toy = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(toy)
+from tests.extend import or_pool as toy
 
 
 @pytest.fixture
@@ -116,6 +110,15 @@ def test_every_bit_on_the_interpreter(extended, config, side):
         got = recover(program, run.events)
         np.testing.assert_array_equal(got["p0"], want.trace["p0"][:, n])
     assert want.trace["p0"].any()
+
+
+def test_every_write_on_rtl(extended):
+    """On the core of the Arty: spikes, logits and cycles of a kind that it was not built for."""
+    network = net(seed=3).lower()
+    program = network.compile(boards.get("arty_a7").config)
+    got = sim.run(program, images(1), check=True, network=network)
+    assert not got.mismatches
+    assert got.cycles.tolist() == [program.cycles]
 
 
 def test_files_hold_it(extended, tmp_path):

@@ -1,17 +1,12 @@
 """Imports run one way: no circle of files, and no arrow between rooms outside the table."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-_SPEC = importlib.util.spec_from_file_location("imports", Path(__file__).parent / "imports.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-found = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(found)
+from tests.house import imports as found
 
+ROOT = Path(__file__).resolve().parents[2]
 #: Command lines: they may import every stage, and nothing but tests imports them.
 COMMANDS = ("spikeloom.__main__", "sim.run", "sim.card", "sw.convert")
 #: What every room may import.
