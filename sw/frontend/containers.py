@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from sw.families.reasons import some
 
 CHOICES = ("raw", "ema")
 #: Names under which averaged weights are kept, whole or as the first part of a key.
@@ -85,7 +86,6 @@ ANCHOR = re.compile(
 )
 OWN_MODULE = re.compile(r"\.(?:fwd|layer|seqbn)\.module\.|(?:^|\.)classifier\.module\.")
 DEPTH = 4  #: Of wrappers in each other.
-SHOWN = 6  #: Names in a message.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +95,6 @@ class Weights:
     tensors: dict[str, np.ndarray]
     ignored: list[str] = field(default_factory=list)
     which: str = ""  #: 'raw' or 'ema' where there were both, or averaged ones alone; else "".
-
-
-def some(names: list[str]) -> str:
-    """Return the first names of a list, shortened, and how many more there are."""
-    text = ", ".join(name[:80] for name in names[:SHOWN])
-    return text + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def unwrap(

@@ -6,10 +6,13 @@ from typing import Any
 
 from hw.arch.formats import FACTOR_BITS
 from hw.common.errors import SpikeloomError
-from sw.frontend import bestformer, nir_file, nir_graph, qsnn
+from sw.families.bestformer import reader as bestformer
+from sw.families.qsnn import reader as qsnn
+from sw.families.reasons import strange
+from sw.families.settings import Settings
 from sw.frontend.files import SUFFIXES, read_sidecar, read_weights, stem, suffix
-from sw.frontend.reasons import strange
-from sw.frontend.settings import Settings
+from sw.frontend.nir import file as nir_file
+from sw.frontend.nir import graph as nir_graph
 from sw.graph import FloatNetwork
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "shipped"

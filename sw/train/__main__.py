@@ -121,7 +121,9 @@ def run(arguments: list[str]) -> int:
     name = settings.setdefault("data", "digits")
     model = _filled(model, name)
 
-    from sw.models import BestformerConfig, QsnnConfig  # torch from here on: --help needs none
+    import sw.nn  # noqa: F401  # torch from here on: --help needs none
+    from sw.families.bestformer.config import BestformerConfig
+    from sw.families.qsnn.config import QsnnConfig
     from sw.train.loop import finished, state_path, train
     from sw.train.memory import keep_memory
     from sw.train.options import QsnnOptions, TrainOptions

@@ -15,16 +15,17 @@ from torch import Tensor, nn
 
 from hw.common.errors import SpikeloomError
 from sw import graph as g
-from sw.frontend import bestformer, qsnn
-from sw.frontend.settings import Settings
+from sw.families.bestformer import reader as bestformer
+from sw.families.bestformer.model import Attention, Bestformer, Block
+from sw.families.qsnn import reader as qsnn
+from sw.families.qsnn.layers import magnitude, standardise
+from sw.families.qsnn.model import BasicBlock, Qsnn
+from sw.families.settings import Settings
 from sw.lower.lower import FRAC_BITS, MIN_FRAC_BITS
-from sw.models.bestformer import Attention, Bestformer, Block
-from sw.models.checkpoint import own_tensors
-from sw.models.norm import Norm1d, Norm2d
-from sw.models.qsnn import BasicBlock, Qsnn
-from sw.models.qsnn_layers import magnitude, standardise
-from sw.models.rounding import AffineRounding, PixelRounding, Rounding, SumRounding
 from sw.network import AttentionApply, BinaryLayer, IntegerNetwork, Neuron, PixelConv
+from sw.nn.norm import Norm1d, Norm2d
+from sw.nn.rounding import AffineRounding, PixelRounding, Rounding, SumRounding
+from sw.train.checkpoint import own_tensors
 
 EMPTY = Path("network in training")  #: Stands for the file in messages.
 

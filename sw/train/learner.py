@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hw.common.errors import SpikeloomError
-from sw.models.bestformer import Bestformer
-from sw.models.binary import centred, zero_weights
-from sw.models.config import BestformerConfig
-from sw.models.qsnn import Qsnn, Trace
-from sw.models.qsnn import loss as qsnn_loss
-from sw.models.qsnn_config import QsnnConfig
-from sw.models.qsnn_layers import zero_weights as scaled_zero_weights
+from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.model import Bestformer
+from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.layers import zero_weights as scaled_zero_weights
+from sw.families.qsnn.model import Qsnn, Trace
+from sw.families.qsnn.model import loss as qsnn_loss
+from sw.nn.binary import centred, zero_weights
 from sw.train.options import QsnnOptions, TrainOptions
 
 MOMENTUM = 0.9  #: Of a Q-SNN's SGD.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hw.common.errors import SpikeloomError
 from sw.data import DataSet, load, split_validation
 from sw.data.augment import augment, augment_events, augment_photographs
-from sw.models.checkpoint import save_checkpoint
+from sw.train.checkpoint import save_checkpoint
 from sw.train.hardware import Hardware, float_graph
 from sw.train.learner import EVALUATED, Learner, Model, make_learner
 from sw.train.log import Log

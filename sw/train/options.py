@@ -7,9 +7,9 @@ from typing import Any
 
 from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES
-from sw.models.config import BestformerConfig
-from sw.models.qsnn import RATE_WEIGHT
-from sw.models.qsnn_config import QsnnConfig
+from sw.families.bestformer.config import BestformerConfig
+from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.model import RATE_WEIGHT
 
 PRECISIONS = ("float32", "float16", "bfloat16")  #: Of matrix products; neurons are float32.
 WARMUP = 5  #: Epochs of linear warm-up, or a fifth of all if that is fewer.

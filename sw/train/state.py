@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hw.common import files
 from hw.common.errors import SpikeloomError
-from sw.models.checkpoint import CURE
+from sw.train.checkpoint import CURE
 from sw.train.learner import Learner
 from sw.train.log import History
 from sw.train.options import TrainOptions

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hw.common.errors import SpikeloomError
-from sw.models.checkpoint import load_checkpoint
+from sw.train.checkpoint import load_checkpoint
 from sw.train.learner import Teacher
 from sw.train.options import TrainOptions
 

@@ -1,0 +1,1 @@
+"""Families of trained networks: for each its checkpoints' reader and its training."""

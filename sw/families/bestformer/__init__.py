@@ -1,0 +1,1 @@
+"""BESTformer: configuration, torch model, and reader of checkpoints."""

@@ -1,0 +1,1 @@
+"""Q-SNN: configuration, torch model, and reader of checkpoints."""

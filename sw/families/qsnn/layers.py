@@ -1,0 +1,289 @@
+"""Layers of a Q-SNN: standardised binary and 8-bit weights, neurons of quantised state."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hw.arch.formats import STATE_MAX
+from sw.nn.neurons import aligned, dense, flat, like, loops, surrogate
+from sw.nn.norm import channels_last
+from sw.nn.rounding import Rounding, straight
+
+SHARPNESS = (0.1, 10.0)  #: ``t`` of the sign's gradient at the start and the end of training.
+EDGE_BITS = 8  #: Weights of the first and the last layer.
+THETA = 1.0  #: Threshold of all neurons; they fire above it.
+
+
+def sharpness(progress: float) -> float:
+    """``t`` of the sign's gradient, log-linear in ``progress`` 0 to 1."""
+    first, last = SHARPNESS
+    return first * (last / first) ** min(max(progress, 0.0), 1.0)
+
+
+def standardise(weight: Tensor) -> Tensor:
+    """``weight`` (O, ...) less its mean, over its unbiased deviation, per output channel."""
+    flat = weight.flatten(1)
+    z = (flat - flat.mean(1, keepdim=True)) / flat.std(1, keepdim=True)
+    return z.view_as(weight)
+
+
+class _Sign(torch.autograd.Function):
+    """sign with sign(0) = 0; its gradient is k * t * (1 - tanh(t * z)^2), k = max(1/t, 1)."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, t: float) -> Tensor:
+        ctx.save_for_backward(z)
+        ctx.t = t
+        return torch.sign(z)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (z,) = ctx.saved_tensors
+        t = ctx.t
+        return grads[0] * (max(1 / t, 1.0) * t * (1 - torch.tanh(t * z) ** 2)), None
+
+
+def binarise(weight: Tensor, t: float, *, regulated: bool = True) -> Tensor:
+    """-scale, 0 or +scale of real weights (O, ...); scale is a power of two per output channel.
+
+    Parameters
+    ----------
+    weight : Tensor
+        Real weights.
+    t : float
+        Sharpness of the sign's gradient; the scale has none.
+    regulated : bool
+        Weight regulation: the weights are standardised first.
+    """
+    z = standardise(weight) if regulated else weight
+    with torch.no_grad():
+        scale = torch.exp2(torch.round(magnitude(z))).view(-1, *[1] * (z.ndim - 1))
+    return _Sign.apply(z, t) * scale  # type: ignore[operator]
+
+
+def magnitude(z: Tensor) -> Tensor:
+    """Binary logarithm of the mean of ``|z|`` per output channel, (O,); rounded, the scale's."""
+    return torch.log2(z.abs().flatten(1).mean(1))
+
+
+def compact_weights(weight: Tensor) -> Tensor | None:
+    """Int8 with the same signs and scales as ``weight`` (O, ...), or None if there are none.
+
+    All are -1/+1, but for two of a filter whose scale is below that of equal magnitudes: one of
+    either sign has the magnitude k > 1, which widens the deviation and leaves the mean. k brings
+    the scale's logarithm nearest to its whole number.
+    """
+    z = standardise(weight.detach())
+    signs = torch.sign(z).flatten(1)
+    if not bool(((signs == 1).any(1) & (signs == -1).any(1) & (signs != 0).all(1)).all()):
+        return None
+    rows = torch.arange(len(signs))
+    extremes = signs.argmax(1), signs.argmin(1)  # the first +1 and the first -1 of each filter
+    wanted = torch.round(magnitude(z))
+    best, distance = signs.clone(), torch.full_like(wanted, torch.inf)
+    for k in range(1, 128):
+        trial = signs.clone()
+        trial[rows, extremes[0]], trial[rows, extremes[1]] = float(k), float(-k)
+        off = (magnitude(standardise(trial)) - wanted).abs()
+        nearer = off < distance - 1e-6
+        best[nearer], distance[nearer] = trial[nearer], off[nearer]
+    compact = best.view_as(weight).to(torch.int8)
+    return compact if torch.equal(binarise(compact.float(), 1.0), binarise(weight, 1.0)) else None
+
+
+def quantise(weight: Tensor, bits: int = EDGE_BITS) -> Tensor:
+    """``round(W / m * L) / L * m``, m the signed maximum; the gradient passes straight."""
+    with torch.no_grad():
+        m, levels = weight.max(), 2 ** (bits - 1) - 1
+        change = torch.round(weight / m * levels) / levels * m - weight
+    return weight + change
+
+
+class QuantConv2d(nn.Conv2d):
+    """Convolution with 'same' padding and 8-bit weights, no bias."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1):
+        super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Real-valued sums of ``x`` (B, I, H, W)."""
+        w = quantise(self.weight)
+        return channels_last(F.conv2d(x, w, None, self.stride, self.padding))  # type: ignore[arg-type]
+
+
+class ScaledBinaryConv2d(nn.Conv2d):
+    """Convolution with 'same' padding and binary weights of power-of-two scale."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        bias: bool = False,
+        regulated: bool = True,
+    ):
+        super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias)
+        self.regulated = regulated
+        self.t = SHARPNESS[0]  #: Sharpness of the sign's gradient.
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled signed sums of ``x`` (B, I, H, W)."""
+        w = binarise(self.weight, self.t, regulated=self.regulated)
+        return F.conv2d(x, w, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
+
+
+class QuantLinear(nn.Linear):
+    """Linear layer with 8-bit weights and a real bias."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of ``x`` (..., I)."""
+        return F.linear(x, quantise(self.weight), self.bias)
+
+
+def store(v: Tensor, bits: int, alpha: float | None) -> Tensor:
+    """What ``bits`` bits keep of membranes; rounding passes the gradient.
+
+    Parameters
+    ----------
+    v : Tensor
+        Membranes after the reset.
+    bits : int
+        2, 4 or 8.
+    alpha : float or None
+        Scale; None is the largest ``|tanh(v)|`` of the whole tensor.
+    """
+    u = torch.tanh(v)
+    limit = torch.inf if alpha is None else alpha
+    return straight(u.clamp(-limit, limit), _stored(u.detach(), bits, alpha))
+
+
+def _stored(u: Tensor, bits: int, alpha: float | None) -> Tensor:
+    """Nearest of the ``bits``-bit codes' values to tanh ``u`` of the membranes."""
+    levels = 2 ** (bits - 1) - 1
+    scale = u.abs().max() if alpha is None else torch.tensor(alpha, dtype=u.dtype, device=u.device)
+    if scale == 0:
+        return u  # all 0
+    return torch.round((u / scale).clamp_(-1.0, 1.0) * levels) * scale / levels
+
+
+class _QuantLIF(torch.autograd.Function):
+    """All time steps of a neuron of stored membrane."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, bits: int, alpha: float | None, steps: int, rounding: Rounding | None
+    ) -> Tensor:
+        x = dense(x)
+        u, s = like(x, steps), like(x, steps)
+        squashed = like(x, max(steps - 1, 1))  # tanh of the membranes after the reset
+        limit = torch.inf if alpha is None else alpha
+        found = loops(x)
+        if found is not None and rounding is None and alpha is not None:
+            _compiled(found, x, bits, alpha, u, s, squashed)
+            ctx.save_for_backward(u, squashed)
+            ctx.limit, ctx.inputs = limit, len(x)
+            return s
+        kept: Tensor | None = None  # what the leak leaves, half of what is stored
+        for t in range(steps):
+            current = x[min(t, len(x) - 1)]
+            if rounding is not None:
+                current = torch.round(current * rounding.one)
+            whole = current if kept is None else kept + current
+            fired = whole > THETA if rounding is None else whole >= rounding.theta
+            s[t].copy_(fired)
+            u[t].copy_(whole if rounding is None else whole / rounding.one)
+            if t + 1 == steps:
+                break
+            w = whole.masked_fill(fired, 0.0)
+            torch.tanh(w if rounding is None else w / rounding.one, out=squashed[t])
+            if rounding is None:
+                kept = 0.5 * _stored(squashed[t], bits, alpha)
+            else:
+                assert rounding.thresholds is not None
+                code = torch.bucketize(
+                    w.abs().clamp_(max=STATE_MAX), rounding.thresholds, right=True
+                )
+                kept = torch.sign(w) * code * 2.0**rounding.shift
+        ctx.save_for_backward(u, squashed)
+        ctx.limit, ctx.inputs = limit, len(x)
+        return s
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        u, squashed = ctx.saved_tensors
+        grad = aligned(grads[0], u)
+        out = like(u, ctx.inputs)
+        found = loops(grad) if len(u) > 1 else None
+        if found is not None:
+            number = flat(u).numpy().dtype.type
+            found.state_backward(
+                flat(grad).numpy(),
+                flat(u).numpy(),
+                flat(squashed).numpy(),
+                number(THETA),
+                number(ctx.limit),
+                flat(out).numpy(),
+            )
+            return out, None, None, None, None
+        out.zero_()
+        carry: Tensor | None = None
+        for t in reversed(range(len(u))):
+            total = grad[t] * surrogate(u[t], THETA)
+            if carry is not None:
+                h = squashed[t]
+                total += carry * (1.0 - h * h) * (u[t] <= THETA) * (h.abs() <= ctx.limit)
+            out[min(t, ctx.inputs - 1)] += total
+            carry = total / 2.0
+        return out, None, None, None, None
+
+
+def _compiled(
+    found: Any, x: Tensor, bits: int, alpha: float, u: Tensor, s: Tensor, squashed: Tensor
+) -> None:
+    """The forward pass in compiled loops; ``u``, ``s`` and ``squashed`` are written."""
+    rows, us, ss = (flat(t).numpy() for t in (x, u, s))
+    number = rows.dtype.type
+    kept = torch.zeros_like(flat(x)[0])
+    w = kept.numpy()
+    tanhs = flat(squashed)
+    for t in range(len(us)):
+        found.state_step(rows[min(t, len(rows) - 1)], w, number(THETA), us[t], ss[t], w)
+        if t + 1 < len(us):
+            torch.tanh(kept, out=tanhs[t])
+            levels = 2 ** (bits - 1) - 1
+            found.state_keep(tanhs[t].numpy(), number(alpha), number(levels), w)
+
+
+class QuantLIF(nn.Module):
+    """Neuron whose input does not decay and whose stored state has ``bits`` bits.
+
+    ``u[t] = 0.5 * store(v[t-1]) + x[t]``, ``s = u > 1``, ``v = 0 where s``. The reset is detached.
+    """
+
+    def __init__(self, bits: int, alpha: float | None = 1.0):
+        super().__init__()
+        self.bits, self.alpha = bits, alpha
+        self.rounding: Rounding | None = None
+
+    def forward(self, x: Tensor, steps: int | None = None) -> Tensor:
+        """Spikes (T, ...) of ``x`` (T, ...), or of (1, ...) shown at all ``steps``."""
+        count = len(x) if steps is None else steps
+        return _QuantLIF.apply(x, self.bits, self.alpha, count, self.rounding)  # type: ignore[return-value]
+
+    def extra_repr(self) -> str:
+        """State of the neuron for ``repr``."""
+        return f"bits={self.bits}, alpha={self.alpha}"
+
+
+def zero_weights(model: nn.Module) -> dict[str, int]:
+    """Number of weights without a sign in each binary layer that has any."""
+    counts = {
+        name: int((torch.sign(standardise(m.weight.detach())).abs() != 1).sum())
+        for name, m in model.named_modules()
+        if isinstance(m, ScaledBinaryConv2d)
+    }
+    return {name: count for name, count in counts.items() if count}
