@@ -1,13 +1,66 @@
-"""What the configurations of all model families check and read alike."""
+"""What the configurations of all families have, check and read alike."""
 
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, Self
 
 from hw.common.errors import SpikeloomError
 
 Refuse = Callable[[str, object, str, str], None]  #: (field, got, wanted, cure), raises.
+
+
+class Config(Protocol):
+    """What training asks of a family's configuration, a frozen dataclass."""
+
+    @property
+    def height(self) -> int:
+        """Image height in pixels."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Image width in pixels."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Image channels."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """Classes, 2 or more."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Time steps T."""
+        ...
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per image channel: x = (pixel / 255 - mean) / std."""
+        ...
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per image channel, above 0."""
+        ...
+
+    @property
+    def no_hardware(self) -> str | None:
+        """Why hardware is not made for such a network and what to change; None where it is."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON fields of a checkpoint's configuration file; ``model`` is the family's name."""
+        ...
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any], where: str = ...) -> Self:
+        """Configuration of a checkpoint's JSON fields; ``where`` names the file in messages."""
+        ...
 
 
 def per_channel(field: str, got: Any, channels: int, refuse: Refuse) -> tuple[float, ...]:

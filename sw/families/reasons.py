@@ -80,8 +80,14 @@ def why(
     return "\n  ".join([f"{head}, these do not:", *shown]) + f"\n{cure}"
 
 
-def strange(path: pathlib.Path, state: Mapping[str, np.ndarray]) -> str:
-    """Tell a state dict of no known family: its layers by kind, and which of them hardware has."""
+def strange(
+    path: pathlib.Path, state: Mapping[str, np.ndarray], families: Mapping[str, str]
+) -> str:
+    """Tell a state dict of no known family: its layers by kind, and which of them hardware has.
+
+    ``families`` are the titles of those there are, with some keys of each.
+    """
+    known = " or ".join(f"{title} ({keys})" for title, keys in families.items())
     groups: dict[str, list[str]] = {}
     for key, value in state.items():
         groups.setdefault(_kind(key, value), []).append(key)
@@ -94,11 +100,7 @@ def strange(path: pathlib.Path, state: Mapping[str, np.ndarray]) -> str:
             f"{path}: not a network of a known family; its {len(state)} tensors are",
             *lines[:MOST],
         ]
-    ) + (
-        "\na BESTformer (patch_embed.block0_conv.weight, block.0.attn.q_conv.weight, ...) or Q-SNN "
-        "(conv1.weight, layer1.0.conv1.weight, ... or features.0.fwd.module.0.weight, ...) under "
-        "the authors' names converts; others as a NIR graph (docs/use/nir.md)"
-    )
+    ) + (f"\na {known} under the authors' names converts; others as a NIR graph (docs/use/nir.md)")
 
 
 def _kind(key: str, value: np.ndarray) -> str:

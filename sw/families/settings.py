@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw.common.errors import SpikeloomError
+from sw.graph import LIF, FloatNetwork
 
 #: What published code normalises images of so many channels with.
 NORMALISATIONS = {
@@ -154,6 +155,19 @@ def missing_normalisation(settings: Settings, channels: int) -> list[str]:
         for what in ("mean", "std")
         if getattr(settings, what) is None
     ]
+
+
+def told_states(net: FloatNetwork) -> dict[str, Any]:
+    """Return the settings of neurons whose membranes are stored in few bits, as JSON types."""
+    stored = [n for n in net.nodes if isinstance(n, LIF) and n.state_bits is not None]
+    if not stored:
+        return {}
+    alphas = {n.name: "batch" if n.alpha is None else n.alpha for n in stored}
+    kinds = set(alphas.values())
+    return {
+        "membrane_bits": stored[-1].state_bits,
+        "membrane_alpha": kinds.pop() if len(kinds) == 1 else alphas,
+    }
 
 
 def per_channel(

@@ -7,14 +7,15 @@ import numpy as np
 
 from hw.common.errors import SpikeloomError
 from hw.common.files import plain_name, write, write_json
-from sw.families.qsnn.keys import unify
+from sw.families import Family, titled
 from sw.families.reasons import some
 from sw.frontend import weights
+from sw.frontend.execute import measure_alpha
 from sw.frontend.files import SUFFIXES, read_sidecar, read_weights, side_file, suffix
 from sw.frontend.loader import find, load
-from sw.frontend.nir import graph as nir_graph
 from sw.frontend.nir import write as nir
 from sw.frontend.nir.file import SUFFIX as NIR
+from sw.frontend.nir.graph import NIR as NIR_GRAPH
 from sw.graph import LIF, Conv, FloatNetwork, Linear, Similarity
 
 LABELS = ("data", "test_acc", "preprocess")
@@ -52,7 +53,7 @@ def convert(
     dt = options.pop("dt", None) if made else None
     net = load(source, **options)
     if calibration is not None:
-        net = net.with_alpha(net.measure_alpha(calibration))
+        net = net.with_alpha(measure_alpha(net, calibration))
     ending = NIR if graph else ".safetensors"
     out = out or pathlib.Path("build/convert") / f"{plain_name(net.name)}{ending}"
     if out.suffix != ending and not made:
@@ -71,7 +72,7 @@ def convert(
     fields = {**settings(net), **{k: side[k] for k in LABELS if k in side}}
     if "pixel_weight_bits" in net.meta:
         fields["pixel_weight_bits"] = net.meta["pixel_weight_bits"]
-    content = path.read_bytes() if graph else _tensors(path, options.get("weights"))
+    content = path.read_bytes() if graph else _tensors(path, options.get("weights"), _family(net))
     write(out, content, CURE)
     write_json(out.with_suffix(".json"), fields, CURE)
     return net, out
@@ -97,10 +98,15 @@ def _spare_side_files(path: pathlib.Path, out: pathlib.Path) -> None:
         )
 
 
-def _tensors(path: pathlib.Path, which: str | None) -> bytes:
+def _family(net: FloatNetwork) -> Family:
+    found = NIR_GRAPH if net.meta["family"] == NIR_GRAPH.title else titled(net.meta["family"])
+    assert found is not None  # ``load`` has read it
+    return found
+
+
+def _tensors(path: pathlib.Path, which: str | None, family: Family) -> bytes:
     """A checkpoint's tensors, each once, as a safetensors file."""
-    state, _ = unify(read_weights(path, which).tensors)
-    return weights.seal(state)
+    return weights.seal(family.unify(read_weights(path, which).tensors))
 
 
 def settings(net: FloatNetwork) -> dict[str, Any]:
@@ -113,27 +119,7 @@ def settings(net: FloatNetwork) -> dict[str, Any]:
     }
     if net.size is not None:
         fields["image_size"] = list(net.size)
-    neurons = {node.source: node for node in net.nodes if isinstance(node, LIF)}
-    alphas: dict[str, float | str] = {}
-    for node in net.nodes:
-        match node:
-            case Similarity():
-                theta = neurons[node.name].theta
-                told = {"attention": node.order, "similarity": node.similarity, "map_theta": theta}
-                fields |= told
-            case LIF() if node.state_bits is not None and (
-                net.meta.get("family") != nir_graph.FAMILY or "membrane_bits" in net.meta
-            ):
-                fields["membrane_bits"] = node.state_bits
-                alphas[node.name] = "batch" if node.alpha is None else node.alpha
-    if alphas:
-        kinds = set(alphas.values())
-        fields["membrane_alpha"] = kinds.pop() if len(kinds) == 1 else alphas
-    if "dt" in net.meta:
-        fields["dt"] = net.meta["dt"]
-    if net.meta.get("variant") == "vgg":
-        fields["strides"] = [node.stride for node in net.nodes if isinstance(node, Conv)]
-    return fields
+    return {**fields, **_family(net).told(net)}
 
 
 def describe(net: FloatNetwork) -> str:

@@ -37,7 +37,32 @@ def binarise(weight: Tensor) -> Tensor:
     return _Binarise.apply(weight)  # type: ignore[no-any-return]
 
 
-class BinaryConv1d(nn.Conv1d):
+def compact_weights(weight: Tensor) -> Tensor | None:
+    """Int8 -1/+1 with the same binary weights as ``weight`` (O, ...), or None if there are none.
+
+    There are none where sign(W - mean) has a zero or a filter's signs are all equal.
+    """
+    signs = binarise(weight.detach())
+    compact = signs.to(torch.int8)
+    same = bool((binarise(compact.float()) == signs).all()) and bool((signs != 0).all())
+    return compact if same else None
+
+
+class _Binary(nn.Module):
+    """What binary layers tell of their weights."""
+
+    weight: Tensor
+
+    def compact_weight(self) -> Tensor | None:
+        """Int8 of the same binary weights, or None; see `compact_weights`."""
+        return compact_weights(self.weight)
+
+    def scale_and_offset(self) -> tuple[Tensor | float, Tensor | float]:
+        """``scale`` and ``offset`` of its results ``scale * S + offset``; S are signed sums."""
+        return 1.0, 0.0
+
+
+class BinaryConv1d(_Binary, nn.Conv1d):
     """1x1 binary convolution over tokens: (..., N, I) to (..., N, O), no bias.
 
     The weight has the shape of the authors' layer, (O, I, 1), but channels come last.
@@ -55,7 +80,7 @@ class BinaryConv1d(nn.Conv1d):
         return y.movedim(1, -1).reshape(*x.shape[:-1], -1)
 
 
-class BinaryConv2d(nn.Conv2d):
+class BinaryConv2d(_Binary, nn.Conv2d):
     """Binary convolution of stride 1, zero-padded to the same size, no bias; kernel 1 or 3."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, binary: bool = True):

@@ -14,14 +14,10 @@ from torch import Tensor, nn
 
 from hw.common.errors import SpikeloomError
 from hw.common.files import read_json, write
-from sw.families.bestformer.config import BestformerConfig
-from sw.families.bestformer.model import Bestformer
-from sw.families.qsnn.config import QsnnConfig
-from sw.families.qsnn.layers import ScaledBinaryConv2d
-from sw.families.qsnn.layers import compact_weights as compact_scaled_weights
-from sw.families.qsnn.model import Qsnn
+from sw import families
 from sw.frontend import weights
-from sw.nn.binary import BinaryConv1d, BinaryConv2d, binarise
+from sw.nn.network import Network
+from sw.train.learner import hooks
 
 CURE = "check space and permissions, then repeat (training: with --resume)"
 
@@ -29,17 +25,6 @@ CURE = "check space and permissions, then repeat (training: with --resume)"
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content``; whoever reads it sees the old file or the new one."""
     write(path, content, CURE)
-
-
-def compact_weights(weight: Tensor) -> Tensor | None:
-    """Int8 -1/+1 with the same binary weights as ``weight`` (O, ...), or None if there are none.
-
-    There are none where sign(W - mean) has a zero or a filter's signs are all equal.
-    """
-    signs = binarise(weight.detach())
-    compact = signs.to(torch.int8)
-    same = bool((binarise(compact.float()) == signs).all()) and bool((signs != 0).all())
-    return compact if same else None
 
 
 def own_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -53,25 +38,21 @@ def own_tensors(model: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
-def checkpoint_tensors(model: Bestformer | Qsnn, *, compact: bool = False) -> dict[str, Tensor]:
+def checkpoint_tensors(model: Network, *, compact: bool = False) -> dict[str, Tensor]:
     """Tensors of a checkpoint by key; ``compact`` stores binary layers as int8 where it can."""
     tensors = {
         name: tensor.detach().float().contiguous() for name, tensor in own_tensors(model).items()
     }
     if compact:
         for name, module in model.named_modules():
-            whole = None
-            if isinstance(module, BinaryConv1d | BinaryConv2d):
-                whole = compact_weights(module.weight)
-            elif isinstance(module, ScaledBinaryConv2d):
-                whole = compact_scaled_weights(module.weight)
-            if whole is not None:
+            compact_weight = getattr(module, "compact_weight", None)  # of binary layers
+            if compact_weight is not None and (whole := compact_weight()) is not None:
                 tensors[f"{name}.weight"] = whole
     return tensors
 
 
 def save_checkpoint(
-    model: Bestformer | Qsnn,
+    model: Network,
     path: Path,
     notes: dict[str, Any] | None = None,
     *,
@@ -81,7 +62,7 @@ def save_checkpoint(
 
     Parameters
     ----------
-    model : Bestformer or Qsnn
+    model : Network
         What to write; its configuration makes the JSON's fields.
     path : Path
         Ends in .safetensors; its folder exists.
@@ -101,7 +82,7 @@ def save_checkpoint(
     write_atomically(path, content)
 
 
-def load_checkpoint(path: Path) -> tuple[Bestformer | Qsnn, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
     """The model in evaluation mode, and all fields of its JSON file.
 
     Parameters
@@ -119,11 +100,9 @@ def load_checkpoint(path: Path) -> tuple[Bestformer | Qsnn, dict[str, Any]]:
     tensors = {name: torch.from_numpy(a.copy()) for name, a in weights.read(path).items()}
     if not isinstance(fields, dict):
         raise SpikeloomError(f"{beside}: holds no JSON object; write the checkpoint anew")
-    model: Bestformer | Qsnn
-    if fields.get("model") == "qsnn":
-        model = Qsnn(QsnnConfig.from_json(fields, str(beside)))
-    else:
-        model = Bestformer(BestformerConfig.from_json(fields, str(beside)))
+    family = families.named(fields.get("model"), str(beside))
+    assert family.training is not None
+    model = hooks(family).network(family.training.config.from_json(fields, str(beside)))
     wanted = own_tensors(model)
     for name in sorted(wanted.keys() | tensors.keys()):
         if name not in tensors or name not in wanted:

@@ -12,8 +12,12 @@ import torch
 
 import sw
 from hw.common.errors import SpikeloomError
+from sw import families
 from sw.data import load, load_digits
 from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.options import BestformerOptions
+from sw.families.learner import Hooks
+from sw.families.qsnn import training
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.layers import (
     ScaledBinaryConv2d,
@@ -24,11 +28,13 @@ from sw.families.qsnn.layers import (
     zero_weights,
 )
 from sw.families.qsnn.model import Qsnn
-from sw.train import __main__, arguments, learner, loop
+from sw.families.qsnn.options import QsnnOptions
+from sw.train import __main__, loop
+from sw.train.arguments import default, flag, model_options, run_options
 from sw.train.checkpoint import checkpoint_tensors, load_checkpoint, save_checkpoint
 from sw.train.learner import make_learner
 from sw.train.loop import train
-from sw.train.options import QsnnOptions, TrainOptions
+from sw.train.schedule import learning_rate
 
 SHIPPED = Path(__file__).resolve().parents[2] / "sw" / "shipped"
 TINY = QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8)
@@ -50,7 +56,7 @@ def few_digits(monkeypatch):
             test_labels=digits.test_labels[:40],
         )
 
-    monkeypatch.setattr(loop, "load", few)
+    monkeypatch.setattr("sw.train.data.load", few)
 
 
 def asked(monkeypatch, *words):
@@ -97,9 +103,9 @@ def test_resumed_run_equals_an_uninterrupted_one(few_digits, tmp_path, change):
 
 def test_recipe(few_digits, tmp_path, monkeypatch):
     """SGD with momentum, decay of weights alone, cosine rate, sharpening gradient, the loss."""
-    seen, real = [], learner.qsnn_loss
+    seen, real = [], training.loss
 
-    class Recorded(learner.QsnnLearner):
+    class Recorded(training.QsnnLearner):
         def loss(self, x, labels, progress):
             value = super().loss(x, labels, progress)
             ts = {m.t for m in self.model.modules() if isinstance(m, ScaledBinaryConv2d)}
@@ -111,8 +117,8 @@ def test_recipe(few_digits, tmp_path, monkeypatch):
         assert len(trace) == 5
         return real(logits, labels, trace, rate_weight, label_smoothing=label_smoothing)
 
-    monkeypatch.setattr(learner, "QsnnLearner", Recorded)
-    monkeypatch.setattr(learner, "qsnn_loss", half_of)
+    monkeypatch.setattr(training, "HOOKS", Hooks(network=Qsnn, learner=Recorded))
+    monkeypatch.setattr(training, "loss", half_of)
     options = dataclasses.replace(
         OPTIONS, rate_weight=0.25, label_smoothing=0.125, weight_decay=0.5, lr=0.02
     )
@@ -127,7 +133,7 @@ def test_recipe(few_digits, tmp_path, monkeypatch):
     assert all(p.ndim == 1 for p in free["params"])
     assert len(decayed["params"]) + len(free["params"]) == len(list(model.parameters()))
     assert decayed["lr"] == pytest.approx(0.0)  # the end of the cosine
-    assert loop._rate(options, 1.5) == pytest.approx(0.01)
+    assert learning_rate(options, 1.5) == pytest.approx(0.01)
 
 
 def test_checkpoint_loads_everywhere(few_digits, tmp_path):
@@ -164,7 +170,7 @@ def test_resuming_a_run_of_the_other_family_is_refused(few_digits, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(OPTIONS, out, report=kill)
-    other = TrainOptions(config=BestformerConfig(height=8, width=8), validation=30)
+    other = BestformerOptions(config=BestformerConfig(height=8, width=8), validation=30)
     with pytest.raises(SpikeloomError, match=r"other options .*model: 'qsnn' -> 'bestformer'"):
         train(other, out, resume=True)
     rate = dataclasses.replace(OPTIONS, rate_weight=0.0)
@@ -178,7 +184,7 @@ def test_option_mistakes():
     with pytest.raises(SpikeloomError, match="epochs is 0, wanted 1 or more; change --epochs"):
         dataclasses.replace(OPTIONS, epochs=0)
     with pytest.raises(SpikeloomError, match=r"configuration of a Q-SNN, .*use QsnnOptions"):
-        make_learner(TrainOptions(config=TINY))
+        make_learner(BestformerOptions(config=TINY))
 
 
 def test_weights_without_a_sign_are_found(few_digits, tmp_path, monkeypatch):
@@ -188,7 +194,7 @@ def test_weights_without_a_sign_are_found(few_digits, tmp_path, monkeypatch):
         model.get_parameter("layer1.0.conv1.weight")[1] = 0.5  # no deviation
         model.get_parameter("layer2.0.conv2.weight")[0] = torch.arange(72.0).view(8, 3, 3) % 3
     assert zero_weights(model) == {"layer1.0.conv1": 36, "layer2.0.conv2": 24}
-    monkeypatch.setattr(learner, "scaled_zero_weights", lambda _: {"layer1.0.conv1": 36})
+    monkeypatch.setattr(training, "zero_weights", lambda _: {"layer1.0.conv1": 36})
     with pytest.raises(SpikeloomError, match=r"exactly 0 for .*layer1\.0\.conv1.*another --seed"):
         train(dataclasses.replace(OPTIONS, epochs=1), tmp_path / "a.safetensors")
 
@@ -255,23 +261,24 @@ def test_help_states_the_defaults_of_both_families(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "(default: bestformer 0.03, qsnn 0.1)" in text
     assert "(default: 16 32 64)" in text
-    for family, options in (("bestformer", TrainOptions()), ("qsnn", QsnnOptions())):
-        for option in (*arguments.MODEL, *arguments.RUN):
+    for family, options in (("bestformer", BestformerOptions()), ("qsnn", QsnnOptions())):
+        family = families.named(family, "")
+        for option in (*model_options(family), *run_options(family)):
             settled = ("size", "channels", "classes")  # by the data set
             if option.name in settled:
-                assert option.defaults[family] is None
-            elif family in option.defaults:
+                assert default(family, option) is None
+            else:
                 holder = options if hasattr(options, option.name) else options.config
                 got = getattr(holder, option.name)
-                got = got[0] if option.name in ("mean", "std") else got
-                assert option.defaults[family] == (None if got == "" else got), option.name
-            assert f"--{option.name.replace('_', '-')}" in text
+                assert default(family, option) == (None if got == "" else got), option.name
+            assert flag(option.name) in text
 
 
 def test_every_field_has_an_option():
-    for family, options in (("bestformer", TrainOptions()), ("qsnn", QsnnOptions())):
+    for family, options in (("bestformer", BestformerOptions()), ("qsnn", QsnnOptions())):
         fields = {f.name for o in (options, options.config) for f in dataclasses.fields(o)}
-        own = {o.name for o in (*arguments.MODEL, *arguments.RUN) if family in o.defaults}
+        found = families.named(family, "")
+        own = {o.name for o in (*model_options(found), *run_options(found))}
         fixed = {"config", "height", "width"}
         if family == "qsnn":  # it has no second head to teach
             fixed |= {"teacher", "teacher_epochs"}
@@ -317,7 +324,7 @@ def test_command_line_of_a_vgg_net(monkeypatch):
     assert out == Path("build/train/digits-qsnn.safetensors")
     assert rest["resume"]
     plain, out, _ = asked(monkeypatch)
-    assert plain == TrainOptions()
+    assert plain == BestformerOptions()
     assert out == Path("build/train/digits-bestformer.safetensors")
 
 

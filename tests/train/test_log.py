@@ -7,13 +7,13 @@ import pytest
 
 from hw.common.errors import SpikeloomError
 from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.options import BestformerOptions
 from sw.train import __main__, log
 from sw.train.loop import train
-from sw.train.options import TrainOptions
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TINY = BestformerConfig(height=8, width=8, embed_dim=8, depth=1, heads=2, mlp_ratio=1, steps=1)
-OPTIONS = TrainOptions(config=TINY, epochs=2, warmup=1, batch=32, validation=10, images=74)
+OPTIONS = BestformerOptions(config=TINY, epochs=2, warmup=1, batch=32, validation=10, images=74)
 HISTORY = [
     {"epoch": 1, "loss": 2.0, "train": 0.25, "validation": None, "lr": 0.1},
     {"epoch": 2, "loss": 1.0, "train": 0.5, "validation": 0.75, "lr": 0.05},

@@ -15,15 +15,15 @@ from torch import nn
 from hw.common.errors import SpikeloomError
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.model import Bestformer
-from sw.train import loop, parallel
-from sw.train.learner import BestformerLearner
+from sw.families.bestformer.options import BestformerOptions
+from sw.families.bestformer.training import BestformerLearner
+from sw.train import loop, parallel, run
 from sw.train.loop import train
-from sw.train.options import TrainOptions
 from sw.train.parallel import Processes
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = BestformerConfig(height=8, width=8, embed_dim=8, depth=1, heads=2, mlp_ratio=1, steps=1)
-OPTIONS = TrainOptions(config=TINY, epochs=1, warmup=0, batch=32, validation=30, images=94)
+OPTIONS = BestformerOptions(config=TINY, epochs=1, warmup=0, batch=32, validation=30, images=94)
 WORDS = (
     "--size 8 --embed-dim 8 --depth 1 --heads 2 --mlp-ratio 1 --steps 1 --epochs 2 --rounded 1 "
     "--warmup 0 --ema 0.9 --images 94 --validation 30 --batch 32 --device cpu --teacher train "
@@ -222,7 +222,10 @@ def test_statistics_are_averaged_before_they_are_measured(monkeypatch, tmp_path)
     monkeypatch.setattr(
         Processes, "average_statistics", lambda *a: (seen.append("average"), average(*a))[1]
     )
-    monkeypatch.setattr(loop, "evaluate", lambda *a: (seen.append("measure"), evaluate(*a))[1])
+    for module in (loop, run):
+        monkeypatch.setattr(
+            module, "evaluate", lambda *a: (seen.append("measure"), evaluate(*a))[1]
+        )
     train(dataclasses.replace(OPTIONS, epochs=2), tmp_path / "a.safetensors")
     assert seen == ["average", "measure"] * 2 + ["measure"] * 2  # the finished one is as it was
 
@@ -276,5 +279,5 @@ def test_one_process_is_the_plain_case(monkeypatch):
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x", "meta:x"])
 def test_devices_that_are_not_there(device, tmp_path):
     with pytest.raises(SpikeloomError, match=rf"Device '{device}' cannot be used \(.*--device cpu"):
-        train(TrainOptions(), tmp_path / "a.safetensors", device=device)
+        train(BestformerOptions(), tmp_path / "a.safetensors", device=device)
     assert list(tmp_path.iterdir()) == []

@@ -9,17 +9,20 @@ import torch
 import sw
 from sw.data import DataSet
 from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.options import BestformerOptions
+from sw.families.bestformer.training import BestformerLearner
 from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.options import QsnnOptions
 from sw.nn.binary import binarise
-from sw.train import __main__, learner, loop
+from sw.train import __main__, loop, run
 from sw.train.checkpoint import load_checkpoint
+from sw.train.data import augmentation
 from sw.train.learner import make_learner
 from sw.train.loop import train
-from sw.train.options import QsnnOptions, TrainOptions
 from sw.train.state import Average, state_path
 
 TINY = BestformerConfig(height=8, width=8, embed_dim=16, depth=1, heads=2, mlp_ratio=1, steps=2)
-OPTIONS = TrainOptions(
+OPTIONS = BestformerOptions(
     config=TINY, epochs=3, rounded=0, warmup=1, batch=32, seed=7, validation=30, images=130
 )
 BATCHES = 3  #: Of an epoch: 100 images.
@@ -44,7 +47,8 @@ def measured(monkeypatch, note):
         seen.append(note(model, images))
         return real(model, images, labels)
 
-    monkeypatch.setattr(loop, "evaluate", evaluate)
+    for module in (loop, run):
+        monkeypatch.setattr(module, "evaluate", evaluate)
     return seen
 
 
@@ -94,14 +98,14 @@ def test_statistics_are_measured_anew_on_the_averaged_weights(tmp_path):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_products_are_of_the_precision_until_rounding_begins(tmp_path, monkeypatch, precision):
-    seen, real = [], learner.BestformerLearner.loss
+    seen, real = [], BestformerLearner.loss
 
     def loss(self, *args):
         on = torch.is_autocast_enabled("cpu")
         seen.append(torch.get_autocast_dtype("cpu") if on else torch.float32)
         return real(self, *args)
 
-    monkeypatch.setattr(learner.BestformerLearner, "loss", loss)
+    monkeypatch.setattr(BestformerLearner, "loss", loss)
     options = dataclasses.replace(OPTIONS, rounded=1, precision=precision)
     train(options, tmp_path / "a.safetensors")
     wanted = getattr(torch, precision)
@@ -121,13 +125,13 @@ def test_what_the_rounded_epochs_measure_the_checkpoint_computes(tmp_path, monke
         on = any(getattr(m, "rounding", None) is not None for m in model.modules())
         return on, images, trace
 
-    made, hardware = [], loop.Hardware
+    made, hardware = [], run.Hardware
 
     def make(*args):
         made.append(hardware(*args))
         return made[-1]
 
-    monkeypatch.setattr(loop, "Hardware", make)
+    monkeypatch.setattr(run, "Hardware", make)
     seen = measured(monkeypatch, note)
     out = tmp_path / "a.safetensors"
     train(options, out)
@@ -144,13 +148,13 @@ def test_what_the_rounded_epochs_measure_the_checkpoint_computes(tmp_path, monke
 
 @rounded
 def test_statistics_stand_still_while_rounding(tmp_path, monkeypatch, options):
-    seen, refresh = [], loop.Hardware.refresh
+    seen, refresh = [], run.Hardware.refresh
 
     def noted(self):
         seen.append({n: b.clone() for n, b in self.model.named_buffers() if "running" in n})
         return refresh(self)
 
-    monkeypatch.setattr(loop.Hardware, "refresh", noted)
+    monkeypatch.setattr(run.Hardware, "refresh", noted)
     result = train(dataclasses.replace(options, rounded=2), tmp_path / "a.safetensors")
     assert result is not None
     # when it is made, then before each batch and to validate
@@ -192,14 +196,14 @@ def test_weights_on_their_filters_mean_are_given_the_plus_sign(tmp_path, monkeyp
     after = binarise(weight.detach())
     assert torch.equal(after, torch.where(before == 0, 1.0, before))
 
-    real = learner.BestformerLearner.zero_weights
+    real = BestformerLearner.zero_weights
     calls = []
 
     def once(self):  # the first time some weight is found
         calls.append(self)
         return {name: 3} if len(calls) == 1 else real(self)
 
-    monkeypatch.setattr(learner.BestformerLearner, "zero_weights", once)
+    monkeypatch.setattr(BestformerLearner, "zero_weights", once)
     train(dataclasses.replace(OPTIONS, epochs=1), tmp_path / "a.safetensors")
     _, fields = load_checkpoint(tmp_path / "a.safetensors")
     assert fields["weights_given_a_sign"] == {name: 3}
@@ -208,13 +212,13 @@ def test_weights_on_their_filters_mean_are_given_the_plus_sign(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("options", "rounds"),
     [
-        (TrainOptions(epochs=9), 0),
-        (TrainOptions(epochs=29), 2),
-        (TrainOptions(), 5),
-        (TrainOptions(rounded=0), 0),
-        (TrainOptions(rounded=50), 50),
-        (TrainOptions(config=dataclasses.replace(TINY, binary=False)), 0),
-        (TrainOptions(config=dataclasses.replace(TINY, reversible=False)), 0),
+        (BestformerOptions(epochs=9), 0),
+        (BestformerOptions(epochs=29), 2),
+        (BestformerOptions(), 5),
+        (BestformerOptions(rounded=0), 0),
+        (BestformerOptions(rounded=50), 50),
+        (BestformerOptions(config=dataclasses.replace(TINY, binary=False)), 0),
+        (BestformerOptions(config=dataclasses.replace(TINY, reversible=False)), 0),
         (QsnnOptions(), 10),
         (QsnnOptions(config=QsnnConfig(regulated=False)), 0),
         (QsnnOptions(config=QsnnConfig(alpha=None)), 0),
@@ -229,8 +233,8 @@ def test_a_tenth_of_the_epochs_rounds_where_there_can_be_hardware(options, round
     [("digits", 1437, 237), ("mnist", 60_000, 5000), ("cifar10", 20_000, 2000), ("mnist", 9, 0)],
 )
 def test_held_out_images(data, n, held):
-    assert TrainOptions(data=data).held_out(n) == held
-    assert TrainOptions(data=data, validation=4).held_out(n) == 4
+    assert BestformerOptions(data=data).held_out(n) == held
+    assert BestformerOptions(data=data, validation=4).held_out(n) == 4
 
 
 @pytest.mark.parametrize(
@@ -246,7 +250,8 @@ def test_held_out_images(data, n, held):
 def test_each_data_set_has_its_augmentation(monkeypatch, name, shape, wanted):
     calls = []
     for function in ("augment", "augment_photographs", "augment_events"):
-        monkeypatch.setattr(loop, function, lambda _, *a, f=function: calls.append((f, *a)))
+        name_of = f"sw.train.data.{function}"
+        monkeypatch.setattr(name_of, lambda _, *a, f=function: calls.append((f, *a)))
     factor = 2 if name == "digits" else 1
     images, labels = np.zeros((1, *shape), np.uint8), np.zeros(1, int)
     data = DataSet(
@@ -259,7 +264,7 @@ def test_each_data_set_has_its_augmentation(monkeypatch, name, shape, wanted):
         split="",
         factor=factor,
     )
-    loop._augmented(TrainOptions(augment=0.25), data)(torch.from_numpy(images))
+    augmentation(BestformerOptions(augment=0.25), data)(torch.from_numpy(images))
     assert calls == [wanted]
 
 

@@ -16,17 +16,19 @@ import torch
 from hw.common.errors import SpikeloomError
 from sw.data import load
 from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.options import BestformerOptions
+from sw.families.bestformer.training import BestformerLearner
 from sw.families.qsnn.config import QsnnConfig
-from sw.train import __main__, learner, loop
+from sw.families.qsnn.options import QsnnOptions
+from sw.train import __main__, run
 from sw.train import state as states
 from sw.train.loop import train
-from sw.train.options import QsnnOptions, TrainOptions
 from sw.train.state import Average, state_path
 from sw.train.teacher import teacher_path
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = BestformerConfig(height=8, width=8, embed_dim=8, depth=1, heads=2, mlp_ratio=1, steps=2)
-OPTIONS = TrainOptions(
+OPTIONS = BestformerOptions(
     config=TINY, epochs=3, rounded=1, warmup=1, batch=32, seed=7, validation=30, images=130
 )
 BATCHES = 3  #: Of an epoch: 100 images.
@@ -102,7 +104,7 @@ def test_paused_after_any_step_it_ends_with_the_same_bytes(tmp_path, kind):
 def test_saved_states_leave_the_run_as_it_was(tmp_path, monkeypatch):
     whole, often = tmp_path / "whole.safetensors", tmp_path / "often.safetensors"
     train(OPTIONS, whole)
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(run, "SAVE_SECONDS", 0.0)
     train(OPTIONS, often)
     assert written(often) == written(whole)
 
@@ -125,13 +127,13 @@ def test_average_is_that_of_its_formula():
 DRIVER = """
 import sys
 from pathlib import Path
-from sw.train import __main__, loop
-loop.SAVE_SECONDS = 0.0
-save = loop.save_state
+from sw.train import __main__, run
+run.SAVE_SECONDS = 0.0
+save = run.save_state
 def told(path, place, *rest):
     save(path, place, *rest)
     print("saved", place.epoch, place.batch, flush=True)
-loop.save_state = told
+run.save_state = told
 sys.exit(__main__.main())
 """
 WORDS = (
@@ -229,7 +231,7 @@ def test_a_full_disk_keeps_the_old_state(tmp_path, monkeypatch):
 def test_a_loss_that_is_no_number_leaves_the_state_before_it(tmp_path, monkeypatch):
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     train(OPTIONS, whole)
-    real, calls = learner.BestformerLearner.loss, []
+    real, calls = BestformerLearner.loss, []
 
     def loss(self, *args):
         calls.append(args)
@@ -237,7 +239,7 @@ def test_a_loss_that_is_no_number_leaves_the_state_before_it(tmp_path, monkeypat
         return (value * float("nan") if len(calls) == 5 else value), logits
 
     with monkeypatch.context() as patch:
-        patch.setattr(learner.BestformerLearner, "loss", loss)
+        patch.setattr(BestformerLearner, "loss", loss)
         message = r"the loss is nan in epoch 2, batch 2, .*lower --lr \(now 0\.03\)"
         with pytest.raises(SpikeloomError, match=message):
             train(OPTIONS, parts)
@@ -303,7 +305,7 @@ def test_data_of_the_run_are_the_first_images(tmp_path, monkeypatch):
     few = dataclasses.replace(
         data, train_images=data.train_images[:130], train_labels=data.train_labels[:130]
     )
-    monkeypatch.setattr(loop, "load", lambda *_, **__: few)
+    monkeypatch.setattr("sw.train.data.load", lambda *_, **__: few)
     train(dataclasses.replace(OPTIONS, images=0), cut)
     assert first.read_bytes() == cut.read_bytes()
     assert "; of train the first 130; validation: first 30" in written(first)[1]["split"]

@@ -14,7 +14,7 @@ from hw.arch.parts import fit, part
 from sw.data import load, load_digits
 from sw.families.qsnn.layers import binarise
 from sw.train.checkpoint import load_checkpoint
-from sw.train.loop import evaluate
+from sw.train.evaluate import evaluate
 
 SHIPPED = Path(__file__).resolve().parents[2] / "sw" / "shipped"
 DIGITS = ("digits", "digits-qsnn")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sw.data import DataSet
-from sw.train import __main__, loop
+from sw.train import __main__
 
 
 def made(name, shape, classes, n=48):
@@ -33,7 +33,7 @@ def made(name, shape, classes, n=48):
 @pytest.fixture
 def cifar(monkeypatch):
     data = made("cifar10", (3, 32, 32), 10)
-    monkeypatch.setattr(loop, "load", lambda name, size, *_, **__: data)
+    monkeypatch.setattr("sw.train.data.load", lambda name, size, *_, **__: data)
 
 
 SIZES = {
@@ -72,7 +72,7 @@ def test_event_data_bring_a_frame_per_step(monkeypatch, tmp_path):
         asked.append((name, size, steps))
         return data
 
-    monkeypatch.setattr(loop, "load", load)
+    monkeypatch.setattr("sw.train.data.load", load)
     out = tmp_path / "a.safetensors"
     words = (
         "--data n-mnist --size 36 --steps 3 --embed-dim 8 --depth 1 --heads 1 --mlp-ratio 1 "

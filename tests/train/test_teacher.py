@@ -12,17 +12,19 @@ from torch.nn.functional import cross_entropy
 from hw.common.errors import SpikeloomError
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.model import Bestformer
+from sw.families.bestformer.options import BestformerOptions
+from sw.families.bestformer.training import BestformerLearner
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.model import Qsnn
+from sw.families.qsnn.options import QsnnOptions
 from sw.train import __main__, loop
 from sw.train.checkpoint import load_checkpoint, save_checkpoint
-from sw.train.learner import BestformerLearner, make_learner
+from sw.train.learner import make_learner
 from sw.train.loop import finished, state_path, train
-from sw.train.options import QsnnOptions, TrainOptions
 from sw.train.teacher import load_teacher, teacher_path
 
 TINY = BestformerConfig(height=8, width=8, embed_dim=8, depth=1, heads=2, mlp_ratio=1, steps=2)
-OPTIONS = TrainOptions(
+OPTIONS = BestformerOptions(
     config=TINY, epochs=2, warmup=1, batch=32, seed=7, validation=30, images=94, teacher="train"
 )
 CPU = torch.device("cpu")

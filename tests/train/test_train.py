@@ -14,26 +14,30 @@ import pytest
 import torch
 
 from hw.common.errors import SpikeloomError
+from sw import families
 from sw.data import load, load_digits
 from sw.data.augment import augment
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.model import Bestformer
-from sw.nn.binary import BinaryConv1d, BinaryConv2d, binarise
-from sw.train import __main__, loop
-from sw.train.arguments import MODEL, RUN, flag
+from sw.families.bestformer.options import BestformerOptions
+from sw.families.qsnn.options import QsnnOptions
+from sw.nn.binary import BinaryConv1d, BinaryConv2d, binarise, compact_weights
+from sw.train import __main__
+from sw.train.arguments import flag, model_options, run_options
 from sw.train.checkpoint import (
     checkpoint_tensors,
-    compact_weights,
     load_checkpoint,
     save_checkpoint,
     write_atomically,
 )
-from sw.train.loop import state_path, train
-from sw.train.options import QsnnOptions, TrainOptions
+from sw.train.evaluate import evaluate
+from sw.train.loop import train
+from sw.train.schedule import learning_rate
+from sw.train.state import state_path
 
 REPO = Path(__file__).resolve().parents[2]
 TINY = BestformerConfig(height=8, width=8, embed_dim=16, depth=1, heads=2, mlp_ratio=1, steps=2)
-OPTIONS = TrainOptions(config=TINY, epochs=3, warmup=1, batch=32, seed=7, validation=30)
+OPTIONS = BestformerOptions(config=TINY, epochs=3, warmup=1, batch=32, seed=7, validation=30)
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def few_digits(monkeypatch):
             test_labels=digits.test_labels[:40],
         )
 
-    monkeypatch.setattr(loop, "load", few)
+    monkeypatch.setattr("sw.train.data.load", few)
 
 
 def files(folder):
@@ -108,7 +112,7 @@ def test_interruption_within_an_epoch_resumes_to_the_same_weights(
         return augment(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "augment", augment_until_killed)
+        patch.setattr("sw.train.data.augment", augment_until_killed)
         with pytest.raises(KeyboardInterrupt):
             train(OPTIONS, parts)
     train(OPTIONS, parts, resume=True)
@@ -148,7 +152,7 @@ def test_checkpoint_has_the_authors_keys_and_says_where_it_comes_from(few_digits
     assert len(fields["spike_rate"]) == 12
     assert all(len(rates) == TINY.steps for rates in fields["spike_rate"].values())
     digits = load_digits(8)
-    accuracy, rates = loop.evaluate(model, digits.test_images[:40], digits.test_labels[:40])
+    accuracy, rates = evaluate(model, digits.test_images[:40], digits.test_labels[:40])
     assert accuracy == result.test_accuracy
     assert rates == fields["spike_rate"]
 
@@ -279,7 +283,7 @@ def test_damaged_checkpoints_say_what_is_wrong(tmp_path):
 
     refuses(r"tensor block\.1\.attn\.k_bn\.bias is missing", depth=2)
     refuses("tensor block.0.attn.k_bn.bias has shape .16,., wanted .32,.", embed_dim=32)
-    refuses("model is 'resnet', wanted 'bestformer'", model="resnet")
+    refuses("model is 'resnet', wanted 'bestformer' or 'qsnn'", model="resnet")
     refuses("has no place", variant="imagenet", height=16, width=16)
     del fields["heads"]
     refuses("lacks heads")
@@ -388,10 +392,10 @@ def test_command_line_of_many_short_runs(few_digits, tmp_path, capsys, monkeypat
     ],
 )
 def test_warmup_is_a_fifth_of_few_epochs_unless_given(epochs, warmup, warms):
-    options = TrainOptions(epochs=epochs, warmup=warmup)
+    options = BestformerOptions(epochs=epochs, warmup=warmup)
     assert options.warms == pytest.approx(warms)
     assert options.to_json()["warmup"] == options.warms  # a state says what was done
-    rates = [loop._rate(options, epochs * i / 1000) for i in range(1001)]
+    rates = [learning_rate(options, epochs * i / 1000) for i in range(1001)]
     if warms < epochs:
         assert max(rates) == pytest.approx(options.lr, rel=1e-2)
         assert rates[-1] == pytest.approx(0, abs=1e-9)
@@ -402,7 +406,7 @@ def test_warmup_is_a_fifth_of_few_epochs_unless_given(epochs, warmup, warms):
 
 
 def test_teacher_of_few_epochs_warms_up_too():
-    options = TrainOptions(epochs=50, teacher="train", teacher_epochs=3)
+    options = BestformerOptions(epochs=50, teacher="train", teacher_epochs=3)
     assert options.of_teacher().warms == pytest.approx(0.6)
 
 
@@ -416,14 +420,18 @@ def test_a_warmup_that_never_ends_is_told(few_digits, tmp_path, capsys):
 
 
 def test_options_name_the_form_they_want(capsys):
-    for option in (*MODEL, *RUN):
-        if option.kind.get("type") and "choices" not in option.kind:
-            family = next(iter(option.defaults))
-            with pytest.raises(SystemExit) as stop:
-                __main__.main(["--model", family, flag(option.name), "32x"])
-            assert stop.value.code == 2
-            last = capsys.readouterr().err.splitlines()[-1]
-            assert re.search(r"'32x' is not .*, wanted a .*number, such as \S", last), last
+    seen = {}
+    for family in families.trained():
+        for option in (*model_options(family), *run_options(family)):
+            if option.kind.get("type", bool) is not bool and "choices" not in option.kind:
+                seen.setdefault(flag(option.name), family.name)
+    assert {"--size", "--depth", "--widths", "--lr", "--rate-weight"} <= seen.keys()
+    for name, family in seen.items():
+        with pytest.raises(SystemExit) as stop:
+            __main__.main(["--model", family, name, "32x"])
+        assert stop.value.code == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert re.search(r"'32x' is not .*, wanted a .*number, such as \S", last), last
 
 
 @pytest.mark.parametrize("written", [".state.pt", ".json", ".safetensors"])

@@ -140,6 +140,16 @@ class BestformerConfig:
         """Threshold of the attention map's neuron."""
         return 1.0 if self.theta is None else self.theta
 
+    @property
+    def no_hardware(self) -> str | None:
+        """Why hardware is not made for such a network, or None."""
+        if self.binary and self.reversible:
+            return None
+        return (
+            "Only reversible networks of binary weights become hardware; leave out "
+            "--no-binary and --no-reversible, or give --rounded 0"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """JSON fields of a checkpoint's configuration file."""
         fields = dataclasses.asdict(self)

@@ -10,14 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hw.common.errors import SpikeloomError
 from sw.families.bestformer.config import BestformerConfig
 from sw.nn.binary import BinaryConv1d, BinaryConv2d
+from sw.nn.network import Network, Summing, Trace
 from sw.nn.neurons import LIF
 from sw.nn.norm import Norm1d, Norm2d, channels_last
-from sw.nn.rounding import AffineRounding, PixelRounding, SumRounding
-
-Trace = dict[str, Tensor]  #: Module path of a neuron to its spikes (T, B, ...).
+from sw.nn.rounding import AffineRounding, PixelRounding
 
 ATTENTION_SCALE = 0.125
 ATTENTION_THETA = 0.5  #: Of the neuron after A v.
@@ -176,7 +174,7 @@ class MLP(_Traced):
         return x
 
 
-class Block(nn.Module):
+class Block(Summing):
     """One block: (x0, x1) to (x2, x3); x0 is None before the first.
 
     Reversible, the two streams stay apart and each half of the block adds to a mean of both;
@@ -186,7 +184,6 @@ class Block(nn.Module):
     def __init__(self, config: BestformerConfig):
         super().__init__()
         self.reversible = config.reversible
-        self.rounding: SumRounding | None = None
         self.attn = Attention(config)
         self.mlp = MLP(config)
 
@@ -208,8 +205,8 @@ class Block(nn.Module):
         return x2, self._add(branch, *((x1, x2) if self.reversible else (x2,)))
 
 
-class Bestformer(nn.Module):
-    """The whole network; its state dict has the authors' keys and shapes.
+class Bestformer(Network):
+    """The whole network.
 
     Parameters
     ----------
@@ -217,23 +214,20 @@ class Bestformer(nn.Module):
         Every size and mode.
     """
 
-    _mean: Tensor
-    _std: Tensor
+    title = "BESTformer"
+    config: BestformerConfig
 
     def __init__(self, config: BestformerConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.patch_embed = Tokenizer(config)
         self.block = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.head = nn.Linear(config.embed_dim, config.classes)
         if config.reversible:
             self.head2 = nn.Linear(config.embed_dim, config.classes)
-        self.register_buffer("_mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("_std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
 
-    def normalise(self, images: Tensor) -> Tensor:
-        """(pixel / 255 - mean) / std of uint8 images (..., C, H, W), float32."""
-        return (images.float() / 255.0 - self._mean) / self._std
+    def give_pixels(self, rounding: PixelRounding) -> None:
+        """Compute the first convolution by ``rounding`` from now on."""
+        self.patch_embed.rounding = rounding
 
     def forward(self, x: Tensor, trace: Trace | None = None) -> tuple[Tensor, ...]:
         """Logits of both heads, or of the one if the network is not reversible.
@@ -255,19 +249,12 @@ class Bestformer(nn.Module):
             Logits (B, classes) of ``head`` on x2 and of ``head2`` on x3 of the last pair;
             not reversible, of ``head`` on the one stream.
         """
-        c = self.config
-        image = (c.channels, c.height, c.width)
-        if tuple(x.shape[1:]) not in (image, (c.steps, *image)):
-            raise SpikeloomError(
-                f"BESTformer input: shape {tuple(x.shape)}, wanted (B, {c.channels}, {c.height}, "
-                f"{c.width}) or (B, {c.steps}, {c.channels}, {c.height}, {c.width}); "
-                "resize the images or change the configuration"
-            )
+        self.check_images(x)
         x0, x1 = None, self.patch_embed(x, trace)
         for i, block in enumerate(self.block):
             x0, x1 = block(x0, x1, trace, f"block.{i}")
         assert x0 is not None
-        if not c.reversible:
+        if not self.config.reversible:
             return (self.head(x1.mean((0, 3, 4))),)
         features = [y.mean((3, 4)).mean(0) for y in (x0, x1)]
         return self.head(features[0]), self.head2(features[1])

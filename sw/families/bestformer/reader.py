@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from sw.graph import (
 )
 
 FAMILY = "BESTformer"
-OPTIONS = (
+SETTINGS = (
     "heads",
     "steps",
     "attention",
@@ -184,6 +185,17 @@ def read(
         size=settings.image_size,
         meta={**meta, "variant": variant, "attention": order, "similarity": similarity},
     )
+
+
+def told(net: FloatNetwork) -> dict[str, Any]:
+    """What ``sw.load`` must be told of the attention."""
+    node = next(node for node in net.nodes if isinstance(node, Similarity))
+    neuron = next(n for n in net.nodes if isinstance(n, LIF) and n.source == node.name)
+    return {
+        "attention": node.order,
+        "similarity": node.similarity,
+        "map_theta": neuron.theta,
+    }
 
 
 class _Shapes:

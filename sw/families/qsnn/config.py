@@ -11,6 +11,7 @@ NETS = ("resnet", "vgg")
 STEMS = (3, 7)  #: Kernel of a residual net's first convolution; 7 has stride 2 and a max-pool.
 DOWNSAMPLINGS = ("pool", "stride")  #: Of VGG nets: 2x2 average pools or strided convolutions.
 MEMBRANE_BITS = (2, 4, 8)
+RATE_WEIGHT = 5e-3  #: lambda_f: share of the spike-rate loss in the loss.
 
 
 def _refuse(field: str, got: object, wanted: str, cure: str) -> None:
@@ -150,6 +151,21 @@ class QsnnConfig:
             return n
 
         return side(self.height), side(self.width)
+
+    @property
+    def no_hardware(self) -> str | None:
+        """Why hardware is not made for such a network, or None."""
+        if not self.regulated:
+            return (
+                "Only networks of standardised weights become hardware; leave out "
+                "--no-regulated, or give --rounded 0"
+            )
+        if self.alpha is None:
+            return (
+                "The scale of stored membranes is the batch's maximum, which no chip knows; train "
+                "with --alpha 1, or give --rounded 0"
+            )
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """JSON fields of a checkpoint's configuration file; ``sw.load`` reads them too."""

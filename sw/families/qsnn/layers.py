@@ -135,6 +135,19 @@ class ScaledBinaryConv2d(nn.Conv2d):
         w = binarise(self.weight, self.t, regulated=self.regulated)
         return F.conv2d(x, w, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
+    def compact_weight(self) -> Tensor | None:
+        """Int8 of the same binary weights, or None; see `compact_weights`."""
+        return compact_weights(self.weight)
+
+    def scale_and_offset(self) -> tuple[Tensor | float, Tensor | float]:
+        """``scale`` and ``offset`` of its results ``scale * S + offset``; S are signed sums.
+
+        float64 (O,), or numbers.
+        """
+        with torch.no_grad():
+            power = torch.exp2(torch.round(magnitude(standardise(self.weight)))).double()
+        return power, 0.0 if self.bias is None else self.bias.detach().double()
+
 
 class QuantLinear(nn.Linear):
     """Linear layer with 8-bit weights and a real bias."""

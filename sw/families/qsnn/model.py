@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hw.common.errors import SpikeloomError
-from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.config import RATE_WEIGHT, QsnnConfig
 from sw.families.qsnn.layers import (
     QuantConv2d,
     QuantLIF,
@@ -18,11 +17,9 @@ from sw.families.qsnn.layers import (
     ScaledBinaryConv2d,
     sharpness,
 )
+from sw.nn.network import Network, Summing, Trace
 from sw.nn.norm import Norm2d
-from sw.nn.rounding import PixelRounding, SumRounding
-
-RATE_WEIGHT = 5e-3  #: lambda_f: share of `rate_loss` in the loss.
-Trace = dict[str, Tensor]  #: Module path of a neuron to its spikes (T, B, C, H, W).
+from sw.nn.rounding import PixelRounding
 
 
 class OverTime(nn.Module):
@@ -75,7 +72,7 @@ class Head(nn.Module):
         return self.ops(x)
 
 
-class BasicBlock(nn.Module):
+class BasicBlock(Summing):
     """Two binary 3x3 convolutions and a shortcut, which joins before the second neuron."""
 
     def __init__(self, config: QsnnConfig, inputs: int, outputs: int, stride: int):
@@ -93,7 +90,6 @@ class BasicBlock(nn.Module):
         if stride != 1 or inputs != outputs:
             shortcut = ScaledBinaryConv2d(inputs, outputs, 1, stride, regulated=regulated)
             self.downsample = StepLayer(shortcut, StepBatchNorm(outputs))
-        self.rounding: SumRounding | None = None
 
     def forward(self, x: Tensor, trace: Trace, path: str) -> Tensor:
         """Spikes of spikes (T, B, C, H, W)."""
@@ -103,6 +99,11 @@ class BasicBlock(nn.Module):
         y = y + shortcut if self.rounding is None else self.rounding(y, shortcut)
         s = trace[f"{path}.lif2"] = self.lif2(y)
         return s
+
+    def sum_units(self, plain: float) -> float:
+        """Units per 1.0 of its sums: those of the neuron that reads them."""
+        assert self.lif2.rounding is not None
+        return self.lif2.rounding.one
 
 
 class VggLayer(nn.Module):
@@ -126,8 +127,8 @@ class VggLayer(nn.Module):
         return self.fwd(x)
 
 
-class Qsnn(nn.Module):
-    """The whole network; its state dict has the authors' keys and shapes.
+class Qsnn(Network):
+    """The whole network.
 
     Parameters
     ----------
@@ -135,15 +136,12 @@ class Qsnn(nn.Module):
         Every size and mode.
     """
 
-    _mean: Tensor
-    _std: Tensor
+    title = "Q-SNN"
+    config: QsnnConfig
 
     def __init__(self, config: QsnnConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.rounding: PixelRounding | None = None  #: Of the first convolution.
-        self.register_buffer("_mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("_std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
         if config.net == "resnet":
             self._residual()
         else:
@@ -176,9 +174,9 @@ class Qsnn(nn.Module):
         rows, columns = config.grid
         self.classifier = OverTime(QuantLinear(config.widths[-1] * rows * columns, config.classes))
 
-    def normalise(self, images: Tensor) -> Tensor:
-        """(pixel / 255 - mean) / std of uint8 images (..., C, H, W), float32."""
-        return (images.float() / 255.0 - self._mean) / self._std
+    def give_pixels(self, rounding: PixelRounding) -> None:
+        """Compute the first convolution by ``rounding`` from now on."""
+        self.rounding = rounding
 
     def anneal(self, progress: float) -> None:
         """Sharpen the sign's gradient; ``progress`` grows from 0 to 1 over the training."""
@@ -196,17 +194,10 @@ class Qsnn(nn.Module):
         trace : dict, optional
             Receives every neuron's spikes, not detached, under its module path.
         """
-        c = self.config
-        image = (c.channels, c.height, c.width)
-        if tuple(x.shape[1:]) not in (image, (c.steps, *image)):
-            raise SpikeloomError(
-                f"Q-SNN input: shape {tuple(x.shape)}, wanted (B, {c.channels}, {c.height}, "
-                f"{c.width}) or (B, {c.steps}, {c.channels}, {c.height}, {c.width}); "
-                "resize the images or change the configuration"
-            )
+        self.check_images(x)
         trace = {} if trace is None else trace
         frames = x.unsqueeze(0) if x.ndim == 4 else x.transpose(0, 1)  # one frame: computed once
-        if c.net == "resnet":
+        if self.config.net == "resnet":
             return self._run_residual(frames, trace)
         return self._run_vgg(frames, trace)
 

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from hw.arch.formats import MAX_STEPS
 from hw.common.errors import SpikeloomError
 from sw.families.qsnn.keys import BLOCK, BN, Residual, Shapes, Vgg, unify
 from sw.families.reasons import some, why
-from sw.families.settings import Settings, missing_normalisation, per_channel
+from sw.families.settings import Settings, missing_normalisation, per_channel, told_states
 from sw.graph import (
     IMAGE,
     LIF,
@@ -27,7 +28,7 @@ from sw.graph import (
 )
 
 FAMILY = "Q-SNN"
-OPTIONS = ("steps", "membrane_bits", "alpha", "strides", "mean", "std", "image_size")
+SETTINGS = ("steps", "membrane_bits", "alpha", "strides", "mean", "std", "image_size")
 EDGE_BITS = 8  #: Weights of the first and the last layer.
 
 
@@ -76,6 +77,14 @@ def read(
         meta={**meta, **shapes.sizes(), "membrane_bits": bits},
     )
     return net if settings.alpha is None else net.with_alpha(settings.alpha)
+
+
+def told(net: FloatNetwork) -> dict[str, Any]:
+    """What ``sw.load`` must be told of stored membranes and strides."""
+    fields = told_states(net)
+    if net.meta.get("variant") == "vgg":
+        fields["strides"] = [node.stride for node in net.nodes if isinstance(node, Conv)]
+    return fields
 
 
 def _check_values(path: pathlib.Path, state: dict[str, np.ndarray], shapes: Shapes) -> None:

@@ -3,22 +3,21 @@
 import pathlib
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from hw.arch.formats import MAX_STEPS
 from hw.common.errors import SpikeloomError
-from sw.families.settings import Settings, missing_normalisation, per_channel
+from sw.families.family import Family
+from sw.families.settings import Settings, missing_normalisation, per_channel, told_states
 from sw.frontend.nir.file import MARK, NIRFile, NIRNode
 from sw.frontend.nir.layers import Layers
 from sw.frontend.nir.structure import Structure
 from sw.graph import LIF, FloatNetwork
 
-FAMILY = "NIR graph"
-OPTIONS = ("steps", "dt", "membrane_bits", "alpha", "mean", "std", "image_size")
 
-
-def told(file: NIRFile) -> dict:
+def written(file: NIRFile) -> dict:
     """Settings that ``sw.nir.save`` wrote into the file."""
     keys = ("name", "steps", "dt", "mean", "std")
     return {k: file.metadata[k] for k in keys if MARK in file.metadata and k in file.metadata}
@@ -75,6 +74,24 @@ def read(
         meta=meta,
     )
     return net if settings.alpha is None else net.with_alpha(settings.alpha)
+
+
+def _told(net: FloatNetwork) -> dict[str, Any]:
+    """What ``sw.load`` must be told of stored membranes, where it was, and of the step."""
+    fields = told_states(net) if "membrane_bits" in net.meta else {}
+    return {**fields, **({"dt": net.meta["dt"]} if "dt" in net.meta else {})}
+
+
+#: Known by their file's suffix, not by keys, so they stand in no table of checkpoints' families.
+NIR = Family(
+    name="nir",
+    title="NIR graph",
+    keys="",
+    settings=("steps", "dt", "membrane_bits", "alpha", "mean", "std", "image_size"),
+    recognises=lambda state: False,
+    read=read,
+    told=_told,
+)
 
 
 def _ask(path: pathlib.Path, settings: Settings, channels: int, neurons: list[NIRNode]) -> None:

@@ -1,15 +1,13 @@
-"""Everything that decides the outcome of a training run, one class per family."""
+"""Everything that decides the outcome of a training run, whatever the family."""
 
 import dataclasses
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES
-from sw.families.bestformer.config import BestformerConfig
-from sw.families.qsnn.config import QsnnConfig
-from sw.families.qsnn.model import RATE_WEIGHT
+from sw.families.fields import Config
 
 PRECISIONS = ("float32", "float16", "bfloat16")  #: Of matrix products; neurons are float32.
 WARMUP = 5  #: Epochs of linear warm-up, or a fifth of all if that is fewer.
@@ -21,21 +19,19 @@ MOST_VALIDATION = 5000  #: and of other data sets, or a tenth if that is fewer.
 class TrainOptions:
     """Options of a run; equal options give equal weights on the same machine and torch.
 
-    These defaults are a BESTformer's, those of `QsnnOptions` a Q-SNN's; both were chosen on the
-    held-out images of the digits. The learning rate of a BESTformer is far above the authors' 5e-4:
-    a run of 50 small epochs has few updates in which to turn weights' signs.
+    Each family has a class of its own, which states the defaults and adds what else there is.
     """
 
-    config: BestformerConfig | QsnnConfig = field(default_factory=BestformerConfig)
+    config: Config
     data: str = "digits"  #: One of `sw.data.NAMES`.
     images: int = 0  #: Training images used, the first ones; 0 for all.
     seed: int = 0
-    epochs: int = 50
+    epochs: int
     rounded: int | None = None  #: Last epochs that round as hardware does; None: `rounds`.
     batch: int = 32  #: Images per update, all processes together.
-    lr: float = 3e-2  #: Peak learning rate; cosine to 0 after the warm-up.
+    lr: float  #: Peak learning rate; cosine to 0 after the warm-up.
     warmup: float | None = None  #: Epochs of linear warm-up; None: `warms`.
-    weight_decay: float = 0.06  #: On convolution and linear weights.
+    weight_decay: float  #: On convolution and linear weights.
     label_smoothing: float = 0.1
     augment: float = 0.6  #: Strength of the augmentation, 0 for none.
     ema: float = 0.0  #: Decay of the average of weights per update, 0 for none.
@@ -65,9 +61,7 @@ class TrainOptions:
         held = self.validation
         self._check("validation", held is None or held >= 0, "0 or more images")
         if self.teacher:
-            config = self.config
-            two = isinstance(config, BestformerConfig) and config.reversible
-            self._check("teacher", two, "none: only a reversible BESTformer has a second head")
+            self._check("teacher", self.untaught is None, f"none: {self.untaught}")
 
     def _check(self, name: str, fits: bool, wanted: str) -> None:
         if not fits:
@@ -89,12 +83,7 @@ class TrainOptions:
         """
         if self.rounded is not None:
             return self.rounded
-        c = self.config
-        if isinstance(c, BestformerConfig):
-            made = c.binary and c.reversible
-        else:
-            made = c.regulated and c.alpha is not None
-        return self.epochs // 10 if made else 0
+        return self.epochs // 10 if self.config.no_hardware is None else 0
 
     def held_out(self, n: int) -> int:
         """How many of ``n`` training images are held out."""
@@ -120,36 +109,11 @@ class TrainOptions:
             if own.get(name) != theirs.get(name)
         ]
 
-    def of_teacher(self) -> "TrainOptions":
-        """Options of the full-precision counterpart that teaches the second head."""
-        assert isinstance(self.config, BestformerConfig)
-        config = dataclasses.replace(self.config, binary=False, reversible=False)
-        return dataclasses.replace(
-            self,
-            config=config,
-            teacher="",
-            teacher_epochs=0,
-            rounded=0,
-            lr=self.lr / 5,
-            epochs=self.teacher_epochs or self.epochs,
-            warmup=None
-            if self.warmup is None
-            else min(self.warmup, (self.teacher_epochs or self.epochs) // 2),
-        )
+    @property
+    def untaught(self) -> str | None:
+        """Why no teacher can be given; None where one can."""
+        return "only a reversible BESTformer has a second head"
 
-
-@dataclass(frozen=True, kw_only=True)
-class QsnnOptions(TrainOptions):
-    """Options of a Q-SNN's run."""
-
-    config: QsnnConfig = field(default_factory=QsnnConfig)
-    epochs: int = 100
-    lr: float = 0.1
-    warmup: float | None = 0
-    weight_decay: float = 5e-4
-    rate_weight: float = RATE_WEIGHT  #: Share of the spike-rate loss.
-
-    def __post_init__(self):
-        super().__post_init__()
-        rate = self.rate_weight
-        self._check("rate_weight", math.isfinite(rate) and rate >= 0, "0 or more")
+    def of_teacher(self) -> Self:
+        """Options of a run that trains the teacher, where ``teacher`` is 'train'."""
+        raise NotImplementedError(f"{type(self).__name__} has no teacher")
