@@ -34,7 +34,7 @@ def make_learner(options: TrainOptions, teacher: Teacher | None = None) -> Learn
     wanted = family.training.options
     if not isinstance(options, wanted):
         raise SpikeloomError(
-            f"Training: {type(options).__name__} hold the configuration of a {family.title}; "
-            f"use {wanted.__name__}"
+            f"Training: {type(options).__name__} hold the configuration of a {family.title}, "
+            f"wanted options of that family; use {wanted.__name__}"
         )
     return hooks(family).learner(options, teacher)
