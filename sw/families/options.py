@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from hw.common.errors import SpikeloomError
-from sw.data.catalogue import NAMES
 from sw.families.fields import Config
 
 PRECISIONS = ("float32", "float16", "bfloat16")  #: Of matrix products; neurons are float32.
@@ -23,7 +22,7 @@ class TrainOptions:
     """
 
     config: Config
-    data: str = "digits"  #: One of `sw.data.NAMES`.
+    data: str = "digits"  #: One of `sw.data.NAMES`, which is checked when it is read.
     images: int = 0  #: Training images used, the first ones; 0 for all.
     seed: int = 0
     epochs: int
@@ -41,29 +40,29 @@ class TrainOptions:
     validation: int | None = None  #: Training images held out; None for `held_out`'s number.
 
     def __post_init__(self):
-        self._check("data", self.data in NAMES, f"one of {', '.join(NAMES)}")
-        self._check("images", self.images >= 0, "0 or more images")
-        self._check("seed", 0 <= self.seed < 2**63, "0 to 2**63 - 1")
-        self._check("epochs", self.epochs >= 1, "1 or more")
+        self.check("images", self.images >= 0, "0 or more images")
+        self.check("seed", 0 <= self.seed < 2**63, "0 to 2**63 - 1")
+        self.check("epochs", self.epochs >= 1, "1 or more")
         fits = self.rounded is None or 0 <= self.rounded <= self.epochs
-        self._check("rounded", fits, f"0 to {self.epochs} epochs")
-        self._check("batch", self.batch >= 2, "2 or more (batch normalisation)")
-        self._check("lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
+        self.check("rounded", fits, f"0 to {self.epochs} epochs")
+        self.check("batch", self.batch >= 2, "2 or more (batch normalisation)")
+        self.check("lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
         warmup = self.warmup
-        self._check("warmup", warmup is None or 0 <= warmup < math.inf, "0 or more epochs")
+        self.check("warmup", warmup is None or 0 <= warmup < math.inf, "0 or more epochs")
         decay = self.weight_decay
-        self._check("weight_decay", math.isfinite(decay) and decay >= 0, "0 up")
-        self._check("label_smoothing", 0 <= self.label_smoothing < 1, "0 up to below 1")
-        self._check("augment", math.isfinite(self.augment) and self.augment >= 0, "0 or more")
-        self._check("ema", 0 <= self.ema < 1, "0 up to below 1")
-        self._check("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
-        self._check("teacher_epochs", self.teacher_epochs >= 0, "0 or more epochs")
+        self.check("weight_decay", math.isfinite(decay) and decay >= 0, "0 up")
+        self.check("label_smoothing", 0 <= self.label_smoothing < 1, "0 up to below 1")
+        self.check("augment", math.isfinite(self.augment) and self.augment >= 0, "0 or more")
+        self.check("ema", 0 <= self.ema < 1, "0 up to below 1")
+        self.check("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+        self.check("teacher_epochs", self.teacher_epochs >= 0, "0 or more epochs")
         held = self.validation
-        self._check("validation", held is None or held >= 0, "0 or more images")
+        self.check("validation", held is None or held >= 0, "0 or more images")
         if self.teacher:
-            self._check("teacher", self.untaught is None, f"none: {self.untaught}")
+            self.check("teacher", self.untaught is None, f"none: {self.untaught}")
 
-    def _check(self, name: str, fits: bool, wanted: str) -> None:
+    def check(self, name: str, fits: bool, wanted: str) -> None:
+        """Refuse the value of the option ``name`` unless it ``fits`` what is ``wanted``."""
         if not fits:
             raise SpikeloomError(
                 f"Training option {name} is {getattr(self, name)!r}, wanted {wanted}; "

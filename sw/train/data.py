@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from hw.common.errors import SpikeloomError
-from sw.data import DataSet, load, split_validation
+from sw.data import NAMES, DataSet, load, split_validation
 from sw.data.augment import augment, augment_events, augment_photographs
 from sw.data.catalogue import SOURCES
 from sw.families.options import TrainOptions
@@ -15,6 +15,7 @@ from sw.families.options import TrainOptions
 
 def training_data(options: TrainOptions, data_dir: Path | None) -> DataSet:
     """Return the images and labels of a run, its validation split apart; see `sw.data.load`."""
+    options.check("data", options.data in NAMES, f"one of {', '.join(NAMES)}")
     c = options.config
     if c.height != c.width:
         raise SpikeloomError(

@@ -134,3 +134,19 @@ def test_reading_and_lowering_need_no_torch():
     assert done.returncode == 0, done.stderr
     lines = [f"{name} {len(sw.load(name).lower().layers)}" for name in ("digits", "digits-qsnn")]
     assert done.stdout.splitlines() == lines
+
+
+def test_reading_fetches_nothing_and_trains_nothing():
+    """What ``sw.load`` imports is what it needs: no torch, no data sets, no command line."""
+    script = "import sys, sw; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    imported = set(done.stdout.split())
+    assert "sw.families.qsnn.reader" in imported
+    assert not {"torch", "sw.nn", "sw.train", "sw.data", "sw.families.qsnn.training"} & imported

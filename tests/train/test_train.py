@@ -200,7 +200,6 @@ def test_outputs_that_cannot_be_written_are_refused_before_training(few_digits, 
         ({"batch": 1}, "batch is 1, wanted 2 or more"),
         ({"lr": float("nan")}, "lr is nan, wanted a number above 0"),
         ({"label_smoothing": 1.0}, "wanted 0 up to below 1; change --label-smoothing"),
-        ({"data": "faces"}, "data is 'faces', wanted one of digits, mnist, "),
         ({"images": -1}, "images is -1, wanted 0 or more images; change --images"),
         ({"rounded": 4}, "rounded is 4, wanted 0 to 3 epochs; change --rounded"),
         ({"ema": 1.0}, "ema is 1.0, wanted 0 up to below 1"),
@@ -225,6 +224,8 @@ def test_data_that_do_not_fit_the_configuration(few_digits, tmp_path):
         options = dataclasses.replace(OPTIONS, config=dataclasses.replace(TINY, **config))
         with pytest.raises(SpikeloomError, match=message):
             train(options, out)
+    with pytest.raises(SpikeloomError, match=r"data is 'faces', wanted one of digits, mnist, "):
+        train(dataclasses.replace(OPTIONS, data="faces"), out)
     options = dataclasses.replace(OPTIONS, config=dataclasses.replace(TINY, height=12, width=12))
     with pytest.raises(SpikeloomError, match="side is 12, wanted a multiple of 8"):
         train(options, out)

@@ -21,4 +21,4 @@ class QsnnOptions(TrainOptions):
     def __post_init__(self):
         super().__post_init__()
         rate = self.rate_weight
-        self._check("rate_weight", math.isfinite(rate) and rate >= 0, "0 or more")
+        self.check("rate_weight", math.isfinite(rate) and rate >= 0, "0 or more")
