@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -72,6 +73,12 @@ class Family:
         normalisation and image size, as fields of JSON types.
     unify : callable
         Each tensor once, under one name, of a state dict that has some under several.
+    own_names : str
+        Pattern of the first parts of its keys, at which wrappers' prefixes end: in
+        "net.backbone.conv1.weight" where "conv1" is the network's. Without it only the usual
+        prefixes are taken off.
+    own_modules : str
+        Pattern of keys in which "module" is a name of its own, no wrapper's.
     comparison : tuple of str
         JSON fields that are false beside networks for comparison only.
     training : Training, optional
@@ -86,6 +93,8 @@ class Family:
     read: Reader
     told: Callable[[FloatNetwork], Mapping[str, Any]] = lambda net: {}
     unify: Callable[[State], State] = dict
+    own_names: str = ""
+    own_modules: str = ""
     comparison: tuple[str, ...] = ()
     training: Training | None = None
 
@@ -112,6 +121,11 @@ def checked(families: Iterable[Family]) -> tuple[Family, ...]:
         for field in ("recognises", "read", "told", "unify"):
             if not callable(getattr(family, field)):
                 _refuse(family, f"has no function {field!r}", "state one")
+        for field in ("own_names", "own_modules"):
+            try:
+                re.compile(getattr(family, field))
+            except (re.error, TypeError) as error:
+                _refuse(family, f"its {field} are no pattern ({error})", "correct it")
         known = [f.name for f in dataclasses.fields(Settings)]
         if strange := [name for name in family.settings if name not in known]:
             wanted = f"add the field to Settings, or take one of {', '.join(known)}"

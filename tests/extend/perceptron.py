@@ -94,4 +94,5 @@ PERCEPTRON = Family(
     settings=("steps", "mean", "std", "image_size"),
     recognises=recognises,
     read=read,
+    own_names=r"patches\.|layer\.(?:signs|gain|shift)$|readout\.",
 )

@@ -107,6 +107,16 @@ def test_its_float_graph_is_its_formula(table, path):
     np.testing.assert_allclose(sw.load(path).run(images(3)).logits, want, atol=1e-3)
 
 
+def test_it_is_found_within_what_was_wrapped_around_it(table, path):
+    wrapped = {f"trainer.net.module.{key}": value for key, value in state().items()}
+    wrapped["trainer.loss.scale"] = np.ones(3, np.float32)
+    path.write_bytes(weights.seal(wrapped))
+    net = sw.load(path)
+    assert net.meta["ignored"] == ["trainer.loss.scale"]
+    found = next(node for node in net.nodes if node.name == "layer")
+    np.testing.assert_array_equal(found.weight[:, :, 0, 0], state()["layer.signs"])
+
+
 def test_its_faults_are_told_by_layer(table, path):
     damaged = state()
     del damaged["layer.gain"]

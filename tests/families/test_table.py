@@ -47,6 +47,8 @@ def test_the_real_families_are_in_it():
         (other(title="Q-SNN"), "other: its title is that of an earlier family"),
         (other(read=None), "other: has no function 'read'; state one"),
         (other(recognises=None), "other: has no function 'recognises'"),
+        (other(own_names="("), "other: its own_names are no pattern"),
+        (other(own_modules=None), "other: its own_modules are no pattern"),
         (other(told={}), "other: has no function 'told'"),
         (other(settings=("steps", "colour")), "other: asks for the settings colour, which are"),
         (other(training=True), "other: its training is a bool; state a Training"),

@@ -43,6 +43,7 @@ BESTFORMER = Family(
     recognises=reader.recognises,
     read=reader.read,
     told=reader.told,
+    own_names=r"patch_embed\.(?:block|proj)\d*_|block\.\d+\.attn\.",
     comparison=("reversible", "binary"),
     training=Training(
         config=BestformerConfig,
