@@ -12,15 +12,14 @@ from hw.common.errors import SpikeloomError
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.layers import (
     QuantConv2d,
-    QuantLIF,
     ScaledBinaryConv2d,
     binarise,
     quantise,
     sharpness,
     standardise,
-    store,
 )
 from sw.families.qsnn.model import Qsnn, loss, rate_loss
+from sw.families.qsnn.neurons import QuantLIF, store
 from sw.graph import power_of_two
 from sw.train.checkpoint import load_checkpoint, save_checkpoint
 from tests.fixtures import FIXTURES

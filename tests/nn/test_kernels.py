@@ -5,8 +5,8 @@ import sys
 import pytest
 import torch
 
-from sw.families.qsnn import layers as qsnn_layers
-from sw.families.qsnn.layers import QuantLIF
+from sw.families.qsnn import neurons as qsnn_neurons
+from sw.families.qsnn.neurons import QuantLIF
 from sw.nn import kernels, neurons
 from sw.nn.neurons import lif
 
@@ -83,7 +83,7 @@ def test_lif(monkeypatch, layout, frames, steps, soft, spare):
 def test_quantised_lif(monkeypatch, bits, alpha, frames, steps):
     x = currents(frames)
     for layout in ("plain", "inner", "holes", "steps inside"):
-        agree(monkeypatch, qsnn_layers, lambda a: QuantLIF(bits, alpha)(a, steps), x, layout)
+        agree(monkeypatch, qsnn_neurons, lambda a: QuantLIF(bits, alpha)(a, steps), x, layout)
 
 
 def fire(u, theta, *, above):

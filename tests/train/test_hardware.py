@@ -10,8 +10,8 @@ from hw.common.errors import SpikeloomError
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.model import Bestformer
 from sw.families.qsnn.config import QsnnConfig
-from sw.families.qsnn.layers import QuantLIF
 from sw.families.qsnn.model import Qsnn
+from sw.families.qsnn.neurons import QuantLIF
 from sw.lower.lower import FRAC_BITS, MIN_FRAC_BITS
 from sw.nn import rounding
 from sw.nn.neurons import LIF

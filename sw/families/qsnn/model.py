@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from sw.families.qsnn.config import RATE_WEIGHT, QsnnConfig
 from sw.families.qsnn.layers import (
     QuantConv2d,
-    QuantLIF,
     QuantLinear,
     ScaledBinaryConv2d,
     sharpness,
 )
+from sw.families.qsnn.neurons import QuantLIF
 from sw.nn.network import Network, Summing, Trace
 from sw.nn.norm import Norm2d
 from sw.nn.rounding import PixelRounding
