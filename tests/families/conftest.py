@@ -6,3 +6,5 @@ with contextlib.suppress(ImportError):
     import torch
 
     torch.set_num_threads(1)
+
+    from tests.train.small import few_digits  # noqa: F401

@@ -13,7 +13,7 @@ import torch
 import sw
 from hw.common.errors import SpikeloomError
 from sw import families
-from sw.data import load, load_digits
+from sw.data import load_digits
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.options import BestformerOptions
 from sw.families.learner import Hooks
@@ -39,24 +39,6 @@ from sw.train.schedule import learning_rate
 SHIPPED = Path(__file__).resolve().parents[2] / "sw" / "shipped"
 TINY = QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8)
 OPTIONS = QsnnOptions(config=TINY, epochs=3, batch=32, seed=7, validation=30)
-
-
-@pytest.fixture
-def few_digits(monkeypatch):
-    """Train on 100 images, test on 40."""
-
-    def few(name, size, data_dir, *, steps):
-        assert (name, data_dir, steps) == ("digits", None, None)
-        digits = load(name, size)
-        return dataclasses.replace(
-            digits,
-            train_images=digits.train_images[:100],
-            train_labels=digits.train_labels[:100],
-            test_images=digits.test_images[:40],
-            test_labels=digits.test_labels[:40],
-        )
-
-    monkeypatch.setattr("sw.train.data.load", few)
 
 
 def asked(monkeypatch, *words):

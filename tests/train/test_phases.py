@@ -7,16 +7,14 @@ import pytest
 import torch
 
 import sw
-from sw.data import DataSet
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.options import BestformerOptions
 from sw.families.bestformer.training import BestformerLearner
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.options import QsnnOptions
 from sw.nn.binary import binarise
-from sw.train import __main__, loop, run
+from sw.train import loop, run
 from sw.train.checkpoint import load_checkpoint
-from sw.train.data import augmentation
 from sw.train.learner import make_learner
 from sw.train.loop import train
 from sw.train.state import Average, state_path
@@ -207,73 +205,3 @@ def test_weights_on_their_filters_mean_are_given_the_plus_sign(tmp_path, monkeyp
     train(dataclasses.replace(OPTIONS, epochs=1), tmp_path / "a.safetensors")
     _, fields = load_checkpoint(tmp_path / "a.safetensors")
     assert fields["weights_given_a_sign"] == {name: 3}
-
-
-@pytest.mark.parametrize(
-    ("options", "rounds"),
-    [
-        (BestformerOptions(epochs=9), 0),
-        (BestformerOptions(epochs=29), 2),
-        (BestformerOptions(), 5),
-        (BestformerOptions(rounded=0), 0),
-        (BestformerOptions(rounded=50), 50),
-        (BestformerOptions(config=dataclasses.replace(TINY, binary=False)), 0),
-        (BestformerOptions(config=dataclasses.replace(TINY, reversible=False)), 0),
-        (QsnnOptions(), 10),
-        (QsnnOptions(config=QsnnConfig(regulated=False)), 0),
-        (QsnnOptions(config=QsnnConfig(alpha=None)), 0),
-    ],
-)
-def test_a_tenth_of_the_epochs_rounds_where_there_can_be_hardware(options, rounds):
-    assert options.rounds == rounds
-
-
-@pytest.mark.parametrize(
-    ("data", "n", "held"),
-    [("digits", 1437, 237), ("mnist", 60_000, 5000), ("cifar10", 20_000, 2000), ("mnist", 9, 0)],
-)
-def test_held_out_images(data, n, held):
-    assert BestformerOptions(data=data).held_out(n) == held
-    assert BestformerOptions(data=data, validation=4).held_out(n) == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "wanted"),
-    [
-        ("digits", (1, 16, 16), ("augment", 2, 0.25)),
-        ("mnist", (1, 28, 28), ("augment", 1, 0.25)),
-        ("fashion-mnist", (1, 28, 28), ("augment_photographs", 0.25)),
-        ("cifar10", (3, 32, 32), ("augment_photographs", 0.25)),
-        ("n-mnist", (2, 2, 34, 34), ("augment_events", 0.25)),
-    ],
-)
-def test_each_data_set_has_its_augmentation(monkeypatch, name, shape, wanted):
-    calls = []
-    for function in ("augment", "augment_photographs", "augment_events"):
-        name_of = f"sw.train.data.{function}"
-        monkeypatch.setattr(name_of, lambda _, *a, f=function: calls.append((f, *a)))
-    factor = 2 if name == "digits" else 1
-    images, labels = np.zeros((1, *shape), np.uint8), np.zeros(1, int)
-    data = DataSet(
-        name=name,
-        train_images=images,
-        train_labels=labels,
-        test_images=images,
-        test_labels=labels,
-        classes=("a",),
-        split="",
-        factor=factor,
-    )
-    augmentation(BestformerOptions(augment=0.25), data)(torch.from_numpy(images))
-    assert calls == [wanted]
-
-
-def test_minutes_are_minutes(monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr(__main__.time, "monotonic", lambda: now[0])
-    with __main__._Watch(2.0) as watch, __main__._Watch(None) as endless:
-        now[0] += 119.0
-        assert not watch()
-        now[0] += 2.0
-        assert watch()
-        assert not endless()
