@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import safetensors.numpy
 
 from hw.common.errors import SpikeloomError
 from hw.common.files import digest
@@ -130,8 +131,6 @@ def _digest(raw: Mapping[str, tuple[str, list[int], bytes | memoryview]]) -> str
 
 def seal(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
     """A safetensors file with its digest: the same tensors give the same bytes."""
-    import safetensors.numpy
-
     whole = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     raw = {n: (_NAMES[t.dtype], list(t.shape), t.tobytes()) for n, t in whole.items()}
     told = {**(metadata or {}), DIGEST: _digest(raw)}

@@ -14,7 +14,7 @@ def hooks(family: families.Family) -> Hooks:
     Raises
     ------
     SpikeloomError
-        If its module holds none.
+        If its module holds none, or one of them is missing.
     """
     assert family.training is not None
     module = family.training.hooks
@@ -24,6 +24,11 @@ def hooks(family: families.Family) -> Hooks:
             f"Table of families: {family.name}: {module} holds no HOOKS, wanted "
             "sw.families.learner.Hooks; state them there"
         )
+    for name, hook in vars(found).items():
+        if not callable(hook):
+            raise SpikeloomError(
+                f"Table of families: {family.name}: its hooks in {module} have no {name}; state one"
+            )
     return found
 
 

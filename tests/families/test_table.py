@@ -16,6 +16,7 @@ from sw.families.arguments import argument
 from sw.families.bestformer import BESTFORMER
 from sw.families.family import Family, Training
 from sw.families.qsnn import QSNN
+from sw.train import __main__
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = QSNN.training
@@ -77,6 +78,10 @@ def test_a_module_without_hooks_is_named(monkeypatch):
     checked([family])
     with pytest.raises(SpikeloomError, match=r"other: sw\.families\.qsnn\.keys holds no HOOKS"):
         learner.hooks(family)
+    hooks = sys.modules["sw.families.learner"].Hooks(network=None, learner=None)
+    monkeypatch.setattr("sw.families.qsnn.keys.HOOKS", hooks, raising=False)
+    with pytest.raises(SpikeloomError, match=r"other: its hooks in .* have no network; state one"):
+        learner.hooks(family)
 
 
 def test_the_first_that_knows_the_keys_is_taken(monkeypatch):
@@ -99,8 +104,6 @@ def test_lookups_that_find_nothing():
 
 
 def test_options_that_some_families_share(monkeypatch, capsys):
-    from sw.train import __main__
-
     shared = other(
         training=trained(arguments=(argument("stem", "kernel of it", type=int, choices=(3, 7)),))
     )
