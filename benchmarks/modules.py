@@ -1,4 +1,4 @@
-"""The same blocks as multi-step modules over spikingjelly, to be measured beside `sw.models`.
+"""The same blocks as multi-step modules over spikingjelly, to be measured beside `sw.nn`.
 
 Each module has the names, and with them the state dict, of its counterpart, whose weights it takes.
 Time and batch are one axis in convolutions and BatchNorm, tensors are contiguous (T, B, C, H, W),
@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import Tensor, nn
 
-from sw.models.bestformer import ATTENTION_SCALE, ATTENTION_THETA
-from sw.models.config import BestformerConfig
-from sw.models.qsnn_config import QsnnConfig
+from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.model import ATTENTION_SCALE, ATTENTION_THETA
+from sw.families.qsnn.config import QsnnConfig
 
 reset = functional.reset_net  #: Forgets the neurons' states, once a step.
 

@@ -1,4 +1,4 @@
-"""Pairs of one block as `sw.models` has it and as spikingjelly's modules, with equal weights."""
+"""Pairs of one block as `sw.nn` has it and as spikingjelly's modules, with equal weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import modules
-from sw.models.bestformer import Bestformer, Block
-from sw.models.binary import BinaryConv2d
-from sw.models.config import BestformerConfig
-from sw.models.neurons import LIF
-from sw.models.norm import Norm2d
-from sw.models.qsnn import BasicBlock
-from sw.models.qsnn_config import QsnnConfig
+from sw.families.bestformer.config import BestformerConfig
+from sw.families.bestformer.model import Bestformer, Block
+from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.model import BasicBlock
+from sw.nn.binary import BinaryConv2d
+from sw.nn.neurons import LIF
+from sw.nn.norm import Norm2d
 
 #: Largest share of spikes that may differ, and largest difference of a gradient in units of its own
 #: norm. In float32, sums of another order turn a spike over now and then; in a whole network that
@@ -37,7 +37,7 @@ class _Stage(nn.Module):
 
 
 def _inner(x: Tensor) -> Tensor:
-    """``x`` (..., C, H, W) with channels innermost in memory, as `sw.models` keeps it."""
+    """``x`` (..., C, H, W) with channels innermost in memory, as `sw.nn` keeps it."""
     return x.movedim(-3, -1).contiguous().movedim(-1, -3)
 
 

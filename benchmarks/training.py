@@ -1,6 +1,6 @@
 """Forward and backward pass beside spikingjelly's modules: ``python -m benchmarks.training``.
 
-The same block with the same weights is built of `sw.models` and of multi-step modules over
+The same block with the same weights is built of `sw.nn` and of multi-step modules over
 spikingjelly (``benchmarks/modules.py``), on one thread. Spikes and gradients must agree first. Then
 both run in turn, in rounds, and the processor's time counts, so that other load falls on neither
 side.

@@ -62,7 +62,7 @@ class FloatNetwork(graph.FloatNetwork):
         return execute.measure_alpha(self, images, batch=batch)
 
     def lower(self, calibration: np.ndarray | None = None, **options: Any) -> "IntegerNetwork":
-        """Integer network; see ``sw.lower.lower`` for the options."""
+        """Integer network; see ``sw.lower.search`` for the options."""
         return IntegerNetwork.of(lower.lower(self, calibration, **options))
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from sw import families
+from sw.families.reasons import some
 
 CHOICES = ("raw", "ema")
 #: Names under which averaged weights are kept, whole or as the first part of a key.
@@ -78,14 +80,7 @@ EXTRAS = {
     "syn",
     "firing_rate",
 }
-#: Where a network's own names begin.
-ANCHOR = re.compile(
-    r"(?:^|^.*?\.)(?=(?:patch_embed\.(?:block|proj)\d*_|block\.\d+\.attn\.|"
-    r"layer\d+\.\d+\.(?:conv|bn|downsample)|features\.\d+\.(?:fwd|act)))"
-)
-OWN_MODULE = re.compile(r"\.(?:fwd|layer|seqbn)\.module\.|(?:^|\.)classifier\.module\.")
 DEPTH = 4  #: Of wrappers in each other.
-SHOWN = 6  #: Names in a message.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +90,6 @@ class Weights:
     tensors: dict[str, np.ndarray]
     ignored: list[str] = field(default_factory=list)
     which: str = ""  #: 'raw' or 'ema' where there were both, or averaged ones alone; else "".
-
-
-def some(names: list[str]) -> str:
-    """Return the first names of a list, shortened, and how many more there are."""
-    text = ", ".join(name[:80] for name in names[:SHOWN])
-    return text + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def unwrap(
@@ -181,7 +170,8 @@ def _choose(
     if not kinds["raw"] and len(kinds["other"]) == 1:
         kinds["raw"] = kinds.pop("other")
         kinds["other"] = []
-    anchored = [e for e in kinds["raw"] if any(ANCHOR.search(k) for k in e[1])]
+    anchor = _anchor()
+    anchored = [e for e in kinds["raw"] if any(anchor.search(k) for k in e[1])]
     raw = anchored or kinds["raw"]
     if len(raw) > 1 or (not raw and not kinds["ema"] and kinds["other"]):
         names = [label or "the top level" for label, _ in raw or kinds["other"]]
@@ -210,6 +200,12 @@ def _choose(
     return chosen, which, [f"{label} (another set of weights)" for label in left]
 
 
+def _anchor() -> re.Pattern[str]:
+    """What leads to the names of a family's own, in keys; matches nothing where none tells."""
+    own = "|".join(f"(?:{f.own_names})" for f in families.FAMILIES if f.own_names)
+    return re.compile(rf"(?:^|^.*?\.)(?={own or '(?!)'})")
+
+
 def _first(key: str) -> str:
     return key.split(".")[0]
 
@@ -232,7 +228,8 @@ def _complete(ema: dict, raw: dict) -> bool:
 
 def _plain_names(path: pathlib.Path, tensors: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Tensors under the network's own names, and the keys that are none of its weights."""
-    own = any(OWN_MODULE.search(key) for key in tensors)
+    modules = [f.own_modules for f in families.FAMILIES if f.own_modules]
+    own = any(re.search(pattern, key) for pattern in modules for key in tensors)
     names: dict[str, str] = {}
     ignored = []
     for key, value in tensors.items():
@@ -246,9 +243,10 @@ def _plain_names(path: pathlib.Path, tensors: dict[str, Any]) -> tuple[dict[str,
             ignored.append(key)
         else:
             names[key] = ".".join(parts)
+    anchor = _anchor()
     prefixes: dict[str, int] = {}
     for name in names.values():
-        if found := ANCHOR.match(name):
+        if found := anchor.match(name):
             prefixes[found[0]] = prefixes.get(found[0], 0) + 1
     whole = [p for p, n in prefixes.items() if n >= max(prefixes.values()) / 2]
     if len(whole) > 1:

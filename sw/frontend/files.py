@@ -8,8 +8,8 @@ import numpy as np
 from hw.common import npz
 from hw.common.errors import SpikeloomError
 from hw.common.files import read_json
-from sw import weights as safetensors_file
 from sw.frontend import torch_file
+from sw.frontend import weights as safetensors_file
 from sw.frontend.containers import Weights, unwrap
 
 TORCH = (".pt", ".pth", ".ckpt", ".bin", ".tar")

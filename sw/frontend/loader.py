@@ -6,18 +6,18 @@ from typing import Any
 
 from hw.arch.formats import FACTOR_BITS
 from hw.common.errors import SpikeloomError
-from sw.frontend import bestformer, nir_file, nir_graph, qsnn
+from sw import families
+from sw.families import Family
+from sw.families.reasons import strange
+from sw.families.settings import Settings
 from sw.frontend.files import SUFFIXES, read_sidecar, read_weights, stem, suffix
-from sw.frontend.reasons import strange
-from sw.frontend.settings import Settings
+from sw.frontend.nir import file as nir_file
+from sw.frontend.nir.graph import NIR, written
 from sw.graph import FloatNetwork
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "shipped"
-FAMILIES = (bestformer, qsnn)
-
 
 DEFAULT = "mnist-bestformer"  #: The shipped network that is taken where none is named.
-COMPARISON = ("reversible", "binary", "regulated")  #: False in networks for comparison only.
 
 
 def load(
@@ -68,8 +68,8 @@ def load(
     state: Any
     extra: dict = {}
     if suffix(path) == nir_file.SUFFIX:
-        state, family = nir_file.read_graph(path), nir_graph
-        side = {**nir_graph.told(state), **side}
+        state, family = nir_file.read_graph(path), NIR
+        side = {**written(state), **side}
     else:
         state, family, extra = _read_family(path, weights)
     options = dict(
@@ -86,20 +86,20 @@ def load(
         image_size=image_size,
         dt=dt,
     )
-    foreign = [k for k, v in options.items() if v is not None and k not in family.OPTIONS]
+    foreign = [k for k, v in options.items() if v is not None and k not in family.settings]
     if foreign:
         raise SpikeloomError(
-            f"{path}: a {family.FAMILY} has no {', '.join(foreign)}; leave it out (its options "
-            f"are {', '.join(family.OPTIONS)})"
+            f"{path}: a {family.title} has no {', '.join(foreign)}; leave it out (its options "
+            f"are {', '.join(family.settings)})"
         )
-    if comparison := [k for k in COMPARISON if side.get(k) is False]:
+    if comparison := [k for k in family.comparison if side.get(k) is False]:
         raise SpikeloomError(
             f"{path}: trained for comparison only ({', '.join(f'{k}: false' for k in comparison)} "
             "beside it), wanted a network that hardware is made for; train it without "
             f"{' '.join(f'--no-{k}' for k in comparison)}"
         )
     settings = Settings.merge(path, side, **options)
-    meta = {"source": path.name, "family": family.FAMILY}
+    meta: dict = {"source": path.name, "family": family.title}
     meta |= {k: side[k] for k in ("data", "test_acc", "preprocess") if k in side}
     meta |= extra
     if "pixel_weight_bits" in side:
@@ -116,8 +116,8 @@ def _pixel_bits(path: pathlib.Path, value: object) -> int:
     return value
 
 
-def _read_family(path: pathlib.Path, weights: str | None):
-    """State dict of ``path``, the module of its family, and what is told of the file."""
+def _read_family(path: pathlib.Path, weights: str | None) -> tuple[families.State, Family, dict]:
+    """State dict of ``path``, its family, and what is told of the file."""
     found = read_weights(path, weights)
     state = found.tensors
     extra: dict = {}
@@ -133,9 +133,10 @@ def _read_family(path: pathlib.Path, weights: str | None):
             )
     if found.ignored:
         extra["ignored"] = found.ignored
-    family = next((f for f in FAMILIES if f.recognises(state)), None)
+    family = families.of_state(state)
     if family is None:
-        raise SpikeloomError(strange(path, state))
+        keys = {family.title: family.keys for family in families.FAMILIES}
+        raise SpikeloomError(strange(path, state, keys))
     return state, family, extra
 
 

@@ -1,4 +1,4 @@
-"""Command line of `sw.train`: trains a BESTformer or a Q-SNN and writes its checkpoint."""
+"""Command line of `sw.train`: trains a network of any family and writes its checkpoint."""
 
 import argparse
 import math
@@ -11,29 +11,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 from hw.common.options import real
+from sw import families
 from sw.data.catalogue import SOURCES
-from sw.train.arguments import FAMILIES, MODEL, RUN, add_options, given
+from sw.families.options import WARMUP, TrainOptions
+from sw.train.arguments import add_options, given
+from sw.train.memory import keep_memory
 
 UNFINISHED = 3  #: Exit status of a run that --minutes ended.
 
 
 def _parser() -> argparse.ArgumentParser:
+    names = [family.name for family in families.trained()]
+    training = [f.training for f in families.trained() if f.training is not None]
     p = argparse.ArgumentParser(
         prog="python -m sw.train",
-        description="Train a binary event-driven spiking transformer (BESTformer) or a quantised "
-        "spiking network (Q-SNN) and write X.safetensors with X.json beside it. Ctrl-C or a kill "
-        "leaves a state file from which --resume continues to the same weights.",
+        description=f"Train {' or '.join(t.summary for t in training)} and write X.safetensors "
+        "with X.json beside it. Ctrl-C or a kill leaves a state file from which --resume continues "
+        "to the same weights.",
     )
     add = p.add_argument
     add(
         "--model",
-        default=FAMILIES[0],
-        choices=FAMILIES,
-        help=f"family (default: {FAMILIES[0]}); the prediction is that of the mean of a "
-        "BESTformer's two heads, which both learn the labels, or of a Q-SNN's steps",
+        default=names[0],
+        choices=names,
+        help=f"family (default: {names[0]}); the prediction is that of "
+        f"{', or of '.join(t.predicts for t in training)}",
     )
     add("--out", type=Path, help="checkpoint (default: build/train/DATA-MODEL.safetensors)")
     add("--resume", action="store_true", help="continue the interrupted run that writes --out")
@@ -96,10 +103,8 @@ class _Watch:
         self.asked = True
 
 
-def _tell_warmup(options: Any) -> None:
+def _tell_warmup(options: TrainOptions) -> None:
     """Say what warm-up a short run has, so that nobody takes a rate never reached for the peak."""
-    from sw.train.options import WARMUP
-
     warms, epochs = options.warms, options.epochs
     if options.warmup is None and warms < WARMUP:
         print(
@@ -117,27 +122,18 @@ def _tell_warmup(options: Any) -> None:
 def run(arguments: list[str]) -> int:
     """Train as the command line ``arguments`` say, with a progress bar on stderr; exit status."""
     args = _parser().parse_args(arguments)
-    model, settings = given(args, MODEL), given(args, RUN)
+    family = next(family for family in families.trained() if family.name == args.model)
+    assert family.training is not None
+    model, settings = given(args, family)
     name = settings.setdefault("data", "digits")
     model = _filled(model, name)
 
-    from sw.models import BestformerConfig, QsnnConfig  # torch from here on: --help needs none
+    import sw.nn  # noqa: F401  # torch from here on, which --help does not need
     from sw.train.loop import finished, state_path, train
-    from sw.train.memory import keep_memory
-    from sw.train.options import QsnnOptions, TrainOptions
 
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError as error:
-        raise SpikeloomError(
-            "sw.train needs tqdm, which is not installed: run pip install -e '.[train]'"
-        ) from error
     keep_memory()
-    options: TrainOptions
-    if args.model == "qsnn":
-        options = QsnnOptions(config=QsnnConfig(**model), **settings)
-    else:
-        options = TrainOptions(config=BestformerConfig(**model), **settings)
+    config = family.training.config(**model)
+    options = family.training.options(config=config, **settings)
     out = args.out or Path("build/train") / f"{name}-{args.model}.safetensors"
     log = Path("runs") / out.stem if args.log is None else args.log
     resume = args.resume

@@ -11,26 +11,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hw.common.errors import SpikeloomError
+from sw import families
 from sw import graph as g
-from sw.frontend import bestformer, qsnn
-from sw.frontend.settings import Settings
+from sw.families.settings import Settings
 from sw.lower import lower
 from sw.lower.search import FRAC_BITS, MIN_FRAC_BITS
-from sw.models.bestformer import Attention, Bestformer, Block
-from sw.models.checkpoint import own_tensors
-from sw.models.norm import Norm1d, Norm2d
-from sw.models.qsnn import BasicBlock, Qsnn
-from sw.models.qsnn_layers import magnitude, standardise
-from sw.models.rounding import AffineRounding, PixelRounding, Rounding, SumRounding
 from sw.network import AttentionApply, BinaryLayer, IntegerNetwork, Neuron, PixelConv
+from sw.nn.network import Network, Summing
+from sw.nn.norm import Norm1d, Norm2d
+from sw.nn.rounding import AffineRounding, PixelRounding, Rounding, SumRounding
+from sw.train.checkpoint import own_tensors
 
 EMPTY = Path("network in training")  #: Stands for the file in messages.
 
 
-def float_graph(model: Bestformer | Qsnn) -> g.FloatNetwork:
+def float_graph(model: Network) -> g.FloatNetwork:
     """The float graph of a torch model, as ``sw.load`` would read it from its checkpoint.
 
     Raises
@@ -39,25 +37,11 @@ def float_graph(model: Bestformer | Qsnn) -> g.FloatNetwork:
         If the model is one that hardware is not made for, or a weight has no sign.
     """
     config = model.config
-    if isinstance(model, Bestformer) and not (model.config.binary and model.config.reversible):
-        raise SpikeloomError(
-            "Only reversible networks of binary weights become hardware; leave out "
-            "--no-binary and --no-reversible, or give --rounded 0"
-        )
-    if isinstance(model, Qsnn) and not model.config.regulated:
-        raise SpikeloomError(
-            "Only networks of standardised weights become hardware; leave out --no-regulated, or "
-            "give --rounded 0"
-        )
-    if isinstance(model, Qsnn) and model.config.alpha is None:
-        raise SpikeloomError(
-            "The scale of stored membranes is the batch's maximum, which no chip knows; train "
-            "with --alpha 1, or give --rounded 0"
-        )
+    if config.no_hardware is not None:
+        raise SpikeloomError(config.no_hardware)
     state = {name: tensor.detach().cpu().numpy() for name, tensor in own_tensors(model).items()}
-    family = bestformer if isinstance(model, Bestformer) else qsnn
     settings = Settings.merge(EMPTY, config.to_json())
-    return family.read(EMPTY, state, settings, name="network", meta={})
+    return families.of_config(config).read(EMPTY, state, settings, name="network", meta={})
 
 
 class Hardware:
@@ -65,13 +49,13 @@ class Hardware:
 
     Parameters
     ----------
-    model : Bestformer or Qsnn
+    model : Network
         Whose BatchNorms run on their stored statistics from now on.
     calibration : ndarray
         uint8 (B, C, H, W) or (B, T, C, H, W): images on which the fraction bits are settled.
     """
 
-    def __init__(self, model: Bestformer | Qsnn, calibration: np.ndarray):
+    def __init__(self, model: Network, calibration: np.ndarray):
         self.model = model
         self.per_step = calibration.ndim == 5
         lowered = lower(float_graph(model), calibration, zero_weights="plus")
@@ -106,7 +90,7 @@ class Hardware:
                 module.rounding = None  # type: ignore[assignment]
 
 
-def _attach(model: Bestformer | Qsnn, net: g.FloatNetwork, network: IntegerNetwork) -> None:
+def _attach(model: Network, net: g.FloatNetwork, network: IntegerNetwork) -> None:
     """Give every module of ``model`` its part of ``network``."""
     device = next(model.parameters()).device
     units = network.meta.get("units", {})
@@ -117,8 +101,8 @@ def _attach(model: Bestformer | Qsnn, net: g.FloatNetwork, network: IntegerNetwo
 
     def one_of(neuron: Neuron | None, value: str) -> float:
         if neuron is not None and neuron.state is not None:
-            bits, alpha = _state(model)
-            return 2.0 * (2 ** (bits - 1) - 1) * 2**neuron.state.shift / alpha
+            stored: Any = model.get_submodule(neuron.name)  # knows the scale of its membranes
+            return 2.0 * (2 ** (stored.bits - 1) - 1) * 2**neuron.state.shift / stored.alpha
         return units.get(value, plain)
 
     def neuron(found: Neuron | None, one: float) -> None:
@@ -135,8 +119,7 @@ def _attach(model: Bestformer | Qsnn, net: g.FloatNetwork, network: IntegerNetwo
     for layer in network.layers:
         if isinstance(layer, PixelConv):
             one = one_of(layer.neuron, norms[layer.name])
-            place: Any = model.patch_embed if isinstance(model, Bestformer) else model
-            place.rounding = PixelRounding(
+            rounding = PixelRounding(
                 weight=tensor(layer.weight),
                 bias=tensor(layer.bias)[:, None, None],
                 shift=layer.shift,
@@ -148,6 +131,7 @@ def _attach(model: Bestformer | Qsnn, net: g.FloatNetwork, network: IntegerNetwo
                 mean=model._mean,
                 std=model._std,
             )
+            model.give_pixels(rounding)
             neuron(layer.neuron, one)
         elif isinstance(layer, BinaryLayer):
             one = one_of(layer.neuron, layer.residual.output if layer.residual else "")
@@ -155,26 +139,21 @@ def _attach(model: Bestformer | Qsnn, net: g.FloatNetwork, network: IntegerNetwo
             norm: Any = model.get_submodule(norms[layer.name])
             shape = (-1,) if isinstance(norm, Norm1d) else (-1, 1, 1)
             assert isinstance(norm, Norm1d | Norm2d)
-            scale: Tensor | float = 1.0
-            offset: Tensor | float = 0.0
-            if isinstance(model, Qsnn):
-                with torch.no_grad():
-                    power = torch.exp2(torch.round(magnitude(standardise(conv.weight))))
-                scale = power.double().view(shape) / layer.pool**2
-                if conv.bias is not None:
-                    offset = conv.bias.detach().double().view(shape)
+            scale, offset = (
+                part.view(shape) if isinstance(part, Tensor) else part
+                for part in conv.scale_and_offset()
+            )
             norm.rounding = AffineRounding(
                 factor=tensor(layer.affine.factor).view(shape),
                 bias=tensor(layer.affine.bias).view(shape),
                 shift=layer.affine.shift,
                 one=one,
-                scale=scale,
+                scale=scale / layer.pool**2,
                 offset=offset,
             )
             neuron(layer.neuron, one)
         elif isinstance(layer, AttentionApply):
             attention: Any = model.get_submodule(layer.neuron.name.rpartition(".")[0])
-            assert isinstance(attention, Attention)
             attention.rounding = AffineRounding(
                 factor=tensor(layer.affine.factor)[:, None, :, None, None],
                 bias=tensor(layer.affine.bias)[:, None, :, None, None],
@@ -182,21 +161,6 @@ def _attach(model: Bestformer | Qsnn, net: g.FloatNetwork, network: IntegerNetwo
                 one=plain,
             )
             neuron(layer.neuron, plain)
-    _attach_sums(model, plain)
-
-
-def _attach_sums(model: Bestformer | Qsnn, plain: float) -> None:
-    """Give sums their units, and neurons that read sums theirs."""
     for module in model.modules():
-        if isinstance(module, Block):
-            module.rounding = SumRounding(one=plain)
-        elif isinstance(module, BasicBlock):
-            assert module.lif2.rounding is not None
-            module.rounding = SumRounding(one=module.lif2.rounding.one)
-
-
-def _state(model: nn.Module) -> tuple[int, float]:
-    """Bits and alpha of a Q-SNN's stored membranes."""
-    assert isinstance(model, Qsnn)
-    assert model.config.alpha is not None
-    return model.config.membrane_bits, model.config.alpha
+        if isinstance(module, Summing):  # neurons that read sums have theirs by now
+            module.rounding = SumRounding(one=module.sum_units(plain))

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from hw.common import files
 from hw.common.errors import SpikeloomError
-from sw.models.checkpoint import CURE
-from sw.train.learner import Learner
+from sw.families.learner import Learner
+from sw.families.options import TrainOptions
+from sw.train.checkpoint import CURE
 from sw.train.log import History
-from sw.train.options import TrainOptions
 from sw.train.parallel import Processes
 
 STATE_FORMAT = 2  #: Of the state file; older or newer ones are refused.

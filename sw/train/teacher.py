@@ -1,4 +1,4 @@
-"""The teacher of a BESTformer's second head: any network that decides classes."""
+"""The teacher of a network's second head: any network that decides classes."""
 
 import importlib
 from pathlib import Path
@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from hw.common.errors import SpikeloomError
-from sw.models.checkpoint import load_checkpoint
-from sw.train.learner import Teacher
-from sw.train.options import TrainOptions
+from sw.families.learner import Teacher
+from sw.families.options import TrainOptions
+from sw.train.checkpoint import load_checkpoint
 
 TRAIN = "train"  #: The option that has the tool train its own.
 

@@ -8,7 +8,8 @@ import pytest
 
 import sw
 from hw.common.errors import SpikeloomError
-from sw import convert, weights
+from sw import convert
+from sw.frontend import weights
 from sw.frontend.files import read_weights
 from tests.fixtures import CASES
 from tests.frontend.states import make_state

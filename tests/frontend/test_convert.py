@@ -82,7 +82,7 @@ def test_bestformer_options(tmp_path):
 def test_warnings_are_printed(tmp_path, capsys):
     """Of a NIR graph with a layer between neurons that is not binary."""
     pytest.importorskip("nir")
-    from tests.frontend.nir_reference import Maker
+    from tests.frontend.nir.reference import Maker
 
     make = Maker((1, 4, 4)).conv("a", 2, binary=False).lif("b").conv("c", 2, binary=False).lif("d")
     make.flatten().affine("head", 2).write(tmp_path / "net.nir")

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 
 from hw.common import npz
-from sw import weights
+from sw.frontend import weights
 
 WILD = [
     b"\xff" * 4,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sw import weights
 from sw.compiler import compile_network, fit_config
+from sw.frontend import weights
 from sw.testing import random_network
 from tests.frontend.states import make_state
 

@@ -1,4 +1,4 @@
-"""Made-up Q-SNNs of sw.models whose BatchNorms fit their inputs, as float networks."""
+"""Made-up Q-SNNs whose BatchNorms fit their inputs, as float networks."""
 
 import numpy as np
 import torch
@@ -6,8 +6,9 @@ from torch import nn
 
 import sw
 from sw import graph as g
-from sw.models import Qsnn, QsnnConfig
-from sw.models.checkpoint import save_checkpoint
+from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.model import Qsnn
+from sw.train.checkpoint import save_checkpoint
 
 
 def qsnn(folder, seed=0, **fields):

@@ -1,4 +1,4 @@
-"""Q-SNNs made up in sw.models, lowered: local spike error, heads, streams, units, refusals."""
+"""Q-SNNs made up as torch models, lowered: local spike error, heads, streams, units, refusals."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from hw.arch.formats import FACTOR_MAX, STATE_SHIFTS
 from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.agree import Reference
-from sw.models import QsnnConfig
+from sw.families.qsnn.config import QsnnConfig
 from sw.network import BinaryLayer, Head, Mean, PixelConv, Residual, Shortcut, SpikePool
 from tests.lower.qsnn_nets import identity, neuron, pictures, qsnn, single
 

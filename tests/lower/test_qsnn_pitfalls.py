@@ -9,9 +9,9 @@ pytest.importorskip("torch")
 
 import sw
 from sw import graph as g
+from sw.families.qsnn.config import QsnnConfig
 from sw.golden.execute import IMAGE, Executor
 from sw.lower import quantise
-from sw.models import QsnnConfig
 from sw.network import BinaryLayer
 from tests.lower.qsnn_nets import identity, neuron, pictures, qsnn, single
 

@@ -24,7 +24,7 @@ def grid(bits, alpha):
 def test_thresholds_give_the_codes_of_torch(bits, alpha):
     """Every membrane of the grid, both signs; float32 may differ by an ulp beside a tie only."""
     torch = pytest.importorskip("torch")
-    from sw.models.qsnn_layers import store
+    from sw.families.qsnn.neurons import store
 
     levels = state_levels(bits)
     one, thresholds, w = grid(bits, alpha)
@@ -43,7 +43,7 @@ def test_thresholds_give_the_codes_of_torch(bits, alpha):
 def test_ties_to_even(bits, top):
     """At alpha 2 the largest |v| lies half way: 0.5 goes to code 0, 3.5 to code 4."""
     torch = pytest.importorskip("torch")
-    from sw.models.qsnn_layers import store
+    from sw.families.qsnn.neurons import store
 
     one = 1792.0  # STATE_MAX is |v| = 9.14, whose tanh is 1 in float32
     levels = state_levels(bits)

@@ -9,7 +9,8 @@ import pytest
 
 import sw.data
 from hw.common.errors import SpikeloomError
-from sw.models import Qsnn, QsnnConfig
+from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.model import Qsnn
 from sw.train import __main__ as command_line
 from sw.train import ablation
 from sw.train.loop import Result

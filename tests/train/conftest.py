@@ -1,0 +1,3 @@
+"""Fixtures of training."""
+
+from tests.train.small import few_digits  # noqa: F401
