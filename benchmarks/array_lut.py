@@ -12,8 +12,9 @@ from pathlib import Path
 import boards
 from hw.common.cli import command
 from hw.core.array import SystolicArray
+from hw.targets.xc7 import lut_cells
 from hw.tools import export_rtlil, run_yosys
-from hw.tools.netlist import Netlist, lut_cells
+from hw.tools.netlist import Netlist
 
 FLOOR = 2.5
 

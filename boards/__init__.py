@@ -1,64 +1,66 @@
-"""Boards: the part, its budget and clock, and the core that fits it. One thin file each.
+"""Boards: the part, the clock, and the core that fits. One thin file each, found by itself.
 
-Pins come from amaranth-boards and are looked at only by ``hw.build``.
+A board is a file ``boards/NAME.py`` with a ``BOARD`` of that name; there is no list to edit.
 """
 
+import functools
 import importlib
-from dataclasses import dataclass, field
+import pkgutil
 from typing import Any
 
 import spikeloom  # noqa: F401  # first: leaves the current folder out of the path
-from hw.arch import Config, SpikeloomError
+from boards.board import Board
+from hw.common.errors import SpikeloomError
 
-NAMES = ("arty_a7", "arty_a7_100", "ulx3s")
+__all__ = ["NAMES", "Board", "get", "read", "table"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Board:
-    """One board.
-
-    ``core_clock`` is made from ``clock`` by the part's PLL with its oscillator at ``vco``; all in
-    Hz, whole ratios. ``resources`` is the part's budget by the names of ``hw.tools.netlist``.
-    """
-
-    name: str
-    title: str
-    family: str  #: 'xc7' or 'ecp5'.
-    part: str
-    clock: int
-    vco: int
-    core_clock: int
-    config: Config
-    platform: str  #: Class of amaranth-boards, ``module:name``.
-    clock_resource: str
-    reset_resource: str | None
-    resources: dict[str, int] = field(hash=False)
-    loader: str = ""  #: openFPGALoader's name of the board.
-    database: str = ""  #: Chip database of the open 7-series flow.
-
-    def __post_init__(self) -> None:
-        for name, top, bottom in (
-            ("vco / core_clock", self.vco, self.core_clock),
-            ("vco / clock", self.vco, self.clock),
-        ):
-            if top % bottom:
-                raise SpikeloomError(f"board {self.name}: {name} = {top} / {bottom} is not whole")
-
-    def make_platform(self, base: type | None = None) -> Any:
-        """Return the amaranth-boards platform, as a subclass that has ``base`` first."""
-        module, name = self.platform.split(":")
-        try:
-            found = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)
-        except ImportError as e:
-            raise SpikeloomError(
-                f"board {self.name}: amaranth-boards is not installed ({e}); "
-                f"pip install amaranth-boards"
-            ) from None
-        return type(name, (base, found) if base else (found,), {})()
+HELPERS = ("board", "dies", "platform")  #: Modules of this package that are no boards.
+NAMES: tuple[str, ...]  #: Of all boards, in order of the alphabet; made on demand.
 
 
 def get(name: str) -> Board:
     """Return the board called ``name``; SpikeloomError lists the known ones."""
-    if name not in NAMES:
-        raise SpikeloomError(f"unknown board {name!r}; known boards: {', '.join(NAMES)}")
-    return importlib.import_module(f"boards.{name}").BOARD
+    if name not in table():
+        raise SpikeloomError(f"unknown board {name!r}; known boards: {', '.join(table())}")
+    return table()[name]
+
+
+@functools.cache
+def table() -> dict[str, Board]:
+    """Return all boards by name."""
+    return read(__name__)
+
+
+def read(package: str) -> dict[str, Board]:
+    """Return the boards of a package's files, by name, in order of the alphabet.
+
+    SpikeloomError names a file that has no ``BOARD``, or one of another name than its own.
+    """
+    path = importlib.import_module(package).__path__
+    names = sorted(m.name for m in pkgutil.iter_modules(path) if m.name not in HELPERS)
+    found = {}
+    for name in names:
+        file = f"{package.replace('.', '/')}/{name}.py"
+        board = getattr(importlib.import_module(f"{package}.{name}"), "BOARD", None)
+        if not isinstance(board, Board):
+            raise SpikeloomError(
+                f"{file}: holds no BOARD that is a boards.Board; give it one, or move the file "
+                "elsewhere"
+            )
+        if board.name in names and board.name != name:
+            raise SpikeloomError(
+                f"{file}: its BOARD has the name of another file's, {board.name!r}; a board has "
+                "the name of its file"
+            )
+        if board.name != name:
+            raise SpikeloomError(
+                f"{file}: its BOARD is called {board.name!r}; a board has the name of its file"
+            )
+        found[name] = board
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NAMES":
+        return tuple(table())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,16 +6,10 @@ from hw.arch import Config
 BOARD = Board(
     name="ulx3s",
     title="Radiona ULX3S (85F)",
-    family="ecp5",
     part="LFE5U-85F-6BG381C",
-    clock=25_000_000,
-    vco=600_000_000,
+    platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     core_clock=50_000_000,
     # The array of the Arty 35T with deeper memories: networks of twice the size fit.
     config=Config(row_depth=4096, col_depth=2048, res_depth=2048, pix_depth=4096),
-    platform="ulx3s:ULX3S_85F_Platform",
-    clock_resource="clk25",
-    reset_resource=None,
-    resources={"lut": 83_640, "ff": 83_640, "bram18": 208, "dsp": 156},
     loader="ulx3s",
 )

@@ -7,29 +7,22 @@ them; logic is not counted.
 import dataclasses
 
 import boards
+from boards.dies import Block
 from hw.arch.config import Config
-from hw.arch.parts import Ram, memories
+from hw.arch.parts import memories
 from hw.common.errors import SpikeloomError
 from sw.compiler import MisfitError, Program, compile_network, fit_config
 from sw.network import IntegerNetwork
 
-_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-#: A family's block of 18 kbit, and how many of them one unit of its budget is.
-BLOCKS = {
-    "xc7": ("bram36", "RAMB36", Ram(name="RAMB18E1", count=0, shapes=_SHAPES), 2),
-    "ecp5": ("bram18", "DP16KD", Ram(name="DP16KD", count=0, shapes=_SHAPES), 1),
-}
 
-
-def block_rams(config: Config, family: str) -> int:
-    """Block RAMs (RAMB36 or DP16KD) that a core's memories take on a family's parts."""
-    _, _, ram, per = BLOCKS[family]
+def block_rams(config: Config, block: Block) -> int:
+    """Block RAMs of the kind ``block`` that a core's memories take."""
     blocks = 0
     for memory in memories(config):
         if not memory.registers:
-            copies = memory.reads if family == "ecp5" else 1  # both ports of a RAMB18 read
-            blocks += memory.count * copies * ram.blocks(memory.width, memory.depth)
-    return -(-blocks // per)
+            copies = 1 if block.shared else memory.reads
+            blocks += memory.count * copies * block.ram.blocks(memory.width, memory.depth)
+    return -(-blocks // block.each)
 
 
 def room(network: IntegerNetwork, config: Config) -> list[str]:
@@ -62,16 +55,16 @@ def room(network: IntegerNetwork, config: Config) -> list[str]:
 
 def _fitted(network: IntegerNetwork, board: boards.Board) -> str:
     """What the core of a board takes there with memories as deep as the network needs."""
-    key, unit, _, _ = BLOCKS[board.family]
-    budget = board.resources[key]
+    block = board.die.block
+    budget = board.resources[block.resource]
     try:
         core = fit_config(network, board.config)
         compile_network(network, core)
     except SpikeloomError:
         return f"{board.name}: no core of its size holds it, however deep its memories"
-    taken = block_rams(core, board.family)
+    taken = block_rams(core, block)
     verdict = "room for it" if taken <= budget else "too many"
-    return f"{board.name} with --fit: {taken} of {budget} {unit}, {verdict}"
+    return f"{board.name} with --fit: {taken} of {budget} {block.title}, {verdict}"
 
 
 def compile_told(network: IntegerNetwork, config: Config) -> Program:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boards
+from hw import targets
 from hw.arch.config import Config
 from hw.build.pipeline import Event, Pipeline
 from hw.build.steps import NAMES, STEPS, Job, board_design
@@ -62,6 +63,7 @@ def build(
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise SpikeloomError(f"output {folder} is a file; choose a folder with --output")
+    targets.of(found).check_board()
     job = Job(found, str(model), folder, tell, design, stream, fit)
     target = {"model": str(find(model).resolve()), "board": found.name}
     Pipeline(STEPS, folder, tell, target).run(job, first=first, last=last)

@@ -6,25 +6,22 @@ count the same), 'simulated' (counted in the RTL) or 'placed' (from the router).
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hw.arch.link import BAUD
+from sw.compiler.report import WIDTHS
+from sw.compiler.report import membranes as count_membranes
 from sw.host.rate import exchange_bytes, link_seconds
 
 SCHEMA = 2
 KINDS = ("estimated", "forecast", "simulated", "placed")
 CYCLES = {"forecast": "exact forecast", "simulated": "simulated"}
-RESOURCE_TITLES = {
-    "lut": "LUT",
-    "lut_as_memory": "LUT as memory",
-    "ff": "flip-flop",
-    "bram36": "RAMB36",
-    "bram18": "DP16KD (18 kbit)",
-    "dsp": "DSP",
-}
 
 
-def resources(kind: str, used: dict[str, int | float], available: dict[str, int]) -> dict[str, Any]:
+def resources(
+    kind: str, used: Mapping[str, int | float], available: dict[str, int]
+) -> dict[str, Any]:
     """Return the section of resources; ``share`` is used / available."""
     items = {}
     for name, count in used.items():
@@ -37,13 +34,13 @@ def resources(kind: str, used: dict[str, int | float], available: dict[str, int]
     return {"kind": kind, "items": items}
 
 
-def timing(kind: str, fmax_mhz: float, clock_hz: int, note: str = "") -> dict[str, Any]:
-    """Return the section of the clock."""
+def timing(kind: str, fmax_mhz: float | None, clock_hz: int, note: str = "") -> dict[str, Any]:
+    """Return the section of the clock; ``fmax_mhz`` is None where nothing tells it."""
     return {
         "kind": kind,
-        "fmax_mhz": round(fmax_mhz, 2),
+        "fmax_mhz": None if fmax_mhz is None else round(fmax_mhz, 2),
         "clock_mhz": clock_hz / 1e6,
-        "met": fmax_mhz * 1e6 >= clock_hz,
+        "met": None if fmax_mhz is None else fmax_mhz * 1e6 >= clock_hz,
         "note": note,
     }
 
@@ -106,9 +103,7 @@ def memory_map(program: Any) -> dict[str, Any]:
 
 def membranes(program: Any) -> dict[str, Any]:
     """Return the section of membranes: how many, of what width, and the memory at each width."""
-    from sw.compiler.report import WIDTHS, membranes
-
-    found = membranes(program)
+    found = count_membranes(program)
     return {
         "count": found.count,
         "bits": list(found.bits),
@@ -127,8 +122,8 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:6.1f} %"
 
 
-def to_text(report: dict[str, Any]) -> str:
-    """Return a report as text for people."""
+def to_text(report: dict[str, Any], titles: Mapping[str, str]) -> str:
+    """Return a report as text for people; ``titles`` are those of the target's resources."""
     board, model, core = report["board"], report["model"], report["core"]
     lines = [
         f"{model['name']} on {board['title']} ({board['part']})",
@@ -146,16 +141,15 @@ def to_text(report: dict[str, Any]) -> str:
     lines.append(f"resources ({section['kind']})")
     for name, item in section["items"].items():
         limit = "" if item["available"] is None else f"of {item['available']:>7}"
-        title = RESOURCE_TITLES.get(name, name)
+        title = titles.get(name, name)
         lines.append(f"  {title:<18}{item['used']:>8} {limit:<11}{_percent(item['share'])}")
 
     section = report["timing"]
-    met = "met" if section["met"] else "NOT met"
-    lines += [
-        "",
-        f"clock: {section['clock_mhz']:g} MHz, {met}; fmax {section['fmax_mhz']:g} MHz "
-        f"({section['kind']})",
-    ]
+    figure = "whether it is met is not known"
+    if section["fmax_mhz"] is not None:
+        met = "met" if section["met"] else "NOT met"
+        figure = f"{met}; fmax {section['fmax_mhz']:g} MHz ({section['kind']})"
+    lines += ["", f"clock: {section['clock_mhz']:g} MHz, {figure}"]
     if section["note"]:
         lines.append(f"  {section['note']}")
 

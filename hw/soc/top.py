@@ -30,8 +30,8 @@ class Top(wiring.Component):
         Of the UART, bits per second; the clock must be a multiple within 2 %.
     program : sw.compiler.Program, optional
         Initial contents of program and column memory.
-    target : str
-        'generic' or 'xc7'.
+    primitives : str
+        Cells that popcounts and multipliers are made of: 'generic' or 'xc7'; see ``hw.core``.
 
     Members
     -------
@@ -56,9 +56,10 @@ class Top(wiring.Component):
         clk_freq: int,
         baud: int = link.BAUD,
         program: Any = None,
-        target: str = "generic",
+        primitives: str = "generic",
     ):
-        self.config, self.clk_freq, self.program, self.target = config, clk_freq, program, target
+        self.config, self.clk_freq, self.program = config, clk_freq, program
+        self.primitives = primitives
         self.divisor = divisor(clk_freq, baud)
         super().__init__(
             {
@@ -75,7 +76,7 @@ class Top(wiring.Component):
         m.submodules.rx = rx = UARTReceiver(self.divisor)
         m.submodules.tx = tx = UARTTransmitter(self.divisor)
         m.submodules.link = endpoint = LinkEndpoint(self.config, clk_freq=self.clk_freq)
-        core: Any = Core(self.config, self.program, target=self.target)
+        core: Any = Core(self.config, self.program, target=self.primitives)
         m.submodules.core = core
         wiring.connect(m, rx.o, endpoint.i)
         wiring.connect(m, endpoint.o, tx.i)

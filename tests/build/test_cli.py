@@ -1,3 +1,4 @@
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import boards
+from boards.dies import DIES
 from hw.arch import Config, SpikeloomError
 from hw.build import NAMES, __main__, build
 from hw.tools import find, yosys
@@ -99,8 +101,6 @@ def test_output_cannot_be_made(capsys, tmp_path):
 
 
 def test_model_that_does_not_fit(tmp_path):
-    import dataclasses
-
     small = dataclasses.replace(boards.get("ulx3s"), config=Config(rows=8, col_depth=64))
     with pytest.raises(SpikeloomError, match="col"):
         build(small, output=tmp_path / "o")
@@ -113,13 +113,12 @@ def test_model_that_does_not_fit(tmp_path):
     ]
 
 
-def test_design_that_does_not_fit(tmp_path):
-    import dataclasses
-
-    board = boards.get("ulx3s")
-    small = dataclasses.replace(board, resources={**board.resources, "ff": 10})
+def test_design_that_does_not_fit(tmp_path, monkeypatch):
+    die = DIES["LFE5U-85F"]
+    small = dataclasses.replace(die, resources={**die.resources, "ff": 10})
+    monkeypatch.setitem(DIES, "LFE5U-85F", small)
     with pytest.raises(SpikeloomError, match=r"has 10 flip-flop, but this design needs \d+;"):
-        build(small, output=tmp_path / "o", design=echo)
+        build("ulx3s", output=tmp_path / "o", design=echo)
     assert not (tmp_path / "o" / "check.json").exists()
 
 

@@ -1,6 +1,7 @@
 """Every kind of input of a build: when it changes, the steps that it decides run again."""
 
 import dataclasses
+import importlib.metadata
 import json
 import shutil
 
@@ -8,7 +9,8 @@ import pytest
 
 import boards
 from hw.arch import Config, SpikeloomError
-from hw.build import build, default_folder, sources, steps
+from hw.build import build, default_folder, sources
+from hw.tools import yosys
 from sw.frontend.loader import SHIPPED
 from tests.synth.designs import echo
 
@@ -97,16 +99,16 @@ def test_source_files(done, module, first, monkeypatch):
     ],
 )
 def test_versions(done, package, first, monkeypatch):
-    plain = steps.importlib.metadata.version
+    plain = importlib.metadata.version
     other = lambda p: "0.0" if p == package else plain(p)  # noqa: E731
-    monkeypatch.setattr(steps.importlib.metadata, "version", other)
+    monkeypatch.setattr(importlib.metadata, "version", other)
     assert done()[0] == first
     monkeypatch.undo()
     done()
 
 
 def test_yosys(done, monkeypatch):
-    monkeypatch.setattr(steps.yosys, "version", lambda: "other")
+    monkeypatch.setattr(yosys, "version", lambda: "other")
     assert done() == ["elaborate"]
     monkeypatch.undo()
     done()
@@ -128,7 +130,7 @@ def test_options(done, options, first):
 
 def test_board_fields(done):
     board = boards.get("arty_a7")
-    other = dataclasses.replace(board, vco=1_000_000_000)
+    other = dataclasses.replace(board, core_clock=40_000_000)
     assert done(other)[0] == "compile"
     done()
 

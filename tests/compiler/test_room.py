@@ -6,6 +6,7 @@ import re
 import pytest
 
 import boards
+from boards.dies import DP16KD, RAMB36
 from hw.arch import Config, SpikeloomError
 from sw.compiler.__main__ import main
 from sw.room import block_rams, compile_told, room
@@ -14,8 +15,8 @@ from sw.testing import random_network
 
 def test_block_rams_are_those_of_synthesis():
     """The figures that the builds of both boards report."""
-    assert block_rams(boards.get("arty_a7").config, "xc7") == 46
-    assert block_rams(boards.get("ulx3s").config, "ecp5") == 183
+    assert block_rams(boards.get("arty_a7").config, RAMB36) == 46
+    assert block_rams(boards.get("ulx3s").config, DP16KD) == 183
 
 
 @pytest.fixture(scope="module")

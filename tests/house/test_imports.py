@@ -23,6 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "hw.soc": ("hw.arch", "hw.core"),
     "hw.tools": (),
     "boards": ("hw.arch",),
+    "hw.targets": ("boards", "hw.arch", "hw.tools"),
     # data and models
     "sw.result": (),
     "sw.images": (),
@@ -51,13 +52,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                 "sw.network"),
     "sim": ("boards", "hw.arch", "hw.core", "hw.soc", "hw.tools", "sim.interpreter", "sw.compiler",
             "sw.golden", "sw.host", "sw.images", "sw.network", "sw.result"),
-    "hw.build": ("boards", "hw.arch", "hw.soc", "hw.tools", "sw", "sw.api", "sw.compiler",
+    "hw.build": ("boards", "hw.arch", "hw.soc", "hw.targets", "hw.tools", "sw", "sw.api", "sw.compiler",
                  "sw.data", "sw.frontend", "sw.host", "sw.lower", "sw.room"),
     "commands": ("*",),
     "benchmarks": ("*",),
 }  # fmt: skip
 #: Files that import by a name which is not in their source, and where that name comes from.
 DYNAMIC = {
+    "boards": "the files in the folder of boards",
+    "boards.platform": "the module of amaranth-boards that a board's file names",
     "spikeloom.__main__": "the table of commands",
     "sw.train.learner": "the hooks of a family, as its entry names them",
     "sw.train.teacher": "the user's own network, MODULE:NAME of --teacher",

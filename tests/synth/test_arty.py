@@ -6,9 +6,9 @@ import pytest
 import sw
 from hw.arch import SpikeloomError
 from hw.build import build
-from hw.build.contents import images, refuse_other_contents
 from hw.tools.bram import block_memories
 from hw.tools.check_xc7 import check
+from hw.tools.contents import images, refuse_other_contents
 from hw.tools.netlist import Netlist
 from sw.compiler import Program
 

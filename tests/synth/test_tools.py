@@ -9,7 +9,7 @@ from hw.arch import SpikeloomError
 from hw.tools import ToolFailed, export_rtlil, export_verilog, run_yosys, yosys
 from hw.tools.bram import block_memories
 from hw.tools.check_xc7 import check, main, refuse_offences
-from hw.tools.netlist import Cell, Netlist, ecp5_resources, lut_cells, xc7_resources
+from hw.tools.netlist import Cell, Netlist
 from hw.tools.reset_xc7 import lut
 from hw.tools.timing_xc7 import FF_OUT, FF_SETUP, LUT, NET, longest_path
 from tests.synth.designs import Counter, Many, Sticky
@@ -118,36 +118,6 @@ def test_block_ram_is_read_back(memories, n):
 def test_block_ram_of_another_size_is_refused(memories):
     with pytest.raises(SpikeloomError, match=r"m0.mem: 64 x 1024 wants 2 cells of 36 bits, found"):
         memories[1]["m0.mem"].words(width=64, depth=1024)
-
-
-def test_counts_and_resources():
-    counts = {
-        "LUT2": 3,
-        "LUT6_2": 2,
-        "INV": 1,
-        "SRLC32E": 5,
-        "RAM32M": 2,
-        "FDRE": 7,
-        "FDSE": 1,
-        "RAMB36E1": 3,
-        "RAMB18E1": 3,
-        "DSP48E1": 4,
-    }
-    assert lut_cells(counts) == 6
-    assert xc7_resources(counts) == {
-        "lut": 19,
-        "lut_as_memory": 13,
-        "ff": 8,
-        "bram36": 5,
-        "dsp": 4,
-    }
-    assert ecp5_resources({"LUT4": 10, "CCU2C": 2, "DP16KD": 3, "TRELLIS_FF": 4}) == {
-        "lut": 14,
-        "lut_as_memory": 0,
-        "ff": 4,
-        "bram18": 3,
-        "dsp": 0,
-    }
 
 
 def test_netlist_that_is_cut_short(tmp_path):

@@ -1,0 +1,65 @@
+"""What a board is."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from boards import dies
+from boards.platform import Facts, facts, platform_class
+from hw.arch.config import Config
+from hw.common.errors import SpikeloomError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One board: what its platform in amaranth-boards does not know.
+
+    Package, speed and pins, the clock and the reset button come from that platform, which is
+    imported where they are asked for; it must agree with ``part``. The budget is the die's.
+    SpikeloomError names the board where something cannot be.
+    """
+
+    name: str  #: Also of the file that holds it.
+    title: str
+    part: str  #: As its maker writes it, package and speed included.
+    platform: str  #: The platform's class, ``module:class``.
+    core_clock: int  #: Wanted of the family's PLL, Hz; one that it cannot make is refused.
+    config: Config  #: The core that is built unless told otherwise.
+    loader: str = ""  #: openFPGALoader's name of the board.
+
+    def __post_init__(self) -> None:
+        if self.core_clock <= 0:
+            raise SpikeloomError(
+                f"board {self.name}: core_clock = {self.core_clock}, but it must be positive, in Hz"
+            )
+        dies.die(self.part, self.name)
+
+    @property
+    def die(self) -> dies.Die:
+        """Its part's die."""
+        return dies.die(self.part, self.name)
+
+    @property
+    def family(self) -> str:
+        """Its target family, a key of ``hw.targets.TARGETS``."""
+        return self.die.family
+
+    @property
+    def resources(self) -> dict[str, int]:
+        """Its part's budget."""
+        return self.die.resources
+
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """What its platform tells; SpikeloomError where that is another part's."""
+        return facts(self.make_platform(), self.name, self.part)
+
+    @property
+    def clock(self) -> int:
+        """Its oscillator, Hz."""
+        return self.facts.clock
+
+    def make_platform(self, base: type | None = None) -> Any:
+        """Return its amaranth-boards platform, as a subclass that has ``base`` first."""
+        found = platform_class(self.platform, self.name)
+        return type(found.__name__, (base, found) if base else (found,), {})()
