@@ -146,8 +146,8 @@ def test_design(done):
 def test_steps_follow_imports_and_no_list():
     found = {p.relative_to(sources.ROOT).as_posix() for p in sources.sources("hw.soc.top")}
     assert {"hw/core/core.py", "hw/core/lane.py", "hw/arch/isa.py", "hw/__init__.py"} <= found
-    inside = {p.relative_to(sources.ROOT).as_posix() for p in sources.sources("sw.graph")}
-    assert "sw/lower/lower.py" in inside, "an import inside a function counts"
+    inside = {p.relative_to(sources.ROOT).as_posix() for p in sources.sources("sw.golden")}
+    assert "sw/golden/compiled.py" in inside, "an import inside a function counts"
     assert sources.sources("numpy", "no.such.module") == []
 
 

@@ -23,7 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "hw.soc": ("hw.arch", "hw.core"),
     "hw.tools": (),
     "boards": ("hw.arch",),
-    "hw.targets": ("boards", "hw.arch", "hw.tools"),
+    "hw.targets": ("boards", "hw.tools"),
     # data and models
     "sw.result": (),
     "sw.images": (),
@@ -52,8 +52,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                 "sw.network"),
     "sim": ("boards", "hw.arch", "hw.core", "hw.soc", "hw.tools", "sim.interpreter", "sw.compiler",
             "sw.golden", "sw.host", "sw.images", "sw.network", "sw.result"),
-    "hw.build": ("boards", "hw.arch", "hw.soc", "hw.targets", "hw.tools", "sw", "sw.api", "sw.compiler",
-                 "sw.data", "sw.frontend", "sw.host", "sw.lower", "sw.room"),
+    "hw.build": ("boards", "hw.arch", "hw.soc", "hw.targets", "hw.tools", "sw", "sw.api",
+                 "sw.compiler", "sw.data", "sw.frontend", "sw.host", "sw.lower", "sw.room"),
     "commands": ("*",),
     "benchmarks": ("*",),
 }  # fmt: skip
