@@ -1,5 +1,6 @@
 """The worked examples of the architecture's pages: every number in them is computed here."""
 
+import itertools
 import re
 
 import pytest
@@ -16,6 +17,15 @@ EXACT = [p for p in PAGES if p.name != "spike.md"]
 def test_pages_have_examples():
     listed = re.findall(r"\[\w+\]\((\w+\.md)\)", (FOLDER / "core.md").read_text(encoding="utf-8"))
     assert {p.name for p in PAGES} == set(listed) - {"glossary.md"}
+
+
+def test_pages_follow_each_other():
+    """From the first page on, each leads to the next in the order of core.md."""
+    listed = re.findall(r"\[\w+\]\((\w+\.md)\)", (FOLDER / "core.md").read_text(encoding="utf-8"))
+    order = [name for name in listed if name != "glossary.md"]
+    for name, after in itertools.pairwise(order):
+        text = (FOLDER / name).read_text(encoding="utf-8")
+        assert re.search(rf"^Next: \[.*\]\({after}\)\.$", text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
