@@ -60,6 +60,7 @@ def test_every_row_has_a_command_and_a_cost():
             assert row[2], row
             assert row[3], row
             assert row[4], row
+            assert re.match(r"-$|\d|more than|not (timed|measured)$", row[3]), row
     assert len(commands(PAGE)) > 20
 
 
