@@ -23,7 +23,6 @@ COMMANDS = {
     "data": ("sw.data.__main__", "list, fetch and prepare data sets"),
     "card": ("sim.card", "measure a shipped network and write its card"),
     "check": ("hw.tools.check_xc7", "check a 7-series netlist for the open flow"),
-    "manual": ("hw.arch.manual", "write the reference tables of the hardware"),
 }
 
 

@@ -12,14 +12,14 @@ MAX_STEPS = 16  #: Largest number of time steps.
 STATE_BITS = (2, 4, 8)  #: Widths of a stored membrane; b bits hold 2 * L + 1 codes.
 STATE_SHIFTS = (1, 4, 8, 11)  #: Left shifts from code to what the leak leaves of the membrane.
 STATE_CELLS = 512  #: Cells of equal size, each with at most one threshold of a stored membrane.
-STATE_CELL_COARSE = 32  #: Units of a cell,
-STATE_CELL_FINE = 4  #: but these with the smallest shift, whose last cell has no threshold.
+STATE_CELL_COARSE = 32  #: Units of membrane in a cell with all shifts but the smallest.
+STATE_CELL_FINE = 4  #: Units in a cell with the smallest shift; its last cell has no threshold.
 STATE_MAX = STATE_CELLS * STATE_CELL_COARSE - 2  #: Largest magnitude that thresholds tell apart.
 
-MEMBRANE_MAX = (1 << (MEMBRANE_BITS - 1)) - 1
-MEMBRANE_MIN = -(1 << (MEMBRANE_BITS - 1))
-FACTOR_MAX = (1 << (FACTOR_BITS - 1)) - 1
-BIAS_MAX = (1 << (BIAS_BITS - 1)) - 1
+MEMBRANE_MAX = (1 << (MEMBRANE_BITS - 1)) - 1  #: Where x and y saturate above.
+MEMBRANE_MIN = -(1 << (MEMBRANE_BITS - 1))  #: Where x and y saturate below.
+FACTOR_MAX = (1 << (FACTOR_BITS - 1)) - 1  #: Largest magnitude of a factor or weight.
+BIAS_MAX = (1 << (BIAS_BITS - 1)) - 1  #: Largest magnitude of a bias.
 
 
 def state_cell(shift: int) -> int:

@@ -43,7 +43,7 @@ MAX_BYTES = MAX_PAYLOAD - ADDR_BYTES  #: Words in one WRITE_BYTES.
 READ_PAYLOAD = ADDR_BYTES + 1  #: Bytes of a READ.
 STATUS_PAYLOAD = 8  #: Bytes of a STATUS reply.
 TIMEOUT_MS = 40  #: A silence of this to twice this ends a half-received frame.
-MAGIC = b"SPKL"
+MAGIC = b"SPKL"  #: The first bytes of an IDENTIFY reply.
 VERSION = 1  #: Of this protocol.
 
 HEAD = struct.Struct("<BBB")  #: code, tag, length.
@@ -57,12 +57,12 @@ IDENTITY_PAYLOAD = _IDENTITY.size  #: Bytes of an IDENTIFY reply.
 class Command(enum.IntEnum):
     """Code of a request."""
 
-    IDENTIFY = 1
-    WRITE = 2
-    WRITE_BYTES = 3
-    START = 4
-    STATUS = 5
-    READ = 6
+    IDENTIFY = 1  #: Tell what the device is.
+    WRITE = 2  #: Write words of 32 bits through the load port.
+    WRITE_BYTES = 3  #: Write words of which only the low byte is sent, such as pixels.
+    START = 4  #: Run the program once.
+    STATUS = 5  #: Tell whether the core runs, and how many cycles it took.
+    READ = 6  #: Read words of pixel memory, such as logits.
 
 
 class Reason(enum.IntEnum):
@@ -82,7 +82,7 @@ class Identity:
     version: int  #: VERSION of the device.
     digest: int  #: Config.digest of the device.
     clock: int  #: Hz.
-    config: Config
+    config: Config  #: Sizes of the device's core.
 
     def encode(self) -> bytes:
         """Return the payload."""
@@ -106,7 +106,7 @@ class Identity:
 
 
 def crc16(data: bytes, crc: int = 0) -> int:
-    """CRC-16/XMODEM: polynomial 0x1021, high bit first, start 0."""
+    """Return the CRC-16/XMODEM of ``data``: polynomial 0x1021, high bit first, start 0."""
     for byte in data:
         crc ^= byte << 8
         for _ in range(8):
@@ -115,6 +115,6 @@ def crc16(data: bytes, crc: int = 0) -> int:
 
 
 def frame(code: int, tag: int, payload: bytes = b"") -> bytes:
-    """Return a whole frame."""
+    """Return a whole frame, SYNC and CRC included; ``payload`` has 0 to 255 bytes."""
     body = HEAD.pack(code, tag, len(payload)) + payload
     return bytes([SYNC]) + body + crc16(body).to_bytes(2, "big")

@@ -10,14 +10,17 @@ import enum
 class Mem(enum.IntEnum):
     """Memories behind the load port."""
 
-    PROG = 0  #: prog_depth x 32
-    COL = 1  #: C banks of col_depth x W
-    ROW = 2  #: R banks of row_depth x W
-    PIX = 3  #: pix_depth x 18; readable
-    CTRL = 4  #: one word; a write of anything makes membranes in memory 0 for the next run
+    PROG = 0  #: The program: prog_depth words of 32 bits.
+    COL = 1  #: Column memory: C banks of col_depth words of W bits.
+    ROW = 2  #: Row memory: R banks of row_depth words of W bits.
+    PIX = 3  #: Pixel memory: pix_depth words of 18 bits, signed; the only one that can be read.
+    CTRL = 4  #: One word; whatever is written, membranes in memory count as 0 in the next run.
 
 
 def load_addr(mem: Mem, word: int, bank: int = 0, part: int = 0) -> int:
-    """Return the load port address of a 32-bit part of a word."""
+    """Return the load port address of a 32-bit part of a word.
+
+    ``word`` is 0 to 65535, ``part`` 0 to 15 (0 is the least significant), ``bank`` 0 to 127.
+    """
     assert 0 <= word < 1 << 16 and 0 <= part < 16 and 0 <= bank < 128
     return word | part << 16 | bank << 20 | int(mem) << 27

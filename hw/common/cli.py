@@ -66,6 +66,7 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
 
 
 def _end(status: int, text: str) -> int:
+    """Say how a command ends, where anybody reads it, and return its exit status."""
     for stream, words in ((sys.stdout, ""), (sys.stderr, f"{text}\n")):
         try:
             stream.write(words)
@@ -76,7 +77,7 @@ def _end(status: int, text: str) -> int:
 
 
 def _place_error(error: OSError) -> str | None:
-    """One sentence about a place that cannot be written, or None where ``error`` is no such."""
+    """Return one sentence about a place that cannot be written; None for other errors."""
     try:
         sys.stdout.flush()
     except OSError as lost:
@@ -93,6 +94,7 @@ def _place_error(error: OSError) -> str | None:
 
 
 def _folder_is_gone() -> bool:
+    """Return whether the current folder has been deleted."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -101,7 +103,7 @@ def _folder_is_gone() -> bool:
 
 
 def _open_streams() -> None:
-    """Where a standard stream is closed, let it lead nowhere, so that no file takes its place."""
+    """Let a standard stream that is closed lead nowhere, so that no file takes its place."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -126,7 +128,7 @@ def _hush() -> None:
 
 
 def _encodable() -> None:
-    """Where the terminal's encoding lacks a character, show it escaped instead of failing."""
+    """Show a character that the terminal's encoding lacks escaped instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError, OSError):

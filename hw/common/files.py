@@ -38,6 +38,7 @@ def disk_errors(path: Path, cure: str = CURE) -> Iterator[None]:
 
 
 def _is_part(name: str) -> bool:
+    """Return whether a file is the unfinished part of another."""
     return Path(name).name.endswith(".part")
 
 
@@ -75,7 +76,7 @@ def whole(path: str | os.PathLike, cure: str = CURE) -> Iterator[Path]:
 
 
 def _special(path: Path) -> bool:
-    """Whether something is there that no file can take the place of."""
+    """Return whether something is there that no file can take the place of."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -84,7 +85,7 @@ def _special(path: Path) -> bool:
 
 
 def write(path: str | os.PathLike, content: bytes | str, cure: str = CURE) -> Path:
-    """Write a file whole or not at all; text as UTF-8 with plain line ends."""
+    """Write a file whole or not at all; a text as UTF-8 with plain line ends."""
     data = content.encode() if isinstance(content, str) else content
     with whole(path, cure) as part:
         part.write_bytes(data)
@@ -204,7 +205,7 @@ def cache_folder(kind: str) -> Path:
 
 
 def _unwritable(folder: Path) -> str | None:
-    """Make a folder; why it cannot be used, or None."""
+    """Make a folder; return why it cannot be used, or None where it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if hasattr(os, "getuid") and folder.parent.parent == Path(tempfile.gettempdir()):

@@ -41,6 +41,7 @@ def numba() -> types.ModuleType | None:
 
 
 def _broken(error: BaseException) -> None:
+    """Warn once that numba is there and does not work, and why."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     warnings.warn(
         f"numba is installed but cannot be imported ({reason}); numpy computes the same, slower",
@@ -64,7 +65,7 @@ def jit(function: Callable, **options: Any) -> Any:
 
 @functools.cache
 def _folder() -> Path | None:
-    """The folder of the kept code, or None where none can be written."""
+    """Return the folder of the kept code, or None where none can be written."""
     given = os.environ.get("NUMBA_CACHE_DIR")
     try:
         if not given:
@@ -119,7 +120,7 @@ class _Cache:
             path.unlink(missing_ok=True)
 
     def _path(self, signature: Any, codegen: Any) -> Path:
-        """File of one signature on this processor."""
+        """Return the file of one signature on this processor."""
         key = digest(*self.made_of, repr(signature), repr(codegen.magic_tuple()))
         return self.folder / f"{self.name}-{key[:32]}.code"
 

@@ -47,13 +47,14 @@ def write(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> Path:
 
 
 def _pack(array: np.ndarray) -> bytes:
+    """Return an array as the bytes of a .npy file."""
     data = io.BytesIO()
     np.lib.format.write_array(data, array, version=(1, 0), allow_pickle=False)
     return data.getvalue()
 
 
 def _seal(packed: Mapping[str, bytes]) -> str:
-    """Digest of all members but the digest itself, in the order of their names."""
+    """Return the digest of all members but the digest itself, in the order of their names."""
     names = sorted(name for name in packed if name != DIGEST)
     return digest(*(part for name in names for part in (name, packed[name])))
 
@@ -125,6 +126,7 @@ def read_array(path: str | os.PathLike) -> np.ndarray:
 
 
 def _reason(error: Exception) -> str:
+    """Return an error's words on one line, 200 characters at most."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
@@ -163,7 +165,7 @@ def _members(
 
 
 def _array(name: str, data: bytes) -> np.ndarray:
-    """The array of a member; its header is read here, so that nothing of it is believed."""
+    """Return the array of a member; its header is read here, so that nothing of it is believed."""
     fault = ArchiveError(f"its member {name[:80]!r} is no whole array of numbers")
     if data[:6] != b"\x93NUMPY" or len(data) < 12 or data[6] not in (1, 2, 3):
         raise fault

@@ -49,6 +49,7 @@ def listing(head: str, parts: Iterable[object], lines: int = LINES) -> str:
 
 
 def _fields(value: Any) -> str:
+    """Return a data class as ``Name(field=value, ...)``, without what is the default."""
     parts = []
     for field in dataclasses.fields(value):
         item = getattr(value, field.name)
@@ -59,6 +60,7 @@ def _fields(value: Any) -> str:
 
 
 def _is_default(field: dataclasses.Field, item: Any) -> bool:
+    """Return whether a field holds its default."""
     if field.default is not dataclasses.MISSING:
         return item is field.default or (
             type(item) is type(field.default)
@@ -69,6 +71,7 @@ def _is_default(field: dataclasses.Field, item: Any) -> bool:
 
 
 def _value(item: Any) -> str:
+    """Return one value in a few characters: of an array, its type and shape."""
     if isinstance(item, np.ndarray):
         return f"{item.dtype} {item.shape}"
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
@@ -84,6 +87,7 @@ def _value(item: Any) -> str:
 
 
 def _some(parts: list[str], count: int, ends: str) -> str:
+    """Return parts between brackets, and how many more there are."""
     if count > len(parts):
         parts = [*parts, f"... {count - len(parts)} more"]
     comma = "," if ends == "()" and count == 1 else ""

@@ -15,6 +15,7 @@ from sw.data.store import cache_folder
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog="python -m sw.data",
         description="List data sets, or fetch them into the cache: $SPIKELOOM_CACHE/data, else "
@@ -64,17 +65,20 @@ class _Bar:
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:
+        """End the bar, where one was begun."""
         if self.bar is not None:
             self.bar.close()
 
 
 def _is_present(source: Source, data_dir: Path | None) -> bool:
+    """Return whether a data set can be loaded as things are."""
     if source.kind == "embedded":
         return importlib.util.find_spec("sklearn") is not None
     return is_present(source, data_dir)
 
 
 def _list(names: Sequence[str], data_dir: Path | None) -> None:
+    """Print a line for each data set: sizes, download, whether it is here."""
     print(f"{'name':14} {'train':>6} {'test':>6}  {'image':9}  {'download':>8}  present")
     for source in (source_of(name) for name in names or NAMES):
         image = "x".join(map(str, source.shape))

@@ -33,6 +33,7 @@ DAMAGE = (
 
 
 def _damaged(path: Path, what: object) -> SpikeloomError:
+    """Return the error of an archive that is not as it was published."""
     return SpikeloomError(
         f"{path}: damaged archive ({what}), wanted it as published; delete it and fetch it again"
     )
@@ -54,7 +55,7 @@ class _Limited(io.RawIOBase):
 
 
 def read_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
-    """Contents of members of a .tar.gz, by name; other members are passed over.
+    """Return the contents of members of a .tar.gz by name; other members are passed over.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def read_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
 
 
 def _target(name: str, into: Path) -> Path:
-    """Where a member goes; refuses what would leave ``into``."""
+    """Return where a member goes; what would leave ``into`` is refused."""
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
         raise ValueError(f"member {name!r} would be written outside its folder")
@@ -108,6 +109,7 @@ def _target(name: str, into: Path) -> Path:
 
 
 def _zip_members(path: Path) -> Iterator[tuple[str, bool, IO[bytes] | None]]:
+    """Yield name, whether it is a folder, and open file of each member of a .zip."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
@@ -121,6 +123,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, bool, IO[bytes] | None]]:
 
 
 def _tar_members(path: Path, limit: int) -> Iterator[tuple[str, bool, IO[bytes] | None]]:
+    """Yield the same of a .tar.gz that unpacks to at most ``limit`` bytes."""
     with (
         gzip.open(path) as plain,
         tarfile.open(fileobj=_Limited(plain, limit), mode="r|") as tar,  # pyright: ignore

@@ -10,7 +10,7 @@ BORDER = 4  #: Pixels by which photographs move at strength 1.
 
 
 def shifted(x: Tensor, reach: int) -> Tensor:
-    """Images (B, ..., H, W) moved by up to ``reach`` whole pixels each way, zeros moving in."""
+    """Return images (B, ..., H, W) moved by up to ``reach`` whole pixels each way; 0 moves in."""
     if not reach:
         return x
     b, h, w = len(x), x.shape[-2], x.shape[-1]
@@ -27,7 +27,7 @@ def shifted(x: Tensor, reach: int) -> Tensor:
 
 
 def augment_photographs(images: Tensor, strength: float = 1.0) -> Tensor:
-    """Randomly mirrored copies of uint8 images, moved by up to 4 pixels times ``strength``.
+    """Return randomly mirrored copies of uint8 images, moved by up to 4 pixels times ``strength``.
 
     Images (B, C, H, W), or frames (B, T, C, H, W), which move together; float32, 0 to 255.
     """
@@ -39,7 +39,7 @@ def augment_photographs(images: Tensor, strength: float = 1.0) -> Tensor:
 
 
 def augment_events(images: Tensor, strength: float = 1.0) -> Tensor:
-    """Frames of events (B, T, C, H, W) moved by up to an eighth of their side times ``strength``.
+    """Return frames (B, T, C, H, W) moved by up to an eighth of a side times ``strength``.
 
     They are not mirrored: gestures have a side.
     """
@@ -47,7 +47,7 @@ def augment_events(images: Tensor, strength: float = 1.0) -> Tensor:
 
 
 def augment(images: Tensor, factor: int, strength: float = 1.0) -> Tensor:
-    """Randomly moved, turned, stretched and dimmed copies of uint8 images.
+    """Return randomly moved, turned, stretched and dimmed copies of uint8 images.
 
     The image is moved at its own resolution before pixels were repeated, so that it stays made of
     equal squares; then it shifts by up to ``factor`` / 2 whole pixels. Draws from torch's RNG.

@@ -50,6 +50,7 @@ class Source:
 
 
 def _idx(stem: str, md5: str, size: int, plain_md5: str, plain_size: int) -> File:
+    """Return an idx file as it is published: packed, with what it unpacks to."""
     plain = File(name=stem, digest=plain_md5, size=plain_size)
     return File(name=f"{stem}.gz", digest=md5, size=size, plain=plain)
 

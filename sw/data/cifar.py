@@ -14,7 +14,7 @@ PER_FILE = 10_000
 
 
 def parse_records(raw: bytes, label_bytes: int, classes: int, where: str):
-    """Images uint8 (n, 3, 32, 32) and int64 labels (n,) of records.
+    """Return images, uint8 (n, 3, 32, 32), and labels, int64 (n,) from 0 on, of records.
 
     A record is ``label_bytes`` labels, of which the last counts (CIFAR-100: coarse, fine), then
     the red, green and blue planes, row by row.
@@ -32,7 +32,7 @@ def parse_records(raw: bytes, label_bytes: int, classes: int, where: str):
 
 
 def layout(classes: int) -> tuple[int, dict[str, int], dict[str, int]]:
-    """Label bytes, and members with bytes of the training and the test split."""
+    """Return label bytes a record, and members with bytes of the training and the test split."""
     if classes == 10:
         folder, size = "cifar-10-batches-bin", PER_FILE * (1 + PIXELS)
         train = {f"{folder}/data_batch_{i}.bin": size for i in range(1, 6)}
@@ -42,7 +42,7 @@ def layout(classes: int) -> tuple[int, dict[str, int], dict[str, int]]:
 
 
 def read_cifar(path: Path, classes: int) -> tuple[np.ndarray, ...]:
-    """Training images and labels, test images and labels of the archive ``path``."""
+    """Return training images and labels, test images and labels of the archive ``path``."""
     label_bytes, *splits = layout(classes)
     raw = read_members(path, {k: v for split in splits for k, v in split.items()})
     found = []

@@ -10,6 +10,7 @@ LARGEST = 256  #: Pixels per side, so that a slip of the keyboard does not fill 
 
 
 def _none(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+    """Return an array without images."""
     return np.zeros(shape, dtype)
 
 
@@ -34,7 +35,7 @@ class DataSet:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image: (C, H, W), or (T, C, H, W) of event data."""
+        """Return the shape of one image: (C, H, W), or (T, C, H, W) of event data."""
         return self.train_images.shape[1:]
 
     def __post_init__(self):
@@ -59,7 +60,7 @@ def check_labels(labels: np.ndarray, classes: int, where: str) -> None:
 
 
 def split_validation(data: DataSet, n: int, seed: int = 0) -> DataSet:
-    """``data`` with ``n`` training images moved to the validation split.
+    """Return ``data`` with ``n`` training images moved to the validation split.
 
     Which ones: the first ``n`` of ``numpy.random.RandomState(seed).permutation(train)``, the same
     on every machine. Both parts keep the order of the training split.
@@ -105,7 +106,7 @@ def split_validation(data: DataSet, n: int, seed: int = 0) -> DataSet:
 
 
 def check_size(name: str, size: int) -> None:
-    """Refuse a side of no pixels, or of very many."""
+    """Refuse a side of less than 1 or more than LARGEST pixels."""
     if not 1 <= size <= LARGEST:
         raise SpikeloomError(
             f"{name}: image side is {size} pixels, wanted 1 to {LARGEST}; choose another size"
@@ -113,7 +114,7 @@ def check_size(name: str, size: int) -> None:
 
 
 def resize(images: np.ndarray, size: int) -> tuple[np.ndarray, int]:
-    """Square uint8 images (n, C, side, side) at ``size``, and the factor of repetition.
+    """Return square uint8 images (n, C, side, side) at ``size``, and how often pixels repeat.
 
     A multiple of the side: every pixel repeated. Larger otherwise: a border of zeros, the odd pixel
     below and on the right. Smaller: with k = ceil(side / size), a border of zeros up to k * size,

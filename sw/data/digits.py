@@ -28,7 +28,9 @@ class Digits:
 
 
 def load_digits(side: int = 16) -> Digits:
-    """The digits at ``side`` x ``side`` pixels, pixel = min(16 * v, 255), nearest enlargement.
+    """Return the digits at ``side`` x ``side`` pixels of 0 to 255, each repeated side / 8 times.
+
+    A pixel is min(16 * v, 255) of the published value v, which is 0 to 16.
 
     Parameters
     ----------

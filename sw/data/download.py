@@ -31,16 +31,19 @@ class _Broken(Unreachable):
 
 
 def _write(file: IO[bytes], data: bytes) -> None:
+    """Write all of ``data``, however little a write takes."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
 
 
 def _length(part: Path) -> int:
+    """Return the bytes that have arrived of a file."""
     return part.stat().st_size if part.exists() else 0
 
 
 def _open(url: str, start: int) -> Any:
+    """Open ``url`` from byte ``start`` on."""
     headers = {"User-Agent": "spikeloom", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -48,6 +51,7 @@ def _open(url: str, start: int) -> Any:
 
 
 def _why(error: Exception) -> str:
+    """Return why an address did not answer, in a few words."""
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP status {error.code}"
     reason = getattr(error, "reason", None) or error

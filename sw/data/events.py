@@ -27,6 +27,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def _tonic() -> Any:
+    """Return the package tonic; SpikeloomError where it is missing."""
     try:
         return importlib.import_module("tonic")
     except ModuleNotFoundError as error:
@@ -37,7 +38,7 @@ def _tonic() -> Any:
 
 
 def is_unpacked(source: Source, folder: Path) -> bool:
-    """Whether all archives of ``source`` are unpacked in ``folder``, by our own note of it."""
+    """Return whether all archives of ``source`` are unpacked in ``folder``, by our own note."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         told = (folder / UNPACKED).read_text(encoding="utf-8")
         return told.split() == [f.digest for f in source.files]
@@ -64,7 +65,7 @@ def unpack_all(source: Source, folder: Path) -> None:
 def frames(
     events: np.ndarray, steps: int, size: int, sensor: Sequence[int], where: str
 ) -> np.ndarray:
-    """Counts of events, clipped to 255, of equal spans of time.
+    """Return counts of events, clipped to 255, of equal spans of time.
 
     Parameters
     ----------
@@ -102,11 +103,12 @@ def frames(
 
 
 def _natural(path: str) -> list[str | int]:
+    """Return a key that sorts the numbers in a path by their value."""
     return [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", path)]
 
 
 def _open(source: Source, folder: Path, **options: Any) -> Any:
-    """The tonic data set that lies in ``folder``; it may read but not fetch."""
+    """Return the tonic data set that lies in ``folder``; it may read but not fetch."""
     kind = getattr(_tonic().datasets, source.tonic)
 
     def refuse(_self) -> None:
@@ -127,6 +129,7 @@ def _read(
     size: int,
     progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames uint8 (n, T, C, size, size) and labels int64 (n,) of some recordings."""
     images = np.zeros((len(order), steps, source.shape[0], size, size), np.uint8)
     labels = np.zeros(len(order), np.int64)
     for n, i in enumerate(order):
@@ -151,7 +154,7 @@ def _read(
 
 
 def _orders(recordings: Any, source: Source) -> list[list[int]]:
-    """Recordings of CIFAR10-DVS in the training and the test split."""
+    """Return the recordings of CIFAR10-DVS in the training and in the test split."""
     order = sorted(range(len(recordings)), key=lambda i: _natural(str(recordings.data[i])))
     seen: Counter[int] = Counter()
     train, test = [], []
@@ -175,7 +178,7 @@ def read_events(
     progress: Progress | None = None,
     keep: bool = True,
 ) -> tuple[np.ndarray, ...]:
-    """Training frames and labels, test frames and labels.
+    """Return training frames and labels, test frames and labels.
 
     Parameters
     ----------

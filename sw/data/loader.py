@@ -14,6 +14,7 @@ from sw.data.idx import parse_idx
 
 
 def _digits(source: Source, size: int) -> DataSet:
+    """Return the digits at a size."""
     data = load_digits(size)
     return DataSet(
         name=source.name,
@@ -28,7 +29,7 @@ def _digits(source: Source, size: int) -> DataSet:
 
 
 def _images(source: Source, places: list[Path], data_dir: Path | None):
-    """Training images (n, C, H, W) and labels, test images and labels."""
+    """Return training images (n, C, H, W) and labels, test images and labels."""
     paths = [need(source, file, data_dir, places) for file in source.files]
     if source.kind == "cifar":
         check(paths[0], source.files[0], cure(source, data_dir))
@@ -49,7 +50,7 @@ def load(
     steps: int | None = None,
     progress: events.Progress | None = None,
 ) -> DataSet:
-    """A data set, its files checked against their published checksums.
+    """Return a data set, its files checked against their published checksums.
 
     Parameters
     ----------

@@ -12,13 +12,14 @@ SECONDS = 20  #: Given to `npm config get`.
 
 
 def _setting(name: str) -> str:
-    """An npm setting of the environment; npm takes any case of the prefix and name."""
+    """Return an npm setting of the environment; npm takes any case of prefix and name."""
     wanted = f"npm_config_{name}"
     exact = os.environ.get(wanted)
     return exact or next((v for k, v in os.environ.items() if k.lower() == wanted and v), "")
 
 
 def _npmrc() -> str:
+    """Return the registry that ~/.npmrc names, or an empty text."""
     path = Path(_setting("userconfig") or Path.home() / ".npmrc")
     found = ""
     with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -29,6 +30,7 @@ def _npmrc() -> str:
 
 
 def _asked() -> str:
+    """Return the registry that npm itself tells, or an empty text."""
     npm = shutil.which("npm")
     if npm is None:
         return ""
@@ -48,7 +50,7 @@ def _asked() -> str:
 
 
 def registry() -> str:
-    """Base address with a final "/": npm's environment, ~/.npmrc, npm itself, npm's default."""
+    """Return the base address with a final "/": of environment, ~/.npmrc, npm, or its default."""
     for find in (lambda: _setting("registry"), _npmrc, _asked):
         if (found := find().strip()).startswith(("http://", "https://")):
             return found.rstrip("/") + "/"

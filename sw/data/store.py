@@ -18,7 +18,7 @@ ALGORITHMS = {32: "md5", 128: "sha512"}  #: By hexadecimal digits of the digest.
 
 
 def cache_folder() -> Path:
-    """Where fetched data lie, one folder per data set.
+    """Return where fetched data lie, one folder for each data set.
 
     ``$SPIKELOOM_CACHE/data``, else ``$XDG_CACHE_HOME/spikeloom/data``, else
     ``~/.cache/spikeloom/data``: one that is there may be read only. Where no home can be written,
@@ -36,18 +36,19 @@ def cache_folder() -> Path:
 
 
 def _hash(digest: str):
+    """Return a new hash of the algorithm that a digest's length tells."""
     return hashlib.new(ALGORITHMS[len(digest)], usedforsecurity=False)
 
 
 def digest_of(data: bytes, like: str) -> str:
-    """Hexadecimal digest of ``data`` by the algorithm of ``like``."""
+    """Return the hexadecimal digest of ``data`` by the algorithm of ``like``."""
     found = _hash(like)
     found.update(data)
     return found.hexdigest()
 
 
 def file_digest(path: Path, like: str) -> str:
-    """Hexadecimal digest of a file by the algorithm of ``like``."""
+    """Return the hexadecimal digest of a file by the algorithm of ``like``."""
     found = _hash(like)
     try:
         with open(path, "rb") as file:
@@ -61,7 +62,7 @@ def file_digest(path: Path, like: str) -> str:
 
 
 def disk_errors(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Tell a full or read-only disk in one sentence."""
+    """Return a context that tells a full or read-only disk in one sentence."""
     return files.disk_errors(path, CURE)
 
 
