@@ -158,7 +158,7 @@ def test_the_page_shows_this_family():
             "tests/extend/perceptron.py",
             "tests/extend/test_family.py",
             "sw/families/__init__.py",
-            "sw/families/qsnn/__init__.py",
+            "sw/families/bestformer/__init__.py",
             "sw/families/qsnn/training.py",
         )
     )
