@@ -17,6 +17,7 @@ PAGES = [
 #: What stands in a page where the reader puts something of theirs.
 MEANT = {
     "MODEL": "digits",
+    "FAMILY": "qsnn",
     "NAME": "digits",
     "PORT": "/dev/ttyUSB1",
     "B": "8",

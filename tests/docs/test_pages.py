@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -329,7 +330,8 @@ def test_python_compiles_and_finds_its_imports(page):
     for block in blocks(page, "python"):
         if block.session:
             continue
-        compile(block.text, f"{page.name}:{block.line}", "exec")
+        text = textwrap.dedent(block.text)  # a page may show the body of a function
+        compile(f"def body():\n{textwrap.indent(text, ' ')}", f"{page.name}:{block.line}", "exec")
         for module, names in re.findall(r"^\s*from ([\w.]+) import ([\w, ]+)", block.text, re.M):
             found = importlib.import_module(module)
             for name in names.split(","):
