@@ -110,5 +110,9 @@ class Config:
                     f"core configuration: {name} = {value!r} is no integer; give NAME=VALUE,..., "
                     "such as rows=8,width=64"
                 )
+            if name in values:
+                raise SpikeloomError(
+                    f"core configuration: {name} stands twice in {text!r}; give it once"
+                )
             values[name] = int(value)
         return dataclasses.replace(self, **values)

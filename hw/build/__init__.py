@@ -59,6 +59,8 @@ def build(
     if config:
         core = config if isinstance(config, Config) else found.config.changed(config)
         found = dataclasses.replace(found, config=core)
+    if output is not None and not str(output):
+        raise SpikeloomError("output '' names no folder; give one with --output, or leave it out")
     folder = Path(output) if output is not None else default_folder(found.name, model)
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():

@@ -12,6 +12,8 @@ from pathlib import Path
 from hw.common.files import digest, file_digest
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Packages of this project; installed, they lie in a folder beside everybody else's.
+OURS = ("hw", "sw", "sim", "boards", "spikeloom")
 DATA = (".v", ".sv", ".cpp")  #: Files beside modules that are read by them.
 
 
@@ -53,7 +55,7 @@ def _files(module: str) -> Iterator[Path]:
     parts = module.split(".")
     base = ROOT.joinpath(*parts)
     here = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
-    if not here.is_file() or not (ROOT / parts[0] / "__init__.py").is_file():
+    if parts[0] not in OURS or not here.is_file():
         return
     yield here
     for n in range(1, len(parts)):

@@ -157,15 +157,33 @@ def make_report(job: Job) -> dict[str, Any]:
 
 
 STEPS = (
-    Step("load", "read the model", inputs.of_model, _load),
-    Step("lower", "float to integer network", inputs.of_model, _lower),
-    Step("compile", "memory images and program", inputs.of_program, _compile),
-    Step("elaborate", "RTL", inputs.of_rtl, _elaborate),
-    Step("synthesise", "netlist", inputs.of_netlist, _synthesise),
-    Step("check", "cells, contents, budget, timing estimate", inputs.of_target, _check),
+    Step("load", "read the model", inputs.of_model, _load, ("model.json",)),
+    Step("lower", "float to integer network", inputs.of_model, _lower, ("network.npz",)),
+    Step(
+        "compile",
+        "memory images and program",
+        inputs.of_program,
+        _compile,
+        ("program.npz", "program.txt"),
+    ),
+    Step("elaborate", "RTL", inputs.of_rtl, _elaborate, ("top.il", "top.v", "pins.json")),
+    Step("synthesise", "netlist", inputs.of_netlist, _synthesise, ("top.json", "top.stat")),
+    Step(
+        "check",
+        "cells, contents, budget, timing estimate",
+        inputs.of_target,
+        _check,
+        ("check.json",),
+    ),
     Step("constrain", "pins, clocks, scripts", inputs.of_target, _constrain),
-    Step("route", "place and route", inputs.of_bitstream, _route),
-    Step("pack", "bitstream", inputs.of_bitstream, _pack),
-    Step("report", "report.json and report.txt", inputs.of_report, _report),
+    Step("route", "place and route", inputs.of_bitstream, _route, ("route.json",)),
+    Step("pack", "bitstream", inputs.of_bitstream, _pack, ("top.bit",)),
+    Step(
+        "report",
+        "report.json and report.txt",
+        inputs.of_report,
+        _report,
+        ("report.json", "report.txt"),
+    ),
 )
 NAMES = tuple(s.name for s in STEPS)

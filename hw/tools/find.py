@@ -79,16 +79,23 @@ def find(name: str) -> str:
         )
     for command in tool.commands:
         if found := _beside_python(command) or shutil.which(command):
-            if command.startswith("yowasp-"):
-                _yowasp_cache()
             return found
     raise ToolchainNotFound(name, tool.cure)
 
 
-def _yowasp_cache() -> None:
-    """Have the WebAssembly tools keep what they compile with ours: they need no home directory."""
-    if not os.environ.get("YOWASP_CACHE_DIR"):
-        os.environ["YOWASP_CACHE_DIR"] = str(cache_folder("yowasp"))
+def environment(command: str) -> dict[str, str]:
+    """Return the environment in which a tool's command is run.
+
+    The WebAssembly tools keep what they compile with ours: they need no home directory.
+    """
+    given = dict(os.environ)
+    if _is_yowasp(command) and not given.get("YOWASP_CACHE_DIR"):
+        given["YOWASP_CACHE_DIR"] = str(cache_folder("yowasp"))
+    return given
+
+
+def _is_yowasp(command: str) -> bool:
+    return Path(command).name.startswith("yowasp-")
 
 
 def have(name: str) -> bool:
@@ -106,15 +113,17 @@ def have_pyosys() -> bool:
 
 
 def version(name: str) -> str:
-    """Return the version of an installed tool as text: its package's, or what it prints."""
-    package = TOOLS[name].package if name in TOOLS else name
-    if package:
+    """Return the version of the tool in use as text: its package's, or what it prints."""
+    if name not in TOOLS:
+        return importlib.metadata.version(name)
+    command, package = find(name), TOOLS[name].package
+    if package and _is_yowasp(command):
         try:
             return importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             pass
     try:
-        done = run([find(name), "--version"], timeout=60)
+        done = run([command, "--version"], timeout=60, env=environment(command))
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     lines = (done.stdout or done.stderr).strip().splitlines()
@@ -129,7 +138,8 @@ def run_tool(name: str, args: list[str], *, cwd: Path, log: str) -> None:
     """
     path = cwd / log
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = run([find(name), *args], cwd=cwd, output=path)
+    command = find(name)
+    done = run([command, *args], cwd=cwd, output=path, env=environment(command))
     if done.returncode:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         raise ToolFailed(name, done.returncode, path, lines)

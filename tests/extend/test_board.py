@@ -150,3 +150,10 @@ def test_a_new_file_in_boards_is_all_it_takes(tmp_path):
     assert done.stderr == (
         "error: unknown board 'x'; known boards: arty_a7, arty_a7_100, colorlight, ulx3s\n"
     )
+
+
+def test_the_page_shows_the_toy():
+    page = (ROOT / "docs/develop/board.md").read_text(encoding="utf-8")
+    text = (ROOT / "tests/extend/boards/colorlight.py").read_text(encoding="utf-8")
+    code = text.partition("\n\n")[2]  # without its docstring
+    assert f"```python\n# boards/colorlight.py\n{code}```\n" in page
