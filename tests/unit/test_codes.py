@@ -18,13 +18,12 @@ from hw.arch.formats import (
     state_levels,
 )
 from hw.arch.timing import STATE_GAP
-from hw.core.lane import WIDE
-from hw.core.state import (
+from hw.core.codes import CodeBytes, StateCode
+from hw.core.neuron import WIDE
+from hw.core.table import (
     CELL_BITS,
     CODE_BITS,
     SIZE_BITS,
-    CodeBytes,
-    StateCode,
     StateTable,
     StateThreshold,
     TableLoader,
