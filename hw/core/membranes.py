@@ -140,7 +140,7 @@ class MembraneCodes(wiring.Component):
 class Remembering(wiring.Component):
     """Whether membranes in memory count: from the first run after a reset or a write to CTRL.
 
-    Latency: 1 cycle.
+    Latency: 1 cycle. Throughput: a change a cycle.
 
     Members
     -------

@@ -184,7 +184,7 @@ class Bank(wiring.Component):
 class Banks(wiring.Component):
     """Banks of one memory side by side, with ports for each; bank b is the load port's bank b.
 
-    Latency, throughput: those of `Bank`, for every bank.
+    Latency and Throughput: those of `Bank`, for every bank.
 
     Parameters
     ----------

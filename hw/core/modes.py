@@ -70,7 +70,8 @@ class Early(data.Struct):
 class Modes(wiring.Component):
     """Keeps the early fields of the instruction in flight; sorts the late ones by their readers.
 
-    Latency: 1 cycle from ``setup`` to ``early``; late fields pass through.
+    Latency: 1 cycle from ``setup`` to ``early``; late fields pass through. Throughput: an
+    instruction a cycle.
 
     Members
     -------

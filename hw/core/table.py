@@ -88,8 +88,8 @@ class StateTable(wiring.Component):
 class StateThreshold(StateTable):
     """In place of `StateTable` where codes have 2 bits: its one threshold, in registers.
 
-    Members as there. The entries are equal once all cells were written; before that they are not
-    defined.
+    Members, Latency and Throughput as there. The entries are equal once all cells were written;
+    before that they are not defined.
     """
 
     def elaborate(self, platform):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.data import View
 from amaranth.sim import Simulator
 
@@ -27,7 +27,10 @@ class Bench:
         self._out = {n: getattr(dut, n) for n in outputs}
         self._pins = Cat(*(p for port in self._in.values() for p in _parts(port)))
         self._probes = Cat(*(p for port in self._out.values() for p in _parts(port)))
-        self._sim = Simulator(dut)
+        m = Module()  # whose clock a combinational component has, too
+        m.submodules.dut = dut
+        m.d.sync += Signal().eq(1)
+        self._sim = Simulator(m)
         self._sim.add_clock(1e-6)
         self._sim.add_testbench(self._run)
         self._fresh = True
