@@ -1,14 +1,16 @@
 """Every distance of ``hw.arch.timing`` is checked where the hardware that makes it is built."""
 
 import ast
-import gc
 import inspect
 
 import pytest
-from amaranth.hdl import Elaboratable, Fragment
+from amaranth.hdl import Fragment
 
 from hw.arch import Config, timing
 from hw.core.core import Core
+from hw.core.popcount import MaskedPopcount
+from hw.core.rowread import RowRead
+from tests.unit.bench import unbuilt
 
 CONFIG = Config(rows=4, cols=8, width=32)
 LOWER_BOUNDS = {"SWAP"}  #: More than needed only costs cycles.
@@ -17,10 +19,8 @@ LOWER_BOUNDS = {"SWAP"}  #: More than needed only costs cycles.
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
     """Parts of a core whose building was refused are not reported as forgotten."""
-    Elaboratable._MustUse__silence = True
-    yield
-    gc.collect()
-    Elaboratable._MustUse__silence = False
+    with unbuilt():
+        yield
 
 
 def constants():
@@ -61,3 +61,22 @@ def test_a_distance_that_is_not_the_hardwares_is_refused(monkeypatch, name, by):
     monkeypatch.setattr(timing, name, value + by)
     with pytest.raises(AssertionError):
         build()
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("POP_STAGES", MaskedPopcount), ("ROW_READ", RowRead)], ids=lambda v: str(v)
+)
+def test_a_register_more_is_one_number(monkeypatch, name, part):
+    """With one more in a part and in its constant, all that follows from it fits again."""
+    monkeypatch.setattr(part, "latency", part.latency + 1)
+    with pytest.raises(AssertionError):
+        build()
+    source = inspect.getsource(timing)
+    changed = source.replace(f"\n{name} = {getattr(timing, name)} ", f"\n{name} = 1 + 2 ", 1)
+    assert changed != source
+    module: dict = {}
+    exec(changed, module)  # the module as it would read, its constants one after the other
+    assert module["S_READY"] == timing.S_READY + 1
+    for constant in constants():
+        monkeypatch.setattr(timing, constant, module[constant])
+    build()

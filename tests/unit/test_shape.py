@@ -97,7 +97,7 @@ def member_names(cls):
     return [n for n in inspect.get_annotations(cls) if not n.startswith("_")]
 
 
-@pytest.mark.parametrize("cls", components())
+@pytest.mark.parametrize("cls", list(components()))
 def test_every_component_states_its_contract(cls):
     doc = cls.__doc__ or ""
     wanted = ["Latency", "Throughput", "Members"]
