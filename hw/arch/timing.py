@@ -13,7 +13,7 @@ from hw.arch.isa import LATE_WORD, NI, Instruction, Op
 
 POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
 ROW_READ = 2  #: Address to rotated and masked row word (register output).
-ELEMENT_IN = 4  #: Operand visible in element (0, 0).
+ELEMENT_IN = ROW_READ + 2  #: Operand visible in element (0, 0).
 ACC = ELEMENT_IN + POP_STAGES + 1  #: Accumulator of element (0, 0) visible.
 S_READY = ACC + 1  #: Accumulator of lane 0 in the lane's register: start of the lane.
 PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P).

@@ -16,8 +16,20 @@ from hw.core.popcount import MaskedPopcount
 class Element(wiring.Component):
     """``acc = (first ? 0 : acc) +- popcount(a & b)``.
 
-    Latency from ``a``, ``b`` to ``acc``: POP_STAGES + 1; ``first`` and ``neg`` (subtract) are
-    sampled POP_STAGES cycles after their operands. Throughput: one word a cycle.
+    Latency: ``latency`` cycles from ``a``, ``b`` to ``acc``. Throughput: one word a cycle.
+
+    Parameters
+    ----------
+    config : Config
+    target : str
+        ``generic`` or ``xc7``, for the popcount.
+
+    Members
+    -------
+    a, b : In(W), operands, registered outside.
+    first : In(1), the sum starts, and neg : In(1), the word subtracts: both timing.POP_STAGES
+        cycles after their operands.
+    acc : Out(signed(acc_bits)), the sum, a register; modulo 2**acc_bits.
     """
 
     a: Signal
@@ -27,7 +39,8 @@ class Element(wiring.Component):
     acc: Signal
 
     def __init__(self, config: Config, *, target: str = "generic"):
-        self.config, self.target = config, target
+        self.config = config
+        self.pop = MaskedPopcount(config.width, target=target)
         super().__init__(
             {
                 "a": In(config.width),
@@ -38,9 +51,14 @@ class Element(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        return self.pop.latency + 1
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.pop = pop = MaskedPopcount(self.config.width, target=self.target)
+        assert self.pop.latency == timing.POP_STAGES
+        m.submodules.pop = pop = self.pop
         m.d.comb += [pop.a.eq(self.a), pop.b.eq(self.b)]
         acc = Signal(signed(self.config.acc_bits), reset_less=True)
         base = Signal(signed(self.config.acc_bits))
@@ -62,28 +80,42 @@ class SystolicArray(wiring.Component):
     for one cycle only if the next tile follows at once, and the skew makes the rows of a column
     finish one after the other: a multiplexer per column is the whole drain.
 
-    Members (times relative to the issue of a word, tau of a tile's last word)
+    Latency: ``latency`` cycles from a row's last word to its sum in column 0, one more for each
+    column after it. Throughput: a word of every row and column a cycle; a tile's sums are read
+    out while the next one's words come, so that tiles of R words or more follow without a gap.
+
+    Parameters
+    ----------
+    config : Config
+    target : str
+        ``generic`` or ``xc7``, for the popcounts.
+
+    Members, their times counted from the issue of a word, for sums from tau, a tile's last word
     -------
-    rows : In(W), R times; row r at ROW_READ + r. Column words ``cols`` : C times; column c
+    rows : In(W), R times; row r at ROW_READ + r. Column words cols : In(W), C times; column c
         at ELEMENT_IN - 1 + c.
-    first, neg : In(1), at cycle 0 (issue): the word opens a tile; the word subtracts.
-    row_ones : In, row index for the popcount column, tau + ACC - 1 + r.
-    row_sel : In, row index for column 0, tau + ACC + r; later columns delay it themselves.
-    pops : Out, popcount of the row's plain words, tau + ACC - 1 + r (combinational of row_ones).
-    accs : Out, C times; column c at tau + S_READY + r + c (registered).
+    first, neg : In(1), at 0: the word opens a tile; the word subtracts.
+    row_ones : In(range(R)), row index for the popcount column, at ACC - 1 + r.
+    row_sel : In(range(R)), row index for column 0, at ACC + r; later columns delay it themselves.
+    pops : Out(signed(acc_bits)), popcount of the row's plain words, at ACC - 1 + r
+        (combinational of row_ones).
+    accs : Out(signed(acc_bits)), C times; column c at S_READY + r + c (registered).
     """
 
     rows: Any
     cols: Any
-    first: Any
-    neg: Any
-    row_ones: Any
-    row_sel: Any
-    pops: Any
+    first: Signal
+    neg: Signal
+    row_ones: Signal
+    row_sel: Signal
+    pops: Signal
     accs: Any
+
+    operand_latency = 2  #: From a row's word to element (0, 0), past the column of popcounts.
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
+        self.ones = [Element(config, target=target) for _ in range(config.rows)]
         bits = (config.rows - 1).bit_length()
         super().__init__(
             {
@@ -98,9 +130,14 @@ class SystolicArray(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        return self.operand_latency + self.ones[0].latency + 1
+
     def elaborate(self, platform):
         m = Module()
         cfg = self.config
+        assert timing.ELEMENT_IN + self.ones[0].latency == timing.ACC
         at = timing.ELEMENT_IN - 1  # operands of the popcount column
         neg_in = chain(m, delay(m, self.neg, at, name="neg_in"), cfg.rows, name="neg_row")
         base = at + timing.POP_STAGES
@@ -110,7 +147,7 @@ class SystolicArray(wiring.Component):
         left = [delay(m, self.rows[r], 1, name=f"a{r}_ones") for r in range(cfg.rows)]
         ones = []
         for r in range(cfg.rows):
-            m.submodules[f"ones_{r}"] = e = Element(cfg, target=self.target)
+            m.submodules[f"ones_{r}"] = e = self.ones[r]
             m.d.comb += [
                 e.a.eq(left[r]),
                 e.b.eq((~neg_in[r]).replicate(cfg.width)),

@@ -45,6 +45,8 @@ class LaneMAC(wiring.Component):
     first: Value
     p: Value
 
+    latency = 3  #: From operands to sum.
+
     def __init__(self, *, target: str = "generic"):
         if target not in TARGETS:
             raise SpikeloomError(f"lane multiplier target {target!r}: known targets are {TARGETS}")

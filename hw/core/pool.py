@@ -7,21 +7,36 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch import Config
-from hw.arch.timing import ROW_READ
+from hw.arch import Config, timing
 from hw.core.pipe import chain, delay
 
 
 class PoolUnit(wiring.Component):
-    """Members: rows (as RowRead's); first (word opens a tile) and left (shift -1) at cycle 0;
-    row : row index at tau + ROW_READ + 2 + r; o : window of even row r, ROW_READ + 3 + r.
+    """ORs each even row with its two neighbours over the words of a tile; channel by channel.
+
+    Latency: 3 cycles from the last word of a row to its window. Throughput: a word a cycle; a
+    window a cycle.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members, their times counted from the issue of a word, for windows from tau
+    -------
+    rows : In(W), R times, as RowRead's: row r at ROW_READ + r.
+    first, left : In(1), at 0: the word opens a tile; it holds columns shifted by -1, of which
+        the odd rows' belong to another window.
+    row : In(range(R)), row index, at ROW_READ + 2 + r.
+    o : Out(W), window of even row r, at ROW_READ + 3 + r.
     """
 
     rows: Any
-    first: Any
-    left: Any
-    row: Any
-    o: Any
+    first: Signal
+    left: Signal
+    row: Signal
+    o: Signal
+
+    latency = 3
 
     def __init__(self, config: Config):
         self.config = config
@@ -38,8 +53,8 @@ class PoolUnit(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         n = self.config.rows
-        first = chain(m, delay(m, self.first, ROW_READ + 1, name="first"), n, name="first")
-        left = chain(m, delay(m, self.left, ROW_READ + 1, name="left"), n, name="left")
+        first = chain(m, delay(m, self.first, timing.ROW_READ + 1, name="first"), n, name="first")
+        left = chain(m, delay(m, self.left, timing.ROW_READ + 1, name="left"), n, name="left")
         windows = []
         for r in range(0, n, 2):
             here = delay(m, self.rows[r], 1, name=f"even_{r}")

@@ -8,7 +8,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from hw.arch import timing
 from hw.common.errors import SpikeloomError
 
 TARGETS = ("generic", "xc7")
@@ -35,7 +34,7 @@ def lut_init(o6: Callable[..., int], o5: Callable[..., int], inputs: int) -> int
 class MaskedPopcount(wiring.Component):
     """Count of ones of ``a & b``.
 
-    Latency: ``timing.POP_STAGES`` = 2 cycles, ``o`` being a register. Throughput: 1 per cycle.
+    Latency: 2 cycles, ``o`` being a register. Throughput: 1 per cycle.
     Data registers have no reset: after power-up the first two results are arbitrary.
 
     Parameters
@@ -59,6 +58,8 @@ class MaskedPopcount(wiring.Component):
     b: Value
     o: Value
 
+    latency = 2
+
     def __init__(self, width: int, *, target: str = "generic"):
         if target not in TARGETS:
             raise SpikeloomError(f"popcount target {target!r}: known targets are {TARGETS}")
@@ -68,7 +69,6 @@ class MaskedPopcount(wiring.Component):
         super().__init__({"a": In(width), "b": In(width), "o": Out(bits_for(width))})
 
     def elaborate(self, platform):
-        assert timing.POP_STAGES == 2
         return self._xc7() if self.target == "xc7" else self._generic()
 
     # ---- generic: columns[w] is a vector of bits of weight 2**w

@@ -9,26 +9,39 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import Config
 from hw.arch.isa import SLOT_BYTES, Pack
 from hw.core.pipe import delay
-from hw.core.sequencer import ADDR, Word
+from hw.core.words import ADDR, Word
 
 
 class RowRead(wiring.Component):
     """Row words of a tile, row r skewed by r cycles.
 
+    A horizontal shift turns the banks by one; bytes of columns outside the image, and of words
+    that are not valid, are 0.
+
+    Latency: 1 cycle from ``data`` to ``rows`` of row 0. Throughput: a word of every row a cycle.
+
+    Parameters
+    ----------
+    config : Config
+
     Members
     -------
-    word : In(Word), at cycle 0; pack, slot_bytes_log2, gs : fields of the instruction, at 0.
-    addr : Out(ADDR), R times, bank addresses at cycle 0; data : In(W), R times, at cycle 1.
+    word : In(Word), at 0.
+    pack : In(2), hw.arch.isa.Pack, slot_bytes_log2 : In(2), gs : In(ADDR), distance between
+        groups of R tokens: fields of the instruction, at 0.
+    addr : Out(ADDR), R times, bank addresses at 0; data : In(W), R times, at 1.
     rows : Out(W), R times; row r at ROW_READ + r.
     """
 
     word: Any
-    pack: Any
-    slot_bytes_log2: Any
-    gs: Any
+    pack: Signal
+    slot_bytes_log2: Signal
+    gs: Signal
     addr: Any
     data: Any
     rows: Any
+
+    latency = 1
 
     def __init__(self, config: Config):
         self.config = config

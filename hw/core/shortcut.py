@@ -7,27 +7,32 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch import Config
-from hw.arch.timing import PRODUCT
-from hw.core.pipe import delay
+from hw.arch import Config, timing
+from hw.core.pipe import Pipeline, delay
+from hw.core.words import ADDR, instruction_layout
 
 
 class ShortcutRead(wiring.Component):
     """Holds R words' C bits for R cycles and sends them to the lanes.
 
-    The word is read at tau + 1, so row r's bits leave the holding registers at tau + 3 + r.
+    Latency: ``latency`` cycles from ``take`` to row 0's bits. Throughput: a word in R cycles.
+
+    Parameters
+    ----------
+    config : Config
 
     Members
     -------
-    take : In(1), the address of a shortcut word is presented; byte : In(4), where its bits begin.
+    take : In(1), the address of a shortcut word is presented, at tau + 1; byte : In(4), where its
+        bits begin, 0 to W / 8 - 1.
     data : In(W), R times, a cycle after ``take``.
     o : Out(C), bits of row r at tau + PRODUCT + r; lane c delays its bit by c more.
     """
 
-    take: Any
-    byte: Any
+    take: Signal
+    byte: Signal
     data: Any
-    o: Any
+    o: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -39,6 +44,10 @@ class ShortcutRead(wiring.Component):
                 "o": Out(config.cols),
             }
         )
+
+    @property
+    def latency(self) -> int:
+        return timing.PRODUCT - 1
 
     def elaborate(self, platform):
         m = Module()
@@ -54,5 +63,89 @@ class ShortcutRead(wiring.Component):
         m.d.sync += row.eq(row + 1)
         with m.If(arrived):
             m.d.sync += row.eq(0)
-        m.d.comb += self.o.eq(delay(m, Choice(held)[row], PRODUCT - 3, name="o"))
+        m.d.comb += self.o.eq(Pipeline(m, Choice(held)[row], 3, name="o").at(timing.PRODUCT))
+        return m
+
+
+class ShortcutAddress(wiring.Component):
+    """Address of the shortcut's word of a tile, and the byte at which its column tile begins.
+
+    Latency: the word is asked for one cycle after a tile's last word. Throughput: a word a tile.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction begins.
+    words_done, tile_end, column_end, last_t : In(1), of `hw.core.loops.LoopNest`.
+    now : Out(1), the word is asked for: at address addr : Out(ADDR), byte : Out(range(W / 8)).
+    """
+
+    insn: Any
+    setup: Signal
+    words_done: Signal
+    tile_end: Signal
+    column_end: Signal
+    last_t: Signal
+    now: Signal
+    addr: Signal
+    byte: Signal
+
+    latency = 1
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "words_done": In(1),
+                "tile_end": In(1),
+                "column_end": In(1),
+                "last_t": In(1),
+                "now": Out(1),
+                "addr": Out(ADDR),
+                "byte": Out(range(config.width // 8)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i = self.insn
+        now = Signal()
+        addr, word, groups, step = (
+            Signal(ADDR, name=n, reset_less=True)
+            for n in ("sc_addr", "sc_word", "sc_groups", "sc_step")
+        )
+        log_bytes = (self.config.width // 8).bit_length() - 1
+        byte = Signal(log_bytes, reset_less=True)
+        byte_next = Signal(log_bytes + 1)
+        m.d.comb += [
+            self.now.eq(now),
+            self.addr.eq(addr),
+            self.byte.eq(byte),
+            byte_next.eq(byte + self.config.cols // 8),
+        ]
+        m.d.sync += [now.eq(self.words_done & i.shortcut), addr.eq(word + groups + step)]
+        with m.If(self.tile_end):
+            with m.If(~self.last_t):
+                m.d.sync += step.eq(step + i.sc_t)
+            with m.Else():
+                m.d.sync += [step.eq(0), groups.eq(groups + i.sc_gs)]
+        with m.If(self.column_end):
+            m.d.sync += [
+                groups.eq(0),
+                byte.eq(byte_next[:log_bytes]),
+                word.eq(word + (byte_next >> log_bytes)),
+            ]
+        with m.If(self.setup):
+            m.d.sync += [
+                now.eq(0),
+                word.eq(i.sc_base),
+                groups.eq(0),
+                step.eq(0),
+                byte.eq(i.sc_byte),
+            ]
         return m

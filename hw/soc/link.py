@@ -78,210 +78,230 @@ class LinkEndpoint(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        f = _Frame()
         m.submodules.buffer = buffer = memory.Memory(
             shape=8, depth=256, init=[], attrs={"ram_style": "block"}
         )
         write, read = buffer.write_port(), buffer.read_port()
-
-        code = Signal(3)  # of a known command
-        known = Signal()
-        tag = Signal(8)
-        length = Signal(8)  # payload bytes, of the request and then of the reply
-        index = Signal(8)  # payload bytes done
-        reason = Signal(range(max(Reason) + 1))  # 0: granted
-        crc = Signal(16)
-        word = Signal(32)
-        addr = Signal(32)
-        stale = Signal()
-
-        taken, sent = Signal(), Signal()
         m.d.comb += [
-            taken.eq(self.i.valid & self.i.ready),
-            sent.eq(self.o.valid & self.o.ready),
-            self.load_addr.eq(addr),
-            self.load_data.eq(word),
-            self.peek_addr.eq(addr[:16]),
-            write.addr.eq(index),
+            f.taken.eq(self.i.valid & self.i.ready),
+            f.sent.eq(self.o.valid & self.o.ready),
+            f.following.eq(f.index + 1),
+            f.refused.eq(f.reason != 0),
+            f.read.eq(read.data),
+            self.load_addr.eq(f.addr),
+            self.load_data.eq(f.word),
+            self.peek_addr.eq(f.addr[:16]),
+            write.addr.eq(f.index),
             write.data.eq(self.i.payload),
-            read.addr.eq(index),
+            write.en.eq(f.write),
+            read.addr.eq(f.index),
         ]
-        following = Signal(8)
-        m.d.comb += following.eq(index + 1)
-        new_crc = _crc_step(crc, Mux(self.i.ready, self.i.payload, self.o.payload))
-        with m.If(taken | sent):
-            m.d.sync += crc.eq(new_crc)
-        with m.If(taken):
-            m.d.sync += stale.eq(0)
+        new_crc = _crc_step(f.crc, Mux(self.i.ready, self.i.payload, self.o.payload))
+        with m.If(f.taken | f.sent):
+            m.d.sync += f.crc.eq(new_crc)
+        with m.If(f.taken):
+            m.d.sync += f.stale.eq(0)
         with m.Elif(self.tick):
-            m.d.sync += stale.eq(1)
+            m.d.sync += f.stale.eq(1)
+        with m.FSM():
+            self._request(m, f)
+            self._check(m, f)
+            self._act(m, f)
+            self._reply(m, f)
+        return m
 
-        def unless_silent() -> None:
-            """End a frame that stopped half way."""
-            with m.If(self.tick & stale & ~taken):
-                m.d.sync += [index.eq(0), reason.eq(Reason.TIMEOUT)]
+    def _unless_silent(self, m: Module, f: "_Frame") -> None:
+        """End a frame that stopped half way."""
+        with m.If(self.tick & f.stale & ~f.taken):
+            m.d.sync += [f.index.eq(0), f.reason.eq(Reason.TIMEOUT)]
+            m.next = "SYNC"
+
+    def _request(self, m: Module, f: "_Frame") -> None:
+        """States that take a request."""
+        with m.State("IDLE"):
+            m.d.comb += self.i.ready.eq(1)
+            m.d.sync += [f.crc.eq(0), f.index.eq(0), f.reason.eq(0), f.stale.eq(0)]
+            with m.If(f.taken & (self.i.payload == link.SYNC)):
+                m.next = "HEAD"
+        with m.State("HEAD"):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(f.taken):
+                m.d.sync += f.index.eq(f.following)
+                with m.Switch(f.index[:2]):
+                    with m.Case(0):
+                        m.d.sync += f.code.eq(self.i.payload)
+                        m.d.sync += f.known.eq(
+                            (self.i.payload >= min(Command)) & (self.i.payload <= max(Command))
+                        )
+                    with m.Case(1):
+                        m.d.sync += f.tag.eq(self.i.payload)
+                    with m.Default():
+                        m.d.sync += [f.length.eq(self.i.payload), f.index.eq(0)]
+                        m.next = "BODY"
+                        with m.If(self.i.payload == 0):
+                            m.next = "CRC"
+            self._unless_silent(m, f)
+        with m.State("BODY"):
+            m.d.comb += [self.i.ready.eq(1), f.write.eq(self.i.valid)]
+            with m.If(f.taken):
+                m.d.sync += f.index.eq(f.following)
+                with m.If(f.following == f.length):
+                    m.d.sync += f.index.eq(0)
+                    m.next = "CRC"
+            self._unless_silent(m, f)
+        with m.State("CRC"):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(f.taken):
+                m.d.sync += f.index.eq(f.following)
+                with m.If(f.index[0]):
+                    m.next = "CHECK"
+            self._unless_silent(m, f)
+
+    def _check(self, m: Module, f: "_Frame") -> None:
+        """The state that grants or refuses a request."""
+        with m.State("CHECK"):
+            m.d.sync += f.index.eq(0)
+            allowed, busy, reply = Signal(), Signal(), Signal(8)
+            with m.Switch(f.code):
+                for command in Command:
+                    with m.Case(command):
+                        m.d.comb += [
+                            allowed.eq(_length_allowed(command, f.length)),
+                            busy.eq(self.busy & int(command in _IDLE_CORE)),
+                            reply.eq(_REPLY_PAYLOAD.get(command, 0)),
+                        ]
+            with m.If(f.crc != 0):
+                m.d.sync += f.reason.eq(Reason.CRC)
+                m.next = "SYNC"
+            with m.Elif(~f.known):
+                m.d.sync += f.reason.eq(Reason.UNKNOWN)
+                m.next = "SYNC"
+            with m.Elif(~allowed):
+                m.d.sync += f.reason.eq(Reason.LENGTH)
+                m.next = "SYNC"
+            with m.Elif(busy):
+                m.d.sync += f.reason.eq(Reason.BUSY)
+                m.next = "SYNC"
+            with m.Elif(
+                (f.code == Command.READ)
+                | (f.code == Command.WRITE)
+                | (f.code == Command.WRITE_BYTES)
+            ):
+                m.next = "FETCH"
+            with m.Else():
+                m.d.comb += self.start.eq(f.code == Command.START)
+                m.d.sync += f.length.eq(reply)
                 m.next = "SYNC"
 
-        with m.FSM():
-            # ---- a request
-            with m.State("IDLE"):
-                m.d.comb += self.i.ready.eq(1)
-                m.d.sync += [crc.eq(0), index.eq(0), reason.eq(0), stale.eq(0)]
-                with m.If(taken & (self.i.payload == link.SYNC)):
-                    m.next = "HEAD"
-            with m.State("HEAD"):
-                m.d.comb += self.i.ready.eq(1)
-                with m.If(taken):
-                    m.d.sync += index.eq(following)
-                    with m.Switch(index[:2]):
-                        with m.Case(0):
-                            m.d.sync += code.eq(self.i.payload)
-                            m.d.sync += known.eq(
-                                (self.i.payload >= min(Command)) & (self.i.payload <= max(Command))
-                            )
-                        with m.Case(1):
-                            m.d.sync += tag.eq(self.i.payload)
-                        with m.Default():
-                            m.d.sync += [length.eq(self.i.payload), index.eq(0)]
-                            m.next = "BODY"
-                            with m.If(self.i.payload == 0):
-                                m.next = "CRC"
-                unless_silent()
-            with m.State("BODY"):
-                m.d.comb += [self.i.ready.eq(1), write.en.eq(self.i.valid)]
-                with m.If(taken):
-                    m.d.sync += index.eq(following)
-                    with m.If(following == length):
-                        m.d.sync += index.eq(0)
-                        m.next = "CRC"
-                unless_silent()
-            with m.State("CRC"):
-                m.d.comb += self.i.ready.eq(1)
-                with m.If(taken):
-                    m.d.sync += index.eq(following)
-                    with m.If(index[0]):
-                        m.next = "CHECK"
-                unless_silent()
+    def _act(self, m: Module, f: "_Frame") -> None:
+        """States that do what a request with a payload asks."""
+        with m.State("FETCH"):
+            m.next = "TAKE"
+        with m.State("TAKE"):
+            # Bytes enter at the top; the single byte of a WRITE_BYTES word is the whole word.
+            m.d.sync += [f.index.eq(f.following), f.word.eq(Cat(f.word[8:], f.read))]
+            with m.If((f.code == Command.WRITE_BYTES) & (f.index[2:] != 0)):
+                m.d.sync += f.word.eq(f.read)
+            m.next = "ACT"
+        with m.State("ACT"):
+            m.next = "FETCH"
+            with m.If(f.index == f.length):
+                m.d.sync += [f.index.eq(0), f.length.eq(0)]
+                m.next = "SYNC"
+            with m.If(f.index == link.ADDR_BYTES):
+                m.d.sync += f.addr.eq(f.word)
+            with m.Elif(f.index[2:] != 0):
+                with m.If(f.code == Command.READ):
+                    n_words = f.word[24:]
+                    m.d.sync += f.length.eq(n_words << 2)
+                    with m.If((n_words == 0) | (n_words > link.MAX_WORDS)):
+                        m.d.sync += f.reason.eq(Reason.LENGTH)
+                with m.Elif((f.code == Command.WRITE_BYTES) | (f.index[:2] == 0)):
+                    m.d.comb += self.load_valid.eq(1)
+                    m.d.sync += f.addr[:16].eq(f.addr[:16] + 1)
 
-            # ---- what it asks
-            with m.State("CHECK"):
-                m.d.sync += index.eq(0)
-                allowed, busy, reply = Signal(), Signal(), Signal(8)
-                with m.Switch(code):
-                    for command in Command:
-                        with m.Case(command):
-                            m.d.comb += [
-                                allowed.eq(_length_allowed(command, length)),
-                                busy.eq(self.busy & int(command in _IDLE_CORE)),
-                                reply.eq(_REPLY_PAYLOAD.get(command, 0)),
-                            ]
-                with m.If(crc != 0):
-                    m.d.sync += reason.eq(Reason.CRC)
-                    m.next = "SYNC"
-                with m.Elif(~known):
-                    m.d.sync += reason.eq(Reason.UNKNOWN)
-                    m.next = "SYNC"
-                with m.Elif(~allowed):
-                    m.d.sync += reason.eq(Reason.LENGTH)
-                    m.next = "SYNC"
-                with m.Elif(busy):
-                    m.d.sync += reason.eq(Reason.BUSY)
-                    m.next = "SYNC"
-                with m.Elif(
-                    (code == Command.READ) | (code == Command.WRITE) | (code == Command.WRITE_BYTES)
-                ):
-                    m.next = "FETCH"
-                with m.Else():
-                    m.d.comb += self.start.eq(code == Command.START)
-                    m.d.sync += length.eq(reply)
-                    m.next = "SYNC"
-            with m.State("FETCH"):
-                m.next = "TAKE"
-            with m.State("TAKE"):
-                # Bytes enter at the top; the single byte of a WRITE_BYTES word is the whole word.
-                m.d.sync += [index.eq(following), word.eq(Cat(word[8:], read.data))]
-                with m.If((code == Command.WRITE_BYTES) & (index[2:] != 0)):
-                    m.d.sync += word.eq(read.data)
-                m.next = "ACT"
-            with m.State("ACT"):
-                m.next = "FETCH"
-                with m.If(index == length):
-                    m.d.sync += [index.eq(0), length.eq(0)]
-                    m.next = "SYNC"
-                with m.If(index == link.ADDR_BYTES):
-                    m.d.sync += addr.eq(word)
-                with m.Elif(index[2:] != 0):
-                    with m.If(code == Command.READ):
-                        n_words = word[24:]
-                        m.d.sync += length.eq(n_words << 2)
-                        with m.If((n_words == 0) | (n_words > link.MAX_WORDS)):
-                            m.d.sync += reason.eq(Reason.LENGTH)
-                    with m.Elif((code == Command.WRITE_BYTES) | (index[:2] == 0)):
-                        m.d.comb += self.load_valid.eq(1)
-                        m.d.sync += addr[:16].eq(addr[:16] + 1)
-
-            # ---- the reply
-            refused = Signal()
-            m.d.comb += refused.eq(reason != 0)
-            total = Mux(refused, 1, length)
-            with m.State("SYNC"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(link.SYNC)]
-                m.d.sync += crc.eq(0)
-                with m.If(sent):
-                    m.next = "CODE"
-            with m.State("CODE"):
-                m.d.comb += [
-                    self.o.valid.eq(1),
-                    self.o.payload.eq(Mux(refused, link.NAK, link.REPLY | code)),
-                ]
-                with m.If(sent):
-                    m.next = "TAG"
-            with m.State("TAG"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(tag)]
-                with m.If(sent):
-                    m.next = "LENGTH"
-            with m.State("LENGTH"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(total)]
-                with m.If(sent):
+    def _reply(self, m: Module, f: "_Frame") -> None:
+        """States that send the reply."""
+        total = Mux(f.refused, 1, f.length)
+        with m.State("SYNC"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(link.SYNC)]
+            m.d.sync += f.crc.eq(0)
+            with m.If(f.sent):
+                m.next = "CODE"
+        with m.State("CODE"):
+            m.d.comb += [
+                self.o.valid.eq(1),
+                self.o.payload.eq(Mux(f.refused, link.NAK, link.REPLY | f.code)),
+            ]
+            with m.If(f.sent):
+                m.next = "TAG"
+        with m.State("TAG"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(f.tag)]
+            with m.If(f.sent):
+                m.next = "LENGTH"
+        with m.State("LENGTH"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(total)]
+            with m.If(f.sent):
+                m.next = "WAIT"
+                with m.If(total == 0):
+                    m.next = "CRC_HIGH"
+        with m.State("WAIT"):  # addr is at the pixel memory
+            m.next = "LOAD"
+        with m.State("LOAD"):
+            with m.Switch(Cat(f.index[2], f.code == Command.READ)):
+                with m.Case("00"):
+                    m.d.sync += f.word.eq(Cat(self.busy, self.done))
+                with m.Case("01"):
+                    m.d.sync += f.word.eq(self.cycles)
+                with m.Default():
+                    m.d.sync += f.word.eq(self.peek_data)
+            m.d.sync += f.addr[:16].eq(f.addr[:16] + 1)
+            m.next = "SEND"
+        with m.State("SEND"):
+            m.d.comb += self.o.valid.eq(1)
+            rom = Choice(Const(v, 8) for v in self.identity.ljust(64, b"\0"))
+            with m.If(f.refused):
+                m.d.comb += self.o.payload.eq(f.reason)
+            with m.Elif(f.code == Command.IDENTIFY):
+                m.d.comb += self.o.payload.eq(rom[f.index[:6]])
+            with m.Else():
+                m.d.comb += self.o.payload.eq(f.word[:8])
+            with m.If(f.sent):
+                m.d.sync += [f.word.eq(f.word >> 8), f.index.eq(f.following)]
+                with m.If(f.following == total):
+                    m.next = "CRC_HIGH"
+                with m.Elif(f.following[:2] == 0):
                     m.next = "WAIT"
-                    with m.If(total == 0):
-                        m.next = "CRC_HIGH"
-            with m.State("WAIT"):  # addr is at the pixel memory
-                m.next = "LOAD"
-            with m.State("LOAD"):
-                with m.Switch(Cat(index[2], code == Command.READ)):
-                    with m.Case("00"):
-                        m.d.sync += word.eq(Cat(self.busy, self.done))
-                    with m.Case("01"):
-                        m.d.sync += word.eq(self.cycles)
-                    with m.Default():
-                        m.d.sync += word.eq(self.peek_data)
-                m.d.sync += addr[:16].eq(addr[:16] + 1)
-                m.next = "SEND"
-            with m.State("SEND"):
-                m.d.comb += self.o.valid.eq(1)
-                rom = Choice(Const(v, 8) for v in self.identity.ljust(64, b"\0"))
-                with m.If(refused):
-                    m.d.comb += self.o.payload.eq(reason)
-                with m.Elif(code == Command.IDENTIFY):
-                    m.d.comb += self.o.payload.eq(rom[index[:6]])
-                with m.Else():
-                    m.d.comb += self.o.payload.eq(word[:8])
-                with m.If(sent):
-                    m.d.sync += [word.eq(word >> 8), index.eq(following)]
-                    with m.If(following == total):
-                        m.next = "CRC_HIGH"
-                    with m.Elif(following[:2] == 0):
-                        m.next = "WAIT"
-            with m.State("CRC_HIGH"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(crc[8:])]
-                m.d.sync += crc.eq(crc)
-                with m.If(sent):
-                    m.next = "CRC_LOW"
-            with m.State("CRC_LOW"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(crc[:8])]
-                with m.If(sent):
-                    m.next = "IDLE"
-        return m
+        with m.State("CRC_HIGH"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(f.crc[8:])]
+            m.d.sync += f.crc.eq(f.crc)
+            with m.If(f.sent):
+                m.next = "CRC_LOW"
+        with m.State("CRC_LOW"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(f.crc[:8])]
+            with m.If(f.sent):
+                m.next = "IDLE"
+
+
+class _Frame:
+    """Registers and signals of the request in hand and of its reply."""
+
+    def __init__(self):
+        self.code = Signal(3)  # of a known command
+        self.known = Signal()
+        self.tag = Signal(8)
+        self.length = Signal(8)  # payload bytes, of the request and then of the reply
+        self.index = Signal(8)  # payload bytes done
+        self.reason = Signal(range(max(Reason) + 1))  # 0: granted
+        self.refused = Signal()
+        self.crc = Signal(16)
+        self.word = Signal(32)
+        self.addr = Signal(32)
+        self.stale = Signal()  # a tick has passed without a byte
+        self.taken, self.sent = Signal(), Signal()  # a byte, in this cycle
+        self.following = Signal(8)  # index + 1
+        self.write, self.read = Signal(), Signal(8)  # a byte to the buffer, from it
 
 
 _REPLY_PAYLOAD = {

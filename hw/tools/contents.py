@@ -23,10 +23,10 @@ class Image:
 def images(program: Any, core: str = "design.core") -> Iterator[Image]:
     """Yield the images of the core's initialised memories, at the paths they have in a netlist."""
     c = program.config
-    yield Image(f"{core}.prog", 32, c.prog_depth, None, [int(w) for w in program.words])
+    yield Image(f"{core}.prog.mem", 32, c.prog_depth, None, [int(w) for w in program.words])
     for bank, words in enumerate(program.columns.tolist()):
         joined = [sum(part << 32 * i for i, part in enumerate(word)) for word in words]
-        yield Image(f"{core}.col_{bank}", c.width, c.col_depth, 8, joined)
+        yield Image(f"{core}.col.bank_{bank}.mem", c.width, c.col_depth, 8, joined)
 
 
 def refuse_other_contents(netlist: Netlist, program: Any) -> int:

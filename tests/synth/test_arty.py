@@ -62,5 +62,6 @@ def test_other_contents_are_told(arty):
     columns = np.array(program.columns)
     columns[3, 5, 0] ^= 1
     other = dataclasses.replace(program, columns=columns)
-    with pytest.raises(SpikeloomError, match=r"core.col_3 holds 0x.* at word 5, but the program"):
+    wrong = r"core\.col\.bank_3\.mem holds 0x.* at word 5, but the program"
+    with pytest.raises(SpikeloomError, match=wrong):
         refuse_other_contents(netlist, other)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw.arch.formats import STATE_CELL_COARSE, STATE_CELLS, STATE_MAX, STATE_SHIFTS, state_cell
-from hw.core.state import CELL_BITS, Entry, TableWrite
+from hw.core.table import CELL_BITS, Entry, TableWrite
 
 AT = Entry.as_shape()["at"].offset
 WRITE = {name: TableWrite.as_shape()[name].offset for name in ("en", "cell", "entry")}

@@ -12,7 +12,7 @@ import pytest
 from hw.arch import Config
 from hw.arch.isa import SLOT_BYTES, Dest, Pack
 from hw.arch.timing import STATE_GAP
-from hw.core.writeback import WriteBack
+from hw.core.writeback.unit import WriteBack
 from tests.unit.bench import Bench, timeline
 
 CONFIGS = {

@@ -1,0 +1,245 @@
+"""Lane events: what lane 0 is told in each cycle, and hands to the lane after it."""
+
+from typing import Any
+
+from amaranth import Array as Choice
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config, timing
+from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
+from hw.arch.isa import Dest, Keep
+from hw.core.events import EXPAND, row_event
+from hw.core.modes import Early
+from hw.core.pipe import Pipeline
+from hw.core.words import ADDR, Word, instruction_layout
+
+#: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
+_CODES = {
+    "read_a": ADDR,  #: Address of buffer A, at PRODUCT - 1.
+    "code_at": 3,  #: Place of the row's code in that word, at PRODUCT.
+    "pick": 1,  #: It is the membrane of pick_row, at X.
+    "pick_row": 0,
+    "code_into": 2,  #: Place of the new code in its byte, at STATE_WRITE.
+    "code_half": 1,  #: Which byte of the word that is.
+    "code_keep": 1,  #: It is written,
+    "code_write": ADDR,  #: to this word of buffer A.
+}
+
+
+def lane_event(config: Config) -> data.StructLayout:
+    """Return the struct that goes from lane to lane; each field at its own time for row 0.
+
+    The times are distances from tau (timing.NAME), or for MAC and MEAN from a word's issue:
+    ``side`` (what is added to the array's sum), ``use``, ``swap``, ``mean_a``, ``mean_b`` at
+    S_READY, ``first`` one later; ``par_*`` as the parameter word comes from the column bank;
+    ``read_b`` at PRODUCT - 1; ``load`` at PRODUCT; ``on_bus`` (x is collected) at X; ``fire``,
+    ``start``, ``row``, ``store`` and ``res_write`` (address) at Y. A core that stores membranes
+    has the fields of codes too.
+    """
+    row = (config.rows - 1).bit_length()
+    members: dict[str, Any] = {
+        "side": signed(MEMBRANE_BITS),
+        "par_we": 1,
+        "par_index": 5,
+        "par_half": 1,
+        "use": 5,
+        "swap": 1,
+        "first": 1,
+        "mean_a": 1,
+        "mean_b": 1,
+        "read_b": ADDR,
+        "load": 1,
+        "on_bus": 1,
+        "fire": 1,
+        "start": 1,
+        "row": row,
+        "store": 1,
+        "res_write": ADDR,
+    }
+    if config.state_bits:
+        members |= _CODES | {"pick_row": row}
+    return data.StructLayout(members)
+
+
+def lane_steps(config: Config) -> int:
+    """Return the most row events of a tile for the lanes: rows, or time steps of one."""
+    return max(config.rows, MAX_STEPS)
+
+
+class _Sums(data.Struct):
+    """What a word means to lanes that sum by themselves (MAC, MEAN)."""
+
+    opens: unsigned(1)
+    swap: unsigned(1)
+    use: unsigned(5)
+    a: unsigned(1)
+    b: unsigned(1)
+
+
+class _Parameter(data.Struct):
+    """A parameter word, for the lane whose column bank reads it."""
+
+    par_we: unsigned(1)
+    par_index: unsigned(5)
+    par_half: unsigned(1)
+
+
+class LaneEvents(wiring.Component):
+    """Makes the events of lane 0 of row events (GEMM, POOL) and of issued words (MAC, MEAN).
+
+    Latency: none of its own; each field comes at its time. Throughput: an event a cycle.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    insn : In(instruction_layout()), late fields. early : In(Early).
+    word : In(Word), at 0.
+    row : In(row_event(config, lane_steps(config))), at EXPAND + r.
+    pops : In(signed(acc_bits)), popcount of the row, at ACC - 1 + r.
+    pixel : In(signed 18), at S_READY from its issue.
+    event : Out(lane_event(config)), of lane 0.
+    """
+
+    insn: Any
+    early: Any
+    word: Any
+    row: Any
+    pops: Signal
+    pixel: Signal
+    event: Any
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "early": In(Early),
+                "word": In(Word),
+                "row": In(row_event(config, lane_steps(config))),
+                "pops": In(signed(config.acc_bits)),
+                "pixel": In(signed(MEMBRANE_BITS)),
+                "event": Out(lane_event(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i, early, e = self.insn, self.early, self.event
+        rows = Pipeline(m, self._row(m), EXPAND, name="row")
+        sums = Pipeline(m, self._sums(m), 0, name="sum")
+        self._parameter(m)
+        gemm, start, end = early.gemm, timing.S_READY, timing.Y
+        pops = Signal(signed(self.config.acc_bits + 1))
+        m.d.comb += pops.eq(Mux(gemm & i.rowpop, -self.pops, 0))
+        pops = Pipeline(m, pops, timing.ACC - 1, name="pops").at(start)
+        address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(timing.S_READY - 1)
+        m.d.comb += [
+            e.side.eq(Mux(early.mac, self.pixel, pops)),
+            e.use.eq(Mux(gemm, rows.at(start).use, sums.at(start).use)),
+            e.swap.eq(Mux(gemm, rows.at(start).swap, sums.at(start).swap)),
+            e.first.eq(gemm | sums.at(start + 1).opens),
+            e.mean_a.eq(early.mean & sums.at(start).a),
+            e.mean_b.eq(early.mean & sums.at(start).b),
+            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PRODUCT - 1).res)),
+            e.load.eq(rows.at(timing.PRODUCT).load),
+            e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX)),
+            e.fire.eq(rows.at(end).fire),
+            e.start.eq(rows.at(end).start),
+            e.row.eq(rows.at(end).row),
+            e.store.eq(rows.at(end).store),
+            e.res_write.eq(rows.at(end).res),
+        ]
+        if self.config.state_bits:
+            self._codes(m, rows)
+        return m
+
+    def _row(self, m: Module) -> Any:
+        """Return a row event in the lanes' words, at EXPAND + r."""
+        log_r = self.config.rows.bit_length() - 1
+        i, early, row, tag = self.insn, self.early, self.row, self.row.tag
+        layout = {
+            "row": (self.config.rows - 1).bit_length(),
+            "use": 5,
+            "swap": 1,  #: The first row of a column tile: the bias changes.
+            "load": 1,  #: x takes the sum.
+            "fire": 1,
+            "start": 1,
+            "store": 1,
+            "res": ADDR,  #: Residual word of the row.
+        }
+        if self.config.state_bits:
+            layout |= {"code": ADDR, "code_keep": 1}  #: Number of the row's code in memory.
+        out: Any = Signal(data.StructLayout(layout))
+        valid = row.due & (row.row < tag.n_valid)
+        offset = Signal(range(2 * self.config.rows))
+        group = tag.res + Mux(offset[log_r], early.res_gs, 0)
+        m.d.comb += [
+            offset.eq(tag.nb[:log_r] + row.row),
+            out.row.eq(row.row),
+            out.use.eq(Cat(Mux(early.per_step, tag.t, 0), tag.half)),
+            out.swap.eq(row.due & tag.new & row.first & early.gemm),
+            out.load.eq(row.due & (row.first | ~early.spread)),
+            out.fire.eq(row.due & (early.gemm | early.mac)),
+            out.start.eq(Mux(early.spread, row.first, tag.start) & ~i.persist),
+            out.store.eq(valid & (i.keep != Keep.NONE)),
+            out.res.eq(Cat(offset[:log_r], group[: ADDR - log_r])),
+        ]
+        if self.config.state_bits:
+            m.d.comb += [
+                out.code.eq(Cat(offset[:log_r], (group + early.st_base)[: ADDR - log_r])),
+                out.code_keep.eq(valid & i.persist),
+            ]
+        return out
+
+    def _sums(self, m: Module) -> Any:
+        """Return an issued word in the lanes' words, at 0."""
+        word = self.word
+        out: Any = Signal(_Sums)
+        opens, adds = word.valid & word.first, word.valid & word.sum_ok
+        m.d.comb += [
+            out.opens.eq(opens),
+            out.swap.eq(opens & word.new),
+            out.use.eq(Cat(Const(0, 4), word.half)),
+            out.a.eq(adds & ~word.second),
+            out.b.eq(adds & word.second),
+        ]
+        return out
+
+    def _parameter(self, m: Module) -> None:
+        """Parameters follow the columns' words: early for the array, late for sums of the lanes."""
+        word, e = self.word, self.event
+        par: Any = Signal(_Parameter)
+        m.d.comb += Cat(par.par_we, par.par_index, par.par_half).eq(
+            Cat(word.par, word.par_index, word.half)
+        )
+        moves = Pipeline(m, par, 0, name="par")
+        near, far = moves.at(timing.ELEMENT_IN - 1), moves.at(timing.S_READY)
+        for name, _ in _Parameter.as_shape():
+            m.d.comb += e[name].eq(Mux(self.early.gemm, near[name], far[name]))
+
+    def _codes(self, m: Module, rows: Pipeline) -> None:
+        """Places of codes in residual buffer A, which holds two bytes of them a word."""
+        i, e = self.insn, self.event
+
+        def word_of(index):
+            """Return the word of buffer A that holds code ``index``."""
+            return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
+
+        read, written = rows.at(timing.PRODUCT - 1).code, rows.at(timing.STATE_WRITE)
+        into = written.code
+        m.d.comb += [
+            e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
+            e.code_at.eq(rows.at(timing.PRODUCT).code[:3]),
+            e.pick.eq(rows.at(timing.X).fire),
+            e.pick_row.eq(rows.at(timing.X).row),
+            e.code_into.eq(into[:2] & Choice([3, 1, 0])[i.state_bits]),
+            e.code_half.eq(Choice([into[2], into[1], into[0]])[i.state_bits]),
+            e.code_keep.eq(written.code_keep),
+            e.code_write.eq(word_of(into)),
+        ]

@@ -1,0 +1,176 @@
+"""All lanes with their residual banks and tables: an event goes in at lane 0, spikes come out."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Module, Signal
+from amaranth.hdl import signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config, timing
+from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
+from hw.core.lane import Lane
+from hw.core.lane_events import lane_event
+from hw.core.memories import Bank
+from hw.core.modes import LaneMode
+from hw.core.pipe import delay
+from hw.core.table import CODE_BITS, StateTable, StateThreshold, TableWrite
+from hw.core.words import ADDR
+
+
+class Lanes(wiring.Component):
+    """C lanes, each with its banks of residual buffers A and B; two share a table of membranes.
+
+    Lane c works c cycles after lane 0; what leaves is aligned to the last lane.
+
+    Latency: timing.SPIKE + C - 1 from tau to row 0's ``spikes``. Throughput: a row a cycle.
+
+    Parameters
+    ----------
+    config : Config
+    target : str
+        ``generic`` or ``xc7``, for the multipliers.
+
+    Members
+    -------
+    mode : In(LaneMode), constant while anything is in flight.
+    event : In(lane_event(config)), of lane 0.
+    res_dest : In(1), residual buffer that is written, 0 = A.
+    forget : In(1), membranes in memory count as 0. table : In(TableWrite), of membranes.
+    acc : In(signed(acc_bits)), col : In(32), C times; lane c's at S_READY + c.
+    sc : In(C), shortcut spikes of a row, at PRODUCT for every lane.
+    spikes : Out(C), of a row, at SPIKE + C - 1.
+    x : Out(signed 18), x of the lane whose event said ``on_bus``, at X + 1 + c.
+    res_en, mem_en : Out(2 C), writes of residual words (A's lanes, then B's), at Y + c, and of
+        codes (low and high byte of each lane), at STATE_WRITE + c, for the trace. res_addr,
+        mem_addr : Out(ADDR), kept : Out(signed 18), code : Out(8), C times, their addresses and
+        values.
+    """
+
+    mode: Any
+    event: Any
+    res_dest: Signal
+    forget: Signal
+    table: Any
+    acc: Any
+    col: Any
+    sc: Signal
+    spikes: Signal
+    x: Signal
+    res_en: Signal
+    res_addr: Any
+    kept: Any
+    mem_en: Signal
+    mem_addr: Any
+    code: Any
+
+    def __init__(self, config: Config, *, target: str = "generic"):
+        self.config = config
+        self.lanes = [Lane(config, target=target) for _ in range(config.cols)]
+        cols = config.cols
+        super().__init__(
+            {
+                "mode": In(LaneMode),
+                "event": In(lane_event(config)),
+                "res_dest": In(1),
+                "forget": In(1),
+                "table": In(TableWrite),
+                "acc": In(signed(config.acc_bits)).array(cols),
+                "col": In(32).array(cols),
+                "sc": In(cols),
+                "spikes": Out(cols),
+                "x": Out(signed(MEMBRANE_BITS)),
+                "res_en": Out(2 * cols),
+                "res_addr": Out(ADDR).array(cols),
+                "kept": Out(signed(MEMBRANE_BITS)).array(cols),
+                "mem_en": Out(2 * cols),
+                "mem_addr": Out(ADDR).array(cols),
+                "code": Out(CODE_BITS).array(cols),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from lane 0's ``acc`` to the row's ``spikes``."""
+        return self.lanes[0].latency + self.config.cols - 1
+
+    def elaborate(self, platform):
+        m = Module()
+        cols = self.config.cols
+        assert timing.S_READY + self.latency + 1 == timing.write_cycle(self.config)
+        event, spikes, bus = self.event, [], Const(0, MEMBRANE_BITS)
+        for c, lane in enumerate(self.lanes):
+            m.submodules[f"lane_{c}"] = lane
+            m.d.comb += [
+                lane.mode.eq(self.mode),
+                lane.event.eq(event),
+                lane.acc.eq(self.acc[c]),
+                lane.col.eq(self.col[c]),
+                lane.sc.eq(delay(m, self.sc[c], c, name=f"sc_{c}")),
+                lane.forget.eq(self.forget),
+                self.res_addr[c].eq(event.res_write),
+                self.kept[c].eq(lane.kept),
+            ]
+            self._banks(m, c, lane, event)
+            spikes.append(delay(m, lane.spike, cols - 1 - c, name=f"spike_{c}"))
+            bus = bus | (lane.x & event.on_bus.replicate(MEMBRANE_BITS))
+            event = lane.next
+        if self.config.state_bits:
+            self._tables(m)
+        x = Signal(signed(MEMBRANE_BITS), reset_less=True)
+        m.d.sync += x.eq(bus)
+        m.d.comb += [self.spikes.eq(Cat(*spikes)), self.x.eq(x)]
+        return m
+
+    def _banks(self, m: Module, c: int, lane: Lane, event: Any) -> None:
+        """Lane c's banks of both buffers."""
+        cfg = self.config
+        spikes_only = cfg.res_bits == 1
+        for k, (name, port) in enumerate((("a", lane.res_a), ("b", lane.res_b))):
+            shared = bool(cfg.state_bits) and k == 0 and not spikes_only  # with codes, by bytes
+            m.submodules[f"res_{name}_{c}"] = bank = Bank(
+                cfg.res_bits,
+                cfg.res_depth,
+                unit=MEMBRANE_BITS // 2 if shared else None,
+                style="distributed" if spikes_only else "block",
+            )
+            assert timing.PRODUCT - 1 + bank.latency == timing.PRODUCT
+            keep = event.store & (self.res_dest == k)
+            m.d.comb += [
+                bank.read_addr.eq(event.read_a if k == 0 and cfg.state_bits else event.read_b),
+                port.eq(bank.read_data),
+                bank.write_en.eq(keep.replicate(len(bank.write_en))),
+                bank.write_addr.eq(event.res_write),
+                bank.write_data.eq(lane.kept),
+                self.res_en[k * cfg.cols + c].eq(keep),
+            ]
+            if shared:
+                self._code_write(m, c, lane, event, bank)
+
+    def _code_write(self, m: Module, c: int, lane: Lane, event: Any, bank: Bank) -> None:
+        """Codes in place of residual words in buffer A: half a word of 18 bits is a byte's."""
+        en = self.mem_en[2 * c : 2 * c + 2]
+        half, writing = event.code_half, event.code_keep
+        m.d.comb += en.eq(Cat(writing & ~half, writing & half))
+        with m.If(self.mode.persist):
+            m.d.comb += [
+                bank.write_en.eq(en),
+                bank.write_addr.eq(event.code_write),
+                bank.write_data.eq(Cat(lane.code, Const(0, 1), lane.code, Const(0, 1))),
+            ]
+
+    def _tables(self, m: Module) -> None:
+        """A table for two lanes each, or one threshold where codes have two bits."""
+        one = self.config.state_bits == min(STATE_BITS)
+        event = self.event
+        for c, lane in enumerate(self.lanes):
+            if c % 2 == 0:
+                m.submodules[f"table_{c}"] = table = StateThreshold() if one else StateTable()
+                m.d.comb += table.write.eq(self.table)
+            m.d.comb += [
+                table.cell[c % 2].eq(lane.cell),
+                lane.entry.eq(table.entry[c % 2]),
+                self.mem_addr[c].eq(event.code_write),
+                self.code[c].eq(lane.code),
+            ]
+            event = lane.next

@@ -1,0 +1,216 @@
+"""The loop nest of an instruction, and the addresses that it walks."""
+
+from typing import Any
+
+from amaranth import Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.isa import BY_NAME, LEVELS
+from hw.core.words import ADDR, instruction_layout
+
+TILE = LEVELS[:3]  #: Levels inside a tile; the others go from tile to tile.
+INDEX = data.StructLayout({level: BY_NAME[f"n_{level}"].bits for level in LEVELS})
+EACH = data.StructLayout({level: 1 for level in LEVELS})  #: A flag for each level.
+
+
+class LoopNest(wiring.Component):
+    """Counts the levels of an instruction and says when its tiles begin and end.
+
+    A word is issued in every cycle of ``running``, except where a tile must wait for its least
+    length or for its shortcut. A word of an instruction with ``xnor`` is issued twice.
+
+    Latency: none; the first word is issued in the cycle after ``setup`` if it runs then.
+    Throughput: a word a cycle.
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction begins. running : In(1).
+    index : Out(INDEX), of the word. last : Out(EACH), each level's index is its last.
+    go : Out(EACH), the level advances. ahead : Out(EACH), the outer level that will advance at the
+        end of the tile; two or more cycles long, a tile is known a cycle before it ends.
+    issue : Out(1), a word is issued, phase : Out(1), as the second of an xnor pair, opening :
+        Out(1), as the first of its tile, fresh : Out(1), in a column tile's first tile.
+    words_done : Out(1), the tile's last word is issued. tile_end, column_end, end : Out(1), the
+        tile, the column tile, the instruction ends.
+    """
+
+    insn: Any
+    setup: Signal
+    running: Signal
+    index: Any
+    last: Any
+    go: Any
+    ahead: Any
+    issue: Signal
+    phase: Signal
+    opening: Signal
+    fresh: Signal
+    words_done: Signal
+    tile_end: Signal
+    column_end: Signal
+    end: Signal
+
+    def __init__(self):
+        flags = ("issue", "phase", "opening", "fresh", "words_done", "tile_end", "column_end")
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "running": In(1),
+                "index": Out(INDEX),
+                "last": Out(EACH),
+                "go": Out(EACH),
+                "ahead": Out(EACH),
+                **dict.fromkeys((*flags, "end"), Out(1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i, last = self.insn, self.last
+        phase = Signal(reset_less=True)  # second pass of an xnor word
+        pad = Signal()  # waiting for tile_min
+        wait = Signal(8, reset_less=True)  # cycles until the tile may end
+        fresh = Signal(reset_less=True)
+        opening = Signal(reset_less=True)
+        paired = Signal()  # addresses advance
+        outer_end = Signal(reset_less=True)  # the tile is the column tile's last
+        m.d.comb += [
+            self.issue.eq(self.running & ~pad),
+            paired.eq(self.issue & (phase | ~i.xnor)),
+            self.words_done.eq(paired & last.k & last.dx & last.dy),
+            self.tile_end.eq(
+                ((self.words_done & ~i.shortcut) | (self.running & pad)) & (wait == 0)
+            ),
+            self.column_end.eq(self.tile_end & outer_end),
+            self.end.eq(self.column_end & last.j & last.h),
+            self.phase.eq(phase),
+            self.opening.eq(opening),
+            self.fresh.eq(fresh),
+        ]
+        m.d.sync += outer_end.eq(last.t & last.x & last.y)
+        self._levels(m, paired)
+        with m.If(self.running & (wait != 0)):
+            m.d.sync += wait.eq(wait - 1)
+        with m.If(self.issue):
+            m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
+        with m.If(self.words_done):
+            m.d.sync += pad.eq(1)
+        with m.If(self.tile_end):
+            m.d.sync += [pad.eq(0), wait.eq(i.tile_min - 1), opening.eq(1), fresh.eq(0)]
+        with m.If(self.column_end):
+            m.d.sync += fresh.eq(1)
+        with m.If(self.setup):
+            m.d.sync += [
+                phase.eq(0),
+                pad.eq(0),
+                fresh.eq(1),
+                opening.eq(1),
+                wait.eq(i.tile_min - 1),
+            ]
+        return m
+
+    def _levels(self, m: Module, paired: Signal) -> None:
+        """Counters: a level advances where all inside it are at their last, and those restart."""
+        i = self.insn
+        index = {
+            lv: Signal(BY_NAME[f"n_{lv}"].bits, name=f"idx_{lv}", reset_less=True) for lv in LEVELS
+        }
+        last = {lv: Signal(name=f"wrap_{lv}", reset_less=True) for lv in LEVELS}
+
+        def restart(lv):
+            return [index[lv].eq(0), last[lv].eq(i[f"n_{lv}"] == 1)]
+
+        inner = Signal()
+        m.d.comb += [
+            inner.eq(paired & ~self.words_done),
+            self.go.k.eq(inner & ~last["k"]),
+            self.go.dx.eq(inner & last["k"] & ~last["dx"]),
+            self.go.dy.eq(inner & last["k"] & last["dx"]),
+        ]
+        before = Const(1, 1)
+        for lv in LEVELS[len(TILE) :]:
+            known = Signal(name=f"outer_{lv}", reset_less=True)
+            m.d.comb += [
+                self.ahead[lv].eq(before & ~last[lv]),
+                self.go[lv].eq(self.tile_end & known),
+            ]
+            m.d.sync += known.eq(self.ahead[lv])
+            before = before & last[lv]
+        for n, lv in enumerate(LEVELS):
+            m.d.comb += [self.index[lv].eq(index[lv]), self.last[lv].eq(last[lv])]
+            with m.If(self.go[lv]):
+                m.d.sync += [
+                    index[lv].eq(index[lv] + 1),
+                    last[lv].eq(index[lv] + 2 == i[f"n_{lv}"]),
+                ]
+                for below in LEVELS[:n]:
+                    m.d.sync += restart(below)
+        with m.If(self.setup):
+            m.d.sync += [statement for lv in LEVELS for statement in restart(lv)]
+
+
+class Addresses(wiring.Component):
+    """Row and column address of a word: grow by the delta of the level that advances.
+
+    Latency: 1 cycle. Throughput: a word a cycle.
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction begins. running : In(1).
+    go, ahead : In(EACH), index : In(INDEX), tile_end : In(1), of `LoopNest`.
+    row, col : Out(ADDR).
+    """
+
+    insn: Any
+    setup: Signal
+    running: Signal
+    go: Any
+    ahead: Any
+    index: Any
+    tile_end: Signal
+    row: Signal
+    col: Signal
+
+    latency = 1
+
+    def __init__(self):
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "running": In(1),
+                "go": In(EACH),
+                "ahead": In(EACH),
+                "index": In(INDEX),
+                "tile_end": In(1),
+                "row": Out(ADDR),
+                "col": Out(ADDR),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i = self.insn
+        for name, out in (("row", self.row), ("col", self.col)):
+            addr = Signal(ADDR, name=f"{name}_addr", reset_less=True)
+            outer = Signal(ADDR, name=f"{name}_outer", reset_less=True)  # at the end of the tile
+            delta = Signal(ADDR, name=f"{name}_delta")
+            for lv in LEVELS[len(TILE) :]:
+                with m.If(self.ahead[lv]):
+                    m.d.sync += outer.eq(i[f"{name}_{lv}"])
+            with m.If(self.tile_end):
+                m.d.comb += delta.eq(outer)
+            for lv in TILE:
+                step = i[f"{name}_{lv}"]
+                if lv != "k":  # from an odd index dx and dy have a delta of their own
+                    step = Mux(self.index[lv][0], i[f"{name}_{lv}2"], step)
+                with m.If(self.go[lv]):
+                    m.d.comb += delta.eq(step)
+            with m.If(self.running):
+                m.d.sync += addr.eq(addr + delta)
+            with m.If(self.setup):
+                m.d.sync += addr.eq(i[f"{name}_base"])
+            m.d.comb += out.eq(addr)
+        return m

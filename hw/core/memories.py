@@ -1,0 +1,250 @@
+"""Memories: the load port that reaches them from outside, and the bank they are all made of."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from amaranth import Cat, Const, Module, Mux, Shape, Signal
+from amaranth.hdl import unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.memmap import Mem
+from hw.core.pipe import Pipeline
+from hw.core.words import ADDR
+
+
+class Load(data.Struct):
+    """A write from outside; the fields of the address as `hw.arch.memmap` orders them."""
+
+    word: unsigned(16)
+    part: unsigned(4)  #: 32-bit part of the word, 0 the least significant.
+    bank: unsigned(7)
+    mem: unsigned(3)  #: hw.arch.memmap.Mem.
+    data: unsigned(32)
+    valid: unsigned(1)
+
+
+class LoadPort(wiring.Component):
+    """Splits the load port's address and gates its writes.
+
+    Latency: 1 cycle; with the memory's own write a load lands two cycles after it was presented.
+    Throughput: one write a cycle.
+
+    Members
+    -------
+    valid, addr, data : In(1), In(32), In(32)
+        A write, its address (hw.arch.memmap) and the 32 bits.
+    busy : In(1)
+        The core runs: writes are dropped.
+    load : Out(Load)
+        The write, a register.
+    forget : Out(1)
+        The write goes to Mem.CTRL.
+    """
+
+    valid: Signal
+    addr: Signal
+    data: Signal
+    busy: Signal
+    load: Any
+    forget: Signal
+
+    latency = 1
+
+    def __init__(self):
+        super().__init__(
+            {
+                "valid": In(1),
+                "addr": In(32),
+                "data": In(32),
+                "busy": In(1),
+                "load": Out(Load),
+                "forget": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        load: Any = Signal(Load)
+        m.d.comb += [
+            Cat(load.word, load.part, load.bank, load.mem).eq(self.addr),
+            load.data.eq(self.data),
+            load.valid.eq(self.valid & ~self.busy),
+            self.load.eq(Pipeline(m, load, 0, name="load", cleared=("valid",)).at(self.latency)),
+            self.forget.eq(self.load.valid & (self.load.mem == Mem.CTRL)),
+        ]
+        return m
+
+
+class Bank(wiring.Component):
+    """One memory: a read port, and a write port that the core and the load port may share.
+
+    While a load is valid it has the write port; the core is not busy then and does not write.
+    What is written while the same word is read does not show: the old word is read.
+
+    Latency: 1 cycle from ``read_addr`` to ``read_data``. Throughput: a read and a write a cycle.
+
+    Parameters
+    ----------
+    shape : Shape
+        Of a word.
+    depth : int
+        Words; an address that reaches beyond is cut to the bits that it needs.
+    unit : int or None
+        Bits that a write enable stands for; None: one enable for the whole word. With a unit of
+        8 a load writes the bytes of its part, else the whole word.
+    init : ints
+        Contents after configuration, from word 0; the rest is 0.
+    load : Mem or None, bank : int or None
+        Where the load port finds the memory; None: nowhere, or at any bank number.
+    written : bool
+        Whether the core writes it.
+    style : str
+        ``block`` or ``distributed``: what tools are told to make it of.
+
+    Members
+    -------
+    read_addr : In(ADDR). read_data : Out(shape).
+    write_en : In(number of units or 1), write_addr : In(ADDR), write_data : In(shape)
+        Only where the core writes.
+    load : In(Load)
+        Only where the load port does.
+    """
+
+    read_addr: Signal
+    read_data: Signal
+    write_en: Signal
+    write_addr: Signal
+    write_data: Signal
+    load: Any
+
+    latency = 1
+
+    def __init__(
+        self,
+        shape: Any,
+        depth: int,
+        *,
+        unit: int | None = None,
+        init: Iterable[int] = (),
+        load: Mem | None = None,
+        bank: int | None = None,
+        written: bool = True,
+        style: Literal["block", "distributed"] = "block",
+    ):
+        self.shape, self.depth, self.unit = Shape.cast(shape), depth, unit
+        self.init, self.style = list(init), style
+        self.mem, self.bank, self.written = load, bank, written
+        members = {"read_addr": In(ADDR), "read_data": Out(self.shape)}
+        if written:
+            members |= {
+                "write_en": In(self.shape.width // unit if unit else 1),
+                "write_addr": In(ADDR),
+                "write_data": In(self.shape),
+            }
+        if load is not None:
+            members["load"] = In(Load)
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.mem = mem = memory.Memory(
+            shape=self.shape, depth=self.depth, init=self.init, attrs={"ram_style": self.style}
+        )
+        wp, rp = mem.write_port(granularity=self.unit), mem.read_port()
+        m.d.comb += [rp.addr.eq(self.read_addr), self.read_data.eq(rp.data)]
+        if self.mem is None:
+            en, addr, word = self.write_en, self.write_addr, self.write_data
+        else:
+            en, addr, word = self._loaded()
+        m.d.comb += [wp.en.eq(en), wp.addr.eq(addr), wp.data.eq(word)]
+        return m
+
+    def _loaded(self) -> tuple[Any, Any, Any]:
+        """Return enables, address and word where loads, or they too, come to the write port."""
+        load, width = self.load, self.shape.width
+        n_parts = -(-width // 32)
+        word = load.data.replicate(n_parts)[:width]
+        word = word.as_signed() if self.shape.signed else word
+        hit = load.valid & (load.mem == self.mem)
+        if self.bank is not None:
+            hit = hit & (load.bank == self.bank)
+        parts: Any = Const(1, 1)
+        if self.unit:
+            parts = Cat((load.part == p).replicate(32 // self.unit) for p in range(n_parts))
+        if not self.written:
+            return parts & hit.replicate(len(parts)), load.word, word
+        return (
+            Mux(hit, parts, self.write_en),
+            Mux(load.valid, load.word, self.write_addr),
+            Mux(load.valid, word, self.write_data),
+        )
+
+
+class Banks(wiring.Component):
+    """Banks of one memory side by side, with ports for each; bank b is the load port's bank b.
+
+    Latency and Throughput: those of `Bank`, for every bank.
+
+    Parameters
+    ----------
+    count : int
+        Number of banks.
+    width, depth : int
+        Bits and words of each; bytes are written one by one.
+    load : Mem
+        What the load port calls the memory.
+    init : one sequence of ints for each bank, or None.
+
+    Members, each ``count`` times
+    -------
+    read_addr : In(ADDR), read_data : Out(width), write_en : In(width / 8), write_addr : In(ADDR),
+    write_data : In(width), as `Bank`'s; load : In(Load), once.
+    """
+
+    read_addr: Any
+    read_data: Any
+    write_en: Any
+    write_addr: Any
+    write_data: Any
+    load: Any
+
+    latency = Bank.latency
+
+    def __init__(
+        self,
+        count: int,
+        width: int,
+        depth: int,
+        *,
+        load: Mem,
+        init: Sequence[Iterable[int]] | None = None,
+    ):
+        self.banks = [
+            Bank(width, depth, unit=8, init=init[b] if init else (), load=load, bank=b)
+            for b in range(count)
+        ]
+        super().__init__(
+            {
+                "read_addr": In(ADDR).array(count),
+                "read_data": Out(width).array(count),
+                "write_en": In(width // 8).array(count),
+                "write_addr": In(ADDR).array(count),
+                "write_data": In(width).array(count),
+                "load": In(Load),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        for b, bank in enumerate(self.banks):
+            m.submodules[f"bank_{b}"] = bank
+            m.d.comb += [
+                bank.read_addr.eq(self.read_addr[b]),
+                self.read_data[b].eq(bank.read_data),
+                bank.write_en.eq(self.write_en[b]),
+                bank.write_addr.eq(self.write_addr[b]),
+                bank.write_data.eq(self.write_data[b]),
+                bank.load.eq(self.load),
+            ]
+        return m

@@ -1,0 +1,151 @@
+"""What an instruction says to lanes and write-back, and what stays of one while it drains."""
+
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.formats import MEMBRANE_BITS
+from hw.arch.isa import Mod, Op
+from hw.core.words import ADDR, instruction_layout
+
+
+class LaneMode(data.Struct):
+    """What the instruction sets in the lanes; constant while words are in flight."""
+
+    gemm: unsigned(1)
+    mac: unsigned(1)
+    double: unsigned(1)
+    soft: unsigned(1)
+    res: unsigned(2)
+    shift: unsigned(2)
+    theta: signed(MEMBRANE_BITS)
+    keep: unsigned(2)
+    sc_value: signed(MEMBRANE_BITS)
+    leak: unsigned(1)
+    state_shift: unsigned(2)
+    state_bits: unsigned(2)
+    persist: unsigned(1)
+
+
+class WriteMode(data.Struct):
+    """What the instruction sets in write-back; constant while tags are in flight."""
+
+    dest: unsigned(3)
+    pool: unsigned(1)
+    spread: unsigned(1)
+    n_spread: unsigned(4)
+    gs: unsigned(ADDR)
+    t: unsigned(ADDR)  #: Destination distance between steps.
+    lanes: unsigned(7)
+    pack: unsigned(2)
+    slot_log2: unsigned(2)
+    chan_gs: unsigned(10)
+    img_w: unsigned(11)
+    split: unsigned(1)  #: Even and odd columns in planes.
+    half: unsigned(ADDR)  #: Distance from even to odd columns.
+    slow: unsigned(1)  #: Steps (spread) come every STATE_GAP cycles.
+
+
+class Early(data.Struct):
+    """Copies of early fields, which the next instruction's fetch may overwrite during a drain."""
+
+    gemm: unsigned(1)
+    mac: unsigned(1)
+    mean: unsigned(1)
+    pooling: unsigned(1)
+    per_step: unsigned(1)  #: The factor table is indexed by t.
+    spread: unsigned(1)
+    n_spread: unsigned(4)  #: MAC with spread: steps - 1.
+    w_gs: unsigned(ADDR)
+    w_t: unsigned(ADDR)
+    w_half: unsigned(ADDR)
+    res_gs: unsigned(8)
+    st_base: unsigned(ADDR)
+    split: unsigned(1)  #: Destination columns in planes.
+
+
+class Modes(wiring.Component):
+    """Keeps the early fields of the instruction in flight; sorts the late ones by their readers.
+
+    Latency: 1 cycle from ``setup`` to ``early``; late fields pass through. Throughput: an
+    instruction a cycle.
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction is whole and nothing in flight.
+    early : Out(Early). lane : Out(LaneMode). write : Out(WriteMode).
+    """
+
+    insn: Any
+    setup: Signal
+    early: Any
+    lane: Any
+    write: Any
+
+    latency = 1
+
+    def __init__(self):
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "early": Out(Early),
+                "lane": Out(LaneMode),
+                "write": Out(WriteMode),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i, lane, write = self.insn, self.lane, self.write
+        early: Any = Signal(Early)
+        with m.If(self.setup):
+            m.d.sync += [
+                early.gemm.eq(i.op == Op.GEMM),
+                early.mac.eq(i.op == Op.MAC),
+                early.mean.eq(i.op == Op.MEAN),
+                early.pooling.eq(i.op == Op.POOL),
+                early.per_step.eq(i.factor_per_step),
+                early.spread.eq(i.spread),
+                early.n_spread.eq(i.n_spread),
+                early.w_gs.eq(i.w_gs),
+                early.w_t.eq(i.w_t),
+                early.w_half.eq(i.w_half),
+                early.res_gs.eq(i.res_gs),
+                early.st_base.eq(i.st_base),
+                early.split.eq(i.w_mod == Mod.PAIR),
+            ]
+        m.d.comb += [
+            self.early.eq(early),
+            lane.gemm.eq(early.gemm),
+            lane.mac.eq(early.mac),
+            lane.double.eq(i.double),
+            lane.soft.eq(i.soft),
+            lane.res.eq(i.res),
+            lane.shift.eq(i.shift),
+            lane.theta.eq(i.theta),
+            lane.keep.eq(i.keep),
+            lane.sc_value.eq(i.sc_value),
+            lane.leak.eq(i.leak),
+            lane.state_shift.eq(i.state_shift),
+            lane.state_bits.eq(i.state_bits),
+            lane.persist.eq(i.persist),
+            write.dest.eq(i.dest),
+            write.pool.eq(early.pooling),
+            write.spread.eq(early.spread),
+            write.n_spread.eq(early.n_spread),
+            write.gs.eq(early.w_gs),
+            write.t.eq(early.w_t),
+            write.lanes.eq(i.lanes),
+            write.pack.eq(i.w_pack),
+            write.slot_log2.eq(i.w_slot_log2),
+            write.chan_gs.eq(i.w_chan_gs),
+            write.img_w.eq(i.w_img_w),
+            write.split.eq(early.split),
+            write.half.eq(early.w_half),
+            write.slow.eq(early.spread & i.leak),
+        ]
+        return m

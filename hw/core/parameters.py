@@ -1,0 +1,85 @@
+"""Parameter words: bias and factors of a column tile, read before its first tile."""
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import timing
+from hw.core.words import ADDR, instruction_layout
+
+
+class Parameters(wiring.Component):
+    """Counts the parameter words of a column tile, which wait for the one before to be under way.
+
+    Latency: combinational of ``run``. Throughput: a word a cycle.
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction begins.
+    run : In(1), parameters are to be issued.
+    first_done : In(1), the last word of a column tile's first tile is issued. column_end : In(1),
+        the column tile ends, last : In(1), with its head.
+    issue : Out(1), a parameter word is issued: the one of number index : Out(0 to 16), of address
+        addr : Out(ADDR), to half : Out(1) of the factor table. done : Out(1), it is the last.
+    """
+
+    insn: Any
+    setup: Signal
+    run: Signal
+    first_done: Signal
+    column_end: Signal
+    last: Signal
+    issue: Signal
+    index: Signal
+    addr: Signal
+    half: Signal
+    done: Signal
+
+    def __init__(self):
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "run": In(1),
+                "first_done": In(1),
+                "column_end": In(1),
+                "last": In(1),
+                "issue": Out(1),
+                "index": Out(5),
+                "addr": Out(ADDR),
+                "half": Out(1),
+                "done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i = self.insn
+        half = Signal()
+        swap = Signal(range(timing.SWAP + 1))  # parameters must wait while not 0
+        index = Signal(5, reset_less=True)
+        addr = Signal(ADDR, reset_less=True)
+        m.d.comb += [
+            self.issue.eq(self.run & ((swap == 0) | (index != 0))),
+            self.index.eq(index),
+            self.addr.eq(addr + index),
+            self.half.eq(half),
+            self.done.eq(self.issue & (index + 1 == i.n_par)),
+        ]
+        with m.If(swap != 0):
+            m.d.sync += swap.eq(swap - 1)
+        with m.If(self.first_done):
+            m.d.sync += swap.eq(timing.SWAP - 1)
+        with m.If(self.issue):
+            m.d.sync += index.eq(index + 1)
+        with m.If(self.column_end):
+            m.d.sync += [
+                half.eq(~half),
+                index.eq(0),
+                addr.eq(addr + Mux(self.last, i.par_h, i.par_j)),
+            ]
+        with m.If(self.setup):
+            m.d.sync += [index.eq(0), addr.eq(i.par_base), swap.eq(0)]
+        return m

@@ -1,0 +1,227 @@
+"""Tokens: where a tile stands in its image, and where what comes of it goes."""
+
+from typing import Any
+
+from amaranth import Array as Choice
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config
+from hw.arch.isa import Mod, Step
+from hw.core.loops import EACH
+from hw.core.words import ADDR, instruction_layout
+
+
+class Tokens(wiring.Component):
+    """Position of a tile: in the input image by columns and rows left, in the output by number.
+
+    Latency: 1 cycle from the end of a tile. Throughput: a tile in two cycles or more: what the
+    end of a tile will do is known a cycle ahead.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction begins.
+    last : In(EACH), tile_end, column_end : In(1), of `LoopNest`.
+    x_left, y_left : Out(12), tokens from the tile's first to the end of the image row, rows from
+        its own to the end of the image.
+    n_valid : Out(1 to R), rows of the tile that are tokens. x_out : Out(11), image column of its
+        first in the output. nb : Out(ADDR), number of its first in the output.
+    crossed : Out(1), the next tile is in another destination group (isa.Mod). gone : Out(0 to 2),
+        groups of R tokens from this tile to the next.
+    """
+
+    insn: Any
+    setup: Signal
+    last: Any
+    tile_end: Signal
+    column_end: Signal
+    x_left: Signal
+    y_left: Signal
+    n_valid: Signal
+    x_out: Signal
+    nb: Signal
+    crossed: Signal
+    gone: Signal
+
+    latency = 1
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "last": In(EACH),
+                "tile_end": In(1),
+                "column_end": In(1),
+                "x_left": Out(12),
+                "y_left": Out(12),
+                "n_valid": Out(5),
+                "x_out": Out(11),
+                "nb": Out(ADDR),
+                "crossed": Out(1),
+                "gone": Out(2),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        rows, i, last = self.config.rows, self.insn, self.last
+        nb = Signal(ADDR, reset_less=True)
+        x_left, y_left = Signal(12, reset_less=True), Signal(12, reset_less=True)
+        x_out = Signal(11, reset_less=True)
+        n_step = Signal(5)
+        one = i.n_step == Step.ONE
+        within = Signal(5)
+        m.d.comb += [
+            self.x_left.eq(x_left),
+            self.y_left.eq(y_left),
+            self.x_out.eq(x_out),
+            self.nb.eq(nb),
+            within.eq(Mux(x_left >= rows, rows, x_left[:5])),
+            self.n_valid.eq(Mux(one, 1, within)),
+            n_step.eq(
+                Mux(
+                    one,
+                    1,
+                    Mux(i.n_step == Step.HALF, rows // 2, Mux(i.flat, within, rows)),
+                )
+            ),
+        ]
+        nb_next = self._next(m, nb, n_step)
+        with m.If(self.tile_end & last.t):
+            m.d.sync += [
+                nb.eq(nb_next),
+                x_left.eq(x_left - Mux(one, Mux(i.x_twice, 2, 1), rows)),
+                x_out.eq(x_out + n_step),
+            ]
+            with m.If(last.x):
+                m.d.sync += [
+                    x_left.eq(i.img_w),
+                    x_out.eq(0),
+                    y_left.eq(Mux(last.y, i.img_h, y_left - Mux(i.y_twice, 2, 1))),
+                ]
+        with m.If(self.column_end):
+            m.d.sync += nb.eq(0)
+        with m.If(self.setup):
+            m.d.sync += [x_left.eq(i.img_w), y_left.eq(i.img_h), nb.eq(0), x_out.eq(0)]
+        return m
+
+    def _next(self, m: Module, nb: Signal, n_step: Signal) -> Signal:
+        """Return the next tile's first number, a register; drive what it crosses."""
+        cfg, i = self.config, self.insn
+        log_r = cfg.rows.bit_length() - 1
+        shifts = {
+            Mod.ROWS: log_r,
+            Mod.COLS: cfg.cols.bit_length() - 1,
+            Mod.WORD: cfg.width.bit_length() - 1,
+            Mod.PAIR: log_r + 1,
+        }
+        nb_next = Signal(ADDR, reset_less=True)
+        moved = Signal(ADDR)
+        next_line = Signal(ADDR)  # token count at the start of the next image row
+        crossed = {mod: Signal(name=f"crossed_{mod.name}") for mod in Mod}
+
+        def rounded(unit: int):
+            return (moved + unit - 1) & -unit
+
+        m.d.comb += [
+            moved.eq(nb + n_step),
+            next_line.eq(Mux(i.w_mod == Mod.PAIR, rounded(2 * cfg.rows), rounded(cfg.rows))),
+            *(crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod])) for mod in Mod),
+            self.crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod]),
+            self.gone.eq((nb_next >> log_r) - (nb >> log_r)),
+        ]
+        m.d.sync += nb_next.eq(Mux(self.last.x & ~i.flat, next_line, moved))
+        return nb_next
+
+
+class Destination(wiring.Component):
+    """Destination address, slot and residual group of a tile.
+
+    Latency: 1 cycle from the end of a tile. Throughput: as `Tokens`.
+
+    Members
+    -------
+    insn : In(instruction_layout()). setup : In(1), the instruction begins.
+    last : In(EACH), tile_end, column_end : In(1), of `LoopNest`. crossed : In(1), gone : In(2), of
+        `Tokens`.
+    addr : Out(ADDR), of the tile's first token. slot : Out(5), C-bit slot in its word.
+    res : Out(ADDR), residual group of the tile's first token at step 0.
+    """
+
+    insn: Any
+    setup: Signal
+    last: Any
+    tile_end: Signal
+    column_end: Signal
+    crossed: Signal
+    gone: Signal
+    addr: Signal
+    slot: Signal
+    res: Signal
+
+    latency = 1
+
+    def __init__(self):
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "last": In(EACH),
+                "tile_end": In(1),
+                "column_end": In(1),
+                "crossed": In(1),
+                "gone": In(2),
+                "addr": Out(ADDR),
+                "slot": Out(5),
+                "res": Out(ADDR),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i, last = self.insn, self.last
+        groups, column, step = (Signal(ADDR, name=n, reset_less=True) for n in ("wg", "wc", "wt"))
+        res_groups, res_column = (Signal(ADDR, name=n, reset_less=True) for n in ("rg", "rc"))
+        slot = Signal(5, reset_less=True)
+        wraps = Signal()
+        m.d.comb += [
+            wraps.eq((slot + 1 == i.slots) | (i.head_align & last.j)),
+            self.addr.eq(column + groups + step),
+            self.slot.eq(slot),
+            self.res.eq(res_column + res_groups),
+        ]
+        with m.If(self.tile_end):
+            with m.If(~last.t):
+                m.d.sync += step.eq(step + i.w_t)
+            with m.Else():
+                m.d.sync += step.eq(0)
+                with m.If(self.crossed):
+                    m.d.sync += groups.eq(groups + i.w_gs)
+                with m.If(self.gone != 0):
+                    m.d.sync += res_groups.eq(res_groups + (i.res_gs << self.gone[1]))
+        with m.If(self.column_end):
+            m.d.sync += [
+                groups.eq(0),
+                res_groups.eq(0),
+                res_column.eq(res_column + i.res_j),
+                slot.eq(Mux(wraps, 0, slot + 1)),
+            ]
+            with m.If(wraps):
+                m.d.sync += column.eq(column + i.w_j)
+        with m.If(self.setup):
+            m.d.sync += [
+                groups.eq(0),
+                column.eq(i.w_base),
+                step.eq(0),
+                res_groups.eq(0),
+                res_column.eq(0),
+                slot.eq(0),
+            ]
+        return m

@@ -1,0 +1,195 @@
+"""The write-back unit: expands a tile's tag into row events and writes them."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config
+from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
+from hw.arch.isa import Dest
+from hw.core.events import RowEvents
+from hw.core.modes import WriteMode
+from hw.core.wire import each
+from hw.core.words import ADDR, Tag
+from hw.core.writeback.addressing import TokenPlace
+from hw.core.writeback.columns import ColumnWrites
+from hw.core.writeback.packing import SlotPacking, TapPacking
+from hw.core.writeback.rows import ChannelBurst, RowWrites
+from hw.core.writeback.tokens import TokenPacking
+
+
+class WriteBack(wiring.Component):
+    """Writes a tile's spikes, pooled words or x where `hw.arch.isa.Dest` says.
+
+    There is one event for each row of a tile, time step of one row (spread), or lane (PIX).
+
+    Latency: ``latency`` cycles from ``tag`` to the write of row 0, one from ``spikes``. COL_CHANNEL
+    writes with row R - 1, ROW_CHANNEL from one cycle after that. Throughput: a row a cycle.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members, their times counted from ``tag``
+    -------
+    mode : In(WriteMode), constant while tags are in flight.
+    tag : In(Tag), at 0, one cycle before row 0's spikes are complete.
+    spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 1 + r.
+    row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
+        2 + r. col_en, col_addr, col_data likewise, C times.
+    pix_en : Out(1), pix_addr : Out(ADDR), pix_data : Out(signed 18), at 2 + r.
+    """
+
+    mode: Any
+    tag: Any
+    spikes: Signal
+    pooled: Signal
+    x: Signal
+    row_en: Any
+    row_addr: Any
+    row_data: Any
+    col_en: Any
+    col_addr: Any
+    col_data: Any
+    pix_en: Signal
+    pix_addr: Signal
+    pix_data: Signal
+
+    def __init__(self, config: Config):
+        self.config = config
+        rows, cols, width = config.rows, config.cols, config.width
+        self.events = RowEvents(config, most=max(cols, rows, MAX_STEPS))
+        self.rows, self.columns = RowWrites(config), ColumnWrites(config)
+        super().__init__(
+            {
+                "mode": In(WriteMode),
+                "tag": In(Tag),
+                "spikes": In(cols),
+                "pooled": In(width),
+                "x": In(signed(MEMBRANE_BITS)),
+                "row_en": Out(width // 8).array(rows),
+                "row_addr": Out(ADDR).array(rows),
+                "row_data": Out(width).array(rows),
+                "col_en": Out(width // 8).array(cols),
+                "col_addr": Out(ADDR).array(cols),
+                "col_data": Out(width).array(cols),
+                "pix_en": Out(1),
+                "pix_addr": Out(ADDR),
+                "pix_data": Out(signed(MEMBRANE_BITS)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        return self.events.latency + self.rows.latency
+
+    def elaborate(self, platform):
+        m = Module()
+        cfg, mode = self.config, self.mode
+        n, cols = cfg.rows, cfg.cols
+        assert self.columns.latency == self.rows.latency
+
+        m.submodules.events = events = self.events
+        is_pix = mode.dest == Dest.PIX
+        m.d.comb += [
+            events.tag.eq(self.tag),
+            events.last.eq(Mux(is_pix, cols - 1, Mux(mode.spread, mode.n_spread, n - 1))),
+            events.spread.eq(mode.spread),
+            events.slow.eq(mode.slow & mode.spread),
+            events.step.eq(mode.t),
+        ]
+        event, row = events.event, events.event.row
+        tag: Any = event.tag
+        valid, closing = Signal(), Signal()
+        m.d.comb += [
+            valid.eq(event.due & (row < tag.n_valid) & (~mode.pool | ~row[0])),
+            closing.eq(event.due & (event.count == n - 1)),
+        ]
+        mask = Cat(Const(c, 7) < mode.lanes for c in range(cols))
+        spikes = self.spikes & Mux(tag.final, mask, ~Const(0, cols))
+        bits = Signal(cols)  # of the event, one per lane
+        m.d.comb += bits.eq(Mux(mode.pool, self.pooled[:cols], spikes))
+
+        m.submodules.place = place = TokenPlace(cfg)
+        m.submodules.slots = slots = SlotPacking(cfg)
+        m.submodules.taps = taps = TapPacking(cfg)
+        m.submodules.tokens = tokens = TokenPacking(cfg)
+        m.d.comb += [
+            place.mode.eq(mode),
+            place.tag.eq(self.tag),
+            place.now.eq(tag),
+            place.row.eq(row),
+            slots.bits.eq(bits),
+            slots.slot.eq(tag.slot),
+            taps.bits.eq(bits),
+            taps.slot_log2.eq(mode.slot_log2),
+            tokens.due.eq(event.due),
+            tokens.bits.eq(bits),
+            tokens.valid.eq(valid),
+            tokens.closing.eq(closing),
+            tokens.tag.eq(tag),
+        ]
+        self._rows(m, valid, closing, tag.addr, place, slots, taps, tokens)
+        self._columns(m, valid, closing, tag, row, slots, tokens)
+
+        pix_en = Signal()
+        pix_addr = Signal(ADDR, reset_less=True)
+        pix_data = Signal(signed(MEMBRANE_BITS), reset_less=True)
+        m.d.sync += [
+            pix_en.eq(event.due & is_pix),
+            pix_addr.eq(tag.addr + event.count),
+            pix_data.eq(self.x),
+        ]
+        m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
+        return m
+
+    def _rows(self, m: Module, valid, closing, addr, place, slots, taps, tokens) -> None:
+        """Wire the write ports of row memory."""
+        mode = self.mode
+        m.submodules.burst = burst = ChannelBurst(self.config)
+        m.submodules.rows = rows = self.rows
+        m.d.comb += [
+            burst.take.eq(closing & (mode.dest == Dest.ROW_CHANNEL)),
+            burst.addr.eq(addr),
+            burst.en.eq(tokens.en),
+            burst.head.eq(tokens.head),
+            burst.gs.eq(mode.chan_gs),
+            *each(burst.pieces, tokens.pieces),
+            rows.mode.eq(mode),
+            rows.valid.eq(valid),
+            rows.place.eq(place.place),
+            rows.slot_word.eq(slots.word),
+            rows.slot_en.eq(slots.en),
+            rows.tap_word.eq(taps.word),
+            *each(rows.tap_en, taps.en),
+            rows.pooled.eq(self.pooled),
+            rows.burst.eq(burst.active),
+            rows.burst_addr.eq(burst.o_addr),
+            rows.burst_en.eq(burst.o_en),
+            *each(rows.burst_data, burst.o_data),
+            *each(self.row_en, rows.en),
+            *each(self.row_addr, rows.addr),
+            *each(self.row_data, rows.data),
+        ]
+
+    def _columns(self, m: Module, valid, closing, tag, row, slots, tokens) -> None:
+        """Wire the write ports of column memory."""
+        m.submodules.columns = columns = self.columns
+        m.d.comb += [
+            columns.dest.eq(self.mode.dest),
+            columns.addr.eq(tag.addr),
+            columns.valid.eq(valid),
+            columns.token.eq(tag.nb + row),
+            columns.word.eq(slots.word),
+            columns.en.eq(slots.en),
+            columns.closing.eq(closing),
+            *each(columns.pieces, tokens.pieces),
+            columns.piece_en.eq(tokens.en),
+            columns.head.eq(tokens.head),
+            *each(self.col_en, columns.o_en),
+            *each(self.col_addr, columns.o_addr),
+            *each(self.col_data, columns.o_data),
+        ]

@@ -1,0 +1,184 @@
+"""Stimulus for lanes and their parts: what a lane is told, each port at its time."""
+
+from typing import Any
+
+import numpy as np
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import Config, timing
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
+from hw.core.lane import Lane
+from tests.unit.bench import Bench
+
+CONFIG = Config(rows=4, cols=8, width=32)
+PICKED, CODE = (t - timing.S_READY for t in (timing.X, timing.STATE_WRITE))
+INPUTS = [
+    "mode",
+    "acc",
+    "side",
+    "col",
+    "par_we",
+    "par_index",
+    "par_half",
+    "use",
+    "swap",
+    "first",
+    "mean_a",
+    "mean_b",
+    "load",
+    "res_a",
+    "res_b",
+    "fire",
+    "row",
+    "start",
+    "sc",
+    "entry",
+    "code_at",
+    "forget",
+    "pick",
+    "pick_row",
+    "code_into",
+    "code_keep",
+]
+CORNERS = [MEMBRANE_MIN, MEMBRANE_MIN + 1, -1, 0, 1, MEMBRANE_MAX - 1, MEMBRANE_MAX]
+X, Y, SPIKE = (t - timing.S_READY for t in (timing.X, timing.Y, timing.SPIKE))
+NOISE = {
+    "mode",
+    "col",
+    "par_index",
+    "par_half",
+    "row",
+    "start",
+    "acc",
+    "side",
+    "use",
+    "sc",
+    "entry",
+    "code_at",
+    "forget",
+    "pick",
+    "pick_row",
+    "code_into",
+    "code_keep",
+}
+#: These may stand anywhere.
+PLAIN = 16  # a factor that with the first shift gives x = S
+
+
+class Script:
+    """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless."""
+
+    def __init__(self, seed=0, **mode):
+        self.rng, self.mode = np.random.default_rng(seed), {"gemm": 1, **mode}
+        self.rows, self.at, self.table = [], 0, None
+
+    def put(self, cycle, **values):
+        while len(self.rows) <= cycle:
+            r = self.rng.integers(1 << 32, size=17).tolist()
+            self.rows.append(
+                {
+                    "mode": self.mode,
+                    "col": r[0],
+                    "par_index": r[1] & 31,
+                    "par_half": r[2] & 1,
+                    "row": r[3] & 3,
+                    "start": r[4] & 1,
+                    "sc": r[8] & 1,
+                    "code_at": r[9] & 7,
+                    "forget": r[10] & 1,
+                    "code_into": r[11] & 3,
+                    "pick_row": r[12] & 3,
+                }
+            )
+            if not self.mode.get("leak"):
+                self.rows[-1] |= {"code_keep": r[13] & 1, "entry": r[14] & 0x1FFF}
+            if not self.mode.get("persist"):
+                self.rows[-1] |= {"pick": r[15] & 1}
+            if self.mode["gemm"]:  # P is opened by every event: what is between does not matter
+                self.rows[-1] |= {"acc": r[5], "side": r[6], "use": r[7] & 31}
+        taken = values.keys() & self.rows[cycle].keys() - NOISE
+        assert not taken, taken
+        self.rows[cycle] |= values
+
+    def parameters(self, words, half=0, at=None):
+        """Bias, then factors, on consecutive cycles."""
+        at = self.at if at is None else at
+        for n, v in enumerate(words):
+            self.put(at + n, col=int(v), par_we=1, par_index=n, par_half=half)
+        self.at = max(self.at, at + len(words))
+
+    def event(
+        self,
+        at=None,
+        *,
+        acc=0,
+        side=0,
+        use=0,
+        swap=0,
+        res_a=0,
+        res_b=0,
+        row=0,
+        start=0,
+        fire=1,
+        **at_load,
+    ):
+        """One row of a GEMM; returns its cycle. ``at_load``: ports with the residual's words."""
+        at = self.at if at is None else at
+        self.put(at, acc=acc, side=side, use=use, swap=swap)
+        self.put(at + 1, first=1)
+        self.put(at + 3, load=1, res_a=res_a, res_b=res_b, **at_load)
+        if self.mode.get("persist"):
+            assert not start
+            self.put(at + PICKED, pick=fire, pick_row=row)
+        self.put(at + 5, fire=fire, row=row, start=start)
+        self.put(at + 7)
+        self.at = max(self.at, at + 1)
+        return at
+
+    def play(self, bench):
+        """The table, where there is one, answers a cycle later."""
+        if self.table is None:
+            return bench.play(self.rows)
+        return bench.play(self.rows, lambda _, out: {"entry": self.table[out["cell"]]})
+
+
+class FlatLane(wiring.Component):
+    """A lane with the fields of its event as ports; a core without codes ignores those of codes."""
+
+    def __init__(self, config):
+        self.lane = lane = Lane(config)
+        self.told = dict(lane.event.shape())
+        event: dict[str, Any] = {name: In(field.shape) for name, field in self.told.items()}
+        codes = {"code_at": In(3), "pick": In(1), "pick_row": In(2), "code_into": In(2)}
+        event = codes | {"code_keep": In(1)} | event
+        ports = {n: m for n, m in lane.signature.members.items() if n not in ("event", "next")}
+        super().__init__({**event, **ports, "next": Out(lane.next.shape())})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.lane = lane = self.lane
+        m.d.comb += [lane.event[name].eq(getattr(self, name)) for name in self.told]
+        m.d.comb += self.next.eq(lane.next)
+        for name, member in lane.signature.members.items():
+            if name not in ("event", "next"):
+                ends = getattr(self, name), getattr(lane, name)
+                target, value = ends if member.flow is Out else ends[::-1]
+                m.d.comb += target.eq(value)
+        return m
+
+
+class PartBench(Bench):
+    """A bench of a part of a lane: what a script says to other parts is left out."""
+
+    def _encode(self, row):
+        return super()._encode({name: v for name, v in row.items() if name in self._in})
+
+
+def numbers(rng, low, high, n):
+    """Random integers with many corners."""
+    out = rng.integers(low, high + 1, size=n)
+    pick = rng.random(n) < 0.3
+    out[pick] = rng.choice([low, low + 1, -1, 0, 1, high - 1, high], size=pick.sum())
+    return out.tolist()

@@ -1,0 +1,170 @@
+"""Affine alone against the golden affine map, head and mean, in the cycles its docstring states."""
+
+import numpy as np
+import pytest
+
+from hw.arch.formats import BIAS_MAX, FACTOR_MAX, MEMBRANE_MAX, MEMBRANE_MIN, PRODUCT_BITS, SHIFTS
+from hw.core.affine import Affine
+from sw.golden import ops
+from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, numbers
+
+
+@pytest.fixture(scope="module")
+def bench():
+    dut = Affine(CONFIG)
+    assert dut.latency == X
+    return PartBench(dut, [n for n in INPUTS if n in dut.signature.members], ["x"])
+
+
+@pytest.mark.parametrize("double", [0, 1])
+@pytest.mark.parametrize("shift", range(len(SHIFTS)))
+def test_affine(bench, shift, double):
+    """x of back-to-back rows; new bias and factors before each group."""
+    rng, s = np.random.default_rng(shift), Script(shift, shift=shift, double=double)
+    want, top = {}, 1 << (CONFIG.acc_bits - 1)
+    for group in range(8):
+        bias = numbers(rng, -BIAS_MAX - 1, BIAS_MAX, 1)[0]
+        factors = numbers(rng, -FACTOR_MAX - 1, FACTOR_MAX, 4)
+        if group == 0:
+            bias, factors[0] = BIAS_MAX, FACTOR_MAX
+        s.parameters([bias, *factors], half=group & 1)
+        for n in range(8):
+            acc = numbers(rng, -top, top - 1, 1)[0]
+            side = -int(rng.integers(top)) if rng.random() < 0.8 else 0
+            total = (acc << double) + side
+            entry = n & 3
+            at = s.event(acc=acc, side=side, use=entry | (group & 1) << 4, swap=n == 0)
+            assert abs(total * factors[entry] + bias) < 1 << (PRODUCT_BITS - 1)
+            want[at + X] = int(ops.affine(total, factors[entry], bias, SHIFTS[shift]))
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want
+    if shift == 0:
+        assert MEMBRANE_MAX in want.values()
+        assert MEMBRANE_MIN in want.values()
+
+
+def test_rounding_is_down_and_saturation_sharp(bench):
+    """Products one below and above the last that fits, and -1 >> shift = -1."""
+    for shift, bits in enumerate(SHIFTS):
+        s, want = Script(shift=shift), {}
+        for value in (
+            -1,
+            0,
+            1,
+            -(1 << bits),
+            (1 << bits) - 1,
+            MEMBRANE_MAX << bits,
+            (MEMBRANE_MAX + 1 << bits) - 1,
+            MEMBRANE_MAX + 1 << bits,
+            MEMBRANE_MIN << bits,
+            (MEMBRANE_MIN << bits) - 1,
+        ):
+            if not -BIAS_MAX <= value <= BIAS_MAX:
+                continue
+            s.parameters([value, PLAIN])
+            want[s.event(swap=1) + X] = int(np.clip(value >> bits, MEMBRANE_MIN, MEMBRANE_MAX))
+        seen = s.play(bench)
+        assert {t: seen[t]["x"] for t in want} == want
+
+
+def test_parameters_are_double_buffered(bench):
+    """Half 1 and the next bias are loaded while every cycle uses half 0 and the old bias."""
+    rng, s, want = np.random.default_rng(6), Script(), {}
+    sets = [
+        (int(rng.integers(-9999, 9999)), rng.integers(-999, 999, size=16).tolist())
+        for _ in range(3)
+    ]
+    s.parameters([sets[0][0], *sets[0][1]], half=0)
+    begin = s.at
+    for k, (bias, factors) in enumerate(sets):
+        for n in range(20):
+            at = s.event(begin + 20 * k + n, side=1000 + n, use=n % 16 | (k & 1) << 4, swap=n == 0)
+            want[at + X] = int(ops.affine(1000 + n, factors[n % 16], bias, SHIFTS[0]))
+        if k + 1 < len(sets):
+            s.parameters([sets[k + 1][0], *sets[k + 1][1]], half=(k + 1) & 1, at=begin + 20 * k + 1)
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want
+
+
+def test_factor_table_per_step(bench):
+    """All 16 entries of both halves, in any order."""
+    rng, s, want = np.random.default_rng(7), Script(shift=1), {}
+    tables = rng.integers(-FACTOR_MAX, FACTOR_MAX, size=(2, 16)).tolist()
+    for half in (0, 1):
+        s.parameters([-5, *tables[half]], half=half)
+    for n, use in enumerate(rng.permutation(64) % 32):
+        at = s.event(acc=3 * n - 90, use=int(use), swap=1)
+        want[at + X] = int(ops.affine(3 * n - 90, tables[use >> 4][use & 15], -5, SHIFTS[1]))
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want
+
+
+def test_mac(bench):
+    """Pixels by 18-bit weights of the column words, sums of several lengths back to back."""
+    rng, s, want = np.random.default_rng(8), Script(gemm=0, mac=1, shift=2), {}
+    bias = 0
+    for count in (1, 5, 3, 9, 1, 1, 4):
+        if count in (5, 9):
+            bias = int(rng.integers(-BIAS_MAX, BIAS_MAX))
+            s.parameters([bias])
+        p = rng.integers(-1 << 15, 1 << 15, size=count)
+        w = rng.integers(-1 << 15, 1 << 15, size=count)
+        w[0] = rng.choice([FACTOR_MAX, -FACTOR_MAX - 1])
+        garbage = int(rng.integers(1 << 14)) << 18  # bits above the weight
+        for n in range(count):
+            at = s.at
+            s.put(
+                at,
+                side=int(p[n]),
+                col=int(w[n]) & 0x3FFFF | garbage,
+                swap=int(n == 0),
+                acc=int(rng.integers(4096)),
+            )
+            s.put(at + 1, first=int(n == 0))
+            s.at += 1
+        s.put(at + 3, load=1)
+        total = int(ops.pixel_sum(p[None], w[None])[0, 0])
+        want[at + X] = int(ops.saturate((total + bias) >> SHIFTS[2]))
+    s.put(s.at + 8)
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want
+
+
+@pytest.mark.parametrize("buffer", ["a", "b"])
+def test_mean(bench, buffer):
+    """Residual words by one factor; words that are not gated in count nothing."""
+    rng, s = np.random.default_rng(9), Script(gemm=0, shift=3)
+    other = "b" if buffer == "a" else "a"
+    bias, factor, want = -12345, 77, {}
+    s.parameters([bias, factor])
+    for count in (6, 1, 8):
+        words = rng.integers(MEMBRANE_MIN, MEMBRANE_MAX + 1, size=count)
+        gate = rng.random(count) < 0.7
+        for n in range(count):
+            at = s.at
+            s.put(
+                at,
+                **{
+                    f"mean_{buffer}": int(gate[n]),
+                    f"res_{buffer}": int(words[n]),
+                    f"res_{other}": int(rng.integers(1 << 17)),
+                    "swap": int(n == 0),
+                },
+            )
+            s.put(at + 1, first=int(n == 0))
+            s.at += 1
+        s.put(at + 3, load=1)
+        residual = (words * gate).reshape(1, 1, 1, 1, -1)
+        want[at + X] = int(ops.token_mean(residual, factor, bias, SHIFTS[3])[0, 0])
+    s.put(s.at + 8)
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want
+
+
+def test_x_holds_until_load(bench):
+    s = Script()
+    s.parameters([0, PLAIN])
+    at = s.event(side=321, swap=1)
+    s.put(at + 20)
+    seen = s.play(bench)
+    assert [r["x"] for r in seen[at + X : at + 20]] == [321] * (20 - X)

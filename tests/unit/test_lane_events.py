@@ -1,0 +1,130 @@
+"""Lane events: each field in its cycle, of row events and of issued words."""
+
+import dataclasses
+
+import pytest
+
+from hw.arch import Config, isa, timing
+from hw.arch.isa import Dest, Keep, Op
+from hw.core.events import EXPAND
+from hw.core.lane_events import LaneEvents, lane_event
+from tests.unit.bench import Bench, timeline
+
+CONFIG = Config(rows=4, cols=8, width=32)
+CYCLES = timing.STATE_WRITE + 6
+
+
+@pytest.fixture(scope="module")
+def bench():
+    inputs = ["insn", "early", "word", "row", "pops", "pixel"]
+    return Bench(LaneEvents(CONFIG), inputs, ["event"])
+
+
+def play(bench, op, early, at, **fields):
+    """Events by cycle, of stimulus ``at`` {cycle: ports}."""
+    insn = sum(w << 32 * n for n, w in enumerate(isa.encode(op, **fields)))
+    rows = [{**r, "insn": insn, "early": early} for r in timeline(CYCLES)]
+    for cycle, ports in at.items():
+        rows[cycle] |= ports
+    return [s["event"] for s in bench.play(rows)]
+
+
+def when(events, field):
+    return {n: e[field] for n, e in enumerate(events) if e[field]}
+
+
+TAG = {"n_valid": 4, "nb": 6, "t": 5, "half": 1, "new": 1, "res": 20, "start": 1}
+
+
+def test_a_row_of_a_gemm(bench):
+    """tau = 0: row 3 of a tile whose first token is number 6, so token 9, in group 20 + 7."""
+    row = {"due": 1, "first": 0, "count": 3, "row": 3, "tag": TAG}
+    early = {"gemm": 1, "res_gs": 7, "per_step": 1}
+    at = {EXPAND: {"row": row}, timing.ACC - 1: {"pops": 11}}
+    events = play(bench, Op.GEMM, early, at, keep=int(Keep.Y), rowpop=1, dest=int(Dest.PIX))
+    word = (20 + 7) << 2 | 9 % 4
+    assert when(events, "side") == {timing.S_READY: -11}
+    assert events[timing.S_READY]["use"] == 5 | 1 << 4
+    assert not when(events, "swap")
+    assert events[timing.PRODUCT - 1]["read_b"] == word
+    for field, cycle in (
+        ("load", timing.PRODUCT),
+        ("on_bus", timing.X),
+        ("fire", timing.Y),
+        ("store", timing.Y),
+    ):
+        assert when(events, field) == {cycle: 1}, field
+    assert events[timing.Y]["row"] == 3
+    assert events[timing.Y]["start"] == 1
+    assert events[timing.Y]["res_write"] == word
+    assert all(e["first"] for e in events)
+
+
+def test_the_first_row_of_a_column_tile_swaps_the_bias(bench):
+    row = {"due": 1, "first": 1, "row": 0, "tag": TAG}
+    events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}})
+    assert when(events, "swap") == {timing.S_READY: 1}
+    row = {"due": 1, "first": 1, "row": 0, "tag": {**TAG, "new": 0}}
+    assert not when(play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}), "swap")
+
+
+def test_a_row_that_is_no_token_is_not_stored(bench):
+    row = {"due": 1, "row": 3, "tag": {**TAG, "n_valid": 3}}
+    events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}, keep=int(Keep.Y))
+    assert not when(events, "store")
+    assert when(events, "fire")
+
+
+def test_a_word_of_a_mac(bench):
+    word = {"valid": 1, "first": 1, "new": 1, "half": 1}
+    at = {0: {"word": word}, timing.S_READY: {"pixel": -77}}
+    events = play(bench, Op.MAC, {"mac": 1}, at)
+    assert when(events, "swap") == {timing.S_READY: 1}
+    assert when(events, "first") == {timing.S_READY + 1: 1}
+    assert when(events, "side") == {timing.S_READY: -77}
+    assert when(events, "use") == {timing.S_READY: 1 << 4}
+    assert not when(events, "mean_a")
+
+
+@pytest.mark.parametrize("second", [0, 1])
+def test_a_word_of_a_mean_reads_its_buffer(bench, second):
+    word = {"valid": 1, "sum_ok": 1, "second": second, "row_addr": 0x1234}
+    events = play(bench, Op.MEAN, {"mean": 1}, {0: {"word": word}})
+    assert when(events, "mean_b" if second else "mean_a") == {timing.S_READY: 1}
+    assert not when(events, "mean_a" if second else "mean_b")
+    assert when(events, "read_b") == {timing.S_READY - 1: 0x1234}
+
+
+@pytest.mark.parametrize("op", [Op.GEMM, Op.MAC])
+def test_parameters_come_with_their_columns_word(bench, op):
+    word = {"par": 1, "par_index": 9, "half": 1}
+    events = play(bench, op, {op.name.lower(): 1}, {0: {"word": word}})
+    cycle = timing.ELEMENT_IN - 1 if op == Op.GEMM else timing.S_READY
+    assert when(events, "par_we") == {cycle: 1}
+    assert when(events, "par_index") == {cycle: 9}
+    assert when(events, "par_half") == {cycle: 1}
+
+
+@pytest.mark.parametrize(("state_bits", "codes"), [(0, 8), (1, 4), (2, 2)])
+def test_codes_in_memory(bench, state_bits, codes):
+    """A code's number (of 2, 4, 8 bits) tells word, byte and place in it."""
+    row = {"due": 1, "first": 1, "row": 1, "tag": {**TAG, "res": 5}}
+    early = {"gemm": 1, "st_base": 100, "res_gs": 3}
+    events = play(bench, Op.GEMM, early, {EXPAND: {"row": row}}, persist=1, state_bits=state_bits)
+    number = (100 + 5) << 2 | (6 + 1) % 4
+    each = codes // 2
+    assert events[timing.PRODUCT - 1]["read_a"] == number // codes
+    assert events[timing.PRODUCT]["code_at"] == number % 8
+    assert when(events, "pick") == {timing.X: 1}
+    assert events[timing.X]["pick_row"] == 1
+    assert when(events, "code_keep") == {timing.STATE_WRITE: 1}
+    written = events[timing.STATE_WRITE]
+    assert written["code_write"] == number // codes
+    assert written["code_half"] == number % codes // each
+    assert written["code_into"] == number % each
+    assert not events[timing.Y]["start"]  # the membrane is the code's
+
+
+def test_a_core_without_codes_has_no_fields_of_them():
+    without = lane_event(dataclasses.replace(CONFIG, state_bits=0))
+    assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} >= {"read_a", "code_write"}

@@ -1,0 +1,113 @@
+"""Loop nest and addresses against nested loops, word by word."""
+
+import itertools
+
+import numpy as np
+import pytest
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arch import isa
+from hw.arch.isa import LEVELS, Op
+from hw.core.loops import INDEX, Addresses, LoopNest
+from hw.core.words import ADDR, instruction_layout
+from tests.unit.bench import Bench, timeline
+
+FLAGS = ["issue", "phase", "opening", "fresh", "words_done", "tile_end", "column_end", "end"]
+
+
+class Walk(wiring.Component):
+    """A loop nest with its addresses."""
+
+    def __init__(self):
+        self.loops, self.addresses = LoopNest(), Addresses()
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "running": In(1),
+                "index": Out(INDEX),
+                "row": Out(ADDR),
+                "col": Out(ADDR),
+                **dict.fromkeys(FLAGS, Out(1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.loops, m.submodules.addresses = loops, addresses = self.loops, self.addresses
+        for part in (loops, addresses):
+            for name in ("insn", "setup", "running"):
+                m.d.comb += getattr(part, name).eq(getattr(self, name))
+        for name in ("go", "ahead", "index", "tile_end"):
+            m.d.comb += getattr(addresses, name).eq(getattr(loops, name))
+        for name in ("index", *FLAGS):
+            m.d.comb += getattr(self, name).eq(getattr(loops, name))
+        m.d.comb += [self.row.eq(addresses.row), self.col.eq(addresses.col)]
+        return m
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return Bench(Walk(), ["insn", "setup", "running"], ["index", "row", "col", *FLAGS])
+
+
+def walk(bench, fields, cycles):
+    insn = sum(w << 32 * n for n, w in enumerate(isa.encode(Op.GEMM, **fields)))
+    rows = [{"insn": insn, "running": 1} for _ in timeline(cycles + 1)]
+    rows[0] = {"insn": insn, "setup": 1}
+    return bench.play(rows)[1:]
+
+
+@pytest.mark.parametrize("xnor", [0, 1])
+@pytest.mark.parametrize("seed", range(4))
+def test_order_of_words_and_addresses(bench, seed, xnor):
+    """Random small nests: indices in order, each delta where its level advances."""
+    rng = np.random.default_rng(seed)
+    n = {lv: int(rng.integers(1, 4)) for lv in LEVELS}
+    step = {
+        f"{mem}_{name}": int(rng.integers(1 << 16))
+        for mem in ("row", "col")
+        for name in (*LEVELS, "dx2", "dy2", "base")
+    }
+    fields = {**{f"n_{lv}": v for lv, v in n.items()}, **step, "xnor": xnor, "tile_min": 2}
+    order = list(itertools.product(*(range(n[lv]) for lv in reversed(LEVELS))))
+    inner = n["k"] * n["dx"] * n["dy"]
+    length = max(2, inner * (1 + xnor))
+    seen = walk(bench, fields, length * len(order) // inner)
+    words = [s for s in seen if s["issue"] and s["phase"] == xnor]
+    assert sum(s["issue"] for s in seen) == len(order) * (1 + xnor)
+    at = {"row": step["row_base"], "col": step["col_base"]}
+    for number, (index, word) in enumerate(zip(order, words, strict=True)):
+        here = dict(zip(reversed(LEVELS), index, strict=True))
+        assert {lv: word["index"][lv] for lv in LEVELS} == here
+        assert {mem: word[mem] for mem in at} == at
+        if number + 1 < len(order):
+            after = dict(zip(reversed(LEVELS), order[number + 1], strict=True))
+            level = next(lv for lv in reversed(LEVELS) if after[lv] != here[lv])
+            name = level + "2" * (level in ("dx", "dy") and here[level] % 2)
+            at = {mem: (v + step[f"{mem}_{name}"]) & 0xFFFF for mem, v in at.items()}
+    tiles = len(order) // inner
+    assert [i for i, s in enumerate(seen) if s["tile_end"]] == [
+        length * (t + 1) - 1 for t in range(tiles)
+    ]
+    column = tiles // (n["j"] * n["h"])
+    ends = [i for i, s in enumerate(seen) if s["column_end"]]
+    assert ends == [length * column * (c + 1) - 1 for c in range(n["j"] * n["h"])]
+    assert [i for i, s in enumerate(seen) if s["end"]] == [len(seen) - 1]
+    assert [s["fresh"] for s in seen] == [
+        int(i % (length * column) < length) for i in range(len(seen))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "least", "shortcut"), [(1, 5, 0), (5, 5, 0), (5, 5, 1), (2, 4, 1)]
+)
+def test_a_tile_waits_for_its_length_and_its_shortcut(bench, words, least, shortcut):
+    fields = {f"n_{lv}": 1 for lv in LEVELS} | {"n_k": words, "n_x": 3, "shortcut": shortcut}
+    length = max(words + shortcut, least)
+    seen = walk(bench, {**fields, "tile_min": least}, 3 * length)
+    assert [s["issue"] for s in seen] == ([1] * words + [0] * (length - words)) * 3
+    assert [s["words_done"] for s in seen].index(1) == words - 1
+    assert [s["opening"] for s in seen if s["issue"]] == ([1] + [0] * (words - 1)) * 3

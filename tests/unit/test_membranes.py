@@ -1,0 +1,75 @@
+"""Stored membranes: a new code, or one from memory, becomes the neuron's membrane in its cycle."""
+
+import numpy as np
+import pytest
+
+from hw.arch import timing
+from hw.arch.formats import STATE_SHIFTS
+from hw.core.membranes import MembraneCodes, Remembering
+from tests.unit.bench import Bench, timeline, unbuilt
+from tests.unit.lanes import CONFIG
+from tests.unit.states import code_of, entries, thresholds_of
+
+INPUTS = ["mode", "u", "fired", "fire", "row", "res_a", "code_at", "forget", "pick", "pick_row"]
+INPUTS += ["code_into", "code_keep", "entry"]
+OUTPUTS = ["cell", "code", "put", "put_row", "put_v"]
+GAP = timing.STATE_WRITE - timing.PRODUCT  #: From the word that is read to the byte written.
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return Bench(MembraneCodes(CONFIG), INPUTS, OUTPUTS)
+
+
+@pytest.mark.parametrize("shift", range(len(STATE_SHIFTS)))
+def test_what_a_step_leaves_is_put_back(bench, shift):
+    """Steps back to back: code << (shift + 1), the membrane doubled, ``latency`` after u."""
+    rng = np.random.default_rng(shift)
+    thresholds = thresholds_of(rng, 7, shift).tolist()
+    table = entries(thresholds, 4 if shift == 0 else 32)
+    mode = {"leak": 1, "state_shift": shift, "state_bits": 1}
+    with unbuilt():
+        latency = MembraneCodes(CONFIG).latency
+    rows, want = [], {}
+    for n in range(200):
+        u, fired = int(rng.integers(-20000, 20000)), int(rng.random() < 0.2)
+        fire, row = int(rng.random() < 0.8), int(rng.integers(4))
+        rows.append({"mode": mode, "u": u, "fired": fired, "fire": fire, "row": row})
+        code = 0 if fired else code_of(u, thresholds)
+        want[n + latency] = (fire, row, code << STATE_SHIFTS[shift] + 1)
+    rows += [{**r, "mode": mode} for r in timeline(latency)]
+    seen = bench.play(rows, lambda _, out: {"entry": table[out["cell"]]})
+    assert {n: tuple(seen[n][k] for k in ("put", "put_row", "put_v")) for n in want} == want
+
+
+@pytest.mark.parametrize("forget", [0, 1])
+def test_a_code_from_memory_is_put_a_cycle_after_its_word(bench, forget):
+    """Two bytes of four codes of two bits in a word of 18 bits: the place tells which."""
+    mode = {"leak": 1, "persist": 1, "state_shift": 1, "state_bits": 0}
+    word = 0b01_11_00_01 | 0b11_01_11_00 << 9
+    codes = [1, 0, -1, 1, 0, -1, 1, -1]
+    rows = [{**r, "mode": mode} for r in timeline(12)]
+    for place in range(8):
+        rows[place] |= {"res_a": word, "code_at": place, "forget": forget}
+        rows[place + 1] |= {"pick": 1, "pick_row": place % 4}
+    seen = bench.play(rows)
+    for place, code in enumerate(codes):
+        got = tuple(seen[place + 1][k] for k in ("put", "put_row", "put_v"))
+        assert got == (1, place % 4, 0 if forget else code << STATE_SHIFTS[1] + 1)
+
+
+def test_a_byte_is_written_with_the_codes_after_it_as_read(bench):
+    mode = {"leak": 1, "persist": 1, "state_shift": 1, "state_bits": 2}
+    rows = [{**r, "mode": mode, "entry": 32 << 7} for r in timeline(GAP + 2)]
+    rows[0] |= {"res_a": 0x5A, "code_at": 0}
+    rows[GAP] |= {"code_keep": 1}
+    assert bench.play(rows)[GAP]["code"] == 0  # one code of eight bits: the new one, of u = 0
+    mode["state_bits"] = 0
+    rows = [{**r, "mode": mode} for r in rows]
+    assert bench.play(rows)[GAP]["code"] == 0x58  # the lowest two bits are new
+
+
+def test_codes_count_after_a_run_until_they_are_forgotten():
+    bench = Bench(Remembering(), ["forget", "halt"], ["forgotten"])
+    rows = [{}, {"halt": 1}, {}, {"forget": 1}, {}, {"halt": 1, "forget": 1}, {}, {"halt": 1}, {}]
+    assert [s["forgotten"] for s in bench.play(rows)] == [1, 1, 0, 0, 1, 1, 1, 1, 0]

@@ -1,0 +1,38 @@
+"""Modes: early fields stay from setup to setup, late fields pass."""
+
+from hw.arch import isa
+from hw.arch.isa import Mod, Op
+from hw.core.modes import Modes
+from hw.core.words import instruction_layout
+from tests.unit.bench import Bench
+
+
+def insn(op, **fields):
+    return sum(w << 32 * n for n, w in enumerate(isa.encode(op, **fields)))
+
+
+def test_early_fields_are_kept_and_late_ones_pass():
+    bench = Bench(Modes(), ["insn", "setup"], ["early", "lane", "write"])
+    assert instruction_layout().size == 32 * isa.NI
+    one = insn(Op.GEMM, w_gs=7, w_t=3, w_half=9, res_gs=2, st_base=77, w_mod=Mod.PAIR, theta=5)
+    two = insn(Op.MAC, spread=1, n_spread=3, factor_per_step=1, w_gs=8, theta=11, leak=1, dest=6)
+    seen = bench.play(
+        [{"insn": one, "setup": 1}, {"insn": two}, {"insn": two, "setup": 1}, {"insn": two}]
+    )
+    early, late = seen[1]["early"], seen[1]
+    assert [early[n] for n in ("gemm", "mac", "mean", "pooling")] == [1, 0, 0, 0]
+    got = [early[n] for n in ("w_gs", "w_t", "w_half", "res_gs", "st_base", "split")]
+    assert got == [7, 3, 9, 2, 77, 1]
+    assert (late["lane"]["theta"], late["lane"]["gemm"], late["write"]["gs"]) == (11, 1, 7)
+    assert late["write"]["slow"] == 0
+    early, late = seen[2 + Modes.latency]["early"], seen[2 + Modes.latency]
+    assert [early[n] for n in ("gemm", "mac", "spread", "n_spread", "per_step")] == [0, 1, 1, 3, 1]
+    assert (late["write"]["slow"], late["write"]["dest"], late["write"]["gs"]) == (1, 6, 8)
+    assert seen[0]["lane"]["theta"] == 5
+
+
+def test_each_operation_has_its_flag():
+    bench = Bench(Modes(), ["insn", "setup"], ["early"])
+    for op, flag in ((Op.GEMM, "gemm"), (Op.MAC, "mac"), (Op.MEAN, "mean"), (Op.POOL, "pooling")):
+        early = bench.play([{"insn": insn(op), "setup": 1}, {}])[1]["early"]
+        assert [n for n in ("gemm", "mac", "mean", "pooling") if early[n]] == [flag]
