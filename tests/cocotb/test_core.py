@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import sw
+from benchmarks.cycles import cifar
 from hw.arch import Config, SpikeloomError
 from hw.arch.isa import Op
 from sim import verilator
@@ -56,21 +57,7 @@ def test_a_wrong_weight_is_found_and_named(tmp_path):
 @pytest.mark.slow
 def test_published_cifar10_size():
     """Depth 4, D 384, H 8, T 4, 32x32x3, random weights: forecast and simulation agree."""
-    network = random_network(
-        0,
-        height=32,
-        width=32,
-        channels=3,
-        dim=384,
-        depth=4,
-        heads=8,
-        mlp_ratio=4,
-        steps=4,
-        order="qk",
-        similarity="and",
-        variant="cifar",
-        classes=10,
-    )
+    network = cifar()
     config = fit_config(network, Config(rows=8, cols=16, width=32))
     program = compile_network(network, config)
     assert program.cycles <= 1_150_000
