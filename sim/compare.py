@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest
 from sim.interpreter import Events, interpret, locate
-from sim.testbench import MEMORIES, NOT_BUSY, WRITE, Outcome, SimulationError
+from sim.testbench import MEMORIES, NOT_BUSY, WRITE, Outcome, SimulationError, signed
 from sim.verilator import Simulator
 from sw.compiler import Program
 from sw.compiler.origin import doubt
@@ -25,7 +26,7 @@ SHOWN = {
     "mem": "membrane",
 }
 SOURCES = {"row": 0, "col": 1, "res": 2, "pix": 4, "mem": 5}  #: Events' field to (first) memory.
-MASK = (1 << 18) - 1
+MASK = (1 << MEMBRANE_BITS) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def _data(write: np.void, width: int) -> str:
         half = int(write["en"]) >> 1
         return f"0x{value >> 8 * half:02x} ({'high' if half else 'low'} byte)"
     if write["mem"] >= 2:
-        return str(value - ((value >> 17) << 18))
+        return str(signed(value))
     return f"0x{value:0{width // 4}x} (bytes 0b{int(write['en']):0{width // 8}b})"
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from hw.arch.formats import MEMBRANE_BITS
 from hw.common.errors import SpikeloomError
 from hw.common.process import run
 from sim.verilator import Simulator
@@ -113,6 +114,11 @@ def run_free(
     return read_results(simulator, folder)
 
 
+def signed(word: int) -> int:
+    """Return the number that a residual or pixel word holds."""
+    return word - (word >> (MEMBRANE_BITS - 1) << MEMBRANE_BITS)
+
+
 def _fail(runs: list[Run], what: str) -> NoReturn:
     where = f"run {runs[-1].run}" if runs else "before the first run"
     raise SimulationError(f"{where}: {what}")
@@ -130,7 +136,7 @@ def read_results(simulator: Simulator, folder: Path) -> Outcome:
         elif letter == "s":
             runs[-1].counted, runs[-1].cycles = numbers[:2]
         elif letter == "p":
-            runs[-1].words.append(numbers[0] - ((numbers[0] >> 17) << 18))
+            runs[-1].words.append(signed(numbers[0]))
         elif letter == "t":
             _fail(runs, f"still busy after {numbers[0]} cycles, the watchdog's budget")
         elif letter == "d":
@@ -198,7 +204,7 @@ def read_log(folder: Path, simulator: Simulator, chunk: int = 1 << 15) -> np.nda
     for name, mem, banks, width, enables in (
         ("row", (0,), r, w, w // 8),
         ("col", (1,), c, w, w // 8),
-        ("res", (2, 3), c, 18, 1),
+        ("res", (2, 3), c, MEMBRANE_BITS, 1),
         ("mem", (5,), c, 16, 2),
     ):
         vectors = (banks * width, banks * 16, banks * enables * len(mem))

@@ -1,8 +1,23 @@
-"""Shared by all tests: what to do where a tool is missing."""
+"""Shared by all tests: how many processes run them, what to do where a tool is missing."""
 
 import os
 
 import pytest
+
+MOST_WORKERS = 4  #: Each may take a GiB, and compiles simulators with all cores.
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Return how many processes ``-n auto`` means: none where single files or tests are named.
+
+    Those start at once in the process that was called; whole folders are shared between processes.
+    """
+    named = [argument.partition("::")[0] for argument in config.args]
+    if named and all(name.endswith(".py") for name in named):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, MOST_WORKERS)
 
 
 @pytest.fixture(scope="session")

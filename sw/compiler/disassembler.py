@@ -72,10 +72,10 @@ def _details(op: Op, i: Instruction) -> list[str]:
         lines.append(f"par @{i.par_base:#06x}  {i.n_par} words  j+{i.par_j} h+{i.par_h}")
     if op != Op.POOL:
         lines.append(f"lanes shift {formats.SHIFTS[i.shift]} theta {i.theta} last {i.lanes}")
-    if op == Op.MAC and i.pix_shift:
-        lines.append(
-            f"pixel << {i.pix_shift} - {[i.centre(k) for k in range(min(i.n_k, CENTRES))]}"
-        )
+    if op == Op.MAC:
+        centres = [i.centre(k) for k in range(min(i.n_k, CENTRES))]
+        if i.pix_shift or any(centres):
+            lines.append(f"pixel << {i.pix_shift} - {centres}")
     if i.leak:
         where = f", in memory from group {i.st_base:#06x}" if i.persist else ""
         lines.append(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from sw.host.png import pixel_bytes
 
 MAX_PIXELS = 1 << 26  #: Of a picture that is read.
 NETPBM = (".pgm", ".ppm", ".pnm")
@@ -100,6 +101,7 @@ def _pillow(path: Path) -> np.ndarray:
                 picture.load()
                 held = picture.copy()
                 held.info = dict(picture.info)
+                there, wanted = pixel_bytes(path) if picture.format == "PNG" else (0, 0)
     except Image.DecompressionBombError as error:
         reason = str(error).split(",")[0]
         raise SpikeloomError(
@@ -122,6 +124,11 @@ def _pillow(path: Path) -> np.ndarray:
     ):
         text = f"image {source!r} is not a whole {kind} file; save it again"
         raise SpikeloomError(text) from None
+    if there < wanted:
+        raise SpikeloomError(
+            f"image {source!r} is truncated: it holds {there} bytes of pixels and their rows' "
+            f"filters, wanted {wanted}; save it again"
+        )
     return _pixels(source, held)
 
 

@@ -10,25 +10,13 @@ from sim.interpreter import interpret
 from sim.testbench import NOT_BUSY, WRITE
 from sw.compiler import compile_network
 from sw.testing import random_images, random_network, random_residual_network
+from tests.networks import SMALL
 
 
 @pytest.fixture(scope="module")
 def expected():
-    network = random_network(
-        3,
-        height=9,
-        width=9,
-        channels=1,
-        dim=32,
-        depth=1,
-        heads=2,
-        mlp_ratio=1,
-        steps=2,
-        order="qk",
-        similarity="and",
-        variant="imagenet",
-        classes=4,
-    )
+    sizes = {"height": 9, "width": 9, "dim": 32, "mlp_ratio": 1, "classes": 4}
+    network = random_network(3, **SMALL | sizes | {"variant": "imagenet"})
     program = compile_network(network, Config())
     (run,) = interpret(program, random_images(network, 1))
     return Expected(program, run.events, 0)

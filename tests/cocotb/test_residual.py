@@ -1,4 +1,4 @@
-"""Nets of stored membranes on RTL under cocotb: strides, shortcuts, pools, both schedules.
+"""Nets of stored membranes on RTL: strides, shortcuts, pools, both schedules.
 
 As ``test_core``: every memory write, logits and cycles, exactly.
 """
@@ -8,15 +8,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import sw
+from benchmarks.cycles import resnet19
 from hw.arch import Config, SpikeloomError
 from hw.arch.parts import part
 from sw.compiler import compile_network, fit_config
 from sw.data.digits import load_digits
 from sw.testing import random_images, random_residual_network
-from tests.cocotb.inference import CONFIGS, check, config
+from tests.cocotb.inference import CONFIGS, check, check_free, config
+from tests.networks import PART
 
 __all__ = ["config"]  # a fixture
-EXAMPLES = 12
+EXAMPLES = 16
 DRAWN = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -86,7 +88,7 @@ def test_random_nets(config, arguments):
         program = compile_network(network, config)
     except SpikeloomError:
         assume(False)  # does not fit
-    check(network, program, random_images(network, 2, arguments["seed"]))
+    check_free(network, program, random_images(network, 2, arguments["seed"]))
 
 
 @DRAWN
@@ -99,24 +101,13 @@ def test_random_streams(config, arguments):
         program = compile_network(network, config)
     except SpikeloomError:
         assume(False)  # does not fit
-    check(network, program, random_images(network, 4, arguments["seed"]))
+    check_free(network, program, random_images(network, 4, arguments["seed"]))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_core_stated_for_a_small_part(seed):
     """One threshold in registers, single bits of residual memory."""
-    network = random_residual_network(
-        seed,
-        height=14,
-        width=14,
-        channels=1,
-        widths=(8, 16, 16, 16),
-        halve=(1, 2, 3),
-        bits=2,
-        steps=2,
-        classes=10,
-        pooled=bool(seed % 2),
-    )
+    network = random_residual_network(seed, **PART, pooled=bool(seed % 2))
     program = compile_network(network, part("ice40up5k").config)
     check(network, program, random_images(network, 2, seed))
 
@@ -124,16 +115,6 @@ def test_the_core_stated_for_a_small_part(seed):
 @pytest.mark.slow
 def test_published_resnet19_size():
     """128 to 512 channels, 3, 3 and 2 blocks, T 2, 32x32x3, random weights."""
-    network = random_residual_network(
-        0,
-        height=32,
-        width=32,
-        channels=3,
-        widths=(128, 256, 512),
-        blocks=(3, 3, 2),
-        bits=8,
-        steps=2,
-        classes=10,
-    )
+    network = resnet19()
     config = fit_config(network, Config(rows=8, cols=16, width=32))
     check(network, compile_network(network, config), random_images(network, 1))

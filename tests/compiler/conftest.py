@@ -7,21 +7,7 @@ import sw
 from sim.interpreter import interpret, recover
 from sw.compiler import compile_network, fit_config
 from tests.fixtures import FIXTURES
-
-SMALL = {
-    "height": 8,
-    "width": 8,
-    "channels": 1,
-    "dim": 16,
-    "depth": 1,
-    "heads": 2,
-    "mlp_ratio": 2,
-    "steps": 2,
-    "order": "qk",
-    "similarity": "and",
-    "variant": "cifar",
-    "classes": 3,
-}
+from tests.networks import SMALL
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.cycles import cifar
 from hw.arch import SpikeloomError, isa, timing
 from hw.arch.config import Config
 from hw.arch.isa import LEVELS, Pack
@@ -20,24 +21,12 @@ from sw.compiler.__main__ import main
 from sw.compiler.addresses import stream
 from sw.compiler.plan.layout import Allocator, choose_pack
 from sw.testing import random_images, random_network, random_residual_network
-
-PUBLISHED = {
-    "channels": 1,
-    "dim": 64,
-    "depth": 2,
-    "heads": 4,
-    "mlp_ratio": 4,
-    "steps": 4,
-    "order": "qk",
-    "similarity": "and",
-    "variant": "cifar",
-    "classes": 10,
-}
+from tests.networks import MNIST, PART
 
 
 @pytest.mark.parametrize(("side", "most"), [(16, 25_000), (28, 85_000)], ids=["digits", "mnist"])
 def test_small_networks_fit_the_default_core(side, most):
-    net = random_network(1, height=side, width=side, **PUBLISHED)
+    net = random_network(1, **MNIST | {"height": side, "width": side})
     program = compile_network(net)
     assert program.cycles <= most
     tokens = (side // 4) ** 2
@@ -55,8 +44,7 @@ def test_small_networks_fit_the_default_core(side, most):
 
 
 def test_published_cifar_network_with_memories_as_deep_as_it_needs():
-    size = PUBLISHED | {"channels": 3, "dim": 384, "depth": 4, "heads": 8}
-    net = random_network(1, height=32, width=32, **size)
+    net = cifar()
     program = compile_network(net, fit_config(net, Config(rows=8)))
     assert program.cycles <= 1_150_000
     images = random_images(net, 1)
@@ -285,18 +273,7 @@ def test_command_line(small, tmp_path, capsys):
 
 
 def test_command_line_places_memories_on_a_part(tmp_path, capsys):
-    net = random_residual_network(
-        3,
-        height=14,
-        width=14,
-        channels=1,
-        widths=(8, 16, 16, 16),
-        halve=(1, 2, 3),
-        bits=2,
-        steps=2,
-        classes=10,
-        flatten=False,
-    )
+    net = random_residual_network(3, **PART, flatten=False)
     net.save(tmp_path / "net.npz")
     assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k"]) == 0
     out = capsys.readouterr().out

@@ -350,22 +350,8 @@ def test_misfits_of_a_stream_are_told_at_once(bits):
     assert compile_network(net, exact).config == exact
 
 
-def test_a_wide_enough_config_is_left_alone():
-    net = random_network(
-        1,
-        height=8,
-        width=8,
-        channels=1,
-        dim=16,
-        depth=1,
-        heads=2,
-        mlp_ratio=1,
-        steps=2,
-        order="qk",
-        similarity="and",
-        variant="cifar",
-        classes=3,
-    )
+def test_a_wide_enough_config_is_left_alone(small):
+    net = random_network(1, **small)
     assert fit_config(net, Config()).state_bits == 8
     assert fit_config(net, Config(state_bits=0)).state_bits == 0
 

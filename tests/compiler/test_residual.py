@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.cycles import resnet19
 from hw.arch import SpikeloomError, timing
 from hw.arch.config import Config
 from hw.arch.formats import STATE_BITS, STATE_MAX
@@ -426,17 +427,7 @@ def test_a_stream_program_is_saved_as_one(tmp_path):
 
 
 def test_published_resnet19_compiles():
-    net = random_residual_network(
-        0,
-        height=32,
-        width=32,
-        channels=3,
-        widths=(128, 256, 512),
-        blocks=(3, 3, 2),
-        bits=8,
-        steps=2,
-        classes=10,
-    )
+    net = resnet19()
     program = compile_network(net, fit_config(net, Config(rows=8)))
     convolutions = [layer for layer in net.layers if hasattr(layer, "weight")][1:-1]
     by_hand = 0

@@ -11,6 +11,7 @@ from hw.arch import Config, SpikeloomError
 from sw.compiler.__main__ import main
 from sw.room import block_rams, compile_told, room
 from sw.testing import random_network
+from tests.networks import MNIST
 
 
 def test_block_rams_are_those_of_synthesis():
@@ -22,21 +23,7 @@ def test_block_rams_are_those_of_synthesis():
 @pytest.fixture(scope="module")
 def large():
     """Too large for the Arty's core, not for the ULX3S's."""
-    return random_network(
-        1,
-        height=32,
-        width=32,
-        channels=3,
-        dim=64,
-        depth=2,
-        heads=4,
-        mlp_ratio=4,
-        steps=4,
-        order="qk",
-        similarity="and",
-        variant="cifar",
-        classes=10,
-    )
+    return random_network(1, **MNIST | {"height": 32, "width": 32, "channels": 3})
 
 
 def test_boards_cores_and_block_rams_are_named(large, tmp_path, capsys):
@@ -65,21 +52,8 @@ def test_advice_works(large):
 
 
 def test_no_board_holds_it():
-    net = random_network(
-        1,
-        height=64,
-        width=64,
-        channels=3,
-        dim=128,
-        depth=2,
-        heads=4,
-        mlp_ratio=4,
-        steps=4,
-        order="qk",
-        similarity="and",
-        variant="cifar",
-        classes=10,
-    )
+    sizes = {"height": 64, "width": 64, "channels": 3, "dim": 128}
+    net = random_network(1, **MNIST | sizes)
     lines = room(net, dataclasses.replace(Config(), rows=8))
     assert any(re.search(r"arty_a7 with --fit: \d+ of 50 RAMB36, too many", v) for v in lines)
     assert "no board's core holds it as it stands" in lines

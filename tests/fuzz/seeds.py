@@ -10,23 +10,11 @@ import numpy as np
 from sw.compiler import compile_network, fit_config
 from sw.frontend import weights
 from sw.testing import random_network
+from tests import networks
 from tests.frontend.states import make_state
 
 SIDE = {"mean": [0.5], "std": [0.5], "image_size": [12, 12], "name": "net", "steps": 2}
-SMALL = {
-    "height": 6,
-    "width": 6,
-    "channels": 1,
-    "dim": 8,
-    "depth": 1,
-    "heads": 1,
-    "mlp_ratio": 1,
-    "steps": 2,
-    "order": "qk",
-    "similarity": "and",
-    "variant": "cifar",
-    "classes": 3,
-}
+SMALL = networks.SMALL | {"height": 6, "width": 6, "dim": 8, "heads": 1, "mlp_ratio": 1}
 
 
 def have(package: str) -> bool:

@@ -17,23 +17,11 @@ from hw.common.errors import SpikeloomError
 from sw.network import Head, Mean
 from sw.network.storage import load, save
 from sw.testing import random_images, random_network
+from tests import networks
 from tests.golden.naive import run_naive
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SMALL = {
-    "height": 8,
-    "width": 12,
-    "channels": 1,
-    "dim": 16,
-    "depth": 1,
-    "heads": 2,
-    "mlp_ratio": 2,
-    "steps": 3,
-    "order": "qk",
-    "similarity": "and",
-    "variant": "cifar",
-    "classes": 4,
-}
+SMALL = networks.SMALL | {"width": 12, "steps": 3, "classes": 4}
 
 
 @st.composite
@@ -262,18 +250,7 @@ def test_whole_digits_set_within_five_seconds():
 
     digits = load_digits(16)
     images = np.concatenate([digits.train_images, digits.test_images])
-    sizes = {
-        **SMALL,
-        "height": 16,
-        "width": 16,
-        "dim": 64,
-        "depth": 2,
-        "heads": 4,
-        "steps": 4,
-        "mlp_ratio": 4,
-        "classes": 10,
-    }
-    network = random_network(0, **sizes)
+    network = random_network(0, **networks.MNIST | {"height": 16, "width": 16})
     network.run(images[:2])  # compiles or loads the kernels
     start = time.process_time()
     network.run(images)

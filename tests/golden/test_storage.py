@@ -10,7 +10,8 @@ from hw.common import npz
 from hw.common.errors import SpikeloomError
 from sw.api import IntegerNetwork
 from sw.network import storage
-from sw.testing import random_residual_network
+from sw.testing import random_network, random_residual_network
+from tests.networks import SMALL
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 
@@ -89,28 +90,7 @@ def test_cases(name, words):
 
 def test_a_centre_that_no_instruction_holds_is_refused(tmp_path):
     """From a mean of 0..255: never a program, which would compute something else."""
-    import json
-
-    import numpy as np
-
-    from hw.common import npz
-    from sw.testing import random_network
-
-    net = random_network(
-        1,
-        height=6,
-        width=6,
-        channels=1,
-        dim=8,
-        depth=1,
-        heads=1,
-        mlp_ratio=1,
-        steps=2,
-        order="qk",
-        similarity="and",
-        variant="cifar",
-        classes=3,
-    )
+    net = random_network(1, **SMALL)
     net.save(tmp_path / "net.npz")
     arrays = npz.read(tmp_path / "net.npz")
     tree = json.loads(arrays["json"].tobytes())

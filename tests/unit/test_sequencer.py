@@ -90,7 +90,7 @@ def naive(program):
             at += timing.overhead(CONFIG, i)
             continue
         starts = timing.column_starts(i)
-        row, col, par = i["row_base"], i["col_base"], i["par_base"]
+        row, col, par = i["row_base"], i.col_base, i["par_base"]
         wc, slot, rc, before, fresh = i["w_base"], 0, 0, None, -1
         n = {lv: i[f"n_{lv}"] for lv in LEVELS}
         pixels = i["n_step"] == Step.ONE
