@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from hw.arch import Config, SpikeloomError
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from sim.simulate import Simulated, run, wave_kind
 from sw.compiler import Program, fit_config
 from sw.compiler.__main__ import parse_config, read_network
@@ -18,7 +18,7 @@ from sw.room import compile_told
 
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog="python -m sim.run",
+        prog=prog("sim.run"),
         description="Run one inference, or several, on the RTL of a core and compare every memory "
         "write with the interpreter, the logits with the golden model, the cycles with the "
         "forecast.",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from hw.common.files import plain_name, write, write_json
 from sw import nir, weights
@@ -240,9 +240,7 @@ def _alpha(text: str) -> float | str:
 
 def parser() -> argparse.ArgumentParser:
     """Command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m sw.convert", description=(__doc__ or "").split("\n")[0]
-    )
+    p = argparse.ArgumentParser(prog=prog("sw.convert"), description=(__doc__ or "").split("\n")[0])
     p.add_argument(
         "checkpoint", metavar="CHECKPOINT", help="a weight file, a .nir graph, or a shipped name"
     )

@@ -6,7 +6,7 @@ import zipfile
 
 from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from sw.compiler.mapper import fit_config
 from sw.compiler.report import part_text, report
@@ -46,7 +46,7 @@ def read_network(source: str, stream: bool = False) -> IntegerNetwork:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m sw.compiler",
+        prog=prog("sw.compiler"),
         description=("Compile a network for a core: forecast of cycles, memory map, program."),
     )
     parser.add_argument(

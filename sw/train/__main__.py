@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from hw.common.options import real
 from sw.data.catalogue import SOURCES
@@ -22,7 +22,7 @@ UNFINISHED = 3  #: Exit status of a run that --minutes ended.
 
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog="python -m sw.train",
+        prog=prog("sw.train"),
         description="Train a binary event-driven spiking transformer (BESTformer) or a quantised "
         "spiking network (Q-SNN) and write X.safetensors with X.json beside it. Ctrl-C or a kill "
         "leaves a state file from which --resume continues to the same weights.",
