@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def test_nothing_outside_the_repository_is_read():
             if int(m[1]) + m[0].count(".parent") > depth:
                 wrong.append(f"{path}: {m[0]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_hooks_run_installed_tools_only():
+    """What `pre-commit` runs is fetched from nowhere, and the extra `test` installs it."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = {re.split(r"[\[>]", need)[0] for need in project["optional-dependencies"]["test"]}
+    assert re.findall(r"repo: (.*)", text) == ["local"]
+    hooks = re.findall(r"- id: (.*)", text)
+    assert hooks == ["ruff-format", "ruff-check", "pyright"]
+    assert re.findall(r"language: (.*)", text) == ["system"] * len(hooks)
+    tools = {entry.split()[0] for entry in re.findall(r"entry: (.*)", text)}
+    assert tools == {"ruff", "pyright"}
+    assert tools <= extra
 
 
 def test_readmes_name_every_stored_file():
