@@ -99,9 +99,10 @@ def _count(path: pathlib.Path, what: str, value: object) -> int | None:
         raise SpikeloomError(
             f"{path}: {what} must be a whole number of 1 or more, not {shown(value)}"
         )
-    if value > MOST_COUNT:
-        raise SpikeloomError(f"{path}: {what} must be at most {MOST_COUNT}, not {shown(value)}")
-    return int(value)
+    count = int(value)
+    if count > MOST_COUNT:
+        raise SpikeloomError(f"{path}: {what} must be at most {MOST_COUNT}, not {shown(count)}")
+    return count
 
 
 def _finite(value: object) -> float | None:
