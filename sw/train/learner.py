@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import reduce
+from typing import Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,13 +23,14 @@ MOMENTUM = 0.9  #: Of a Q-SNN's SGD.
 EVALUATED = 128  #: Images at a time in evaluation.
 
 Model = Bestformer | Qsnn
+M = TypeVar("M", bound=Model)
 Teacher = Callable[[Tensor], Tensor]  #: Normalised images to decided classes (B,).
 
 
-class Learner(ABC):
+class Learner(ABC, Generic[M]):
     """A network in training, made anew from torch's RNG."""
 
-    model: Model
+    model: M
     optimiser: torch.optim.Optimizer
     prediction: str  #: What the predicted class is, in words.
 
@@ -56,14 +58,14 @@ class Learner(ABC):
         return found
 
 
-class BestformerLearner(Learner):
+class BestformerLearner(Learner[Bestformer]):
     """AdamW; the second head learns the teacher's decisions, or the labels where there is none."""
 
     def __init__(
         self, options: TrainOptions, config: BestformerConfig, teacher: Teacher | None = None
     ):
         self.options, self.teacher = options, teacher
-        self.model: Bestformer = Bestformer(config)
+        self.model = Bestformer(config)
         if config.reversible:
             second = "the teacher's decisions" if teacher else "the labels too"
             self.prediction = (
@@ -92,7 +94,7 @@ class BestformerLearner(Learner):
         return zero_weights(self.model)
 
 
-class QsnnLearner(Learner):
+class QsnnLearner(Learner[Qsnn]):
     """SGD with momentum; the sign's gradient sharpens with the run's progress."""
 
     def __init__(self, options: QsnnOptions):
@@ -100,7 +102,7 @@ class QsnnLearner(Learner):
         self.prediction = "argmax of the mean of all steps' logits"
         if options.config.alpha is None:
             self.prediction += f", alpha from batches of {EVALUATED} images"
-        self.model: Qsnn = Qsnn(options.config)
+        self.model = Qsnn(options.config)
         groups = _decayed(self.model, options, lambda _, p: p.ndim > 1)
         self.optimiser = torch.optim.SGD(groups, lr=options.lr, momentum=MOMENTUM)
 
