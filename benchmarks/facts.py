@@ -43,7 +43,7 @@ def enums(module: ModuleType) -> list[type[enum.Enum]]:
 
 def records(module: ModuleType) -> list[type]:
     """Return the public data classes of a module in the order of its source."""
-    return [kind for kind in own(module, type) if dataclasses.is_dataclass(kind)]
+    return [kind for kind in own(module, type) if hasattr(kind, "__dataclass_fields__")]
 
 
 def functions(module: ModuleType) -> list[FunctionType]:

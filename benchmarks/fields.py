@@ -43,8 +43,9 @@ def values(found: Iterable[Program]) -> tuple[dict[str, Counter], Counter]:
         c: Config = program.config
         cores[c.rows, c.cols, c.width] += 1
         for instruction in program.instructions():
-            for name in fields.keys() & instruction.keys():
-                fields[name][instruction[name]] += 1
+            for name, field in isa.BY_NAME.items():
+                if field.only in (None, instruction.op):
+                    fields[name][getattr(instruction, name)] += 1
     return fields, cores
 
 

@@ -67,7 +67,8 @@ def main(argv: list[str] | None = None) -> int:
         print(plain(name, middle[name], "s", 2) + f"     {middle[name] / middle[base]:.2f} x numba")
     spread = ", ".join(f"{v:.2f}" for v in seconds[base])
     print(f"  rounds of the numba kernels: {spread} s")
-    return int(not np.array_equal(*warm))
+    first, second = warm
+    return int(not np.array_equal(first, second))
 
 
 if __name__ == "__main__":

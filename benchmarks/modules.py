@@ -10,7 +10,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from spikingjelly.activation_based import functional, layer, neuron, surrogate
+from spikingjelly.activation_based import (  # pyright: ignore[reportMissingImports]  # of an extra
+    functional,
+    layer,
+    neuron,
+    surrogate,
+)
 from torch import Tensor, nn
 
 from sw.families.bestformer.config import BestformerConfig
@@ -58,8 +63,8 @@ class BinaryConv1d(nn.Conv1d):
     def __init__(self, inputs: int, outputs: int):
         super().__init__(inputs, outputs, 1, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv1d(x, binary(self.weight))
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv1d(input, binary(self.weight))
 
 
 class BinaryConv2d(nn.Conv2d):
@@ -68,8 +73,8 @@ class BinaryConv2d(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int, kernel: int):
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, binary(self.weight), padding=self.padding)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv2d(input, binary(self.weight), padding=self.padding)
 
 
 class Stage(nn.Module):
@@ -282,11 +287,11 @@ class BasicBlock(nn.Module):
     def __init__(self, config: QsnnConfig, width: int):
         super().__init__()
         assert config.alpha is not None
-        for i in "12":
-            self.add_module(f"conv{i}", ScaledConv2d(width, width))
-            bn = layer.BatchNorm2d(width, step_mode="m")
-            self.add_module(f"bn{i}", nn.ModuleDict({"bn": bn}))
-            self.add_module(f"lif{i}", StoredNode(config.membrane_bits, config.alpha))
+        bits, alpha = config.membrane_bits, config.alpha
+        self.conv1, self.conv2 = ScaledConv2d(width, width), ScaledConv2d(width, width)
+        self.bn1 = nn.ModuleDict({"bn": layer.BatchNorm2d(width, step_mode="m")})
+        self.bn2 = nn.ModuleDict({"bn": layer.BatchNorm2d(width, step_mode="m")})
+        self.lif1, self.lif2 = StoredNode(bits, alpha), StoredNode(bits, alpha)
 
     def forward(self, x: Tensor) -> Tensor:
         s = self.lif1(self.bn1["bn"](self.conv1(x)))

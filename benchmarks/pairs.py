@@ -41,12 +41,15 @@ def _inner(x: Tensor) -> Tensor:
     return x.movedim(-3, -1).contiguous().movedim(-1, -3)
 
 
+Outputs = Tensor | tuple[Tensor, ...]
+
+
 @dataclass(eq=False)
 class Side:
     """One of the two: a module, its inputs and the gradients of its outputs."""
 
     module: nn.Module
-    run: Callable[..., object]
+    run: Callable[..., Outputs]
     inputs: list[Tensor]
     grads: list[Tensor]
 
@@ -88,7 +91,7 @@ class Pair:
         self,
         ours: nn.Module,
         theirs: nn.Module,
-        call: Callable[..., object],
+        call: Callable[..., Outputs],
         inputs: list[Tensor],
         *,
         network: bool = False,
@@ -106,11 +109,11 @@ class Pair:
         shapes = [t.shape for t in (y if isinstance(y, tuple) else (y,))]
         grads = [torch.randn(shape) for shape in shapes]
 
-        def run(*x: Tensor) -> object:
+        def run(*x: Tensor) -> Outputs:
             self.trace = {}
             return call(*x, self.trace)
 
-        def reference(*x: Tensor) -> object:
+        def reference(*x: Tensor) -> Outputs:
             modules.reset(theirs)
             return theirs(*x)
 
@@ -162,7 +165,10 @@ class Pair:
         for i, (x, y) in enumerate(zip(mine, others, strict=True)):
             grads[f"output {i}"], wanted[f"output {i}"] = x.detach(), y.detach()
         for name, want in wanted.items():
-            off = float((grads[name] - want).norm() / want.norm())
+            got = grads[name]
+            assert got is not None, name
+            assert want is not None, name
+            off = float((got - want).norm() / want.norm())
             if not off <= near:
                 return f"{name}: {'value' if 'output' in name else 'gradient'} is {off:.1e} off"
         return None

@@ -38,7 +38,8 @@ def seconds(side: "Side") -> float:
 
 def measure(pair: "Pair", rounds: int) -> tuple[float, float]:
     """Return medians of both sides' seconds."""
-    pair.ours.step(), pair.theirs.step()
+    pair.ours.step()
+    pair.theirs.step()
     taken = [(seconds(pair.ours), seconds(pair.theirs)) for _ in range(rounds)]
     ours, theirs = zip(*taken, strict=True)
     return statistics.median(ours), statistics.median(theirs)
@@ -136,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.rounds < 1:
         parser.error("--rounds must be 1 or more")
     try:
-        import spikingjelly  # noqa: F401
+        import spikingjelly  # noqa: F401  # pyright: ignore[reportMissingImports]
         import torch
 
         from benchmarks import pairs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import boards
 from hw.arch import Config, SpikeloomError
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from sim.simulate import Simulated, run, wave_kind
 from sw.api import IntegerNetwork, read_network, read_origin
 from sw.compiler import Program, fit_config
@@ -18,7 +18,7 @@ from sw.room import compile_told
 
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog="python -m sim.run",
+        prog=prog("sim.run"),
         description="Run one inference, or several, on the RTL of a core and compare every memory "
         "write with the interpreter, the logits with the golden model, the cycles with the "
         "forecast.",

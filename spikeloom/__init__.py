@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 
+__version__ = "0.1.0"  #: The one place of it; pyproject.toml reads this line.
 PACKAGES = ("hw", "sw", "sim", "boards", "benchmarks", "spikeloom")
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+#: Folder of our packages: the root of a checkout, or where they are installed.
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _home() -> None:
@@ -34,7 +36,7 @@ def _start() -> None:
         return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if not sys.flags.safe_path and sys.path and sys.path[0] != _ROOT:
+    if not sys.flags.safe_path and sys.path and sys.path[0] != ROOT:
         del sys.path[0]
 
 

@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from sw.frontend.convert import convert, describe
 from sw.frontend.loader import find
@@ -84,9 +84,7 @@ def _alpha(text: str) -> float | str:
 
 def parser() -> argparse.ArgumentParser:
     """Command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m sw.convert", description=(__doc__ or "").split("\n")[0]
-    )
+    p = argparse.ArgumentParser(prog=prog("sw.convert"), description=(__doc__ or "").split("\n")[0])
     p.add_argument(
         "checkpoint", metavar="CHECKPOINT", help="a weight file, a .nir graph, or a shipped name"
     )

@@ -10,13 +10,13 @@ from rich.console import Console
 import boards
 from hw.build import NAMES, build, default_folder
 from hw.build.pipeline import Event
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from sw.frontend.loader import DEFAULT
 
 
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog="python -m hw.build",
+        prog=prog("hw.build"),
         description="Build a trained network for a board: RTL, netlist, bitstream, report.",
     )
     p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")

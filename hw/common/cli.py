@@ -65,6 +65,16 @@ def command(interrupted: str = "interrupted") -> Callable[[Main], Main]:
     return decorate
 
 
+def prog(module: str) -> str:
+    """Return the name of the command of ``module`` as the user typed it, for its usage and help.
+
+    That is ``python -m sw.train``, or ``spikeloom train`` where that command runs it.
+    """
+    called = sys.argv[0] if sys.argv else ""
+    by_name = called.removeprefix("python -m ").startswith("spikeloom ")
+    return called if by_name else f"python -m {module}"
+
+
 def _end(status: int, text: str) -> int:
     """Say how a command ends, where anybody reads it, and return its exit status."""
     for stream, words in ((sys.stdout, ""), (sys.stderr, f"{text}\n")):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 WIDTH = 100  #: Characters of a line.
+VALUE = 60  #: Of a value that a message quotes.
 FIELD_LINES = 6  #: Of an object that shows its fields.
 LINES = 25  #: Of an object that shows its parts.
 
@@ -29,6 +30,20 @@ class Shown:
             placeholder=" ...",
             break_long_words=True,
         )
+
+
+def shown(value: object, width: int = VALUE) -> str:
+    """Return ``repr(value)`` as one line of at most ``width`` characters, for a message.
+
+    It never fails: what has no such text (an integer of thousands of digits) is named by its type.
+    """
+    try:
+        text = repr(value[:width] if isinstance(value, str | bytes) else value)
+    except Exception:  # of a stranger's class too
+        bits = f" of {value.bit_length()} bits" if isinstance(value, int) else ""
+        return f"a value of type {type(value).__name__}{bits}"[:width]
+    whole = not isinstance(value, str | bytes) or len(value) <= width
+    return cut(text if whole else text + "...", width)
 
 
 def cut(text: str, width: int = WIDTH) -> str:

@@ -163,10 +163,12 @@ class Lanes(wiring.Component):
         """A table for two lanes each, or one threshold where codes have two bits."""
         one = self.config.state_bits == min(STATE_BITS)
         event = self.event
+        tables = [StateThreshold() if one else StateTable() for _ in self.lanes[::2]]
+        for n, table in enumerate(tables):
+            m.submodules[f"table_{2 * n}"] = table
+            m.d.comb += table.write.eq(self.table)
         for c, lane in enumerate(self.lanes):
-            if c % 2 == 0:
-                m.submodules[f"table_{c}"] = table = StateThreshold() if one else StateTable()
-                m.d.comb += table.write.eq(self.table)
+            table = tables[c // 2]
             m.d.comb += [
                 table.cell[c % 2].eq(lane.cell),
                 lane.entry.eq(table.entry[c % 2]),

@@ -9,7 +9,7 @@ import collections
 import sys
 from collections.abc import Sequence, Set
 
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from hw.tools import reset_xc7
 from hw.tools.netlist import Cell, Netlist
@@ -86,7 +86,7 @@ def refuse_offences(netlist: Netlist, path: object, resets: dict[str, int] | Non
 def main(argv: Sequence[str] | None = None) -> int:
     """Print counts and offences of the netlists named; 1 where there are offences."""
     parser = argparse.ArgumentParser(
-        prog="python -m hw.tools.check_xc7",
+        prog=prog("hw.tools.check_xc7"),
         description="Check that 7-series netlists hold only what the open flow gets right.",
     )
     parser.add_argument("netlists", metavar="NETLIST.json", nargs="+")

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 import sw
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.options import whole
 from sw.agree.alpha import alpha_table
 from sw.agree.measure import Reference, sweep
@@ -21,7 +21,7 @@ NETWORK = 3  #: Exit status where every layer agrees and the network as a whole 
 def parser() -> argparse.ArgumentParser:
     """Command line options."""
     p = argparse.ArgumentParser(
-        prog="python -m sw.agree", description="Agreement of float and integer network."
+        prog=prog("sw.agree"), description="Agreement of float and integer network."
     )
     p.add_argument("model", nargs="?", help="shipped name or weight file; default: the fixture's")
     where = p.add_mutually_exclusive_group()

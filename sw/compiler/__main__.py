@@ -6,7 +6,7 @@ import sys
 import boards
 from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from sw.api import read_network
 from sw.compiler.mapper import fit_config
@@ -18,7 +18,7 @@ from sw.room import compile_told
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m sw.compiler",
+        prog=prog("sw.compiler"),
         description=("Compile a network for a core: forecast of cycles, memory map, program."),
     )
     parser.add_argument(

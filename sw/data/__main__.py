@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from sw.data.catalogue import NAMES, SOURCES, Source
 from sw.data.digits import INSTALL
@@ -17,7 +17,7 @@ from sw.data.store import cache_folder
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     p = argparse.ArgumentParser(
-        prog="python -m sw.data",
+        prog=prog("sw.data"),
         description="List data sets, or fetch them into the cache: $SPIKELOOM_CACHE/data, else "
         "$XDG_CACHE_HOME/spikeloom/data, else ~/.cache/spikeloom/data. An interrupted fetch goes "
         "on where it ended.",

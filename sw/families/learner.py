@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,13 +14,14 @@ from sw.nn.network import Network
 
 EVALUATED = 128  #: Images at a time in evaluation.
 
+M = TypeVar("M", bound=Network)
 Teacher = Callable[[Tensor], Tensor]  #: Normalised images to decided classes (B,).
 
 
-class Learner(ABC):
+class Learner(ABC, Generic[M]):
     """A network in training, made anew from torch's RNG."""
 
-    model: Network
+    model: M
     optimiser: torch.optim.Optimizer
     prediction: str  #: What the predicted class is, in words.
 
@@ -52,7 +54,7 @@ class Hooks:
     """A family's parts that need torch; its module of hooks holds one, called ``HOOKS``."""
 
     network: Callable[..., Network]  #: Of the family's configuration, with random weights.
-    learner: Callable[..., Learner]  #: Of the family's options and a `Teacher` or None.
+    learner: Callable[..., Learner[Any]]  #: Of the family's options and a `Teacher` or None.
 
 
 def decayed(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw.common.errors import SpikeloomError
+from hw.common.show import cut, shown
 from sw.graph import LIF, FloatNetwork
 
 #: What published code normalises images of so many channels with.
@@ -15,6 +16,7 @@ NORMALISATIONS = {
     3: "CIFAR-10 mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.201); ImageNet "
     "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)",
 }
+MOST_COUNT = 2**31 - 1  #: Of steps, heads or pixels; what a network may have is far below.
 MOST_STD = 4.0  #: Of pixels in 0..1 it is at most 0.5; 1 is none at all, a few are scaled anew.
 
 
@@ -95,16 +97,31 @@ def _count(path: pathlib.Path, what: str, value: object) -> int | None:
     if value is None:
         return None
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise SpikeloomError(f"{path}: {what} must be a whole number of 1 or more, not {value!r}")
-    return int(value)
+        raise SpikeloomError(
+            f"{path}: {what} must be a whole number of 1 or more, not {shown(value)}"
+        )
+    count = int(value)
+    if count > MOST_COUNT:
+        raise SpikeloomError(f"{path}: {what} must be at most {MOST_COUNT}, not {shown(count)}")
+    return count
+
+
+def _finite(value: object) -> float | None:
+    """The number as a finite float, None where it is no number or has none."""
+    try:
+        found = float(value) if isinstance(value, numbers.Real) else math.nan
+    except (OverflowError, ValueError):  # 10**400
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _number(path: pathlib.Path, what: str, value: object) -> float | None:
     if value is None:
         return None
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise SpikeloomError(f"{path}: {what} must be a finite number, not {value!r}")
-    return float(value)
+    found = _finite(value)
+    if found is None:
+        raise SpikeloomError(f"{path}: {what} must be a finite number, not {shown(value)}")
+    return found
 
 
 def _above_zero(path: pathlib.Path, what: str, value: object) -> float | None:
@@ -116,25 +133,29 @@ def _above_zero(path: pathlib.Path, what: str, value: object) -> float | None:
 
 def _choice(path: pathlib.Path, what: str, value: Any, known: tuple[str, ...]) -> str | None:
     if value is not None and value not in known:
-        raise SpikeloomError(f"{path}: {what} must be {' or '.join(known)}, not {value!r}")
+        raise SpikeloomError(f"{path}: {what} must be {' or '.join(known)}, not {shown(value)}")
     return value
 
 
 def _bits(path: pathlib.Path, value: object) -> int | None:
     if value is not None and (isinstance(value, bool) or value not in (2, 4, 8)):
-        raise SpikeloomError(f"{path}: membrane_bits must be 2, 4 or 8, not {value!r}")
+        raise SpikeloomError(f"{path}: membrane_bits must be 2, 4 or 8, not {shown(value)}")
     return None if value is None else int(value)  # type: ignore[call-overload]
 
 
 def _alpha(path: pathlib.Path, value: object) -> float | str | dict[str, float] | None:
     if isinstance(value, dict):
-        return {str(k): float(_alpha(path, v)) for k, v in value.items()}  # type: ignore[arg-type]
-    if value is None or value == "batch":
-        return value  # type: ignore[return-value]
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 0.0 < float(value) < math.inf:  # type: ignore[arg-type]
-        raise SpikeloomError(f"{path}: alpha must be above 0 or 'batch', not {value!r}")
-    return float(value)  # type: ignore[arg-type]
+        return {str(k): _scale(path, v) for k, v in value.items()}
+    if value is None or (isinstance(value, str) and value == "batch"):
+        return value
+    return _scale(path, value)
+
+
+def _scale(path: pathlib.Path, value: object) -> float:
+    found = None if isinstance(value, bool) else _finite(value)
+    if found is None or found <= 0:
+        raise SpikeloomError(f"{path}: alpha must be above 0 or 'batch', not {shown(value)}")
+    return found
 
 
 def _strides(path: pathlib.Path, value: Any) -> tuple[int, ...] | None:
@@ -142,7 +163,7 @@ def _strides(path: pathlib.Path, value: Any) -> tuple[int, ...] | None:
         return None
     given = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not given or any(isinstance(v, bool) or v not in (1, 2) for v in given):
-        raise SpikeloomError(f"{path}: strides must be 1 or 2 for each layer, not {value!r}")
+        raise SpikeloomError(f"{path}: strides must be 1 or 2 for each layer, not {shown(value)}")
     return tuple(int(v) for v in given)
 
 
@@ -196,15 +217,15 @@ def _in_range(path: pathlib.Path, what: str, values: tuple[float, ...]) -> None:
     fits = [low < v <= high if what == "std" else low <= v <= high for v in values]
     if all(fits):
         return
-    shown = ", ".join(f"{v:g}" for v in values)
+    told = cut(", ".join(f"{v:g}" for v in values))
     wanted = "0 to 1" if what == "mean" else f"above 0 and at most {MOST_STD:g}"
     if min(values) < 0 or (what == "std" and min(values) == 0):
         reason = "check the value"
     else:
-        scaled = ", ".join(f"{v / 255:.4g}" for v in values)
+        scaled = cut(", ".join(f"{v / 255:.4g}" for v in values))
         reason = f"it looks like the scale of 0..255: divided by 255 it is {scaled}; give that"
     raise SpikeloomError(
-        f"{path}: {what} must be {wanted} (of pixels scaled to 0..1), not {shown}; {reason}"
+        f"{path}: {what} must be {wanted} (of pixels scaled to 0..1), not {told}; {reason}"
     )
 
 
@@ -212,7 +233,7 @@ def _floats(path: pathlib.Path, what: str, value: Any) -> tuple[float, ...] | No
     if value is None:
         return None
     try:
-        values = tuple(value) if not isinstance(value, numbers.Real) else (value,)
+        values = (value,) if isinstance(value, numbers.Real | str) else tuple(value)
     except TypeError:
         values = ()
     reals = (_number(path, what, v) for v in values)
@@ -224,6 +245,6 @@ def _size(path: pathlib.Path, value: object) -> tuple[int, int] | None:
         return None
     pair = (value, value) if isinstance(value, numbers.Integral) else value
     if not isinstance(pair, list | tuple) or len(pair) != 2:
-        raise SpikeloomError(f"{path}: image size must be (height, width), not {value!r}")
+        raise SpikeloomError(f"{path}: image size must be (height, width), not {shown(value)}")
     height, width = (_count(path, "image size", side) for side in pair)
     return (height, width) if height and width else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from hw.arch.formats import FACTOR_BITS
 from hw.common.errors import SpikeloomError
+from hw.common.files import MAX_NAME
 from sw import families
 from sw.families import Family
 from sw.families.reasons import strange
@@ -104,7 +105,7 @@ def load(
     meta |= extra
     if "pixel_weight_bits" in side:
         meta["pixel_weight_bits"] = _pixel_bits(path, side["pixel_weight_bits"])
-    label = name or str(side.get("name", stem(path)))
+    label = name or str(side.get("name", stem(path)))[:MAX_NAME]
     return family.read(path, state, settings, name=label, meta=meta)
 
 

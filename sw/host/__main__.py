@@ -8,7 +8,7 @@ import numpy as np
 
 from hw.arch import link
 from hw.arch.config import Config
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from sw.api import IntegerNetwork, load, read_network, read_origin
 from sw.compiler.origin import is_program
@@ -33,7 +33,7 @@ def _baud(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog="python -m sw.host", description="Run images on a Spikeloom device at a serial port."
+        prog=prog("sw.host"), description="Run images on a Spikeloom device at a serial port."
     )
     p.add_argument("--port", required=True, help="serial port, such as /dev/ttyUSB1 or COM3")
     p.add_argument("--baud", type=_baud, default=link.BAUD, help="bits per second (%(default)s)")

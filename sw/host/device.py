@@ -88,7 +88,7 @@ class Device:
 
         With ``once`` it is not repeated where the device may have done it already.
         """
-        fault = ""
+        fault, reply = "", None
         for attempt in range(RETRIES + 1):
             self._tag = (self._tag + 1) & 0xFF
             self.transport.write(link.frame(command, self._tag, payload))

@@ -72,12 +72,12 @@ class BinaryConv1d(_Binary, nn.Conv1d):
         super().__init__(inputs, outputs, 1, bias=False)
         self.binary = binary  #: False: the real weights, for a full-precision counterpart.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Signed sums of ``x``."""
+    def forward(self, input: Tensor) -> Tensor:
+        """Signed sums of ``input``."""
         # as an image (B, I, 1, N) whose channels are innermost: faster than F.linear on CPUs
-        image = x.flatten(0, -3).unsqueeze(1).movedim(-1, 1)
+        image = input.flatten(0, -3).unsqueeze(1).movedim(-1, 1)
         y = F.conv2d(image, _weights(self)[..., None])
-        return y.movedim(1, -1).reshape(*x.shape[:-1], -1)
+        return y.movedim(1, -1).reshape(*input.shape[:-1], -1)
 
 
 class BinaryConv2d(_Binary, nn.Conv2d):
@@ -87,9 +87,9 @@ class BinaryConv2d(_Binary, nn.Conv2d):
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)
         self.binary = binary  #: False: the real weights, for a full-precision counterpart.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Signed sums of ``x`` (B, I, H, W)."""
-        return F.conv2d(x, _weights(self), padding=self.padding)  # type: ignore[arg-type]
+    def forward(self, input: Tensor) -> Tensor:
+        """Signed sums of ``input`` (B, I, H, W)."""
+        return F.conv2d(input, _weights(self), padding=self.padding)  # type: ignore[arg-type]
 
 
 def _weights(layer: BinaryConv1d | BinaryConv2d) -> Tensor:

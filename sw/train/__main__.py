@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 from hw.common.options import real
 from sw import families
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [family.name for family in families.trained()]
     training = [f.training for f in families.trained() if f.training is not None]
     p = argparse.ArgumentParser(
-        prog="python -m sw.train",
+        prog=prog("sw.train"),
         description=f"Train {' or '.join(t.summary for t in training)} and write X.safetensors "
         "with X.json beside it. Ctrl-C or a kill leaves a state file from which --resume continues "
         "to the same weights.",

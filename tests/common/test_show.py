@@ -7,7 +7,7 @@ import pytest
 
 import sw
 from hw.arch import Config
-from hw.common.show import FIELD_LINES, LINES, WIDTH, Shown, cut, listing
+from hw.common.show import FIELD_LINES, LINES, VALUE, WIDTH, Shown, cut, listing, shown
 from sim import Simulated
 from sw.compiler import fit_config
 from sw.frontend.loader import DEFAULT
@@ -40,10 +40,10 @@ def test_networks(name):
     assert text.startswith(f"IntegerNetwork '{lowered.name}': {lowered.height}x{lowered.width}, ")
     assert lowered.layers[0].name in text
     for layer in lowered.layers:
-        shown = fits(layer)
-        assert len(shown.splitlines()) <= FIELD_LINES
-        assert layer.name in shown
-        flat = " ".join(shown.split())
+        lines = fits(layer)
+        assert len(lines.splitlines()) <= FIELD_LINES
+        assert layer.name in lines
+        flat = " ".join(lines.split())
         assert not hasattr(layer, "weight") or f"weight={layer.weight.dtype} " in flat
         assert not hasattr(layer, "weight") or str(layer.weight.shape) in flat
     program = lowered.compile(fit_config(lowered, Config()))
@@ -78,3 +78,31 @@ def test_cut_and_listing():
     ]
     assert listing("head", range(9), 10).count("\n") == 9
     assert not hasattr(Shown, "__dataclass_fields__")
+
+
+class _Nameless:
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "None"),
+        ("a b\n", "'a b\\n'"),
+        ("x" * 58, repr("x" * 58)),
+        ("x" * 59, repr("x" * 59)[:57] + "..."),
+        ("x" * 9000, f"'{'x' * 56}..."),
+        (b"x" * 9000, f"b'{'x' * 55}..."),
+        ([1] * 9000, ("[" + "1, " * 20)[:57] + "..."),
+        (10**400, "1" + "0" * 56 + "..."),
+        (10**5000, "a value of type int of 16610 bits"),
+        ([10**5000], "a value of type list"),
+        (_Nameless(), "a value of type _Nameless"),
+        (np.arange(4), "array([0, 1, 2, 3])"),
+    ],
+    ids=range(12),
+)
+def test_shown(value, text):
+    assert shown(value) == text
+    assert len(text) <= VALUE

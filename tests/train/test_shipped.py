@@ -27,7 +27,7 @@ LEAST = {
 }
 POINTS = 0.1  #: Float and integer accuracy differ by at most this, or by one image.
 NAMES = list(LEAST)
-FIRST = 500  #: Test images that are run here; all of them by `python -m sim.card`.
+FIRST = 500  #: Test images that are run here; all of them by `python -m benchmarks.card`.
 
 
 def weights(name):

@@ -69,7 +69,7 @@ def test_no_module_takes_the_place_of_what_a_package_offers(order):
         "import sim.run; import importlib; importlib.reload(sim)",
         "from sim import run; import sim.run; assert run is sim.run",
         "import sim.run as run; import sim; assert run is sim.run",
-        "import sim.card; import sim.run; import sim.simulate",
+        "import benchmarks.card; import sim.run; import sim.simulate",
     ],
 )
 def test_run_stays_the_function(imports):

@@ -1,13 +1,21 @@
 """The repository and its wheel stand alone."""
 
+import email
+import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import spikeloom
+
+#: Packages of the wheel, and folders of theirs that only the repository has.
+SHIPPED = {"hw", "sw", "sim", "boards", "spikeloom"}
+LEFT_OUT = ("sim/card/", "sw/train/ablation/")
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = {".py", ".md", ".toml", ".json", ".sv", ".v", ".cpp", ".yml", ".sh", ""}
 
@@ -50,6 +58,20 @@ def test_nothing_outside_the_repository_is_read():
             if int(m[1]) + m[0].count(".parent") > depth:
                 wrong.append(f"{path}: {m[0]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_hooks_run_installed_tools_only():
+    """What `pre-commit` runs is fetched from nowhere, and the extra `test` installs it."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = {re.split(r"[\[>]", need)[0] for need in project["optional-dependencies"]["test"]}
+    assert re.findall(r"repo: (.*)", text) == ["local"]
+    hooks = re.findall(r"- id: (.*)", text)
+    assert hooks == ["ruff-format", "ruff-check", "pyright"]
+    assert re.findall(r"language: (.*)", text) == ["system"] * len(hooks)
+    tools = {entry.split()[0] for entry in re.findall(r"entry: (.*)", text)}
+    assert tools == {"ruff", "pyright"}
+    assert tools <= extra
 
 
 def test_readmes_name_every_stored_file():
@@ -95,11 +117,49 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_the_packages_and_their_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     tops = {n.split("/")[0] for n in names if ".dist-info/" not in n}
-    assert tops == {"hw", "sw", "sim", "boards", "spikeloom"}
+    assert tops == SHIPPED
     for path in tracked():
         name = path.relative_to(ROOT).as_posix()
-        if name.split("/")[0] in tops:
+        if name.split("/")[0] in tops and not name.startswith(LEFT_OUT):
             assert name in names, name
+
+
+def test_wheel_leaves_the_maintainers_tools_out(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tools = {"card", "ablation"}  # as modules, or as folders of the names they had first
+    for name in names:
+        assert not tools & {part.removesuffix(".py") for part in name.split("/")}, name
+    for path in LEFT_OUT:
+        assert (ROOT / path).is_dir(), f"{path} is not there any more"
+
+
+def test_wheel_says_that_it_has_types(wheel):
+    """PEP 561: a mark in each package that is imported by its own name."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {n for n in names if n.endswith("/py.typed")} == {f"{t}/py.typed" for t in SHIPPED}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_wheel_has_the_version_of_the_package(metadata, wheel):
+    assert metadata["Version"] == spikeloom.__version__
+    assert wheel.name.startswith(f"spikeloom-{spikeloom.__version__}-")
+
+
+def test_wheel_says_where_the_project_lives(metadata):
+    urls = dict(line.split(", ") for line in metadata.get_all("Project-URL"))
+    assert set(urls) == {"Homepage", "Documentation", "Source", "Changelog", "Issues"}
+    home = "https://github.com/spikeloom/spikeloom"
+    for name, url in urls.items():
+        assert url == home or url.startswith(f"{home}/"), name
+        inside = url.removeprefix(home).removeprefix("/").split("/")
+        if inside[0] in ("tree", "blob"):
+            assert (ROOT / "/".join(inside[2:])).exists(), url
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +182,7 @@ def installed(wheel, tmp_path_factory):
         capture_output=True,
     )
 
-    def run(*arguments):
-        import os
-
+    def run(*arguments, status=0):
         env = {**os.environ, "PYTHONPATH": str(target)}
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
@@ -134,8 +192,8 @@ def installed(wheel, tmp_path_factory):
             text=True,
             encoding="utf-8",
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stderr if status else done.stdout
 
     return run
 
@@ -144,6 +202,14 @@ def test_the_wheel_compiles_and_builds_elsewhere(installed):
     assert "of the peak" in installed("sw.compiler", "mnist-tiny")
     out = installed("hw.build", "--board", "arty_a7", "--model", "mnist-tiny", "--to", "compile")
     assert "results:" in out
+
+
+def test_the_wheel_has_the_command(installed):
+    assert installed("spikeloom", "--version") == f"spikeloom {spikeloom.__version__}\n"
+    assert "usage: python -m spikeloom data" in installed("spikeloom", "data", "--help")
+    said = installed("spikeloom", "card", "digits", status=1)
+    assert said.startswith("error: card is a tool of the repository, ")
+    installed("spikeloom", "biuld", status=2)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from sw.families.learner import Hooks, Learner, Teacher, decayed
 from sw.nn.binary import zero_weights
 
 
-class BestformerLearner(Learner):
+class BestformerLearner(Learner[Bestformer]):
     """AdamW; the second head learns the teacher's decisions, or the labels where there is none."""
 
     def __init__(self, options: BestformerOptions, teacher: Teacher | None = None):

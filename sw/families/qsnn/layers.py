@@ -103,10 +103,10 @@ class QuantConv2d(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1):
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Real-valued sums of ``x`` (B, I, H, W)."""
+    def forward(self, input: Tensor) -> Tensor:
+        """Real-valued sums of ``input`` (B, I, H, W)."""
         w = quantise(self.weight)
-        return channels_last(F.conv2d(x, w, None, self.stride, self.padding))  # type: ignore[arg-type]
+        return channels_last(F.conv2d(input, w, None, self.stride, self.padding))  # type: ignore[arg-type]
 
 
 class ScaledBinaryConv2d(nn.Conv2d):
@@ -126,10 +126,10 @@ class ScaledBinaryConv2d(nn.Conv2d):
         self.regulated = regulated
         self.t = SHARPNESS[0]  #: Sharpness of the sign's gradient.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scaled signed sums of ``x`` (B, I, H, W)."""
+    def forward(self, input: Tensor) -> Tensor:
+        """Scaled signed sums of ``input`` (B, I, H, W)."""
         w = binarise(self.weight, self.t, regulated=self.regulated)
-        return F.conv2d(x, w, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
+        return F.conv2d(input, w, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
 
     def compact_weight(self) -> Tensor | None:
         """Int8 of the same binary weights, or None; see `compact_weights`."""
@@ -148,9 +148,9 @@ class ScaledBinaryConv2d(nn.Conv2d):
 class QuantLinear(nn.Linear):
     """Linear layer with 8-bit weights and a real bias."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of ``x`` (..., I)."""
-        return F.linear(x, quantise(self.weight), self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        """Logits of ``input`` (..., I)."""
+        return F.linear(input, quantise(self.weight), self.bias)
 
 
 def zero_weights(model: nn.Module) -> dict[str, int]:

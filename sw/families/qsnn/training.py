@@ -11,7 +11,7 @@ from sw.families.qsnn.options import QsnnOptions
 MOMENTUM = 0.9  #: Of its SGD.
 
 
-class QsnnLearner(Learner):
+class QsnnLearner(Learner[Qsnn]):
     """SGD with momentum; the sign's gradient sharpens with the run's progress."""
 
     def __init__(self, options: QsnnOptions, teacher: Teacher | None = None):

@@ -182,6 +182,7 @@ class Writer:
             scale, bias, name = scale * a, bias * a + b, readers[0].name
         weight = np.ascontiguousarray(weight * scale[:, None, None, None], dtype=np.float32)
         told = {} if node.binary or bits is None else _told(node, scale)
+        made = None
         whole = node.padding == 0 and weight.shape[2:] == (shape[1:] or (1, 1))
         if whole and (len(shape) == 1 or shape[1:] != (1, 1)):
             if len(shape) == 3:
@@ -203,9 +204,7 @@ class Writer:
             )
             reach = weight.shape[2] - 2 * node.padding
             shape = (len(weight), *((n - reach) // node.stride + 1 for n in shape[1:]))
-        if self.faults:
-            made = None
-        feeds = (self.put(node.name, made, feeds),)
+        feeds = (self.put(node.name, None if self.faults else made, feeds),)
         for tensor in {node.name, name}:
             self.feeds[tensor], self.shapes[tensor] = feeds, shape
 

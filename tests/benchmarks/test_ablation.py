@@ -8,11 +8,11 @@ import sys
 import pytest
 
 import sw.data
+from benchmarks import ablation, ablation_page
 from hw.common.errors import SpikeloomError
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.model import Qsnn
 from sw.train import __main__ as command_line
-from sw.train import ablation
 from sw.train.loop import Result
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -49,7 +49,7 @@ def ran(monkeypatch):
 
     monkeypatch.setattr(ablation, "run_job", run_job)
     monkeypatch.setattr(sw.data, "load", lambda *_: None)
-    monkeypatch.setattr(ablation, "picture", lambda _: PNG)  # slow
+    monkeypatch.setattr(ablation_page, "picture", lambda _: PNG)  # slow
     return seen
 
 
@@ -123,7 +123,7 @@ def test_every_job_is_a_command_that_is_understood(monkeypatch, tmp_path, epochs
 def test_verdict(gaps, word):
     worse = {seed: 90.0 for seed in range(len(gaps))} | {7: 1.0}  # a seed without its pair
     better = {seed: 90.0 + gap for seed, gap in enumerate(gaps)} | {8: 99.0}
-    found, mean, sigma = ablation.verdict(worse, better)
+    found, mean, sigma = ablation_page.verdict(worse, better)
     assert found == word
     if gaps:
         assert mean == pytest.approx(sum(gaps) / len(gaps))
@@ -132,25 +132,27 @@ def test_verdict(gaps, word):
 
 
 def test_page_has_every_claim_and_the_command():
-    text = ablation.markdown([result(j) for j in JOBS], "python -m x --y", "a.png")
+    text = ablation_page.markdown(
+        [result(j) for j in JOBS], "python -m x --y", ablation.SIZE, "a.png"
+    )
     assert "```sh\npython -m x --y\n```" in text
     assert "![accuracies](a.png)" in text
     assert "48 runs, seeds 0, 1, 2, 48 minutes" in text
     assert "all 10000 test images" in text
-    for group, worse, better in ablation.CLAIMS:
+    for group, worse, better in ablation_page.CLAIMS:
         row = re.escape(f"| {group} | {worse} | {better} | ")
         assert re.search(rf"^{row}[+-]\d+\.\d\d ± \d+\.\d\d \| holds \|$", text, re.M), worse
     assert text.count("| + both (WS-DR) | 97.10 | 0.10 | 97.00 | 97.10 | 97.20 |") == 3
-    assert len(ablation.CLAIMS) == 4 + 3 * 5
+    assert len(ablation_page.CLAIMS) == 4 + 3 * 5
     # a part of the runs makes a page of those
-    part = ablation.markdown([result(j) for j in JOBS[:6]], "c", "a.png")
+    part = ablation_page.markdown([result(j) for j in JOBS[:6]], "c", ablation.SIZE, "a.png")
     assert "| binary baseline | 90.05 | 0.07 | 90.00 | 90.10 |" in part
     assert "## qsnn" not in part
 
 
 def test_picture():
-    assert ablation.picture([result(j) for j in JOBS]).startswith(PNG)
-    assert ablation.picture([result(JOBS[0])]).startswith(PNG)
+    assert ablation_page.picture([result(j) for j in JOBS]).startswith(PNG)
+    assert ablation_page.picture([result(JOBS[0])]).startswith(PNG)
 
 
 def test_a_whole_run_is_kept(ran, words, tmp_path, capsys):
@@ -162,7 +164,7 @@ def test_a_whole_run_is_kept(ran, words, tmp_path, capsys):
     assert sorted(p.name for p in out.iterdir()) == ["ablation.json", "ablation.md", "ablation.png"]
     assert (out / "ablation.png").read_bytes().startswith(PNG)
     page = (out / "ablation.md").read_text(encoding="utf-8")
-    assert "python -m sw.train.ablation --out" in page
+    assert "python -m benchmarks.ablation --out" in page
     kept = json.loads((out / "ablation.json").read_text(encoding="utf-8"))
     assert [r["key"] for r in kept["runs"]] == [j.key for j in JOBS]
     assert "ablation.md: 48 runs" in capsys.readouterr().out

@@ -8,9 +8,9 @@ import pytest
 
 import boards
 import sw
+from benchmarks import card, card_page
 from hw.arch import SpikeloomError
 from hw.arch.parts import part
-from sim import card
 from sim.testbench import SimulationError
 from sw.frontend.loader import SHIPPED, shipped
 
@@ -30,7 +30,7 @@ def test_card_is_made_of_the_figures(name):
     images, core, writes = found.groups()
     net = sw.load(name)
     rtl = (core, int(images), int(writes.replace(",", "")))
-    assert card.card(name, fields, net, net.lower(), rtl) == text
+    assert card_page.card(name, fields, net, net.lower(), rtl) == text
     assert int(images) == card.RTL
     assert fields["command"] in text
     wrong, n = fields["integer_test_wrong"], fields["test_images"]
@@ -98,5 +98,5 @@ def test_core_that_runs_on_rtl():
 def test_card_repeats_its_options():
     fields = json.loads((SHIPPED / "digits.json").read_text(encoding="utf-8"))
     net = sw.load("digits")
-    text = card.card("digits", fields, net, net.lower(), ("ulx3s", 3, 1), "ulx3s")
-    assert "```sh\npython -m sim.card digits --board ulx3s --rtl 3\n```\n" in text
+    text = card_page.card("digits", fields, net, net.lower(), ("ulx3s", 3, 1), "ulx3s")
+    assert "```sh\npython -m benchmarks.card digits --board ulx3s --rtl 3\n```\n" in text

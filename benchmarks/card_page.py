@@ -1,0 +1,182 @@
+"""The page of a shipped network, made of its figures: ``benchmarks.card`` measures them."""
+
+import itertools
+import json
+from typing import Any
+
+import boards
+from hw.arch import SpikeloomError
+from hw.arch.parts import PARTS, fit
+from sw import graph as g
+from sw.api import IntegerNetwork
+
+RTL = 20  #: Test images on RTL, unless told otherwise.
+
+
+def weights(net: g.FloatNetwork) -> tuple[int, int]:
+    """Binary weights, and weights of more bits."""
+    binary = more = 0
+    for node in net.nodes:
+        if isinstance(node, g.Conv) and node.binary:
+            binary += node.weight.size
+        elif isinstance(node, g.Conv | g.Linear):
+            more += node.weight.size
+    return binary, more
+
+
+def _reason(error: SpikeloomError) -> str:
+    """Why a network cannot be compiled for a core, on one line: the memories that are too small."""
+    first, *more = (line.strip() for line in str(error).splitlines())
+    return "does not fit: " + ("; ".join(more) or first)
+
+
+def boards_table(network: IntegerNetwork) -> list[str]:
+    """Cycles and latency on every board, as rows of Markdown."""
+    rows = ["| board | cycles | latency | share of peak |", "|---|---|---|---|"]
+    for name in boards.NAMES:
+        board = boards.get(name)
+        try:
+            program = network.compile(board.config)
+        except SpikeloomError as error:
+            rows.append(f"| `{name}` | {_reason(error)} | | |")
+            continue
+        latency = 1e3 * program.cycles / board.core_clock
+        rows.append(
+            f"| `{name}` | {program.cycles:,} | {latency:.3f} ms at "
+            f"{board.core_clock / 1e6:g} MHz | {100 * program.share:.1f} % |"
+        )
+    return rows
+
+
+def parts_lines(network: IntegerNetwork) -> list[str]:
+    """What parts' memories hold the network, as sentences."""
+    lines = []
+    for part in PARTS.values():
+        config = part.config
+        try:
+            program = network.compile(config)
+        except SpikeloomError:
+            continue
+        found = fit(config, part)
+        used = ", ".join(f"{found.used[r.name]} of {r.count} {r.name}" for r in part.rams)
+        call = f'hw.arch.parts.part("{part.name}").config'
+        lines += [
+            "",
+            f"On the core that is stated for the {part.title} (`{call}`, {config.rows} x "
+            f"{config.cols} x {config.width} bits) it takes {program.cycles:,} cycles, and the "
+            f"memories of that core {'fit' if not found.faults else 'DO NOT FIT'}: {used}. Logic "
+            "is not counted there: `python -m benchmarks.ice40` tells what it takes, which is more "
+            "than that part has.",
+            "",
+            "```sh",
+            f"python -m sw.compiler {network.name} --part {part.name}",
+            "```",
+        ]
+    return lines
+
+
+def place(fields: dict[str, Any]) -> str:
+    """What the network was trained on; each process on a CPU has one thread."""
+    processes, device = fields.get("processes", 1), fields.get("device", "cpu")
+    what = {"cpu": ("core of a CPU", "cores of a CPU")}.get(device, (device, device))
+    return f"one {what[0]}" if processes == 1 else f"{processes} {what[1]}"
+
+
+def configuration(fields: dict[str, Any]) -> str:
+    """Fields of the network's configuration, which stand before those of its data."""
+    own = itertools.takewhile(lambda item: item[0] != "data", fields.items())
+    return ", ".join(f"`{key}` {json.dumps(value)}" for key, value in own)
+
+
+def kind(fields: dict[str, Any]) -> str:
+    """What the network is, in a sentence."""
+    size = f"{fields['height']}x{fields['width']} pixels, T {fields['steps']}"
+    if fields["model"] == "bestformer":
+        return (
+            f"A BESTformer of {size}: D {fields['embed_dim']}, depth {fields['depth']}, "
+            f"{fields['heads']} heads, hidden width {fields['mlp_ratio']} D; 1-bit weights, "
+            "1-bit attention map."
+        )
+    widths = "/".join(map(str, fields["widths"]))
+    form = {"resnet": "residual", "vgg": "VGG"}[fields["net"]]
+    return (
+        f"A Q-SNN, {form} net of {size}: {widths} channels; 1-bit weights, membranes of "
+        f"{fields['membrane_bits']} bits."
+    )
+
+
+def card(
+    name: str,
+    fields: dict[str, Any],
+    net: g.FloatNetwork,
+    network: IntegerNetwork,
+    rtl: tuple[str, int, int],
+    board: str | None = None,
+) -> str:
+    """The page; ``rtl`` is the core's name, the images run on it, and their memory writes.
+
+    ``board`` is the board that was asked for, if one was.
+    """
+    again = f"python -m benchmarks.card {name}" + f" --board {board}" * (board is not None)
+    if rtl[1] != min(RTL, fields["test_images"]):
+        again += f" --rtl {rtl[1]}"
+    n = fields["test_images"]
+    binary, more = weights(net)
+    test, whole = fields["test_accuracy"], fields["integer_test_accuracy"]
+    points = 100 * (whole - test)
+    held = fields["validation_accuracy"]
+    lines = [
+        f"# {name}",
+        "",
+        kind(fields),
+        "",
+        "## Data",
+        "",
+        f"`{fields['data']}`: {fields['split']}. Trained on {fields['trained_on']}; "
+        f"{fields['validation_images']} images for validation decided whatever was to be decided"
+        + (f" ({100 * held:.2f} % of them right at the end)" if held is not None else "")
+        + f"; the {n} images of the test split were measured when all was done.",
+        "",
+        "## Made by",
+        "",
+        "```sh",
+        fields["command"],
+        "```",
+        "",
+        f"{fields['seconds'] / 60:.0f} minutes on {place(fields)}, torch {fields['torch']}, seed "
+        f"{fields['seed']}.",
+        "",
+        "## Size",
+        "",
+        f"{binary:,} binary weights ({binary / 8 / 1024:.1f} KiB) and {more:,} of more bits (first "
+        "layer and head), beside scales and thresholds of each channel.",
+        "",
+        f"Configuration: {configuration(fields)}.",
+        "",
+        "## Accuracy",
+        "",
+        f"| on all {n} test images | right | wrong |",
+        "|---|---|---|",
+        f"| float | {100 * test:.2f} % | {fields['test_wrong']} |",
+        f"| integer, which is what the chip computes | {100 * whole:.2f} % | "
+        f"{fields['integer_test_wrong']} |",
+        "",
+        f"Difference {points:+.2f} points; {100 * fields['equal_predictions']:.2f} % of the "
+        "predictions are equal.",
+        "",
+        "## Cycles and latency",
+        "",
+        *boards_table(network),
+        *parts_lines(network),
+        "",
+        f"The first {rtl[1]} test images ran on RTL of the core of {rtl[0]} under Verilator: all "
+        f"{rtl[2]:,} memory writes, the logits and the cycles were equal to the golden model and "
+        "the forecast.",
+        "",
+        "This page and its figures:",
+        "",
+        "```sh",
+        again,
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
