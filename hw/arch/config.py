@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from hw.arch.formats import ACC_BITS, MEMBRANE_BITS, STATE_BITS
+from hw.arch.memmap import MOST_WORDS
 from hw.common.errors import SpikeloomError
 
 
@@ -59,7 +60,7 @@ class Config:
         check(self.res_bits in (1, MEMBRANE_BITS), "res_bits", f"1 or {MEMBRANE_BITS}")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
             least = 16 if name == "res_depth" and self.res_bits == 1 else 64
-            check(least <= getattr(self, name) <= 1 << 16, name, f"{least} to 65536")
+            check(least <= getattr(self, name) <= MOST_WORDS, name, f"{least} to {MOST_WORDS}")
 
     @property
     def peak(self) -> int:

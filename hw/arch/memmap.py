@@ -6,6 +6,8 @@ Address bits: [15:0] word, [19:16] 32-bit part of the word (0 = least significan
 
 import enum
 
+MOST_WORDS = 1 << 16  #: Of a bank of any memory: addresses have 16 bits.
+
 
 class Mem(enum.IntEnum):
     """Memories behind the load port."""
@@ -22,5 +24,5 @@ def load_addr(mem: Mem, word: int, bank: int = 0, part: int = 0) -> int:
 
     ``word`` is 0 to 65535, ``part`` 0 to 15 (0 is the least significant), ``bank`` 0 to 127.
     """
-    assert 0 <= word < 1 << 16 and 0 <= part < 16 and 0 <= bank < 128
+    assert 0 <= word < MOST_WORDS and 0 <= part < 16 and 0 <= bank < 128
     return word | part << 16 | bank << 20 | int(mem) << 27

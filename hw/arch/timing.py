@@ -43,7 +43,7 @@ def drain_cycles(config: Config, spread_codes: bool = False) -> int:
     spread_codes : the instruction has both ``spread`` and ``leak``.
     """
     # rows or steps still to come, then the burst of ROW_CHANNEL or PIX
-    steps = MAX_STEPS * STATE_GAP if spread_codes else 16
+    steps = MAX_STEPS * (STATE_GAP if spread_codes else 1)
     return write_cycle(config) + max(config.rows, steps) + config.cols + 4
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from hw.arch import formats, timing
 from hw.arch.isa import Instruction, Keep, Res
+from hw.arch.memmap import MOST_WORDS
 from sim.interpreter.machine import Memories, signed
 from sim.interpreter.walk import ColumnTile, Tiles
 
@@ -104,7 +105,7 @@ def finish(
     if i.persist:
         if i.n_t != 1 or i.res == Res.AVERAGE or (i.keep and not i.res_dest):
             raise AssertionError(f"instruction {m.instruction} uses buffer A twice")
-        index = ((group + i.st_base) * c.rows + lane) & 0xFFFF
+        index = ((group + i.st_base) * c.rows + lane) % MOST_WORDS
         old = _read_codes(m, i, np.where(rows.valid, index, index[:, :1]))
         fired, code = fire(i, frames, m.table, old.code)
         _write_codes(m, i, tiles, column, rows, index, old, code)

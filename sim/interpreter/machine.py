@@ -7,6 +7,7 @@ import numpy as np
 from hw.arch import formats
 from hw.arch.config import Config
 from hw.arch.isa import Instruction
+from hw.arch.memmap import MOST_WORDS
 from sim.interpreter.events import MEMBRANE, PIXEL, RESIDUAL, Events, word_dtype
 
 
@@ -58,7 +59,7 @@ class Memories:
     @staticmethod
     def truncate(addr: Any, depth: int) -> Any:
         """Addresses as a memory of ``depth`` words sees them."""
-        return addr & 0xFFFF & ((1 << (depth - 1).bit_length()) - 1)
+        return addr % MOST_WORDS & ((1 << (depth - 1).bit_length()) - 1)
 
     def read(self, memory: np.ndarray, bank: np.ndarray, addr: np.ndarray) -> np.ndarray:
         """Words at addresses; anything (here 0) past the depth, where only masked reads go."""

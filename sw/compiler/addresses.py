@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from hw.arch.isa import LEVELS
+from hw.arch.memmap import MOST_WORDS
 
 #: Address change from an index to the next; of dx and dy also a pair: from even, from odd ones.
 Stride = int | tuple[int, int]
@@ -19,8 +20,8 @@ def offset(stride: tuple[int, int], index):
 
 
 def _signed(delta: int) -> int:
-    delta %= 1 << 16
-    return delta - (1 << 16) if delta >> 15 else delta
+    delta %= MOST_WORDS
+    return delta - MOST_WORDS if 2 * delta >= MOST_WORDS else delta
 
 
 def stream(
@@ -30,7 +31,7 @@ def stream(
 
     A delta undoes what the inner levels added.
     """
-    out, inner = {f"{prefix}_base": base % (1 << 16)}, 0
+    out, inner = {f"{prefix}_base": base % MOST_WORDS}, 0
     for level in LEVELS:
         stride = _pair(strides.get(level, 0))
         out[f"{prefix}_{level}"] = _signed(stride[0] - inner)

@@ -4,6 +4,7 @@ import dataclasses
 
 from hw.arch import formats
 from hw.arch.config import Config
+from hw.arch.memmap import MOST_WORDS
 from sw.compiler.emit import emissions
 from sw.compiler.emit.constants import Constants
 from sw.compiler.emit.emitter import Emitter
@@ -24,7 +25,6 @@ FITTABLE = {
     "state_bits": "stored membranes: {} bits",
     "res_bits": "residual words: {} bits",
 }
-MOST_WORDS = 1 << 16  #: Of any memory.
 MOST = {
     "acc_bits": formats.ACC_BITS[1],
     "state_bits": max(formats.STATE_BITS),

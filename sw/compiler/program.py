@@ -15,7 +15,7 @@ from hw.arch.isa import Instruction
 from hw.arch.memmap import Mem, load_addr
 from hw.common import npz
 from hw.common.errors import SpikeloomError
-from hw.common.show import listing
+from hw.common.show import listing, shown
 from sw.compiler.disassembler import disassemble
 from sw.compiler.records import Forecast, Label, Region
 
@@ -191,7 +191,7 @@ class Program:
             ) from None
         if meta.get("version") != VERSION:
             raise SpikeloomError(
-                f"program {where!r} has format version {meta.get('version')!r}, but this "
+                f"program {where!r} has format version {shown(meta.get('version'))}, but this "
                 f"Spikeloom reads {VERSION}; compile the network again"
             )
         try:

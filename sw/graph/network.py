@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Self
 
 from hw.common.errors import SpikeloomError
-from hw.common.show import listing
+from hw.common.show import cut, listing
 from sw.graph.nodes import LIF, Apply, Node, Scale, Similarity, sources
 
 
@@ -77,7 +77,7 @@ class FloatNetwork:
         if unknown := sorted(table.keys() - set(quantised)):
             known = ", ".join(quantised) or "none"
             raise SpikeloomError(
-                f"{self.name}: no neuron of quantised state is called {', '.join(unknown)}; "
+                f"{self.name}: no neuron of quantised state is called {cut(', '.join(unknown))}; "
                 f"there are {known}"
             )
         for name, value in table.items():

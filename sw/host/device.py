@@ -10,7 +10,7 @@ import numpy as np
 
 from hw.arch import link
 from hw.arch.link import Command, Reason
-from hw.arch.memmap import Mem, load_addr
+from hw.arch.memmap import MOST_WORDS, Mem, load_addr
 from hw.common.errors import SpikeloomError
 from sw.images import as_frames
 
@@ -252,7 +252,7 @@ def _bursts(stream: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     if not len(stream):
         return
     addr = stream[:, 0].astype(np.int64)
-    cuts = np.flatnonzero((np.diff(addr) != 1) | (addr[1:] & 0xFFFF == 0)) + 1
+    cuts = np.flatnonzero((np.diff(addr) != 1) | (addr[1:] % MOST_WORDS == 0)) + 1
     for part in np.split(stream, cuts):
         yield int(part[0, 0]), part[:, 1]
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, STATE_SHIFTS
+from hw.arch.formats import FACTOR_BITS, MEMBRANE_MAX, MEMBRANE_MIN, STATE_SHIFTS
 from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.golden import run
@@ -60,8 +60,8 @@ def lower(
     for what, bits in (("pixel", pixel_weight_bits), ("head", head_weight_bits)):
         if bits is None and what == "pixel":
             continue
-        if not isinstance(bits, int) or not 2 <= bits <= 18:
-            raise SpikeloomError(f"{what}_weight_bits must be 2 to 18, not {bits!r}")
+        if not isinstance(bits, int) or not 2 <= bits <= FACTOR_BITS:
+            raise SpikeloomError(f"{what}_weight_bits must be 2 to {FACTOR_BITS}, not {bits!r}")
     if frac_bits is not None and frac_bits not in range(1, 16):
         raise SpikeloomError(f"frac_bits must be 1 to 15, not {frac_bits!r}")
     if calibration is not None:

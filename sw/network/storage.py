@@ -17,6 +17,7 @@ import numpy as np
 
 from hw.common import npz
 from hw.common.errors import SpikeloomError
+from hw.common.show import shown
 from sw.network.layers import Layer, layer_kinds
 from sw.network.network import IntegerNetwork
 from sw.network.values import Affine, Neuron, Residual, Shortcut, State
@@ -68,7 +69,7 @@ def load(path: str | os.PathLike[str]) -> IntegerNetwork:
         tree = json.loads(text.tobytes())
         found = tree.get("format") if isinstance(tree, dict) else None
         if found not in (FORMAT, UNSEALED):
-            raise ValueError(f"format {_shown(found)}, wanted {FORMAT!r}")
+            raise ValueError(f"format {shown(found)}, wanted {FORMAT!r}")
         if found == FORMAT:
             npz.read(path, sealed=True)
         return _build(tree.get("network"), IntegerNetwork, "network", arrays)
@@ -81,14 +82,9 @@ def load(path: str | os.PathLike[str]) -> IntegerNetwork:
     )
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _build(value: Any, kind: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
     """The value of a field that is declared as ``kind``; ValueError if it is anything else."""
-    wrong = ValueError(f"{place} is {_shown(value)}, wanted {getattr(kind, '__name__', kind)}")
+    wrong = ValueError(f"{place} is {shown(value)}, wanted {getattr(kind, '__name__', kind)}")
     if kind is Layer or isinstance(kind, types.UnionType):
         options = tuple(layer_kinds()) if kind is Layer else typing.get_args(kind)
         if value is None and type(None) in options:

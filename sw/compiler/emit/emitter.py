@@ -5,6 +5,7 @@ from typing import Any
 
 from hw.arch import formats, isa
 from hw.arch.isa import Keep, Mod, Op, Res
+from hw.arch.memmap import MOST_WORDS
 from hw.arch.timing import STATE_GAP
 from sw.compiler.addresses import Stride, stream
 from sw.compiler.emit.constants import Constants
@@ -70,7 +71,7 @@ class Emitter:
         fields |= stream("row", fields, row, row_base) | stream("col", fields, col, col_base)
         for name in ADDRESSES:
             if name in fields:  # a memory too deep is reported as such, not as an address
-                fields[name] %= 1 << 16
+                fields[name] %= MOST_WORDS
         bad = {}
         for name, value in fields.items():
             f = isa.BY_NAME[name]

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from hw.arch.config import Config
 from hw.arch.isa import Keep, Res
+from hw.arch.memmap import MOST_WORDS
 from sw.compiler.plan.layout import ceil_div
 from sw.compiler.plan.numbering import Numbering
 from sw.compiler.plan.numberings import Numberings
@@ -183,10 +184,10 @@ class Residuals:
             at = ceil_div(at, unit) * unit
             self.codes[layer.name] = first = at * 16 // (rows * bits)
             size = ceil_div(count * rows * bits, 16)
-            if (first + count) * rows > 1 << 16:
+            if (first + count) * rows > MOST_WORDS:
                 self.problems.append(
                     f"layer {layer.name!r}: its membranes end {(first + count) * rows} codes of "
-                    f"{bits} bits into a lane's memory, which counts {1 << 16}"
+                    f"{bits} bits into a lane's memory, which counts {MOST_WORDS}"
                 )
             self.regions.append(
                 Region(name=f"membranes of {neuron.name} (A)", memory="res", base=at, size=size)

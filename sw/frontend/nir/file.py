@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hw.common.errors import SpikeloomError
+from hw.common.show import cut, shown
 
 SUFFIX = ".nir"
 MARK = "spikeloom"  #: Key in the graph's metadata that tells a file of ``sw.nir``.
@@ -182,7 +183,9 @@ class _Reader:
             raise _FaultError(f"{name} is a {kind}: {REFUSED[kind]}")
         if kind not in FIELDS:
             known = ", ".join(FIELDS)
-            raise _FaultError(f"{name} is of unknown type {kind!r}, wanted one of {known}")
+            raise _FaultError(
+                f"{cut(name)} is of unknown type {shown(kind)}, wanted one of {known}"
+            )
         missing = [key for key in FIELDS[kind] if key not in group]
         if missing:
             raise _FaultError(f"{name} ({kind}) has no {', '.join(missing)}")
@@ -193,7 +196,7 @@ class _Reader:
     def _field(self, group, key: str, name: str):
         value = self._value(self._child(group, key, name), f"{name}.{key}")
         if isinstance(value, str) and key != "padding":
-            raise _FaultError(f"{name}.{key} is {value!r}, wanted numbers")
+            raise _FaultError(f"{cut(name)}.{cut(key)} is {shown(value)}, wanted numbers")
         if not isinstance(value, str) and not np.isfinite(value).all():
             raise _FaultError(f"{name}.{key} holds NaN or infinity")
         return value

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hw.common.show import shown
 from sw.frontend.nir.builder import Builder, Value
 from sw.frontend.nir.file import NIRNode
 from sw.frontend.nir.values import UnreadableError, neuron, pair, side, uniform
@@ -24,7 +25,7 @@ def lif(graph: Builder, node: NIRNode, value: Value) -> Value:
         theta /= float(gain[0])
     bits, alpha = node.metadata.get("state_bits"), node.metadata.get("alpha", 1.0)
     if bits not in (None, 2, 4, 8) or not (alpha == "batch" or 0 < float(alpha) < np.inf):
-        raise UnreadableError(f"metadata tells {bits!r} state bits of alpha {alpha!r}")
+        raise UnreadableError(f"metadata tells {shown(bits)} state bits of alpha {shown(alpha)}")
     lif = LIF(
         name=node.name,
         source=graph.tensor(value),

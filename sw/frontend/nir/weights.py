@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hw.common.show import shown
 from sw.frontend.nir.builder import Builder, Value
 from sw.frontend.nir.file import NIRNode
 from sw.frontend.nir.values import (
@@ -61,7 +62,7 @@ def _padding(node: NIRNode, kernel: list[int], stride: int) -> int:
         return 0
     if given != "same" or stride != 1 or kernel[0] != kernel[1] or kernel[0] % 2 == 0:
         raise UnreadableError(
-            f"padding is {given!r} of a {kernel[0]}x{kernel[1]} kernel of stride {stride}; "
+            f"padding is {shown(given)} of a {kernel[0]}x{kernel[1]} kernel of stride {stride}; "
             "write it in numbers, the same on all sides"
         )
     return kernel[0] // 2
