@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sw.frontend.settings import MOST_COUNT, Settings, per_channel
 
 import sw
 from hw.common.errors import SpikeloomError
+from sw.families.settings import MOST_COUNT, Settings, per_channel
 from sw.frontend.loader import SHIPPED
 
 PATH = Path("x.pt")
