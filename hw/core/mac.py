@@ -7,8 +7,6 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import formats
 from hw.common.errors import SpikeloomError
 
-TARGETS = ("generic", "xc7")
-
 _X = formats.MEMBRANE_BITS
 _FACTOR = formats.FACTOR_BITS
 _BIAS = formats.BIAS_BITS
@@ -48,8 +46,9 @@ class LaneMAC(wiring.Component):
     latency = 3  #: From operands to sum.
 
     def __init__(self, *, target: str = "generic"):
-        if target not in TARGETS:
-            raise SpikeloomError(f"lane multiplier target {target!r}: known targets are {TARGETS}")
+        if target not in self.FORMS:
+            known = tuple(self.FORMS)
+            raise SpikeloomError(f"lane multiplier target {target!r}: known targets are {known}")
         self.target = target
         super().__init__(
             {
@@ -62,12 +61,17 @@ class LaneMAC(wiring.Component):
         )
 
     def elaborate(self, platform):
+        return self.FORMS[self.target](self)
+
+    def _xc7(self) -> Module:
         m = Module()
-        if self.target == "xc7":
-            p = Signal(48)
-            m.submodules.dsp = self._dsp(p)
-            m.d.comb += self.p.eq(p)  # the low 36 bits are all that anyone may read
-            return m
+        p = Signal(48)
+        m.submodules.dsp = self._dsp(p)
+        m.d.comb += self.p.eq(p)  # the low 36 bits are all that anyone may read
+        return m
+
+    def _generic(self) -> Module:
+        m = Module()
         a = Signal(signed(_X), reset_less=True)
         b = Signal(signed(_FACTOR), reset_less=True)
         product = Signal(signed(_X + _FACTOR), reset_less=True)
@@ -151,3 +155,9 @@ class LaneMAC(wiring.Component):
             },
             o_P=p,
         )
+
+    #: How each set of primitives makes it.
+    FORMS = {
+        "generic": _generic,
+        "xc7": _xc7,
+    }

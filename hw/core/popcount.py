@@ -10,8 +10,6 @@ from amaranth.utils import bits_for
 
 from hw.common.errors import SpikeloomError
 
-TARGETS = ("generic", "xc7")
-
 _CHAIN = 6  # product cells in a row, and LUT levels, before the middle register
 _ROUNDS = 3  # rounds of full adders before the middle register, generic form
 
@@ -61,15 +59,16 @@ class MaskedPopcount(wiring.Component):
     latency = 2
 
     def __init__(self, width: int, *, target: str = "generic"):
-        if target not in TARGETS:
-            raise SpikeloomError(f"popcount target {target!r}: known targets are {TARGETS}")
+        if target not in self.FORMS:
+            known = tuple(self.FORMS)
+            raise SpikeloomError(f"popcount target {target!r}: known targets are {known}")
         if not 2 <= width <= 256:
             raise SpikeloomError(f"popcount width {width!r}: it must be 2 to 256")
         self.width, self.target = width, target
         super().__init__({"a": In(width), "b": In(width), "o": Out(bits_for(width))})
 
     def elaborate(self, platform):
-        return self._xc7() if self.target == "xc7" else self._generic()
+        return self.FORMS[self.target](self)
 
     # ---- generic: columns[w] is a vector of bits of weight 2**w
 
@@ -135,6 +134,12 @@ class MaskedPopcount(wiring.Component):
         m.d.sync += o.eq(Cat(bits[0][1] if bits else Const(0, 1) for bits in columns))
         m.d.comb += self.o.eq(o)
         return m
+
+    #: How each set of primitives makes it.
+    FORMS = {
+        "generic": _generic,
+        "xc7": _xc7,
+    }
 
 
 def _full_adders(m: Module, columns: Sequence[Value], name: str) -> list[Value]:
