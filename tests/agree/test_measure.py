@@ -1,14 +1,35 @@
-"""`sw.agree` tells a network that was trained too briefly from a lowering that is wrong."""
+"""What is measured, and who is at fault where floors are not met: the network, or its lowering."""
 
 import dataclasses
+import json
 
 import pytest
 
 import sw
-from sw.agree import Agreement, Reference, fixture_split, main
+from sw.agree import Agreement, Reference, data_split, fixture_split, measure
+from sw.frontend.loader import SHIPPED
 from tests.fixtures import FIXTURES
 
 pytest.importorskip("torch")
+
+
+def test_images_are_counted_and_batches_change_nothing(monkeypatch):
+    """Each image once in the float network and once in the integer one, in parts of any size."""
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(measure, "LOCAL_IMAGES", 64)
+    net = sw.load("digits-qsnn")
+    split = data_split(net, "digits")
+    told = []
+    reference = Reference(net, split.images, split.labels, tell=told.append)
+    assert told == [64, 64, 64, 64, 64, 40]
+    got = reference.compare(net.lower())
+    assert sum(told) == 2 * 360
+    fields = json.loads((SHIPPED / "digits-qsnn.json").read_text(encoding="utf-8"))
+    assert got.images == 360
+    assert got.integer_accuracy == pytest.approx(fields["integer_test_accuracy"], abs=1e-9)
+    assert got.agreement == pytest.approx(fields["equal_predictions"], abs=1.5 / 360)
+
+
 GOOD = Agreement(
     name="net",
     images=1000,
@@ -54,24 +75,3 @@ def test_head_is_measured_on_float_spikes():
     assert reference.compare(network).head == 1.0
     reference.predictions = (reference.predictions + 1) % 10
     assert reference.compare(network).head == 0.0
-
-
-def test_exit_status(capsys, monkeypatch):
-    stem = ["--fixture", str(FIXTURES / "best_digits")]
-    compare = Reference.compare
-    assert main([*stem, "--pixel-weight-bits", "8"]) == 1
-    assert "the lowering is at fault" in capsys.readouterr().out
-    monkeypatch.setattr(
-        Reference,
-        "compare",
-        lambda self, network: dataclasses.replace(compare(self, network), agreement=0.5),
-    )
-    assert main(stem) == 3
-    assert "the float network itself is at 95." in capsys.readouterr().out
-
-
-def test_option_errors_name_the_form(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["digits", "--frac-bits", "x"])
-    assert stop.value.code == 2
-    assert "'x' is not a number of bits, wanted a whole number from 0" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Stored splits that are damaged or of another form are one sentence of `sw.agree`."""
+"""Stored splits that are damaged or of another form are one sentence."""
 
 import shutil
 
