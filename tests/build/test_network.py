@@ -158,12 +158,12 @@ def test_accuracy_is_measured_on_all_images(data):
 
 
 def test_accuracy_of_many_images_is_of_the_first(data, monkeypatch):
-    monkeypatch.setattr(network, "MEASURED", 20)
+    monkeypatch.setattr(network, "MEASURED", 15)
     net = Net()
     value, _ = accuracy(net, data="mine")
-    assert value["accuracy"]["integer_test_images"] == 20
-    assert value["accuracy"]["integer_test_wrong"] == 2
-    assert net.parts == [10, 10]
+    assert value["accuracy"]["integer_test_images"] == 15
+    assert value["accuracy"]["integer_test_wrong"] == 1
+    assert net.parts == [10, 5]
 
 
 def test_images_without_channels_are_of_one(data):
