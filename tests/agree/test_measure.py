@@ -75,3 +75,59 @@ def test_head_is_measured_on_float_spikes():
     assert reference.compare(network).head == 1.0
     reference.predictions = (reference.predictions + 1) % 10
     assert reference.compare(network).head == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"integer_accuracy": 0.947}, None),  # 0.3 points of many images
+        ({"integer_accuracy": 0.9469}, "accuracy falls by more than 0.30 points"),
+        ({"images": 100, "integer_accuracy": 0.94}, None),  # one image, where that is more
+        ({"images": 100, "integer_accuracy": 0.9399}, "accuracy falls by more than 1.00 points"),
+        ({"integer_accuracy": 1.0}, None),
+        ({"agreement": 0.99}, None),
+        ({"agreement": 0.9899}, "agreement is below 99%"),
+        ({"stored": 0.99}, None),
+        ({"stored": 0.9899}, "agreement with the stored predictions is below 99%"),
+        ({"local_error": {"a": 0.0005, "b": 0.0}}, None),
+        ({"local_error": {"a": 0.0, "b": 0.00051}}, "local spike error of b is above 0.05%"),
+        ({"head": 0.95}, None),
+        ({"head": None}, None),
+        (
+            {"head": 0.9499},
+            "heads fed the float network's spikes agree in 94.99%, below 95%",
+        ),
+    ],
+)
+def test_each_floor(change, fault):
+    assert dataclasses.replace(GOOD, **change).faults == ([fault] if fault else [])
+
+
+def test_table():
+    got = dataclasses.replace(
+        GOOD,
+        integer_accuracy=0.9375,
+        agreement=0.975,
+        stored=0.995,
+        local_error={"a": 0.0001, "b": 0.0002},
+        rates={"a": 0.125, "b": 0.25},
+    )
+    assert got.worst == 0.0002
+    assert got.table() == "\n".join(
+        [
+            "net: 1000 images",
+            "  float accuracy         95.00%",
+            "  integer accuracy       93.75%  (-1.25 points)",
+            "  equal predictions      97.50%  (floor 99%)",
+            "  equal to the stored    99.50%  (floor 99%)",
+            "  worst local error     0.0200%  (floor 0.05%)",
+            "  layer                          rate     local spike error",
+            "    a                             12.50%    0.0100%",
+            "    b                             25.00%    0.0200%",
+            "  NOT MET: accuracy falls by more than 0.30 points",
+            "  NOT MET: agreement is below 99%",
+            f"  {got.verdict}",
+        ]
+    )
+    assert "stored" not in GOOD.table()
+    assert "NOT MET" not in GOOD.table()

@@ -50,6 +50,9 @@ def test_all_right():
     told = Images(pixels=np.zeros((20, 1)), names=("n",) * 20, labels=(1,) * 20).accuracy([0] * 20)
     assert told[1].count("n (label 1, class 0)") == 20
     assert "more" not in told[1]
+    many = Images(pixels=np.zeros((21, 1)), names=("n",) * 21, labels=(1,) * 21).accuracy([0] * 21)
+    assert many[1].count("n (label 1, class 0)") == 20
+    assert many[1].endswith(" and 1 more")
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1), ("020", 20)])
