@@ -3,27 +3,15 @@
 import dataclasses
 import importlib.metadata
 import json
-import shutil
 
 import pytest
 
 import boards
-from hw.arch import Config, SpikeloomError
-from hw.build import build, default_folder, sources
+from hw.build import build, sources
 from hw.tools import yosys
-from sw.frontend.loader import SHIPPED
 from tests.synth.designs import echo
 
 MODEL_STEPS = ["load", "lower", "compile"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model of one's own, with its side file."""
-    folder = tmp_path_factory.mktemp("model")
-    for suffix in (".safetensors", ".json"):
-        shutil.copy(SHIPPED / f"mnist-tiny{suffix}", folder / f"net{suffix}")
-    return folder / "net.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -141,54 +129,3 @@ def test_design(done):
 
     assert done(design=other) == ["elaborate"]
     done()
-
-
-def test_steps_follow_imports_and_no_list():
-    found = {p.relative_to(sources.ROOT).as_posix() for p in sources.sources("hw.soc.top")}
-    assert {"hw/core/core.py", "hw/core/lane.py", "hw/arch/isa.py", "hw/__init__.py"} <= found
-    inside = {p.relative_to(sources.ROOT).as_posix() for p in sources.sources("sw.golden")}
-    assert "sw/golden/compiled.py" in inside, "an import inside a function counts"
-    assert sources.sources("numpy", "no.such.module") == []
-
-
-def test_only_our_packages_are_followed(tmp_path, monkeypatch):
-    """Where we are installed, others lie beside us."""
-    for name in ("hw", "other"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("import other\n", encoding="utf-8")
-    monkeypatch.setattr(sources, "ROOT", tmp_path)
-    assert sources.sources("hw") == [tmp_path / "hw" / "__init__.py"]
-    assert sources.sources("other") == []
-
-
-def test_config_reaches_the_core_and_the_report(model, tmp_path):
-    build("arty_a7", model, tmp_path / "o", last="compile", config="col_depth=2048")
-    from sw.compiler import Program
-
-    want = dataclasses.replace(boards.get("arty_a7").config, col_depth=2048)
-    assert Program.load(tmp_path / "o" / "program.npz").config == want
-    with pytest.raises(SpikeloomError, match="has no field 'depth'; give NAME=VALUE"):
-        build("arty_a7", model, tmp_path / "p", config="depth=1")
-
-
-def test_fit_makes_memories_deeper(model, tmp_path):
-    small = dataclasses.replace(boards.get("arty_a7"), config=Config(col_depth=64))
-    with pytest.raises(SpikeloomError, match="col_depth >= "):
-        build(small, model, tmp_path / "a", last="compile")
-    build(small, model, tmp_path / "a", last="compile", fit=True)
-
-
-def test_default_folders_hold_board_and_model(tmp_path):
-    assert default_folder("arty_a7", "digits").as_posix() == "build/arty_a7/digits"
-    assert default_folder("ulx3s", "a/b/x.weights.npz").as_posix() == "build/ulx3s/x"
-    assert default_folder("ulx3s", tmp_path / "x.pth.tar").as_posix() == "build/ulx3s/x"
-
-
-def test_another_model_is_refused_in_a_folder(model, tmp_path):
-    build("arty_a7", model, tmp_path / "o", last="load")
-    before = (tmp_path / "o" / "model.json").read_bytes()
-    with pytest.raises(SpikeloomError, match=r"holds the build of model .*net\.safetensors, board"):
-        build("arty_a7", "digits", tmp_path / "o", last="load")
-    with pytest.raises(SpikeloomError, match="holds the build of"):
-        build("ulx3s", model, tmp_path / "o", last="load")
-    assert (tmp_path / "o" / "model.json").read_bytes() == before

