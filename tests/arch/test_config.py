@@ -142,3 +142,32 @@ def test_digest_tells_instruction_sets_apart(monkeypatch):
         assert Config().digest != plain
     monkeypatch.undo()
     assert Config().digest == plain
+
+
+def test_residual_words_of_one_bit_may_be_few():
+    assert refused(res_bits=2) == says("res_bits", 2, "1 or 18")
+    assert Config(res_bits=1, res_depth=16).res_depth == 16
+    assert refused(res_bits=1, res_depth=15) == says("res_depth", 15, "16 to 65536")
+    assert refused(res_bits=1, row_depth=16) == says("row_depth", 16, "64 to 65536")
+
+
+def test_changed_by_text():
+    config = Config(cols=8)
+    assert config.changed("") == config
+    assert config.changed(" rows = 8 , width=64,") == Config(rows=8, cols=8, width=64)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rows", "rows = '' is no integer"),
+        ("rows=-8", "rows = '-8' is no integer"),
+        ("rows=8.0", "rows = '8.0' is no integer"),
+        ("rows=8,rows=8", "rows stands twice in 'rows=8,rows=8'; give it once"),
+        ("row=8", "no field 'row'; give NAME=VALUE,..., such as rows=8,width=64; fields are rows"),
+        ("rows=3", says("rows", 3, "4, 8 or 16")),
+    ],
+)
+def test_changes_that_are_refused(text, message):
+    with pytest.raises(SpikeloomError, match=re.escape(message)):
+        Config().changed(text)
