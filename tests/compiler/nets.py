@@ -5,12 +5,12 @@ import pytest
 
 from hw.arch import SpikeloomError
 from hw.arch.config import Config
+from sw.api import IntegerNetwork
 from sw.compiler import compile_network
 from sw.network import (
     Affine,
     BinaryLayer,
     Head,
-    IntegerNetwork,
     Mean,
     Neuron,
     PixelConv,
