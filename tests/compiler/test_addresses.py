@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hw.arch import isa
 from hw.arch.isa import LEVELS
 from sim.interpreter.addresses import offsets
-from sw.compiler.addresses import stream
+from sw.compiler.addresses import offset, stream
 
 stride = st.integers(-40000, 40000)
 
@@ -44,3 +44,28 @@ def test_deltas_walk_the_strides(counts, strides, base):
             return
         odd = level in ("dx", "dy") and index[level] % 2 == 0
         addr += fields[f"row_{level}2" if odd else f"row_{level}"]
+
+
+def test_offsets():
+    """From even indices +5, from odd ones -2: 0, 5, 3, 8, 6, 11."""
+    assert [offset((5, -2), n) for n in range(6)] == [0, 5, 3, 8, 6, 11]
+    assert [offset((7, 7), n) for n in range(4)] == [0, 7, 14, 21]
+
+
+def test_deltas_rewind_what_inner_levels_added():
+    """3 words, 2 columns by turns of 10 and 4, then image rows 100 apart."""
+    counts = {"n_k": 3, "n_dx": 3, "n_y": 5}
+    got = stream("col", counts, {"k": 1, "dx": (10, 4), "y": 100}, 70_000)
+    inner, across = 2, 2 + 14
+    levels = {"k": 1, "dx": 10 - inner, "dx2": 4 - inner, "y": 100 - across}
+    rewind = {name: -across for name in ("dy", "dy2", "t", "x")}
+    outer = {name: -across - 400 for name in ("j", "h")}
+    wanted = levels | rewind | outer | {"base": 70_000 - 65_536}
+    assert got == {f"col_{name}": value for name, value in wanted.items()}
+
+
+def test_deltas_count_modulo_the_address_space():
+    assert stream("row", {}, {"k": 40_000}, -1)["row_k"] == 40_000 - 65_536
+    assert stream("row", {}, {"k": 32_767}, -1)["row_k"] == 32_767
+    assert stream("row", {}, {"k": 32_768}, -1)["row_k"] == -32_768
+    assert stream("row", {}, {}, -1)["row_base"] == 65_535

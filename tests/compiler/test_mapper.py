@@ -4,11 +4,13 @@ import dataclasses
 
 import pytest
 
-from hw.arch import SpikeloomError
+from hw.arch import SpikeloomError, isa
 from hw.arch.config import Config
 from hw.arch.parts import part
 from sw.compiler import compile_network, fit_config, required
+from sw.compiler.mapper import Mapper
 from sw.testing import random_network, random_residual_network
+from tests.compiler.nets import conv, mean, network, pixel
 
 
 def test_all_misfits_are_told_at_once(small):
@@ -95,3 +97,50 @@ def test_a_wide_enough_config_is_left_alone(small):
     net = random_network(1, **small)
     assert fit_config(net, Config()).state_bits == 8
     assert fit_config(net, Config(state_bits=0)).state_bits == 0
+
+
+def test_needs_by_hand():
+    """A pixel layer, a 1x1 layer of 20 channels, a mean: every memory counted."""
+    net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
+    assert required(net, Config(rows=8)) == {
+        "row_depth": 64,  # 30 tokens in 4 groups, 2 steps: 8 words
+        "col_depth": 64,  # parameters 2 + 4 + 2 + 2, weights 9 + 2 * 1 + 32 words: 53
+        "res_depth": 128,  # 2 column tiles x 2 steps x 4 groups x 8
+        "pix_depth": 78,  # 30 pixels, 32 features, 16 logits
+        "prog_depth": 5 * isa.NI,
+        "acc_bits": 8,  # 5 would do for a sum of 8
+        "state_bits": 0,
+        "res_bits": 1,
+    }
+
+
+def test_needs_below_the_smallest_core():
+    net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
+    needs = Mapper(net, Config(rows=8)).needs
+    assert (needs["row_depth"], needs["col_depth"], needs["acc_bits"]) == (8, 53, 5)
+
+
+def test_misfit_of_one_setting():
+    net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
+    assert Mapper(net, Config(rows=8)).misfits() == []
+    assert Mapper(net, Config(rows=8, pix_depth=77)).misfits() == [
+        "pixel memory: 78 words needed, 77 there; pix_depth >= 78 would make it fit"
+    ]
+    wide = network(pixel(), conv("a", "p", out=20), mean("a.s"), inputs=20, side=(5, 6))
+    assert Mapper(wide, Config(acc_bits=8)).misfits() == []  # 72 at most
+    assert Mapper(
+        network(pixel(15), conv("a", "p", 15), mean("a.s")), Config(acc_bits=8)
+    ).misfits() == ["element accumulators: 9 bits needed, 8 there; acc_bits >= 9 would make it fit"]
+
+
+def test_pieces_run_by_turns():
+    """Each piece runs all of its layers before the next."""
+    net = network(pixel(), conv("a", "p", out=80), mean("a.s"), inputs=80, side=(3, 6))
+    mapper = Mapper(net, Config(res_depth=100))
+    assert [(label.layer, label.first) for label in mapper.labels] == [
+        ("pixel", 0),
+        *(("a", 0), ("mean", 0), ("a", 32), ("mean", 32), ("a", 64), ("mean", 64)),
+        ("logits", 0),
+        ("(end)", 0),
+    ]
+    assert mapper.ops == [("a", 80 * 18 * 72 * 2)]
