@@ -9,6 +9,8 @@ from sw.api import IntegerNetwork
 from sw.compiler import compile_network
 from sw.network import (
     Affine,
+    AttentionApply,
+    AttentionMap,
     BinaryLayer,
     Head,
     Mean,
@@ -89,3 +91,26 @@ def refused(net, message, config=None):
     with pytest.raises(SpikeloomError, match=message) as e:
         compile_network(net, config)
     assert str(e.value).startswith("network 'hand', layer '")
+
+
+def attention(heads=2, order="qk", **changes):
+    """q, k and v of 8 channels, their map, what it is applied to, and a mean."""
+    one = Affine(factor=np.ones(1, np.int64), bias=np.zeros(1, np.int64), shift=4)
+    two = np.ones((2, heads), np.int64)  # by step
+    each = Affine(factor=two, bias=0 * two, shift=4)
+    sizes = {"heads": heads, "order": order}
+    left, right, source = ("q.s", "k.s", "v.s") if order == "qk" else ("k.s", "v.s", "q.s")
+    similar = AttentionMap(
+        name="map",
+        left=left,
+        right=right,
+        similarity="and",
+        affine=one,
+        neuron=Neuron(name="m", theta=1),
+        **sizes,
+    )
+    apply = AttentionApply(
+        name="apply", source=source, map="m", affine=each, neuron=Neuron(name="o", theta=1), **sizes
+    )
+    parts = [changes.get(name, conv(name, "p", size=1)) for name in "qkv"]
+    return [pixel(), *parts, similar, apply, conv("z", "o", size=1), mean("z.s")]

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 
-import numpy as np
 import pytest
 
 from hw.arch.config import Config
@@ -11,9 +10,9 @@ from hw.arch.isa import Dest, Pack
 from sw.compiler import compile_network, fit_config
 from sw.compiler.emit import emissions
 from sw.compiler.plan.placement import Placement
-from sw.network import Affine, AttentionApply, AttentionMap, Neuron, Residual
+from sw.network import Residual
 from sw.testing import random_network
-from tests.compiler.nets import conv, mean, network, pixel, refused
+from tests.compiler.nets import attention, conv, mean, network, pixel, refused
 
 
 @pytest.mark.parametrize("config", [Config(), Config(rows=8), Config(rows=8, cols=8, width=64)])
@@ -96,29 +95,6 @@ def test_frames_of_each_step_have_pixels_of_their_own():
     place = placed(pixel(), mean("p"), side=(4, 5), steps=3)
     assert place.input_shape == (1, 4, 5)
     assert (place.feature_base, place.logits_base) == (20, 36)
-
-
-def attention(heads=2, order="qk", **changes):
-    """q, k and v of 8 channels, their map, what it is applied to, and a mean."""
-    one = Affine(factor=np.ones(1, np.int64), bias=np.zeros(1, np.int64), shift=4)
-    two = np.ones((2, heads), np.int64)  # by step
-    each = Affine(factor=two, bias=0 * two, shift=4)
-    sizes = {"heads": heads, "order": order}
-    left, right, source = ("q.s", "k.s", "v.s") if order == "qk" else ("k.s", "v.s", "q.s")
-    similar = AttentionMap(
-        name="map",
-        left=left,
-        right=right,
-        similarity="and",
-        affine=one,
-        neuron=Neuron(name="m", theta=1),
-        **sizes,
-    )
-    apply = AttentionApply(
-        name="apply", source=source, map="m", affine=each, neuron=Neuron(name="o", theta=1), **sizes
-    )
-    parts = [changes.get(name, conv(name, "p", size=1)) for name in "qkv"]
-    return [pixel(), *parts, similar, apply, conv("z", "o", size=1), mean("z.s")]
 
 
 def test_operands_of_attention():
