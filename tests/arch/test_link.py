@@ -3,7 +3,7 @@
 import binascii
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.arch import Config, SpikeloomError, link
@@ -37,6 +37,7 @@ def test_crc_goes_on_from_a_part():
     assert link.crc16(b"56789", link.crc16(b"1234")) == link.crc16(b"123456789")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.integers(0, 0xFFFF))
 def test_crc_is_that_of_the_standard_library(data, start):
     assert link.crc16(data, start) == binascii.crc_hqx(data, start)

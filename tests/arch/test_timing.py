@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.arch import timing
@@ -82,6 +82,7 @@ def test_column_starts_by_hand():
     assert timing.column_starts(gemm(n_k=9, n_j=3)) == [0, 9, 18, 27]
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {

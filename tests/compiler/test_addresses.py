@@ -1,6 +1,6 @@
 """Deltas of address streams walk the strides."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.arch import isa
@@ -11,6 +11,7 @@ from sw.compiler.addresses import offset, stream
 stride = st.integers(-40000, 40000)
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {f"n_{level}": st.integers(1, 3) for level in LEVELS}

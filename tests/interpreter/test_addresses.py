@@ -2,7 +2,7 @@
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.arch.isa import LEVELS
@@ -13,6 +13,7 @@ DELTA = st.integers(-300, 300)
 NAMES = [*LEVELS, "dx2", "dy2"]
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries({f"n_{level}": st.integers(1, 3) for level in LEVELS}),
     st.fixed_dictionaries({name: DELTA for name in NAMES}),

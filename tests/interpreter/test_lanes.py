@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.arch import timing
@@ -56,6 +56,7 @@ def test_table_by_hand():
     assert (table_of([], 1) == [0, 32]).all()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-400, 400), min_size=1, max_size=8),
     st.integers(1, 200),
