@@ -1,12 +1,8 @@
-"""What all compiler tests share."""
+"""What all tests of the compiler share."""
 
-import numpy as np
 import pytest
 
-import sw
-from sim.interpreter import interpret, recover
-from sw.compiler import compile_network, fit_config
-from tests.fixtures import FIXTURES
+from tests.interpreted import compare, load_fixture
 from tests.networks import SMALL
 
 
@@ -19,39 +15,10 @@ def small():
 @pytest.fixture(scope="session")
 def fixture_network():
     """Return (integer network, images) of a stored network by name."""
-
-    def load(name):
-        weights = FIXTURES / f"{name}.weights.npz"
-        with np.load(FIXTURES / f"{name}.io.npz") as data:
-            return sw.load(weights).lower(), data["images"][:2]
-
-    return load
+    return load_fixture
 
 
 @pytest.fixture(scope="session")
 def check():
-    """Compile, interpret and compare every tensor and the logits with the golden model.
-
-    Residuals that nobody reads are in no memory.
-    """
-
-    def run(net, config, images):
-        program = compile_network(net, fit_config(net, config))
-        golden = net.run(images, trace=True)
-        read = {name for layer in net.layers for name in layer.reads()}
-        sums = {r.output for layer in net.layers if (r := getattr(layer, "residual", None))}
-        for b, got in enumerate(interpret(program, images)):
-            assert got.cycles == program.cycles
-            assert got.instruction_cycles == tuple(f.cycles for f in program.forecast)
-            tensors = recover(program, got.events)
-            assert set(golden.trace) - set(tensors) == sums - read
-            for name in set(golden.trace) & set(tensors):
-                wanted = golden.trace[name]
-                wanted = wanted[b] if wanted.ndim == 2 else wanted[:, b]
-                np.testing.assert_array_equal(
-                    tensors[name].reshape(wanted.shape), wanted, err_msg=name
-                )
-            np.testing.assert_array_equal(got.logits, golden.logits[b])
-        return program
-
-    return run
+    """Compile, interpret and compare every tensor and the logits with the golden model."""
+    return compare

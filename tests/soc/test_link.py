@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from amaranth.sim import Simulator
 
-from hw.arch import Config, SpikeloomError, link
+from hw.arch import Config, link
 from hw.arch.link import Command, Reason
 from hw.soc.link import LinkEndpoint
 from sim.pysim import PERIOD, send, take
@@ -220,22 +220,3 @@ def test_truncated_frame_times_out_and_the_next_is_taken(kept):
 def test_noise_between_frames_is_skipped():
     replies, _ = talk(b"\x00\xff\x5a" + link.frame(Command.STATUS, 9))
     assert replies == [granted(Command.STATUS, link.STATUS_REPLY.pack(2, CYCLES), tag=9)]
-
-
-def test_crc16_check_value():
-    assert link.crc16(b"123456789") == 0x31C3
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda p: b"NOPE" + p[4:], "the device answers b'NOPE', not b'SPKL': no Spikeloom"),
-        (lambda p: p[:4] + b"\x09\0" + p[6:], "the device speaks version 9 of the link"),
-        (lambda p: p[:-1], "59 bytes of identity"),
-    ],
-)
-def test_identity_refuses(change, message):
-    payload = link.Identity(version=1, digest=2, clock=3, config=CONFIG).encode()
-    assert link.Identity.decode(payload).clock == 3
-    with pytest.raises(SpikeloomError, match=message):
-        link.Identity.decode(change(payload))

