@@ -4,6 +4,7 @@ import numpy as np
 
 import sw
 from sw import graph as g
+from sw.lower.context import Context, Options
 
 
 def identity(name, source, channels=1, *, weight=1.0, bias=0.0):
@@ -53,4 +54,39 @@ def single(drive, *, bias=0.0, side=1, steps=3, middle=(), last="s", classes=1, 
         mean=(0.0,),
         std=(1.0,),
         size=(side, side),
+    )
+
+
+def graph(*nodes, steps=2, classes=1, **changes):
+    """A float network of these nodes."""
+    fields = {"channels": 1, "mean": (0.0,), "std": (1.0,), "size": (4, 6)}
+    return sw.FloatNetwork(
+        name="small", nodes=nodes, steps=steps, classes=classes, **fields | changes
+    )
+
+
+def context(*nodes, tensors=(), frac_bits=12, shifts=(), stream=False, **changes):
+    """A context of these nodes; ``tensors`` (name, channels, (H, W)) are written already."""
+    options = Options(
+        height=4,
+        width=6,
+        per_step=False,
+        stream=stream,
+        zero_weights="refuse",
+        pixel_weight_bits=None,
+        head_weight_bits=8,
+    )
+    made = Context(graph(*nodes, **changes), options, frac_bits, dict(shifts))
+    for name, channels, space in tensors:
+        made.put(name, channels, space)
+    return made
+
+
+def conv(name, source, out=1, inputs=1, size=1, *, binary=True, **changes):
+    """A convolution whose filters have no weight at their mean."""
+    weight = np.ones((out, inputs, size, size), dtype=np.float32)
+    weight.reshape(out, -1)[:, ::2] = -1
+    weight.reshape(out, -1)[:, 0] = -3
+    return g.Conv(
+        name=name, source=source, weight=weight, binary=binary, padding=size // 2, **changes
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sw
-from sw.convert import convert, main
+from sw.convert import convert, main, parser
 from sw.graph import LIF
 from tests.fixtures import FIXTURES
 from tests.frontend.same import same
@@ -92,3 +92,67 @@ def test_alpha_is_measured_neuron_by_neuron(tmp_path, monkeypatch, capsys):
     (tmp_path / "text.npy").write_text("no images", encoding="utf-8")
     assert main(["net.pth", *told, "--alpha", "measured", "--calibration", "text.npy"]) == 1
     assert "no .npy file of images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("told", "field", "value"),
+    [
+        ("--heads=4", "heads", 4),
+        ("--map-theta=2.5", "map_theta", 2.5),
+        ("--map_theta=2.5", "map_theta", 2.5),
+        ("--alpha=0.5", "alpha", 0.5),
+        ("--alpha=batch", "alpha", "batch"),
+        ("--strides=1,2,1", "strides", (1, 2, 1)),
+        ("--mean=0.5", "mean", (0.5,)),
+        ("--std=0.5,0.25", "std", (0.5, 0.25)),
+        ("--image-size=32", "image_size", 32),
+        ("--image-size=32X48", "image_size", (32, 48)),
+        ("--image-size=32,48", "image_size", (32, 48)),
+        ("--dt=1e-3", "dt", 1e-3),
+        ("--weights=ema", "weights", "ema"),
+        ("--lossy", "lossy", True),
+    ],
+)
+def test_options_are_read(told, field, value):
+    got = vars(parser().parse_args(["net", told]))
+    assert got[field] == value
+    assert type(got[field]) is type(value)
+    others = {k for k, v in got.items() if v is not None and v is not False} - {"checkpoint"}
+    assert others == {field}
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("--heads=-4", "'-4' is not a whole number, such as 4"),
+        ("--steps=2.0", "'2.0' is not a whole number, such as 4"),
+        ("--map-theta=x", "'x' is not a number, such as 0.5"),
+        ("--alpha=most", "'most' is not a number, batch or measured"),
+        ("--strides=1,b", "'1,b' is not whole numbers with commas between, such as 1,2,1,2"),
+        ("--mean=0.5,", "'0.5,' is not a number, or one per channel such as 0.49,0.48,0.45"),
+        ("--image-size=8x8x8", "'8x8x8' is not a side or height and width, such as 32 or 32x48"),
+        ("--image-size=8x", "'8x' is not a side or height and width, such as 32 or 32x48"),
+    ],
+)
+def test_options_of_another_form(told, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["net", told])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 8, 9)), np.zeros((2, 8, 9), np.int16)])
+def test_calibration_images_are_uint8(images, tmp_path, capsys):
+    np.save(tmp_path / "images.npy", images)
+    told = ["--alpha=measured", "--calibration", str(tmp_path / "images.npy")]
+    assert main([str(FIXTURES / "q8.weights.npz"), *told]) == 1
+    assert "images.npy: images must be uint8, (B, H, W) or (B, C" in capsys.readouterr().err
+
+
+def test_a_graph_alone_has_no_file_beside_it(tmp_path, capsys):
+    """Written from a weight file, it holds all there is to tell."""
+    pytest.importorskip("nir")
+    out = tmp_path / "o.nir"
+    assert main(["digits-qsnn", "--lossy", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.endswith(f"written: {out}\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["o.nir"]
