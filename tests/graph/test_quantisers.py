@@ -34,6 +34,9 @@ def test_scales_are_the_nearest_powers_of_two():
     assert got.dtype == np.float32
     assert got[:2].tolist() == [1, 1]
     assert np.isnan(got[2])
+    few = np.zeros((1, 1, 5, 6), np.float32)
+    few[0, 0, 0, 0] = 1  # mean |z| = 58 / 30**1.5: 2**-1.502, and 2**-1.478 of the biased one
+    assert power_of_two(few).tolist() == [0.25]
     one = np.zeros((1, 1, 8, 8), np.float32)
     one[0, 0, 0, 0] = 1  # mean |z| = 2 * 63 / 64 / 64 * 8: 2**-2.02
     assert power_of_two(one).tolist() == [0.25]

@@ -101,12 +101,10 @@ STREAM = (
 
 def test_the_peak_is_mean_and_six_deviations():
     """Means add, variances of branch and stream add, deviations of an average are averaged."""
-    mean, spread = {"a": [1, -2], "sum": [1, 3]}, {"a": [3, 4], "sum": [5, 5]}
-    half = [(m + n) / 2 for m, n in zip(mean["a"], mean["sum"], strict=True)]
-    wide = [(s + r) / 2 for s, r in zip(spread["a"], spread["sum"], strict=True)]
-    last = max(abs(half[0]) + 6 * (wide[0] ** 2 + 1) ** 0.5, abs(half[1]) + 6 * wide[1])
-    assert last < 3 + 6 * 5
-    assert estimate_peak(graph(*STREAM)) == 33
+    assert estimate_peak(graph(*STREAM)) == 3 + 6 * 5  # of the sum
+    far = norm("e", "f", [3, 0], [100, 0])
+    last = graph(*STREAM[:5], far, *STREAM[6:])
+    assert estimate_peak(last) == (1 + 1) / 2 + 100 + 6 * np.hypot((3 + 5) / 2, 3)
     short = graph(*STREAM[:2], *STREAM[5:6], g.Add(name="last", branch="e", stream="a"), STREAM[-1])
     assert estimate_peak(short) == 2 + 6 * 4
 

@@ -83,3 +83,7 @@ def test_units_other_than_the_fraction_bits_are_noted():
     last = dataclasses.replace(spikes, source="sum")
     network = walk(context(*FIRST, node, norm, add, last, *tail), {})
     assert network.meta["units"] == {"sum": 4064}
+    usual = g.LIF(name="t", source="sum")
+    network = walk(context(*FIRST, node, norm, add, usual, *tail), {})
+    assert network.layers[1].residual is not None
+    assert "units" not in network.meta

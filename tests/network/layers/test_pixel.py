@@ -96,6 +96,8 @@ def test_the_limits_of_an_instruction_are_held():
     checked(layer(size=7, padding=3, stride=2))  # as many pixels as every second one
     with pytest.raises(SpikeloomError, match="padding 2 gives output pixels outside the image"):
         checked(layer(padding=2))
+    with pytest.raises(SpikeloomError, match="padding 1 gives output pixels outside the image"):
+        checked(layer(size=2))  # 7 x 9 pixels of 6 x 8
 
 
 def test_mantissas_have_their_bits():
