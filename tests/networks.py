@@ -1,5 +1,7 @@
 """Sizes of random networks that several tests use: arguments of the makers in ``sw.testing``."""
 
+import dataclasses
+
 #: Of `random_network`: one block, a moment to compile and interpret.
 SMALL = {
     "height": 8,
@@ -39,3 +41,10 @@ PART = {
     "steps": 2,
     "classes": 10,
 }
+
+
+def edited(network, index, **changes):
+    """``network`` with other fields of the layer at ``index``."""
+    layers = list(network.layers)
+    layers[index] = dataclasses.replace(layers[index], **changes)
+    return network.replace(layers=tuple(layers))

@@ -5,42 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hw.arch import SpikeloomError
 from hw.arch.config import Config
 from sw.network import BinaryLayer, Mean, Residual, Shortcut
 from sw.testing import random_images
 from tests.compiler.nets import conv, mean, network, pixel
-
-
-@pytest.mark.parametrize(
-    ("options", "side", "message"),
-    [
-        ({"size": 9, "padding": 4}, (8, 8), "padding is 4 to 4, wanted 0 to 3"),
-        ({"size": 1, "padding": 1}, (8, 8), "padding 1 gives output pixels outside the image"),
-        ({"size": 17, "padding": 3}, (20, 20), "kernel is 17 to 17, wanted 1 to 15"),
-    ],
-)
-def test_first_layer(options, side, message):
-    with pytest.raises(SpikeloomError, match=message):
-        network(pixel(**options), conv("a", "p"), mean("a.s"), side=side)
-
-
-@pytest.mark.parametrize(
-    ("channels", "changes", "message"),
-    [
-        (1, {"pixel_shift": 8}, "pixel_shift is 8 to 8, wanted 0 to 7"),
-        (1, {"centre": (40000,)}, "centre is 40000 to 40000, wanted -32768 to 32767"),
-        (1, {"centre": (-32769,)}, "centre is -32769 to -32769, wanted -32768 to 32767"),
-        (10, {"centre": tuple(range(10))}, "channels k and k \\+ 8 must have the same centre"),
-    ],
-)
-def test_pixels_that_no_instruction_can_say(channels, changes, message):
-    weight = np.ones((8, channels, 3, 3), np.int64)
-    first = dataclasses.replace(pixel(), weight=weight, centre=(0,) * channels)
-    rest = [conv("a", "p"), mean("a.s")]
-    network(first, *rest, channels=channels)
-    with pytest.raises(SpikeloomError, match=message):
-        network(dataclasses.replace(first, **changes), *rest, channels=channels)
 
 
 @pytest.mark.parametrize(

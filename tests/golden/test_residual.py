@@ -1,19 +1,15 @@
 """States, shortcuts, strides, pools and streams: packed, plain and naive give the same integers."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hw.arch.formats import MEMBRANE_MAX, STATE_MAX
-from hw.common.errors import SpikeloomError
 from sw.api import IntegerNetwork
 from sw.network import Affine, BinaryLayer, Head, Mean, Neuron, PixelConv, Shortcut, State
-from sw.network.storage import save
 from sw.testing import random_images, random_residual_network
-from tests.golden.test_golden import check_all_equal
+from tests.golden.equal import check_all_equal
 
 RESIDUAL = {"widths": (8, 8, 24), "blocks": (1, 2, 1)}
 WIDE = {"widths": (8, 72), "blocks": (2, 1), "stem": 7}
@@ -50,42 +46,6 @@ def sizes(draw):
 def test_packed_plain_and_naive_are_equal(seed, arguments):
     network = random_residual_network(seed, **arguments)
     check_all_equal(network, random_images(network, 3, seed))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("bits", [2, 4, 8])
-def test_random_networks_fire_and_their_states_matter(kind, bits):
-    network = random_residual_network(5, **{**SMALL, **KINDS[kind]}, bits=bits)
-    images = random_images(network, 8)
-    trace = network.run(images, trace=True).trace
-    names = [la.neuron.name for la in network.layers if getattr(la, "neuron", None)]
-    rates = {name: trace[name].mean() for name in names}
-    assert all(0.03 < rate < 0.9 for rate in rates.values()), rates
-    never = State(bits=2, thresholds=np.array([STATE_MAX + 1]), shift=1)
-    layers = tuple(
-        dataclasses.replace(la, neuron=dataclasses.replace(la.neuron, state=never))
-        if getattr(la, "neuron", None)
-        else la
-        for la in network.layers
-    )
-    other = network.replace(layers=layers).run(images, trace=True).trace
-    assert any((other[name] != trace[name]).any() for name in names)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_random_network_is_a_function_of_its_arguments(tmp_path, kind):
-    for name in ("a", "b"):
-        save(random_residual_network(7, **{**SMALL, **KINDS[kind]}), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_saved_network_gives_the_same(tmp_path):
-    network = random_residual_network(7, **{**SMALL, **RESIDUAL, "steps": 1}, stream=True)
-    network.save(tmp_path / "net.npz")
-    again = IntegerNetwork.load(tmp_path / "net.npz")
-    images = random_images(network, 3)
-    assert again.stream
-    np.testing.assert_array_equal(network.run(images).logits, again.run(images).logits)
 
 
 def test_canonical_shapes():
@@ -213,35 +173,3 @@ def test_corners_of_states_and_shortcuts(bits, shift, value):
         network = corner_network(bits, shift, value, theta)
         check_all_equal(network, images)
         check_all_equal(network.replace(steps=1, stream=True), np.repeat(images, 5, axis=0))
-
-
-@pytest.mark.parametrize("change", ["bits", "thresholds", "shift", "soft"])
-def test_wrong_states_are_refused(change):
-    network = random_residual_network(2, **{**SMALL, **RESIDUAL}, bits=4)
-    layer = network.layers[0]
-    state = layer.neuron.state
-    neuron = {
-        "bits": lambda: dataclasses.replace(state, bits=3),
-        "thresholds": lambda: dataclasses.replace(state, thresholds=state.thresholds[::-1].copy()),
-        "shift": lambda: dataclasses.replace(state, shift=2),
-        "soft": lambda: state,
-    }[change]()
-    neuron = dataclasses.replace(layer.neuron, state=neuron, soft=change == "soft")
-    layers = (dataclasses.replace(layer, neuron=neuron), *network.layers[1:])
-    message = {
-        "bits": "a state of 3 bits",
-        "thresholds": "must ascend",
-        "shift": "shift 2",
-        "soft": "resets to 0 only",
-    }
-    with pytest.raises(SpikeloomError, match=message[change]):
-        network.replace(layers=layers)
-
-
-def test_streams_need_states_and_single_steps():
-    whole = random_residual_network(2, **{**SMALL, **RESIDUAL}, bits=0)
-    with pytest.raises(SpikeloomError, match="keep no membrane between images"):
-        whole.replace(stream=True, steps=1)
-    kept = random_residual_network(2, **{**SMALL, **RESIDUAL}, bits=4)
-    with pytest.raises(SpikeloomError, match="steps must be 1"):
-        kept.replace(stream=True)

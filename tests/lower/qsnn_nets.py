@@ -1,14 +1,38 @@
 """Made-up Q-SNNs whose BatchNorms fit their inputs, as float networks."""
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch import nn
 
 import sw
-from sw import graph as g
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.model import Qsnn
 from sw.train.checkpoint import save_checkpoint
+
+RESIDUAL = {"widths": (16, 32), "blocks": (1, 2), "height": 14, "width": 17, "channels": 2}
+WIDE = {
+    "widths": (8, 16, 32),
+    "blocks": (1, 1, 1),
+    "stem": 7,
+    "height": 32,
+    "width": 27,
+    "channels": 3,
+    "mean": (0.4, 0.5, 0.6),
+    "std": (0.2, 0.3, 0.25),
+}
+POOLED = {
+    "net": "vgg",
+    "widths": (16, 32, 32),
+    "halve": (1, 2),
+    "height": 15,
+    "width": 13,
+    "channels": 3,
+    "steps": 4,
+}
+STRIDED = {**POOLED, "downsampling": "stride"}
+KINDS = {"residual": RESIDUAL, "wide": WIDE, "pooled": POOLED, "strided": STRIDED}
 
 
 def qsnn(folder, seed=0, **fields):
@@ -40,51 +64,7 @@ def pictures(config, count, seed=0):
     return np.clip(2 * (smooth - 127) + 127, 0, 255).astype(np.uint8)
 
 
-def identity(name, source, channels=1, *, weight=1.0, bias=0.0):
-    """A BatchNorm that is weight * x + bias."""
-    ones = np.ones(channels, dtype=np.float32)
-    return g.BatchNorm(
-        name=name,
-        source=source,
-        weight=weight * ones,
-        bias=bias * ones,
-        mean=0 * ones,
-        var=ones,
-        eps=0.0,
-    )
-
-
-def neuron(name, source, **changes):
-    """A Q-SNN neuron of 8 bits."""
-    fields = {"decay_input": False, "strict": True, "state_bits": 8, **changes}
-    return g.LIF(name=name, source=source, **fields)
-
-
-def single(drive, *, bias=0.0, side=1, steps=3, middle=(), last="s", classes=1, **changes):
-    """x = drive * pixel / 255 + bias into one neuron "s", then ``middle``, flattened to logits."""
-    weight = np.full((1, 1, 1, 1), drive, dtype=np.float32)
-    nodes = (
-        g.Conv(name="c", source=g.IMAGE, weight=weight, binary=False),
-        identity("b", "c", bias=bias),
-        neuron("s", "b", **changes),
-        *middle,
-        g.Flatten(name="f", source=last),
-        g.Linear(
-            name="l",
-            source="f",
-            weight=np.ones((classes, side * side), dtype=np.float32),
-            bias=np.zeros(classes, dtype=np.float32),
-            weight_bits=8,
-        ),
-        g.MeanSteps(name="logits", source="l"),
-    )
-    return sw.FloatNetwork(
-        name="single",
-        nodes=nodes,
-        steps=steps,
-        channels=1,
-        classes=classes,
-        mean=(0.0,),
-        std=(1.0,),
-        size=(side, side),
-    )
+def changed(net, name, **fields):
+    """``net`` with other fields of the node called ``name``."""
+    nodes = (dataclasses.replace(n, **fields) if n.name == name else n for n in net.nodes)
+    return dataclasses.replace(net, nodes=tuple(nodes))

@@ -7,7 +7,6 @@ import sw
 from hw.arch import Config, SpikeloomError, isa
 from sim.interpreter import interpret
 from sw.compiler import compile_network, fit_config
-from sw.lower import choices
 from sw.testing import random_images
 from tests.frontend.qsnn_states import residual_state
 from tests.frontend.states import make_state
@@ -61,16 +60,6 @@ def one(net, bn, q):
     from sw.lower.units import Units
 
     return Units(net, q.frac_bits, {}, None).one(bn.name)
-
-
-def test_choices_are_told(tmp_path):
-    np.savez(tmp_path / "net.npz", **make_state(1, channels=3))
-    q = sw.load(tmp_path / "net.npz", mean=0.45, std=0.2, image_size=16).lower()
-    text = "\n".join(choices(q))
-    layer = q.layers[0]
-    assert f"fraction bits {q.frac_bits}" in text
-    assert f"weights of {layer.weight_bits} bits, pixels shifted left by" in text
-    assert f"centre {layer.centre[0]}, " in text
 
 
 def test_more_than_eight_different_means_are_refused(tmp_path):

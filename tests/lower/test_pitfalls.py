@@ -236,25 +236,6 @@ def test_scales_that_do_not_fit_take_fraction_bits(tmp_path):
     assert "do not fit" in network.meta["frac_bits"]["why"]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "image size is not known"),
-        ({"size": (0, 4)}, "1x1 or more"),
-        ({"size": (8, 8), "zero_weights": "zero"}, "zero_weights must be"),
-        ({"size": (8, 8), "frac_bits": 0}, "frac_bits must be 1 to 15"),
-        ({"size": (8, 8), "pixel_weight_bits": 1}, "pixel_weight_bits must be 2 to 18"),
-        ({"size": (8, 8), "head_weight_bits": 8.0}, "head_weight_bits must be 2 to 18"),
-        ({"size": (8, 8), "frac_bits": 15}, "give fewer frac_bits"),
-    ],
-)
-def test_wrong_options(tmp_path, options, message):
-    state = make_state()
-    state["block.0.mlp.mlp1_bn.running_var"][0] = 1e-2
-    with pytest.raises(SpikeloomError, match=message):
-        load(tmp_path, state).lower(**options)
-
-
 def test_unsupported_neurons_are_refused(tmp_path):
     net = load(tmp_path, make_state())
     nodes = tuple(

@@ -7,36 +7,13 @@ import pytest
 
 pytest.importorskip("torch")
 
-from hw.arch.formats import FACTOR_MAX, STATE_SHIFTS
+from hw.arch.formats import FACTOR_MAX
 from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.agree import Reference
 from sw.families.qsnn.config import QsnnConfig
 from sw.network import BinaryLayer, Head, Mean, PixelConv, Residual, Shortcut, SpikePool
-from tests.lower.qsnn_nets import identity, neuron, pictures, qsnn, single
-
-RESIDUAL = {"widths": (16, 32), "blocks": (1, 2), "height": 14, "width": 17, "channels": 2}
-WIDE = {
-    "widths": (8, 16, 32),
-    "blocks": (1, 1, 1),
-    "stem": 7,
-    "height": 32,
-    "width": 27,
-    "channels": 3,
-    "mean": (0.4, 0.5, 0.6),
-    "std": (0.2, 0.3, 0.25),
-}
-POOLED = {
-    "net": "vgg",
-    "widths": (16, 32, 32),
-    "halve": (1, 2),
-    "height": 15,
-    "width": 13,
-    "channels": 3,
-    "steps": 4,
-}
-STRIDED = {**POOLED, "downsampling": "stride"}
-KINDS = {"residual": RESIDUAL, "wide": WIDE, "pooled": POOLED, "strided": STRIDED}
+from tests.lower.qsnn_nets import KINDS, POOLED, RESIDUAL, STRIDED, WIDE, changed, pictures, qsnn
 
 
 @pytest.fixture(params=KINDS)
@@ -162,15 +139,6 @@ def test_layers_of_plain_nets(tmp_path):
         assert sources == [la.neuron.name for la in network.layers[: len(sources)]]
 
 
-def test_the_quarter_of_an_average_lies_in_the_factor(tmp_path):
-    net = qsnn(tmp_path, **POOLED)
-    layer = net.lower().layers[1]
-    a, _ = next(n for n in net.nodes if n.name == "features.2.fwd.module.1").folded()
-    scale = next(n for n in net.nodes if n.name == "features.2.fwd.module.0").scale
-    unit = 4064 * 2.0**layer.affine.shift
-    np.testing.assert_allclose(layer.affine.factor, a * scale / 4 * unit, atol=0.5)
-
-
 def test_states_may_differ_from_neuron_to_neuron(tmp_path):
     net = qsnn(tmp_path, 4, **RESIDUAL)
     alphas = {"lif1": 0.9, "layer1.0.lif2": 1.0, "layer2.0.lif2": 0.97}
@@ -188,21 +156,6 @@ def test_states_may_differ_from_neuron_to_neuron(tmp_path):
     images = pictures(QsnnConfig(**RESIDUAL), 16, 5)
     got = Reference(net, images, np.zeros(len(images), dtype=np.int64)).compare(network)
     assert got.worst <= 0.002, got.table()
-
-
-def test_scales_that_do_not_fit_take_a_smaller_state_shift(tmp_path):
-    net = qsnn(tmp_path, **RESIDUAL)
-    bn = next(n for n in net.nodes if n.name == "layer2.0.bn2.bn")
-    bn.var[3] = 1e-2
-    network = net.lower()
-    found = layers_of(network, BinaryLayer)
-    assert found["layer2.0.conv2"].neuron.state.shift == STATE_SHIFTS[0]
-    assert found["layer2.0.conv1"].neuron.state.shift == STATE_SHIFTS[1]
-    assert network.meta["units"]["layer2.0.downsample.bn.bn"] == 508  # what is added follows
-    assert "layer2.0.conv2: scales up to" in network.meta["frac_bits"]["states"][0]
-    bn.weight[3] = 1e4
-    with pytest.raises(SpikeloomError, match="the fewest there are; train it with smaller"):
-        net.lower()
 
 
 def test_plain_neurons_whose_input_does_not_decay(tmp_path):
@@ -226,27 +179,6 @@ def test_plain_neurons_whose_input_does_not_decay(tmp_path):
     assert 1 < measured < 32
 
 
-def test_residual_estimate_ignores_spikes_and_states(tmp_path):
-    net = qsnn(tmp_path, **RESIDUAL)
-    for node in net.nodes:
-        if isinstance(node, g.BatchNorm):
-            node.bias[0] = 60  # beyond 12 fraction bits; lanes saturate, no stream is kept
-    images = pictures(QsnnConfig(**RESIDUAL), 4)
-    for network in (net.lower(), net.lower(images)):
-        assert network.meta["frac_bits"] == {"bits": 12, "why": "default"}
-
-
-def test_real_head_weights_are_rounded(tmp_path):
-    net = qsnn(tmp_path, **RESIDUAL)
-    nodes = tuple(
-        dataclasses.replace(n, weight_bits=None) if isinstance(n, g.Linear) else n
-        for n in net.nodes
-    )
-    network = dataclasses.replace(net, nodes=nodes).lower(head_weight_bits=6)
-    assert np.abs(network.head.weight).max() == 31
-    assert network.meta["head_weight_bits"] == 6
-
-
 def test_saved_network_is_the_same(tmp_path, kind):
     network = qsnn(tmp_path, **kind).lower()
     network.save(tmp_path / "net.npz")
@@ -254,11 +186,6 @@ def test_saved_network_is_the_same(tmp_path, kind):
     again = type(network).load(tmp_path / "net.npz")
     np.testing.assert_array_equal(network.run(images).logits, again.run(images).logits)
     assert again.meta == network.meta
-
-
-def changed(net, name, **fields):
-    nodes = (dataclasses.replace(n, **fields) if n.name == name else n for n in net.nodes)
-    return dataclasses.replace(net, nodes=tuple(nodes))
 
 
 @pytest.mark.parametrize(
@@ -291,62 +218,6 @@ def test_batchwide_alpha_is_refused_with_both_cures(tmp_path):
     images = pictures(QsnnConfig(**RESIDUAL), 4)
     for alpha in (1, net.measure_alpha(images)):
         net.with_alpha(alpha).lower()
-
-
-def test_neurons_of_one_stream_must_agree(tmp_path):
-    net = qsnn(tmp_path, **RESIDUAL)
-    nodes = list(net.nodes)
-    at = next(i for i, n in enumerate(nodes) if n.name == "layer2.0.lif2")
-    nodes.insert(at + 1, neuron("second", "layer2.0.downsample.bn.bn", state_bits=4))
-    with pytest.raises(SpikeloomError, match="another kind or state"):
-        dataclasses.replace(net, nodes=tuple(nodes)).lower()
-
-
-AVERAGE = g.AveragePool(name="p", source="s")
-BINARY = {"weight": np.ones((1, 1, 1, 1), dtype=np.float32), "binary": True}
-
-
-@pytest.mark.parametrize(
-    ("middle", "message"),
-    [
-        ((AVERAGE, g.Conv(name="d", source="p", **{**BINARY, "binary": False})), "binary conv"),
-        ((AVERAGE, neuron("t", "p")), "averages must be read by binary convolutions only"),
-        ((dataclasses.replace(AVERAGE, size=3),), "only averages of 2x2"),
-        ((g.MaxPool(name="p", source="f"),), "only spikes are pooled"),
-        ((g.MaxPool(name="p", source="s", size=2),), "only 3x3 pools"),
-        ((g.Add(name="p", branch="s", stream="s"), neuron("t", "p")), "alone"),
-        ((neuron("t", g.IMAGE),), "t cannot be lowered: a neuron reads the image"),
-    ],
-    ids=["real", "neuron", "size", "real max", "max size", "spikes", "image"],
-)
-def test_refused_patterns(middle, message):
-    with pytest.raises(SpikeloomError, match=message):
-        single(1.0, side=4, middle=middle).lower()
-
-
-def test_strided_reader_of_averages_is_refused():
-    weight = np.array([1, -1], dtype=np.float32).reshape(1, 1, 2, 1).repeat(3, axis=3)
-    weight = np.concatenate([weight, weight[:, :, :1]], axis=2)
-    conv = g.Conv(name="d", source="p", weight=weight, binary=True, padding=1, stride=2)
-    middle = (AVERAGE, conv, identity("e", "d"), neuron("t", "e"))
-    with pytest.raises(SpikeloomError, match="strides over the averages"):
-        single(1.0, side=4, middle=middle).lower()
-
-
-def test_images_of_another_size_are_refused(tmp_path):
-    net = qsnn(tmp_path, **POOLED)
-    with pytest.raises(SpikeloomError, match=r"bring 192 values, it reads 288"):
-        net.lower(size=(15, 11))
-    with pytest.raises(SpikeloomError, match="pools 1x6 spikes to nothing"):
-        net.lower(size=(3, 13))
-
-
-def test_streams_are_refused_where_they_cannot_be(tmp_path):
-    net = qsnn(tmp_path, **RESIDUAL)
-    with pytest.raises(SpikeloomError, match="leave per_step out"):
-        net.lower(stream=True, per_step=True)
-    with pytest.raises(SpikeloomError, match="lif1 cannot be lowered: a stream needs neurons"):
-        changed(net, "lif1", state_bits=None).lower(stream=True)
 
 
 def test_factors_stay_in_their_width(tmp_path, kind):

@@ -13,7 +13,8 @@ from sw.families.qsnn.config import QsnnConfig
 from sw.golden.execute import IMAGE, Executor
 from sw.lower import quantise
 from sw.network import BinaryLayer
-from tests.lower.qsnn_nets import identity, neuron, pictures, qsnn, single
+from tests.lower.qsnn_nets import pictures, qsnn
+from tests.lower.small import identity, neuron, single
 
 RESIDUAL = {"widths": (8, 16), "blocks": (1, 1), "height": 10, "width": 11}
 PLAIN = {

@@ -6,7 +6,10 @@ import pytest
 import sw
 from hw.arch import SpikeloomError
 from sw.images import as_frames
+from sw.testing import random_network
+from tests import networks
 
+SMALL = networks.SMALL | {"width": 12, "steps": 3, "classes": 4}
 H, W, T = 12, 8, 2
 rng = numpy.random.default_rng(5)
 GREY = rng.integers(0, 256, (5, 1, H, W)).astype(numpy.uint8)
@@ -276,3 +279,29 @@ def test_as_many_rows_as_channels():
     given = numpy.moveaxis(flat, 1, -1)  # (2, 3, 7, 3)
     assert as_frames(given, channels=3, steps=1, size=(3, 7)).tobytes() == flat.tobytes()
     assert as_frames(flat, channels=3, steps=1, size=(3, 7)).tobytes() == flat.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([[1]], "must be a numpy array"),
+        (numpy.zeros((1, 8, 12), dtype=numpy.float32), "must be uint8"),
+        (numpy.zeros((8, 12), dtype=numpy.uint8), "must have shape"),
+        (numpy.zeros((0, 8, 12), dtype=numpy.uint8), "empty"),
+        (numpy.zeros((2, 3, 8, 12), dtype=numpy.uint8), "3 channels"),
+        (numpy.zeros((2, 12, 8), dtype=numpy.uint8), "lowered for 8x12"),
+        (numpy.zeros((2, 2, 1, 8, 12), dtype=numpy.uint8), "2 frames"),
+        (numpy.zeros((2, 3, 1, 8, 12), dtype=numpy.uint8), "one image for all steps"),
+    ],
+    ids=["list", "float", "rank", "empty", "channels", "size", "frames", "per_step"],
+)
+def test_wrong_images_are_refused(images, message):
+    network = random_network(0, **SMALL)
+    with pytest.raises(SpikeloomError, match=message):
+        network.run(images)
+
+
+def test_per_step_network_refuses_a_single_image():
+    network = random_network(0, **SMALL | {"per_step_input": True})
+    with pytest.raises(SpikeloomError, match="one frame per step"):
+        network.run(numpy.zeros((2, 1, 8, 12), dtype=numpy.uint8))

@@ -1,6 +1,5 @@
 """Packed kernels, plain kernels and a naive dense implementation give the same integers."""
 
-import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -11,14 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import sw
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
 from hw.common.errors import SpikeloomError
-from sw.network import Head, Mean
-from sw.network.storage import load, save
 from sw.testing import random_images, random_network
 from tests import networks
-from tests.golden.naive import run_naive
+from tests.golden.equal import check_all_equal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = networks.SMALL | {"width": 12, "steps": 3, "classes": 4}
@@ -44,17 +40,6 @@ def network_sizes(draw):
     }
 
 
-def check_all_equal(network, images):
-    frames = images if images.ndim == 5 else images[:, None]
-    logits, env = run_naive(network, frames)
-    for kind, batch in (("numba", 64), ("plain", 2)):
-        got = network.run(images, trace=True, kind=kind, batch=batch)
-        np.testing.assert_array_equal(got.logits, logits)
-        assert got.trace.keys() == env.keys()
-        for name, tensor in got.trace.items():
-            np.testing.assert_array_equal(tensor.reshape(env[name].shape), env[name], name)
-
-
 @given(seed=st.integers(0, 10_000), sizes=network_sizes())
 @settings(
     max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -68,34 +53,6 @@ def test_packed_plain_and_naive_are_equal(seed, sizes):
 def test_corner_images(value):
     network = random_network(3, **SMALL)
     check_all_equal(network, np.full((2, 1, 8, 12), value, dtype=np.uint8))
-
-
-def test_random_networks_fire():
-    network = random_network(5, **{**SMALL, "dim": 64, "height": 16, "width": 16})
-    trace = network.run(random_images(network, 8), trace=True).trace
-    rates = {k: v.mean() for k, v in trace.items() if v.dtype == np.uint8 and k.endswith("_lif")}
-    assert all(0.01 < rate < 0.6 for rate in rates.values()), rates
-
-
-def test_random_network_is_a_function_of_its_arguments(tmp_path):
-    for name in ("a", "b"):
-        save(random_network(7, **SMALL), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_saved_network_gives_the_same(tmp_path):
-    network = random_network(7, **SMALL)
-    network.save(tmp_path / "net.npz")
-    again = sw.IntegerNetwork.load(tmp_path / "net.npz")
-    images = random_images(network, 3)
-    np.testing.assert_array_equal(network.run(images).logits, again.run(images).logits)
-    assert again.meta == network.meta
-
-
-def test_loading_a_foreign_file_says_so(tmp_path):
-    (tmp_path / "x.npz").write_bytes(b"no archive")
-    with pytest.raises(SpikeloomError, match="not an integer network"):
-        load(tmp_path / "x.npz")
 
 
 def test_canonical_shapes():
@@ -176,64 +133,11 @@ def test_fed_tensors_replace_computed_ones():
     )
 
 
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        ([[1]], "must be a numpy array"),
-        (np.zeros((1, 8, 12), dtype=np.float32), "must be uint8"),
-        (np.zeros((8, 12), dtype=np.uint8), "must have shape"),
-        (np.zeros((0, 8, 12), dtype=np.uint8), "empty"),
-        (np.zeros((2, 3, 8, 12), dtype=np.uint8), "3 channels"),
-        (np.zeros((2, 12, 8), dtype=np.uint8), "lowered for 8x12"),
-        (np.zeros((2, 2, 1, 8, 12), dtype=np.uint8), "2 frames"),
-        (np.zeros((2, 3, 1, 8, 12), dtype=np.uint8), "one image for all steps"),
-    ],
-    ids=["list", "float", "rank", "empty", "channels", "size", "frames", "per_step"],
-)
-def test_wrong_images_are_refused(images, message):
-    network = random_network(0, **SMALL)
-    with pytest.raises(SpikeloomError, match=message):
-        network.run(images)
-
-
-def test_per_step_network_refuses_a_single_image():
-    network = random_network(0, **{**SMALL, "per_step_input": True})
-    with pytest.raises(SpikeloomError, match="one frame per step"):
-        network.run(np.zeros((2, 1, 8, 12), dtype=np.uint8))
-
-
-def edited(network, index, **changes):
-    layers = list(network.layers)
-    layers[index] = dataclasses.replace(layers[index], **changes)
-    return network.replace(layers=tuple(layers))
-
-
-def test_invalid_networks_are_refused():
-    network = random_network(0, **SMALL)
-    with pytest.raises(SpikeloomError, match="steps is 17"):
-        network.replace(steps=17)
-    with pytest.raises(SpikeloomError, match="last layer must be a Head"):
-        network.replace(layers=network.layers[:-1])
-    with pytest.raises(SpikeloomError, match="no earlier layer writes"):
-        edited(network, 1, source="nowhere")
-    with pytest.raises(SpikeloomError, match="shift 5 is not one of"):
-        edited(network, 0, shift=5)
-    with pytest.raises(SpikeloomError, match="a second time"):
-        network.replace(layers=(network.layers[0], *network.layers))
-    head = len(network.layers) - 1
-    assert isinstance(network.layers[head], Head)
-    with pytest.raises(SpikeloomError, match="weight is"):
-        edited(network, head, weight=network.layers[head].weight + (1 << 17))
-    mean = next(i for i, la in enumerate(network.layers) if isinstance(la, Mean))
-    with pytest.raises(SpikeloomError, match="the accumulator holds"):
-        edited(network, mean, factor=100_000)
-
-
 def test_saturation_clips_and_never_wraps():
     network = random_network(0, **SMALL)
     index = next(i for i, la in enumerate(network.layers) if getattr(la, "residual", None))
     affine = network.layers[index].affine
-    loud = edited(
+    loud = networks.edited(
         network,
         index,
         affine=type(affine)(factor=np.sign(affine.factor) * 131071, bias=affine.bias * 0, shift=4),

@@ -1,0 +1,8 @@
+"""One thread for torch: tiny tensors gain nothing from more, and a busy machine loses much."""
+
+import contextlib
+
+with contextlib.suppress(ImportError):
+    import torch
+
+    torch.set_num_threads(1)
