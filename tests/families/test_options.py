@@ -8,7 +8,6 @@ from hw.common.errors import SpikeloomError
 from sw.families.bestformer.options import BestformerOptions
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.options import QsnnOptions
-from sw.train.schedule import learning_rate
 from tests.train.small import OPTIONS, TINY
 
 
@@ -30,39 +29,6 @@ from tests.train.small import OPTIONS, TINY
 def test_option_mistakes(change, message):
     with pytest.raises(SpikeloomError, match=message):
         dataclasses.replace(OPTIONS, **change)
-
-
-@pytest.mark.parametrize(
-    ("epochs", "warmup", "warms"),
-    [
-        (1, None, 0.2),
-        (4, None, 0.8),
-        (10, None, 2),
-        (25, None, 5),
-        (50, None, 5),
-        (300, None, 5),
-        (4, 5, 5),
-        (4, 0, 0),
-        (50, 1.5, 1.5),
-    ],
-)
-def test_warmup_is_a_fifth_of_few_epochs_unless_given(epochs, warmup, warms):
-    options = BestformerOptions(epochs=epochs, warmup=warmup)
-    assert options.warms == pytest.approx(warms)
-    assert options.to_json()["warmup"] == options.warms  # a state says what was done
-    rates = [learning_rate(options, epochs * i / 1000) for i in range(1001)]
-    if warms < epochs:
-        assert max(rates) == pytest.approx(options.lr, rel=1e-2)
-        assert rates[-1] == pytest.approx(0, abs=1e-9)
-        assert rates.index(max(rates)) == pytest.approx(1000 * warms / epochs, abs=1)
-    else:
-        assert max(rates) < options.lr
-    assert QsnnOptions(epochs=4).warms == 0
-
-
-def test_teacher_of_few_epochs_warms_up_too():
-    options = BestformerOptions(epochs=50, teacher="train", teacher_epochs=3)
-    assert options.of_teacher().warms == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(
