@@ -36,3 +36,17 @@ def test_networks_of_one_head_have_no_teacher():
         __main__.run(["--model", "qsnn", "--teacher", "train"])
     with pytest.raises(SpikeloomError, match=message):
         __main__.run(["--no-reversible", "--teacher", "train"])
+
+
+def test_the_teacher_is_the_full_precision_counterpart():
+    config = OPTIONS.of_teacher().config
+    assert config == dataclasses.replace(TINY, binary=False, reversible=False)
+    made = dataclasses.replace(OPTIONS, epochs=9, teacher_epochs=5, warmup=4).of_teacher()
+    assert (made.epochs, made.warmup, made.teacher_epochs) == (5, 2, 0)
+    assert dataclasses.replace(OPTIONS, epochs=9, warmup=3).of_teacher().warmup == 3
+
+
+def test_what_is_not_said():
+    options = BestformerOptions()
+    assert (options.epochs, options.lr, options.weight_decay) == (50, 0.03, 0.06)
+    assert options.untaught is None
