@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from sw.graph import LIF
+from sw.frontend.nir import values
+from sw.frontend.nir.file import NIRNode
+from sw.graph import LIF, binarise
 
 nir = pytest.importorskip("nir")
 h5py = pytest.importorskip("h5py")
@@ -68,3 +70,133 @@ def test_round_ratios_are_exact(tmp_path):
         (2.0, 1.0, True),
         (2.0, 1.0, False),
     ]
+
+
+def node(**fields):
+    return NIRNode(name="n", kind="LIF", fields=fields)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "want"),
+    [
+        (2.0000001, 2.0),
+        (1.9999999, 2.0),
+        (1 / 3 + 1e-8, 1 / 3),
+        (63 / 64 + 1e-9, 63 / 64),
+        (2.00001, 2.00001),
+        (1 / 65, 1 / 65),
+        (3.7, 3.7),
+    ],
+)
+def test_ratios_snap_to_fractions_close_by(ratio, want):
+    assert values.snap(ratio) == want
+
+
+def test_numbers_of_fields():
+    told = node(a=np.array([3.0]), b=np.int64(2), c=np.array([2, 3]), d=2.5, e=[-1, 1], f=[4, 4])
+    assert (values.whole(told, "a"), values.whole(told, "b")) == (3, 2)
+    assert (values.pair(told, "b"), values.pair(told, "c")) == ((2, 2), (2, 3))
+    assert (values.side(told, "b"), values.side(told, "f")) == (2, 4)
+    for read, key, words in (
+        (values.whole, "c", r"c is \[2, 3\], wanted one whole number"),
+        (values.whole, "d", r"d is 2\.5, wanted one whole"),
+        (values.pair, "d", r"d is \[2\.5\], wanted \(height, width\)"),
+        (values.pair, "e", r"e is \[-1, 1\], wanted"),
+        (values.side, "c", "c is 2x3, wanted the same both ways"),
+    ):
+        with pytest.raises(values.UnreadableError, match=words):
+            read(told, key)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (2, 3, 4)])
+def test_one_value_for_all_neurons(shape):
+    assert values.uniform(node(r=np.full(shape, 0.5)), "r", (2, 3, 4)) == 0.5
+
+
+def test_values_that_are_not_one():
+    for value, words in (
+        (np.ones(0), "r is empty"),
+        (np.ones(3), r"r is \(3,\), its input \(2, 3, 4\)"),
+        (np.array([1.0, 2.0]), r"not the same for all neurons \(1 to 2\)"),
+    ):
+        with pytest.raises(values.UnreadableError, match=words):
+            values.uniform(node(r=value), "r", (2, 3, 4))
+
+
+def test_factors_of_channels_and_of_pixels():
+    shape = (2, 2, 3)
+    one = values.per_channel(np.array(0.5), shape)
+    assert one.tolist() == [[[0.5]], [[0.5]]]
+    rows = values.per_channel(np.array([[[2.0]], [[3.0]]]), shape)
+    assert rows.tolist() == [[[2.0]], [[3.0]]]
+    whole = np.broadcast_to(np.array([2.0, 3.0])[:, None, None], shape)
+    assert values.per_channel(whole.ravel(), shape).tolist() == rows.tolist()
+    pixels = np.arange(12.0).reshape(shape)
+    np.testing.assert_array_equal(values.per_channel(pixels, shape), pixels)
+    with pytest.raises(values.UnreadableError, match=r"scale is \(3,\), its input \(2, 2, 3\)"):
+        values.per_channel(np.ones(3), shape)
+
+
+@pytest.mark.parametrize(
+    ("fields", "dt", "want"),
+    [
+        # v += dt / tau * (r x - v), and v > threshold
+        ({"tau": 2.0, "r": 1.0, "v_threshold": 3.0}, 1.0, (2.0, True, 3.0)),
+        ({"tau": 2.0, "r": 4.0, "v_threshold": 3.0}, 1.0, (2.0, True, 0.75)),
+        ({"tau": 4.0, "r": 4.0, "v_threshold": 3.0}, 1.0, (4 / 3, False, 3.0)),
+        ({"tau": 4.0, "r": 8.0, "v_threshold": 3.0}, 0.5, (8 / 7, False, 3.0)),
+        ({"tau": 1.0, "r": 1.0, "v_threshold": 3.0}, 1.0, (1.0, True, 3.0)),
+        ({"r": 0.5, "v_threshold": 3.0}, 2.0, (1.0, False, 3.0)),
+        ({"r": 0.5, "v_threshold": 3.0}, 0.5, (1.0, False, 12.0)),
+    ],
+)
+def test_neurons_in_steps(fields, dt, want):
+    found = values.neuron(node(v_leak=0.0, **fields), None, dt)
+    assert found is not None
+    assert (found.tau, found.decay_input, found.theta) == want
+    assert values.neuron(node(**fields), None, None) is None
+
+
+def test_signs_are_those_that_binarise_gives_back():
+    weight = np.array([[[0.5], [-0.5], [0.5]], [[-2.0], [-2.0], [2.0]], [[0.0]] * 3])
+    found = values.signs(weight)
+    assert not isinstance(found, str)
+    sign, scale = found
+    assert sign[..., 0].tolist() == [[1, -1, 1], [-1, -1, 1], [-1, 1, 1]]
+    assert scale.tolist() == [0.5, 2.0, 0.0]
+    np.testing.assert_array_equal(binarise(sign[..., None]), sign[..., None])
+
+
+def test_why_a_layer_is_not_binary():
+    weight = np.ones((6, 4))
+    weight[:, 0] = -1
+    several, one = weight.copy(), weight.copy()
+    several[[0, 1, 3, 4, 5], 1] = 2
+    assert values.signs(several) == (
+        "output channel 0, 1, 3, 4 and 1 more has weights of several magnitudes"
+    )
+    one[2] = 1
+    found = values.signs(one)
+    assert isinstance(found, str)
+    assert found.startswith("output channel 2 has weights of one sign only")
+
+
+def test_weights_of_few_bits_are_had_back_exactly():
+    codes = np.random.default_rng(0).integers(-7, 8, (2, 5))
+    codes[:, 0] = 7
+    top, factor = np.float32(0.3), np.array([1.5, -0.7], np.float32)
+    plain = codes.astype(np.float32) / np.float32(7) * top
+    weight = plain * factor[:, None]
+    told = {"weight_bits": 4, "top": float(top), "factor": factor.tolist()}
+    layer = NIRNode(name="n", kind="Affine", fields={}, metadata=told)
+    found = values.quantised(layer, weight)
+    assert found is not None
+    np.testing.assert_array_equal(found[0], plain)
+    assert (found[1].tolist(), found[2]) == (factor.astype(float).tolist(), 4)
+    edited = weight.copy()
+    edited[1, 2] = np.nextafter(edited[1, 2], np.float32(9))
+    assert values.quantised(layer, edited) is None
+    for change in ({"weight_bits": 5}, {"top": 0.4}, {"factor": [1.5, 0.8]}, {"factor": "x"}):
+        other = NIRNode(name="n", kind="Affine", fields={}, metadata={**told, **change})
+        assert values.quantised(other, weight) is None
+    assert values.quantised(node(), weight) is None
