@@ -5,6 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from hw.arch import formats, isa
 from hw.arch.formats import ACC_BITS, MEMBRANE_BITS, STATE_BITS
 from hw.arch.memmap import MOST_WORDS
 from hw.common.errors import SpikeloomError
@@ -79,8 +80,6 @@ class Config:
     @property
     def digest(self) -> int:
         """32-bit fingerprint of configuration and instruction set; an image carries it."""
-        from hw.arch import formats, isa
-
         facts = [
             formats.SHIFTS,
             formats.STATE_SHIFTS,

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.link import BAUD
 from sw.compiler.report import WIDTHS
 from sw.compiler.report import membranes as count_membranes
@@ -82,8 +83,8 @@ def memory_map(program: Any) -> dict[str, Any]:
         "prog": (1, 32, config.prog_depth),
         "col": (config.cols, config.width, config.col_depth),
         "row": (config.rows, config.width, config.row_depth),
-        "res": (2 * config.cols, 18, config.res_depth),
-        "pix": (1, 18, config.pix_depth),
+        "res": (2 * config.cols, config.res_bits, config.res_depth),
+        "pix": (1, MEMBRANE_BITS, config.pix_depth),
     }
     out = {}
     for name, (banks, width, depth) in shape.items():

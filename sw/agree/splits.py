@@ -9,6 +9,7 @@ import numpy as np
 from hw.common import files, npz
 from hw.common.errors import SpikeloomError
 from sw.api import FloatNetwork
+from sw.data import load
 
 USED = frozenset(
     f"{split}{name}"
@@ -30,8 +31,6 @@ class Split:
 
 def data_split(net: FloatNetwork, name: str) -> Split:
     """Test split of a data set of ``sw.data`` at the network's size."""
-    from sw.data import load
-
     if net.size is not None and net.size[0] != net.size[1]:
         raise SpikeloomError(
             f"{net.name}: images of {name} are square, the network reads {net.size}; "

@@ -148,7 +148,8 @@ def report(program: Program) -> str:
         top = max((r.base + r.size for r in mine), default=0)
         memory += [(f"{name}  {r.name}", r.base, r.size) for r in mine]
         memory.append((f"{name}  used, of {getattr(c, depth)}", "", top))
-    unit = "stream of images" if program.stream else f"{program.steps} steps"
+    steps = f"{program.steps} step{'s' * (program.steps != 1)}"
+    unit = "stream of images" if program.stream else steps
     return "\n".join(
         [
             f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, {unit}",

@@ -1,6 +1,7 @@
 """The report of a build: each section by hand, and the whole text."""
 
 import copy
+import dataclasses
 import json
 import textwrap
 
@@ -334,3 +335,9 @@ def test_words_of_a_schema():
     assert report.SCHEMA == 2
     assert report.KINDS == ("estimated", "forecast", "simulated", "placed")
     assert set(report.CYCLES) <= set(report.KINDS)
+
+
+def test_residual_words_have_the_width_of_the_core(program):
+    narrow = dataclasses.replace(program.config, res_bits=1, res_depth=16)
+    told = report.memory_map(dataclasses.replace(program, config=narrow))
+    assert (told["res"]["width"], told["pix"]["width"]) == (1, 18)

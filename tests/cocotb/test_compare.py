@@ -25,7 +25,7 @@ def expected():
 def of_dest(expected, dest):
     """Index of the tenth write of the first instruction with this destination."""
     code = expected.program.instructions()
-    n = next(i for i, c in enumerate(code) if c["dest"] == dest)
+    n = next(i for i, c in enumerate(code) if c.dest == dest)
     name = {Dest.ROW: "row", Dest.COL_CHANNEL: "col", Dest.COL_TOKEN: "col", Dest.PIX: "pix"}[dest]
     memory = {"row": 0, "col": 1, "pix": 4}[name]
     events = getattr(expected.events, name)

@@ -78,7 +78,7 @@ def test_order_of_words_and_addresses(bench, seed, xnor):
     seen = walk(bench, fields, length * len(order) // inner)
     words = [s for s in seen if s["issue"] and s["phase"] == xnor]
     assert sum(s["issue"] for s in seen) == len(order) * (1 + xnor)
-    at = {"row": step["row_base"], "col": step.col_base}
+    at = {"row": step["row_base"], "col": step["col_base"]}
     for number, (index, word) in enumerate(zip(order, words, strict=True)):
         here = dict(zip(reversed(LEVELS), index, strict=True))
         assert {lv: word["index"][lv] for lv in LEVELS} == here

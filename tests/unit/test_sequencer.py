@@ -50,7 +50,7 @@ def assemble(instructions):
     """Program memory and decoded form, HALT added."""
     words = []
     for i in instructions:
-        words += isa.encode(Op(i.op), **{k: v for k, v in i.items() if k not in ("op", "table")})
+        words += isa.encode(Op(i["op"]), **{k: v for k, v in i.items() if k not in ("op", "table")})
         words += i.get("table", ())
     words += isa.encode(Op.HALT)
     return words, isa.instructions(words)
@@ -59,10 +59,10 @@ def assemble(instructions):
 def side_shift(i, dx):
     """Horizontal shift of a GEMM's or POOL's word."""
     return {
-        Taps.SIDE: dx - i["shift_left"],
+        Taps.SIDE: dx - i.shift_left,
         Taps.STRIDE: -1 if dx == 0 else 0,
-        Taps.POOL: dx // 2 - i["shift_left"],
-    }[i["taps"]]
+        Taps.POOL: dx // 2 - i.shift_left,
+    }[i.taps]
 
 
 def naive(program):
@@ -74,7 +74,7 @@ def naive(program):
         address += NI
         if i.op == Op.TABLE:
             assert len(i.table) == i.n_k
-            cell = state_cell(STATE_SHIFTS[i["state_shift"]])
+            cell = state_cell(STATE_SHIFTS[i.state_shift])
             thresholds = [word % (1 << 14) for word in i.table]
             write, left = 0, len(thresholds)
             address += left > 0  # the first comes to hand, the second is read
@@ -90,12 +90,12 @@ def naive(program):
             at += timing.overhead(CONFIG, i)
             continue
         starts = timing.column_starts(i)
-        row, col, par = i["row_base"], i.col_base, i["par_base"]
-        wc, slot, rc, before, fresh = i["w_base"], 0, 0, None, -1
-        n = {lv: i[f"n_{lv}"] for lv in LEVELS}
-        pixels = i["n_step"] == Step.ONE
+        row, col, par = i.row_base, i.col_base, i.par_base
+        wc, slot, rc, before, fresh = i.w_base, 0, 0, None, -1
+        n = {lv: i.count(lv) for lv in LEVELS}
+        pixels = i.n_step == Step.ONE
         total = timing.tile_words(i)
-        period = max(total + i["shortcut"], i.tile_min)
+        period = max(total + i.shortcut, i.tile_min)
         assert period == timing.tile_cycles(i)
         for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
             cycle = at + starts[column]
@@ -111,21 +111,21 @@ def naive(program):
             nb = groups = rgroups = 0
             for y, x, t in itertools.product(range(n["y"]), range(n["x"]), range(n["t"])):
                 if t == 0 and (y, x) != (0, 0):  # x or y advanced
-                    step = {Step.ONE: 1, Step.HALF: R // 2}.get(i["n_step"], R)
-                    if i["n_step"] == Step.ROWS and i["flat"]:
-                        step = min(R, i["img_w"] - R * ((x or n["x"]) - 1))
+                    step = {Step.ONE: 1, Step.HALF: R // 2}.get(i.n_step, R)
+                    if i.n_step == Step.ROWS and i.flat:
+                        step = min(R, i.img_w - R * ((x or n["x"]) - 1))
                     new = nb + step
-                    if x == 0 and not i["flat"]:
-                        line = 2 * R if i["w_mod"] == Mod.PAIR else R
+                    if x == 0 and not i.flat:
+                        line = 2 * R if i.w_mod == Mod.PAIR else R
                         new = -(-new // line) * line
                     per = {
                         Mod.ROWS: R,
                         Mod.COLS: CONFIG.cols,
                         Mod.WORD: CONFIG.width,
                         Mod.PAIR: 2 * R,
-                    }[i["w_mod"]]
-                    groups += i["w_gs"] * (new // per != nb // per)
-                    rgroups += i["res_gs"] * (new // R - nb // R)
+                    }[i.w_mod]
+                    groups += i.w_gs * (new // per != nb // per)
+                    rgroups += i.res_gs * (new // R - nb // R)
                     nb = new
                 inner = itertools.product(range(n["dy"]), range(n["dx"]), range(n["k"]))
                 at_word = cycle
@@ -136,14 +136,14 @@ def naive(program):
                         level = ORDER[moving]
                         if level in ("dx", "dy") and before[moving] % 2:
                             level += "2"
-                        row += i[f"row_{level}"]
-                        col += i[f"col_{level}"]
+                        row += i.delta("row", level)
+                        col += i.delta("col", level)
                     before = here
-                    y_in = (2 * y if i["y_twice"] else y) + dy - i["pad_y"]
-                    column_x = (2 * x if i["x_twice"] else x) if pixels else R * x
-                    x_in = column_x + dx - i["shift_left"]
+                    y_in = (2 * y if i.y_twice else y) + dy - i.pad_y
+                    column_x = (2 * x if i.x_twice else x) if pixels else R * x
+                    x_in = column_x + dx - i.shift_left
                     shift = side_shift(i, dx)
-                    for neg in range(2 if i["xnor"] else 1):
+                    for neg in range(2 if i.xnor else 1):
                         words[at_word] = {
                             "valid": 1,
                             "par": 0,
@@ -162,18 +162,16 @@ def naive(program):
                             ),
                             "dx0": int(dx == 0),
                             "sc": 0,
-                            "edge": int(i["taps"] == Taps.STRIDE and i["odd_w"] and dx == 2),
-                            "y_ok": int(0 <= y_in < i["img_h"]),
-                            **({"x_ok": int(0 <= x_in < i["img_w"])} if pixels else {}),
+                            "edge": int(i.taps == Taps.STRIDE and i.odd_w and dx == 2),
+                            "y_ok": int(0 <= y_in < i.img_h),
+                            **({"x_ok": int(0 <= x_in < i.img_w)} if pixels else {}),
                             "x_zero": int(x == 0),
                             "second": h & 1,
-                            "x_left": (i["img_w"] - column_x) & 0xFFF,
-                            "sum_ok": int(
-                                not i["mean_mask"] or dy < n["dy"] - 1 or k < i["mean_mask"]
-                            ),
+                            "x_left": (i.img_w - column_x) & 0xFFF,
+                            "sum_ok": int(not i.mean_mask or dy < n["dy"] - 1 or k < i.mean_mask),
                         }
                         at_word += 1
-                advance = {Step.ONE: 1, Step.HALF: R // 2}.get(i["n_step"], R)
+                advance = {Step.ONE: 1, Step.HALF: R // 2}.get(i.n_step, R)
                 tags[at_word] = {  # tau + 1
                     "half": half,
                     "new": int(column != fresh),
@@ -181,15 +179,14 @@ def naive(program):
                     "t": t,
                     "start": int(t == 0),
                     "nb": nb & 0xFF,
-                    "n_valid": 1 if i["n_step"] == Step.ONE else min(R, i["img_w"] - R * x),
-                    "addr": (wc + groups + i["w_t"] * t) & 0xFFFF,
+                    "n_valid": 1 if i.n_step == Step.ONE else min(R, i.img_w - R * x),
+                    "addr": (wc + groups + i.w_t * t) & 0xFFFF,
                     "slot": slot,
                     "res": (rc + rgroups + t) & 0xFFFF,
-                    "x_out": x
-                    * (min(advance, i["img_w"]) if i["flat"] and advance == R else advance),
+                    "x_out": x * (min(advance, i.img_w) if i.flat and advance == R else advance),
                 }
-                if i["shortcut"]:
-                    bits = 8 * i["sc_byte"] + column * CONFIG.cols
+                if i.shortcut:
+                    bits = 8 * i.sc_byte + column * CONFIG.cols
                     group = y * n["x"] + x
                     words[at_word] = {
                         "valid": 0,
@@ -200,7 +197,7 @@ def naive(program):
                         "last": 0,
                         "sc_byte": bits % CONFIG.width // 8,
                         "row_addr": (
-                            i["sc_base"] + bits // CONFIG.width + group * i["sc_gs"] + t * i["sc_t"]
+                            i.sc_base + bits // CONFIG.width + group * i.sc_gs + t * i.sc_t
                         )
                         & 0xFFFF,
                     }
@@ -208,10 +205,10 @@ def naive(program):
                 cycle += period
             head_ends = j == n["j"] - 1
             slot += 1
-            if slot == i["slots"] or (i["head_align"] and head_ends):
-                slot, wc = 0, wc + i["w_j"]
-            par += i["par_h"] if head_ends else i["par_j"]
-            rc += i["res_j"]
+            if slot == i.slots or (i.head_align and head_ends):
+                slot, wc = 0, wc + i.w_j
+            par += i.par_h if head_ends else i.par_j
+            rc += i.res_j
             half ^= 1
         spans.append((at, at + starts[-1] - 1))
         assert cycle == at + starts[-1]
@@ -244,13 +241,15 @@ def check(runner, instructions):
         bits = sum(
             word << 32 * n
             for n, word in enumerate(
-                isa.encode(Op(i.op), **{f.name: i[f.name] for f in isa.FIELDS if f.name != "op"})
+                isa.encode(
+                    Op(i.op), **{f.name: getattr(i, f.name) for f in isa.FIELDS if f.name != "op"}
+                )
             )
         )
         assert all(s["insn"].as_bits() == bits for s in seen[first : last + 1])
         if i.op == Op.TABLE:
             continue
-        drain = timing.drain_cycles(CONFIG, bool(i["spread"] and i["leak"]))
+        drain = timing.drain_cycles(CONFIG, bool(i.spread and i.leak))
         late = 32 * isa.LATE_WORD
         assert all(
             s["insn"].as_bits() >> late == bits >> late for s in seen[last + 1 : last + 1 + drain]
@@ -855,5 +854,8 @@ def test_instruction_register(runner, name):
     seen = runner.run(code, timing.START + 1)
     at = seen[timing.START - 1]
     assert at["setup"]
-    assert {g.name: int(at["insn"][g.name]) for g in isa.FIELDS} == isa.decode(code)
+    wanted = isa.decode(code)
+    assert {g.name: int(at["insn"][g.name]) for g in isa.FIELDS} == {
+        g.name: getattr(wanted, g.name) for g in isa.FIELDS
+    }
     assert not any(s["word"]["valid"] or s["tag"]["valid"] for s in seen)
