@@ -1,10 +1,13 @@
 """Weight files of every kind, and the JSON file beside them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import sw
 from hw.common.errors import SpikeloomError
+from sw.frontend import files
 from tests.frontend.checkpoints import NORM, logits, refuse, write
 from tests.frontend.states import make_state
 
@@ -76,3 +79,45 @@ def test_side_files_that_are_wrong(side, tmp_path):
     with pytest.raises(SpikeloomError) as e:
         sw.load(tmp_path / "a.npz").lower()
     assert len(str(e.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("x.npz", "x"),
+        ("x.weights.npz", "x"),
+        ("x.pth.tar", "x"),
+        ("x.PTH.tar", "x"),
+        ("x.ckpt.bin", "x"),
+        ("a.b.safetensors", "a.b"),
+        ("x.weights.safetensors", "x"),
+        ("weights.npz", "weights"),
+    ],
+)
+def test_names_of_networks_in_names_of_files(name, stem):
+    assert files.stem(Path("some.where") / name) == stem
+
+
+def test_side_files_in_any_case(tmp_path):
+    path = tmp_path / "x.weights.npz"
+    assert files.side_file(path) is None
+    assert files.read_sidecar(path) == {}
+    (tmp_path / "x.weights.json").write_text('{"steps": 1}', encoding="utf-8")
+    assert files.side_file(path) is None
+    (tmp_path / "x.JSON").write_text('{"steps": 2}', encoding="utf-8")
+    assert files.read_sidecar(path) == {"steps": 2}
+    (tmp_path / "x.json").write_text('{"steps": 3}', encoding="utf-8")
+    assert files.read_sidecar(path) == {"steps": 3}
+    assert files.side_file(tmp_path / "none" / "x.npz") is None
+
+
+@pytest.mark.parametrize("suffix", ["", ".json", ".pt.zip"])
+def test_kinds_of_files_that_are_not_known(tmp_path, suffix):
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(b"")
+    with pytest.raises(SpikeloomError) as error:
+        files.read_weights(path)
+    assert f"unknown kind of file '{path.suffix}'; give one of .safetensors, .npz, .pt" in str(
+        error.value
+    )
+    assert files.suffix(Path("a.NPZ")) == ".npz"
