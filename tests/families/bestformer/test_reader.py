@@ -1,8 +1,11 @@
 """BESTformer state dicts: the graph that is made of them, and every fault of theirs."""
 
 import numpy as np
+import pytest
 
 import sw
+from sw.families.bestformer.reader import recognises, told
+from sw.graph import Add, Average, MaxPool, MeanTokens
 from tests.frontend.checkpoints import NORM, logits, refuse, write
 from tests.frontend.states import make_state
 
@@ -49,3 +52,56 @@ def test_negative_variance_is_refused(tmp_path):
     state = make_state()
     state["patch_embed.block2_bn.running_var"][1] = -1
     refuse(write(tmp_path, state), "negative variance")
+
+
+@pytest.mark.parametrize(
+    ("options", "want"),
+    [
+        ({}, {"attention": "qk", "similarity": "and", "map_theta": 1.0}),
+        ({"attention": "kv"}, {"attention": "kv", "similarity": "and", "map_theta": 1.0}),
+        ({"similarity": "xnor"}, {"attention": "qk", "similarity": "xnor", "map_theta": 5.0}),
+        (
+            {"similarity": "xnor", "map_theta": 2.5},
+            {"attention": "qk", "similarity": "xnor", "map_theta": 2.5},
+        ),
+    ],
+    ids=["qk", "kv", "xnor", "theta"],
+)
+def test_what_a_graph_must_be_told_is_told_back(tmp_path, options, want):
+    net = sw.load(write(tmp_path, make_state()), **NORM, **options)  # two heads of 8 channels
+    assert told(net) == want
+    assert {k: net.meta[k] for k in ("attention", "similarity")}.items() <= want.items()
+
+
+@pytest.mark.parametrize(("variant", "order"), [("cifar", "qk"), ("imagenet", "kv")])
+def test_the_order_is_that_of_the_variant(tmp_path, variant, order):
+    state = make_state(variant=variant)
+    assert recognises(state)
+    net = sw.load(write(tmp_path, state), **NORM)
+    assert (net.meta["variant"], net.meta["attention"]) == (variant, order)
+    pools = [n.name for n in net.nodes if isinstance(n, MaxPool)]
+    assert len(pools) == {"cifar": 2, "imagenet": 4}[variant]
+
+
+def test_other_names_are_not_recognised():
+    assert not recognises({"conv1.weight": np.ones(1), "block.0.attn.q_conv.weight": np.ones(1)})
+
+
+def test_streams_are_coupled_from_the_second_block_on(tmp_path):
+    net = sw.load(write(tmp_path, make_state(depth=2)), **NORM)
+    adds = {n.name: n.stream for n in net.nodes if isinstance(n, Add)}
+    means = {n.name: (n.older, n.newer) for n in net.nodes if isinstance(n, Average)}
+    first = next(n.source for n in net.nodes if n.name == "block.0.attn.proj_lif")
+    assert adds == {
+        "block.0.x2": first,
+        "block.0.x3": "block.0.x12",
+        "block.1.x2": "block.1.x01",
+        "block.1.x3": "block.1.x12",
+    }
+    assert means == {
+        "block.0.x12": (first, "block.0.x2"),
+        "block.1.x01": ("block.0.x2", "block.0.x3"),
+        "block.1.x12": ("block.0.x3", "block.1.x2"),
+    }
+    heads = {n.name: n.source for n in net.nodes if isinstance(n, MeanTokens)}
+    assert heads == {"head.mean": "block.1.x2", "head2.mean": "block.1.x3"}

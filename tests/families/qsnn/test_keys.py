@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sw
-from sw.families.qsnn.keys import canonical
+from sw.families.qsnn.keys import Residual, Vgg, canonical, unify
 
 torch = pytest.importorskip("torch")
 from tests.families.qsnn.files import IMAGES, TOLD, npz, refuse  # noqa: E402
@@ -83,3 +83,62 @@ def test_wrong_vgg(tmp_path):
     refuse(npz(tmp_path, state), "33 values, which are no whole number of pixels", **TOLD)
     del state["features.2.fwd.module.0.bias"]
     refuse(npz(tmp_path, state), "missing features.2.fwd.module.0.bias", **TOLD)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("conv1_s.layer.module.weight", "conv1.weight"),
+        ("layer1.0.conv2_s.layer.module.weight", "layer1.0.conv2.weight"),
+        ("layer1.0.conv2_s.bn.seqbn.module.bias", "layer1.0.bn2.bn.bias"),
+        ("layer1.0.bn2.seqbn.module.running_var", "layer1.0.bn2.bn.running_var"),
+        ("layer1.0.downsample.layer.module.weight", "layer1.0.downsample.layer.module.weight"),
+        ("fc.ops.bias", "fc.ops.bias"),
+    ],
+)
+def test_names_of_one_tensor(key, name):
+    assert canonical(key) == name
+    assert canonical(name) == name
+
+
+def test_sizes_of_a_residual_net():
+    found = Residual(residual_state(channels=2, widths=(4, 8), blocks=(1, 2), first=4))
+    assert (found.blocks, found.widths, found.kernel, found.stem) == ([1, 2], [4, 8], 3, 4)
+    assert (found.channels, found.classes) == (2, 5)
+    assert found.projected == {"layer1.0": False, "layer2.0": True, "layer2.1": False}
+    assert found.sizes() == {
+        "variant": "resnet",
+        "stem": "3x3 to 4",
+        "blocks": [1, 2],
+        "widths": [4, 8],
+    }
+    assert found.faults() == []
+    assert found.misshaped() == {}
+    steps = {stem: found.stride(stem) for stem in found.projected}
+    assert steps == {"layer1.0": 1, "layer2.0": 2, "layer2.1": 1}
+    wider = Residual(residual_state(widths=(6, 8), blocks=(1, 1), first=4))
+    assert wider.projected == {"layer1.0": True, "layer2.0": True}
+
+
+def test_sizes_of_a_vgg_net():
+    found = Vgg(vgg_state(widths=(4, 8, 8), pixels=4, channels=2))
+    assert (found.channels, found.classes, found.widths) == (2, 5, [4, 8, 8])
+    assert found.features == 32
+    sizes = {"variant": "vgg", "widths": [4, 8, 8], "average_pools": 2, "last_pixels": 4}
+    assert found.sizes() == sizes
+    assert (found.indices, found.pooled) == ([0, 2, 4], [False, True, True])
+    plain = Vgg(vgg_state(pooled=False))
+    assert plain.indices == [0, 1, 2]
+    assert plain.pooled == [False] * 3
+
+
+def test_the_first_name_of_a_tensor_stays_and_equal_ones_go():
+    value = np.ones(3)
+    one, faults = unify({"conv1_s.layer.module.weight": value, "conv1.weight": value.copy()})
+    assert list(one) == ["conv1.weight"]
+    assert one["conv1.weight"] is value
+    assert faults == []
+    _, faults = unify({"conv1.weight": value, "conv1_s.layer.module.weight": value + 1})
+    assert faults == [
+        "conv1_s.layer.module.weight differs from conv1.weight, the same tensor under another name"
+    ]
