@@ -8,3 +8,4 @@ with contextlib.suppress(ImportError):
     torch.set_num_threads(1)
 
     from tests.train.small import few_digits  # noqa: F401
+    from tests.train.teachers import module  # noqa: F401

@@ -1,6 +1,5 @@
-"""The table of families: what it refuses, what it finds, and that reading needs no torch."""
+"""The table of families: what it finds, and that reading needs no torch."""
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -14,24 +13,11 @@ from sw import families
 from sw.families import FAMILIES, checked
 from sw.families.arguments import argument
 from sw.families.bestformer import BESTFORMER
-from sw.families.family import Family, Training
 from sw.families.qsnn import QSNN
 from sw.train import __main__
+from tests.families.entries import other, trained
 
 ROOT = Path(__file__).resolve().parents[2]
-TRAINING = QSNN.training
-assert TRAINING is not None
-
-
-def other(**changes) -> Family:
-    """Another family, as good as Q-SNN but for ``changes``."""
-    fields = {"name": "other", "title": "Other", "training": None}
-    return dataclasses.replace(QSNN, **fields | changes)
-
-
-def trained(**changes) -> Training:
-    assert TRAINING is not None
-    return dataclasses.replace(TRAINING, **changes)
 
 
 def test_the_real_families_are_in_it():
@@ -39,49 +25,6 @@ def test_the_real_families_are_in_it():
     assert families.trained() == FAMILIES
     assert checked(FAMILIES) == FAMILIES
     assert checked([*FAMILIES, other()])[-1].name == "other"
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        (other(name="qsnn"), "qsnn: its name is that of an earlier family"),
-        (other(title="Q-SNN"), "other: its title is that of an earlier family"),
-        (other(read=None), "other: has no function 'read'; state one"),
-        (other(recognises=None), "other: has no function 'recognises'"),
-        (other(own_names="("), "other: its own_names are no pattern"),
-        (other(own_modules=None), "other: its own_modules are no pattern"),
-        (other(told={}), "other: has no function 'told'"),
-        (other(settings=("steps", "colour")), "other: asks for the settings colour, which are"),
-        (other(training=True), "other: its training is a bool; state a Training"),
-        (other(training=trained(hooks="")), "other: is to be trained, and there is no module ''"),
-        (other(training=trained(hooks="sw.families.other")), "no module 'sw.families.other' with"),
-        (other(training=trained(hooks="sw.no.such")), "no module 'sw.no.such' with its hooks"),
-        (other(training=trained(config=None)), "other: its training has no dataclass 'config'"),
-        (other(training=trained(options=None)), "other: its training has no dataclass 'options'"),
-        (
-            other(training=trained(arguments=(argument("depth", "of it"),))),
-            "other: has an option for 'depth', which QsnnConfig has not; leave it out",
-        ),
-        ("other", "entry 2 is a str, wanted a Family"),
-    ],
-)
-def test_a_bad_entry_is_refused_by_name(entry, message):
-    with pytest.raises(SpikeloomError) as error:
-        checked((*FAMILIES, entry))
-    assert str(error.value).startswith("Table of families: ")
-    assert message in str(error.value)
-
-
-def test_a_module_without_hooks_is_named(monkeypatch):
-    learner = pytest.importorskip("sw.train.learner", exc_type=SpikeloomError)
-    family = other(training=trained(hooks="sw.families.qsnn.keys"))
-    checked([family])
-    with pytest.raises(SpikeloomError, match=r"other: sw\.families\.qsnn\.keys holds no HOOKS"):
-        learner.hooks(family)
-    hooks = sys.modules["sw.families.learner"].Hooks(network=None, learner=None)
-    monkeypatch.setattr("sw.families.qsnn.keys.HOOKS", hooks, raising=False)
-    with pytest.raises(SpikeloomError, match=r"other: its hooks in .* have no network; state one"):
-        learner.hooks(family)
 
 
 def test_the_first_that_knows_the_keys_is_taken(monkeypatch):

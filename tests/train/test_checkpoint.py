@@ -11,7 +11,7 @@ import torch
 from hw.common.errors import SpikeloomError
 from sw.data import load_digits
 from sw.families.bestformer.model import Bestformer
-from sw.nn.binary import BinaryConv1d, BinaryConv2d, binarise, compact_weights
+from sw.nn.binary import BinaryConv1d, BinaryConv2d
 from sw.train.checkpoint import (
     checkpoint_tensors,
     load_checkpoint,
@@ -47,17 +47,6 @@ def test_checkpoint_has_the_authors_keys_and_says_where_it_comes_from(few_digits
     accuracy, rates = evaluate(model, digits.test_images[:40], digits.test_labels[:40])
     assert accuracy == result.test_accuracy
     assert rates == fields["spike_rate"]
-
-
-def test_compact_weights_binarise_to_the_same_or_are_not_made():
-    generator = torch.Generator().manual_seed(0)
-    for shape in ((40, 3, 3, 3), (7, 2, 1), (5, 512, 1, 1)):
-        weight = torch.randn(shape, generator=generator)
-        compact = compact_weights(weight)
-        assert compact.dtype == torch.int8
-        assert torch.equal(binarise(compact.float()), binarise(weight))
-    assert compact_weights(torch.tensor([[[1.0], [2.0], [3.0]]])) is None  # a sign of zero
-    assert compact_weights(torch.ones(1, 4, 1)) is None
 
 
 def test_compact_checkpoint_gives_the_same_logits(tmp_path):

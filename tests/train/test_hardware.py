@@ -17,7 +17,7 @@ from sw.lower.search import FRAC_BITS, MIN_FRAC_BITS
 from sw.nn import rounding
 from sw.nn.neurons import LIF
 from sw.nn.norm import Norm1d, Norm2d
-from sw.nn.rounding import saturate, straight
+from sw.nn.rounding import saturate
 from sw.train.checkpoint import save_checkpoint
 from sw.train.hardware import Hardware, float_graph
 
@@ -233,15 +233,6 @@ def test_training_goes_on_through_the_rounding(family, kind, tmp_path):
     check(model, last, images)
     check(model, loaded, images)
     check(model, loaded, fresh(model))
-
-
-def test_the_value_is_exact_and_the_gradient_passes():
-    real = torch.tensor([0.1, 1e8, -3.0], requires_grad=True)
-    rounded = torch.tensor([0.125, 3.0, -3.5])
-    y = straight(real, rounded)
-    assert torch.equal(y, rounded)
-    y.backward(torch.tensor([1.0, 2.0, 3.0]))
-    assert real.grad.tolist() == [1, 2, 3]
 
 
 def test_networks_that_are_no_hardware_are_refused(tmp_path):

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sw import families
 from sw.train import __main__
-from sw.train.arguments import flag, model_options, run_options
 from sw.train.state import state_path
 
 REPO = Path(__file__).resolve().parents[2]
@@ -72,21 +70,6 @@ def test_a_warmup_that_never_ends_is_told(few_digits, tmp_path, capsys):
     ).split()
     assert __main__.main([*words, ""]) == 0
     assert "never reaches its peak; give more --epochs, or --warmup 0.2" in capsys.readouterr().err
-
-
-def test_options_name_the_form_they_want(capsys):
-    seen = {}
-    for family in families.trained():
-        for option in (*model_options(family), *run_options(family)):
-            if option.kind.get("type", bool) is not bool and "choices" not in option.kind:
-                seen.setdefault(flag(option.name), family.name)
-    assert {"--size", "--depth", "--widths", "--lr", "--rate-weight"} <= seen.keys()
-    for name, family in seen.items():
-        with pytest.raises(SystemExit) as stop:
-            __main__.main(["--model", family, name, "32x"])
-        assert stop.value.code == 2
-        last = capsys.readouterr().err.splitlines()[-1]
-        assert re.search(r"'32x' is not .*, wanted a .*number, such as \S", last), last
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "soon"])

@@ -2,31 +2,21 @@
 
 import dataclasses
 import json
-import sys
-from itertools import count
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
 from hw.common.errors import SpikeloomError
-from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.model import Bestformer
-from sw.families.bestformer.options import BestformerOptions
 from sw.families.bestformer.training import BestformerLearner
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.model import Qsnn
-from sw.families.qsnn.options import QsnnOptions
 from sw.train import __main__, loop
 from sw.train.checkpoint import load_checkpoint, save_checkpoint
-from sw.train.learner import make_learner
 from sw.train.loop import finished, state_path, train
 from sw.train.teacher import load_teacher, teacher_path
+from tests.train.teachers import ALWAYS, OPTIONS, TINY
 
-TINY = BestformerConfig(height=8, width=8, embed_dim=8, depth=1, heads=2, mlp_ratio=1, steps=2)
-OPTIONS = BestformerOptions(
-    config=TINY, epochs=2, warmup=1, batch=32, seed=7, validation=30, images=94, teacher="train"
-)
 CPU = torch.device("cpu")
 
 
@@ -40,42 +30,6 @@ def calls(monkeypatch):
 
     monkeypatch.setattr(BestformerLearner, "loss", loss)
     return seen
-
-
-names = (f"spikeloom_test_teachers_{i}" for i in count())
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    """Makes a module of a given source that can be imported, and gives its name."""
-    monkeypatch.syspath_prepend(tmp_path)
-    made = []
-
-    def make(source):
-        name = next(names)
-        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
-        made.append(name)
-        return name
-
-    yield make
-    for name in made:
-        sys.modules.pop(name, None)
-
-
-ALWAYS = """
-import torch
-from torch import nn
-class Always(nn.Module):
-    def __init__(self, label=3, classes=10):
-        super().__init__()
-        self.label, self.classes = label, classes
-    def forward(self, x):
-        assert not torch.is_grad_enabled() and not self.training
-        logits = x.new_zeros(len(x), self.classes)
-        logits[:, self.label] = 1.0
-        return logits
-instance = Always(4)
-"""
 
 
 def test_a_trained_teacher_is_made_once(tmp_path, monkeypatch):
@@ -128,16 +82,6 @@ def test_finished_is_a_run_of_just_these_options(tmp_path):
     assert not finished(options, out)
 
 
-def test_options_of_a_trained_teacher():
-    made = OPTIONS.of_teacher()
-    changed = {"config", "teacher", "lr", "epochs", "warmup", "rounded", "teacher_epochs"}
-    for field in {f.name for f in dataclasses.fields(made)} - changed:
-        assert getattr(made, field) == getattr(OPTIONS, field)
-    assert made.lr == pytest.approx(OPTIONS.lr / 5)
-    assert (made.epochs, made.rounds, made.teacher) == (2, 0, "")
-    assert dataclasses.replace(OPTIONS, teacher_epochs=1).of_teacher().warmup == 0
-
-
 def test_a_file_teaches(tmp_path, monkeypatch):
     path, out = tmp_path / "t.safetensors", tmp_path / "a.safetensors"
     torch.manual_seed(1)
@@ -157,29 +101,6 @@ def test_a_file_teaches(tmp_path, monkeypatch):
         assert train(options, out) is not None
         assert set(seen) == {"student"}
         assert not teacher_path(out).exists()
-
-
-def test_the_second_head_learns_what_the_teacher_decides(module, tmp_path):
-    options = dataclasses.replace(OPTIONS, teacher=f"{module(ALWAYS)}:Always", label_smoothing=0.2)
-    decide, _ = load_teacher(options, tmp_path / "a.safetensors", CPU)
-    x, labels = torch.rand(5, 1, 8, 8), torch.tensor([0, 3, 9, 1, 2])
-    assert decide(x).tolist() == [3] * 5
-    losses = []
-    for teacher in (decide, None):
-        torch.manual_seed(2)
-        learner = make_learner(options, teacher)
-        learner.model.eval()  # so that one more pass gives the same logits
-        loss, predicted = learner.loss(x, labels, 0.0)
-        first, second = learner.model(x)
-        assert torch.equal(predicted.argmax(1), (first + second).argmax(1))
-        target = labels if teacher is None else torch.full((5,), 3)
-        want = [
-            cross_entropy(head, wanted, label_smoothing=0.2)
-            for head, wanted in ((first, labels), (second, target))
-        ]
-        torch.testing.assert_close(loss, (want[0] + want[1]) / 2)
-        losses.append(loss.item())
-    assert abs(losses[0] - losses[1]) > 1e-4
 
 
 @pytest.mark.parametrize("name", ["Always", "instance"])
@@ -232,18 +153,6 @@ def test_mistakes_of_shapes(module, tmp_path):
     save_checkpoint(Bestformer(dataclasses.replace(TINY, height=16, width=16)), path)
     with pytest.raises(SpikeloomError, match="its height is 16, wanted the student's 8; train it"):
         train(dataclasses.replace(OPTIONS, teacher=str(path)), tmp_path / "a.safetensors")
-
-
-def test_networks_of_one_head_have_no_teacher():
-    message = "teacher is 'train', wanted none: only a reversible BESTformer has a second head"
-    with pytest.raises(SpikeloomError, match=message):
-        dataclasses.replace(OPTIONS, config=dataclasses.replace(TINY, reversible=False))
-    with pytest.raises(SpikeloomError, match=message):
-        QsnnOptions(teacher="train")
-    with pytest.raises(SpikeloomError, match="--teacher given, which --model qsnn does not have"):
-        __main__.run(["--model", "qsnn", "--teacher", "train"])
-    with pytest.raises(SpikeloomError, match=message):
-        __main__.run(["--no-reversible", "--teacher", "train"])
 
 
 def test_a_teacher_of_no_options_is_not_overwritten_while_another_trains(tmp_path):

@@ -12,6 +12,7 @@ import sw
 from hw.common.errors import SpikeloomError
 from sw.families.settings import MOST_COUNT, Settings, per_channel
 from sw.frontend.loader import SHIPPED
+from tests.frontend.states import make_state
 
 PATH = Path("x.pt")
 MOST = 300  #: Characters of a message, its file's name included.
@@ -120,3 +121,19 @@ def test_a_long_name_beside_a_file(tmp_path):
     beside = json.loads((SHIPPED / "digits-qsnn.json").read_text(encoding="utf-8"))
     (tmp_path / "x.json").write_text(json.dumps(beside | {"name": LONG}), encoding="utf-8")
     assert sw.load(tmp_path / "x.safetensors").name == LONG[:100]
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        (127.5, 0.5, "mean must be 0 to 1"),
+        (0.5, 63.75, "std must be above 0 and at most 4"),
+        (0.5, 0.0, "std must be above 0"),
+        (-0.1, 0.5, "mean must be 0 to 1"),
+        (0.5, -0.2, "std must be above 0"),
+    ],
+)
+def test_normalisations_out_of_range(mean, std, words, tmp_path):
+    np.savez(tmp_path / "a.npz", **make_state(0))
+    with pytest.raises(SpikeloomError, match=words):
+        sw.load(tmp_path / "a.npz", mean=mean, std=std)

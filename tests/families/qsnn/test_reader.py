@@ -1,7 +1,6 @@
-"""Containers, aliases, settings and every message of ``sw.load`` for Q-SNN."""
+"""Containers, settings and every message of ``sw.load`` for Q-SNN."""
 
 import argparse
-import json
 
 import numpy as np
 import pytest
@@ -9,33 +8,10 @@ from safetensors.numpy import save_file
 
 import sw
 from hw.common.errors import SpikeloomError
-from sw.families.qsnn.keys import canonical
 
 torch = pytest.importorskip("torch")
+from tests.families.qsnn.files import IMAGES, TOLD, npz, refuse  # noqa: E402
 from tests.frontend.qsnn_states import residual_state, vgg_state, with_aliases  # noqa: E402
-
-TOLD = {"steps": 2, "membrane_bits": 4, "mean": 0.0, "std": 1.0}
-IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
-
-
-def npz(tmp_path, state, name="net.npz", side=None):
-    path = tmp_path / name
-    np.savez(path, **state)
-    if side is not None:
-        path.with_suffix(".json").write_text(json.dumps(side), encoding="utf-8")
-    return path
-
-
-def refuse(path, match, **options):
-    with pytest.raises(SpikeloomError, match=match) as caught:
-        sw.load(path, **options)
-    assert len(str(caught.value).splitlines()) <= 20
-    return str(caught.value)
-
-
-@pytest.fixture
-def want(tmp_path):
-    return sw.load(npz(tmp_path, residual_state(), "want.npz"), **TOLD).run(IMAGES).logits
 
 
 def test_containers_prefixes_wrappers_and_trainer_extras(tmp_path, want):
@@ -59,72 +35,9 @@ def test_containers_prefixes_wrappers_and_trainer_extras(tmp_path, want):
         np.testing.assert_array_equal(net.run(IMAGES).logits, want, name)
 
 
-def test_each_tensor_under_any_one_of_its_names(tmp_path, want):
-    """Containers that keep shared tensors once may keep any of the names."""
-    full = with_aliases(residual_state())
-    last = {}
-    for key, value in full.items():
-        last[canonical(key)] = key, value
-    net = sw.load(npz(tmp_path, dict(last.values())), **TOLD)
-    assert "conv1.weight" not in dict(last.values())
-    np.testing.assert_array_equal(net.run(IMAGES).logits, want)
-
-
-def test_aliases_that_differ_are_refused(tmp_path):
-    state = with_aliases(residual_state())
-    alias = "layer1.0.conv2_s.bn.seqbn.module.bias"
-    state[alias] = state[alias] + 1
-    message = refuse(npz(tmp_path, state), "not a complete Q-SNN state dict", **TOLD)
-    assert f"{alias} differs from layer1.0.bn2.bn.bias" in message
-
-
-def test_all_missing_unexpected_and_misshaped_keys_in_one_message(tmp_path):
-    state = residual_state()
-    del state["layer2.0.conv2.weight"], state["layer2.0.downsample.bn.bn.bias"]
-    del state["fc.ops.bias"]
-    state["extra.weight"] = np.ones(3, np.float32)
-    state["layer1.0.bn1.bn.bias"] = np.ones(3, np.float32)
-    message = refuse(npz(tmp_path, state), "state dict")  # before any setting is asked for
-    for part in (
-        "missing layer2.0.conv2.weight, wanted (8, 8, 3, 3)",
-        "missing layer2.0.downsample.bn.bn.bias, wanted (8,)",
-        "missing fc.ops.bias",
-        "unexpected extra.weight (3,)",
-        "layer1.0.bn1.bn.bias is (3,), wanted (4,)",
-    ):
-        assert part in message
-
-
-def test_wild_numbers_in_keys(tmp_path):
-    for key in ("layer999999999.0.conv1.weight", "layer1.999999999.conv1.weight"):
-        state = {**residual_state(), key: np.ones((4, 4, 3, 3), np.float32)}
-        assert f"unexpected {key}" in refuse(npz(tmp_path, state), "state dict")
-
-
 def test_objects_that_would_act_are_named(tmp_path):
     torch.save({"state_dict": {}, "args": tmp_path}, tmp_path / "net.pth")
     refuse(tmp_path / "net.pth", r"it holds objects of pathlib\S*, and nothing .* is executed")
-
-
-def test_missing_blocks_and_stages(tmp_path):
-    state = {k: v for k, v in residual_state().items() if not k.startswith("layer1.")}
-    assert "missing layer1.0.conv1.weight" in refuse(npz(tmp_path, state), "state dict")
-    state = {k: v for k, v in residual_state().items() if not k.startswith("layer2.0.")}
-    assert "missing layer2.0.conv1.weight" in refuse(npz(tmp_path, state), "state dict")
-
-
-def test_wrong_kernels(tmp_path):
-    state = residual_state(stem=5)
-    state["layer1.0.conv1.weight"] = np.ones((4, 4, 1, 1), np.float32)
-    message = refuse(npz(tmp_path, state), "conv1.weight is 5x5, wanted 3x3 or 7x7")
-    assert "layer1.0.conv1.weight is (4, 4, 1, 1), wanted (4, 4, 3, 3)" in message
-
-
-@pytest.mark.parametrize("key", ["conv1.weight", "layer1.0.conv1.weight", "fc.ops.weight"])
-def test_flat_and_empty_tensors(tmp_path, key):
-    for shape in ((), (0,), (2, 0, 3, 3), (4,)):
-        state = {**residual_state(), key: np.ones(shape, np.float32)}
-        assert key in refuse(npz(tmp_path, state), "state dict")
 
 
 def test_what_the_file_cannot_tell_is_asked_for_all_at_once(tmp_path):
@@ -172,17 +85,6 @@ def test_json_file_beside_the_weights(tmp_path, side, want):
 )
 def test_wrong_options(tmp_path, options, match):
     refuse(npz(tmp_path, residual_state()), match, **{**TOLD, **options})
-
-
-def test_wrong_vgg(tmp_path):
-    state = vgg_state()
-    refuse(npz(tmp_path, state), "strides has 2 values, the network 3", strides=(1, 2), **TOLD)
-    gap = {k.replace("features.4", "features.6"): v for k, v in state.items()}
-    refuse(npz(tmp_path, gap), "nothing under features.3 to features.5", **TOLD)
-    state["classifier.module.weight"] = np.ones((5, 33), np.float32)
-    refuse(npz(tmp_path, state), "33 values, which are no whole number of pixels", **TOLD)
-    del state["features.2.fwd.module.0.bias"]
-    refuse(npz(tmp_path, state), "missing features.2.fwd.module.0.bias", **TOLD)
 
 
 def test_vgg_with_images_of_another_size(tmp_path):

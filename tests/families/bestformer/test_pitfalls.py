@@ -21,6 +21,7 @@ from sw.graph import (
 from tests.frontend.states import make_state
 
 pytest.importorskip("torch")
+
 FIRE = {"tau": 1.0, "theta": 0.5}  #: A neuron that passes white pixels on as spikes.
 
 

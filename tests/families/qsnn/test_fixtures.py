@@ -8,6 +8,7 @@ from sw.graph import LIF
 from tests.fixtures import FIXTURES
 
 pytest.importorskip("torch")
+
 MODES = {"alpha1": (1.0, 64), "batch64": ("batch", 64), "batch1": ("batch", 1)}
 SPIKES = {"alpha1": "q8.spikes_alpha1.npz", "batch1": "q8.spikes.npz"}
 

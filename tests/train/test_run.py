@@ -7,22 +7,14 @@ import pytest
 import torch
 
 import sw
-from sw.families.bestformer.config import BestformerConfig
-from sw.families.bestformer.options import BestformerOptions
 from sw.families.bestformer.training import BestformerLearner
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.options import QsnnOptions
-from sw.nn.binary import binarise
 from sw.train import loop, run
-from sw.train.checkpoint import load_checkpoint
-from sw.train.learner import make_learner
 from sw.train.loop import train
 from sw.train.state import Average, state_path
+from tests.train.phases import OPTIONS
 
-TINY = BestformerConfig(height=8, width=8, embed_dim=16, depth=1, heads=2, mlp_ratio=1, steps=2)
-OPTIONS = BestformerOptions(
-    config=TINY, epochs=3, rounded=0, warmup=1, batch=32, seed=7, validation=30, images=130
-)
 BATCHES = 3  #: Of an epoch: 100 images.
 QSNN = QsnnOptions(
     config=QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8, membrane_bits=4),
@@ -177,31 +169,3 @@ def test_fraction_bits_of_the_state_are_gone_on_with(tmp_path):
     torch.save(state, state_path(out))
     assert train(options, out, pause=pause, resume=True) is None
     assert torch.load(state_path(out), weights_only=True)["place"]["frac_bits"] == bits - 1
-
-
-def test_weights_on_their_filters_mean_are_given_the_plus_sign(tmp_path, monkeypatch):
-    name = "block.0.mlp.mlp1_conv"
-    found = make_learner(OPTIONS)
-    weight = found.model.get_parameter(f"{name}.weight")
-    with torch.no_grad():
-        steps = torch.tensor([0, 0, *range(1, 8), *range(-7, 0)]) / 8  # of mean 0, exactly
-        weight[1] = steps.view_as(weight[1])
-    before = binarise(weight.detach())
-    counts = found.zero_weights()
-    assert counts == {name: 2}
-    assert found.sign() == counts
-    assert found.zero_weights() == {}
-    after = binarise(weight.detach())
-    assert torch.equal(after, torch.where(before == 0, 1.0, before))
-
-    real = BestformerLearner.zero_weights
-    calls = []
-
-    def once(self):  # the first time some weight is found
-        calls.append(self)
-        return {name: 3} if len(calls) == 1 else real(self)
-
-    monkeypatch.setattr(BestformerLearner, "zero_weights", once)
-    train(dataclasses.replace(OPTIONS, epochs=1), tmp_path / "a.safetensors")
-    _, fields = load_checkpoint(tmp_path / "a.safetensors")
-    assert fields["weights_given_a_sign"] == {name: 3}

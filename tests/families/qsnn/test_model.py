@@ -1,7 +1,6 @@
 """Q-SNN in torch: keys, equality with the fixture and with ``sw.load``, gradients, losses."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -10,46 +9,13 @@ import torch
 import sw
 from hw.common.errors import SpikeloomError
 from sw.families.qsnn.config import QsnnConfig
-from sw.families.qsnn.layers import (
-    QuantConv2d,
-    ScaledBinaryConv2d,
-    binarise,
-    quantise,
-    sharpness,
-    standardise,
-)
+from sw.families.qsnn.layers import QuantConv2d
 from sw.families.qsnn.model import Qsnn, loss, rate_loss
-from sw.families.qsnn.neurons import QuantLIF, store
-from sw.graph import power_of_two
 from sw.train.checkpoint import load_checkpoint, save_checkpoint
+from tests.families.qsnn.nets import SMALL
 from tests.fixtures import FIXTURES
 
 MNIST = QsnnConfig(height=28, width=28)  # of the fixture q8
-SMALL = {
-    "residual": QsnnConfig(
-        widths=(4, 6),
-        blocks=(2, 1),
-        height=9,
-        width=7,
-        channels=2,
-        steps=3,
-        membrane_bits=4,
-        mean=(0.4, 0.5),
-        std=(0.2,),
-        classes=3,
-    ),
-    "wide stem": QsnnConfig(
-        widths=(4, 4, 8, 8), blocks=(1, 1, 1, 2), stem=7, height=33, width=40, membrane_bits=2
-    ),
-    "batch alpha": QsnnConfig(widths=(4, 6), blocks=(1, 1), alpha=None),
-    "vgg with pools": QsnnConfig(
-        net="vgg", widths=(4, 6, 6), halve=(1, 2), height=13, width=10, channels=3
-    ),
-    "vgg with one pool": QsnnConfig(net="vgg", widths=(4, 6, 6, 8), halve=(2,), height=6, width=5),
-    "vgg with strides": QsnnConfig(
-        net="vgg", widths=(4, 6, 6, 8), halve=(1, 3), downsampling="stride", height=9, width=6
-    ),
-}
 each = pytest.mark.parametrize("config", SMALL.values(), ids=list(SMALL))
 
 
@@ -154,64 +120,6 @@ def test_published_sizes():
     assert QsnnConfig.resnet18().grid == (7, 7)
 
 
-def test_weights_are_standardised():
-    torch.manual_seed(0)
-    w = torch.randn(50, 4, 3, 3) * 3 + 1
-    w[0] = w[0] ** 5
-    z = standardise(w).flatten(1)
-    torch.testing.assert_close(z.mean(1), torch.zeros(50), atol=1e-5, rtol=0)
-    torch.testing.assert_close(z.std(1), torch.ones(50))
-    scale = power_of_two(w.numpy())
-    assert set(scale.tolist()) == {0.5, 1.0}  # mean |z| lies about 0.8
-    want = (
-        np.sign(w.numpy() - w.numpy().mean((1, 2, 3), keepdims=True)) * scale[:, None, None, None]
-    )
-    np.testing.assert_array_equal(binarise(w, 1.0).numpy(), want)
-
-
-@pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
-def test_annealed_sign_gradient(progress):
-    t = sharpness(progress)
-    assert t == pytest.approx(10 ** (2 * progress - 1))
-    k = max(1 / t, 1)
-    z = torch.linspace(-2, 2, 9)
-    from sw.families.qsnn.layers import _Sign
-
-    x = z.clone().requires_grad_()
-    _Sign.apply(x, t).sum().backward()
-    torch.testing.assert_close(x.grad, k * t * (1 - torch.tanh(t * z) ** 2))
-    model = Qsnn(SMALL["residual"])
-    model.anneal(progress)
-    found = [m.t for m in model.modules() if isinstance(m, ScaledBinaryConv2d)]
-    assert found == [t] * len(found)
-    assert found
-
-
-def test_eight_bit_weights_pass_the_gradient():
-    w = torch.tensor([1.0, -1.7, 0.5, -0.25], requires_grad=True)
-    q = quantise(w)
-    torch.testing.assert_close(q * 127, torch.tensor([127.0, -216.0, 64.0, -32.0]))
-    q.sum().backward()
-    assert w.grad is not None
-    assert w.grad.tolist() == [1.0] * 4
-
-
-def test_stored_membranes():
-    v = torch.tensor([0.0, 0.3, -0.3, 5.0, -5.0], requires_grad=True)
-    kept = store(v, 4, 1.0)
-    torch.testing.assert_close(kept * 7, torch.round(torch.tanh(v) * 7))
-    kept.sum().backward()
-    torch.testing.assert_close(v.grad, 1 - torch.tanh(v.detach()) ** 2)
-    half = store(v.detach(), 8, None)
-    assert half.abs().max() == pytest.approx(math.tanh(5))
-    assert store(torch.zeros(3), 8, None).tolist() == [0, 0, 0]
-
-
-def test_neuron_is_strict_and_quantises_after_the_reset():
-    x = torch.tensor([[1.0, 4.0, 0.4, 0.8], [0.5, 0.9, 0.9, 0.6]])
-    assert QuantLIF(2)(x).tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
-
-
 def test_every_parameter_learns():
     for config in SMALL.values():
         torch.manual_seed(0)
@@ -260,36 +168,6 @@ def test_spike_rate_loss_reaches_the_weights():
     first = next(m for m in model.modules() if isinstance(m, QuantConv2d))
     assert first.weight.grad is not None
     assert first.weight.grad.abs().sum() > 0
-
-
-@pytest.mark.parametrize(
-    ("fields", "match"),
-    [
-        ({"net": "mlp"}, "net is 'mlp', wanted one of resnet, vgg"),
-        ({"stem": 5}, "stem is 5"),
-        ({"membrane_bits": 3}, "membrane_bits is 3, wanted one of 2, 4, 8"),
-        ({"steps": 0}, "steps is 0"),
-        ({"classes": 1}, "classes is 1"),
-        ({"widths": ()}, "widths is"),
-        ({"widths": (4, 0)}, "widths is"),
-        ({"blocks": (1, 1)}, "wanted 3 numbers"),
-        ({"net": "vgg", "halve": (3,)}, "halve is"),
-        ({"alpha": 0}, "alpha is 0"),
-        ({"mean": (0.1, 0.2)}, "mean is"),
-        ({"std": 0.0}, "std is"),
-        ({"net": "vgg", "halve": (1, 2), "height": 3}, "images that leave a pixel"),
-    ],
-)
-def test_wrong_configurations(fields, match):
-    with pytest.raises(SpikeloomError, match=match):
-        QsnnConfig(**fields)
-
-
-def test_wrong_json():
-    with pytest.raises(SpikeloomError, match="wanted 'qsnn'"):
-        QsnnConfig.from_json({"model": "bestformer"})
-    with pytest.raises(SpikeloomError, match="lacks net, widths"):
-        QsnnConfig.from_json({"model": "qsnn"})
 
 
 def test_wrong_input():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -12,33 +11,22 @@ import torch
 
 import sw
 from hw.common.errors import SpikeloomError
-from sw import families
 from sw.data import load_digits
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.options import BestformerOptions
 from sw.families.learner import Hooks
 from sw.families.qsnn import training
 from sw.families.qsnn.config import QsnnConfig
-from sw.families.qsnn.layers import (
-    ScaledBinaryConv2d,
-    binarise,
-    compact_weights,
-    sharpness,
-    standardise,
-    zero_weights,
-)
+from sw.families.qsnn.layers import ScaledBinaryConv2d, sharpness, zero_weights
 from sw.families.qsnn.model import Qsnn
 from sw.families.qsnn.options import QsnnOptions
 from sw.train import __main__, loop
-from sw.train.arguments import default, flag, model_options, run_options
 from sw.train.checkpoint import checkpoint_tensors, load_checkpoint, save_checkpoint
-from sw.train.learner import make_learner
 from sw.train.loop import train
 from sw.train.schedule import learning_rate
+from tests.families.qsnn.small import OPTIONS, TINY
 
-SHIPPED = Path(__file__).resolve().parents[2] / "sw" / "shipped"
-TINY = QsnnConfig(widths=(4, 8), blocks=(1, 1), height=8, width=8)
-OPTIONS = QsnnOptions(config=TINY, epochs=3, batch=32, seed=7, validation=30)
+SHIPPED = Path(__file__).resolve().parents[3] / "sw" / "shipped"
 
 
 def asked(monkeypatch, *words):
@@ -160,15 +148,6 @@ def test_resuming_a_run_of_the_other_family_is_refused(few_digits, tmp_path):
         train(rate, out, resume=True)
 
 
-def test_option_mistakes():
-    with pytest.raises(SpikeloomError, match=r"rate_weight is -1, wanted 0 or more; .*--rate-w"):
-        dataclasses.replace(OPTIONS, rate_weight=-1)
-    with pytest.raises(SpikeloomError, match="epochs is 0, wanted 1 or more; change --epochs"):
-        dataclasses.replace(OPTIONS, epochs=0)
-    with pytest.raises(SpikeloomError, match=r"configuration of a Q-SNN, .*use QsnnOptions"):
-        make_learner(BestformerOptions(config=TINY))
-
-
 def test_weights_without_a_sign_are_found(few_digits, tmp_path, monkeypatch):
     model = Qsnn(TINY)
     assert zero_weights(model) == {}
@@ -179,35 +158,6 @@ def test_weights_without_a_sign_are_found(few_digits, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "zero_weights", lambda _: {"layer1.0.conv1": 36})
     with pytest.raises(SpikeloomError, match=r"exactly 0 for .*layer1\.0\.conv1.*another --seed"):
         train(dataclasses.replace(OPTIONS, epochs=1), tmp_path / "a.safetensors")
-
-
-@pytest.mark.parametrize("shape", [(40, 3, 3, 3), (9, 16, 1, 1), (6, 64, 3, 3)])
-def test_compact_weights_keep_signs_and_scales(shape):
-    torch.manual_seed(0)
-    # Powers of a Gaussian: the higher, the heavier the tails and the smaller the scale.
-    gaussian = torch.randn(shape)
-    scales = set()
-    for power in (0.2, 1.0, 2.0, 3.0):
-        weight = gaussian.sign() * gaussian.abs() ** power
-        compact = compact_weights(weight)
-        assert compact is not None
-        assert compact.dtype == torch.int8
-        got = binarise(compact.float(), 1.0)
-        assert torch.equal(got, binarise(weight, 1.0))
-        scales |= set(got.abs().flatten().tolist())
-        margin = torch.log2(standardise(compact.float()).abs().flatten(1).mean(1))
-        assert (margin - margin.round()).abs().max() < 0.4  # no rounding decides the scale
-    assert {0.5, 1.0} <= scales
-
-
-def test_weights_that_have_no_compact_form():
-    assert compact_weights(torch.ones(2, 4, 1, 1)) is None  # no signs
-    assert compact_weights(torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)) is None  # one of zero
-    spike = torch.randn(1, 512, 3, 3) * 1e-3
-    spike[0, 0] = 100.0  # a scale of 1/16 or less
-    assert compact_weights(spike) is None or torch.equal(
-        binarise(compact_weights(spike).float(), 1.0), binarise(spike, 1.0)
-    )
 
 
 @pytest.mark.parametrize("net", ["resnet", "vgg"])
@@ -234,37 +184,6 @@ def test_compact_checkpoint_is_the_same_network(tmp_path, net):
     pixels = load_digits(8).test_images[:20]
     logits = [sw.load(tmp_path / f"{c}.safetensors").run(pixels).logits for c in (False, True)]
     np.testing.assert_array_equal(*logits)
-
-
-def test_help_states_the_defaults_of_both_families(capsys):
-    with pytest.raises(SystemExit) as stop:
-        __main__.run(["--help"])
-    assert stop.value.code == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert "(default: bestformer 0.03, qsnn 0.1)" in text
-    assert "(default: 16 32 64)" in text
-    for family, options in (("bestformer", BestformerOptions()), ("qsnn", QsnnOptions())):
-        family = families.named(family, "")
-        for option in (*model_options(family), *run_options(family)):
-            settled = ("size", "channels", "classes")  # by the data set
-            if option.name in settled:
-                assert default(family, option) is None
-            else:
-                holder = options if hasattr(options, option.name) else options.config
-                got = getattr(holder, option.name)
-                assert default(family, option) == (None if got == "" else got), option.name
-            assert flag(option.name) in text
-
-
-def test_every_field_has_an_option():
-    for family, options in (("bestformer", BestformerOptions()), ("qsnn", QsnnOptions())):
-        fields = {f.name for o in (options, options.config) for f in dataclasses.fields(o)}
-        found = families.named(family, "")
-        own = {o.name for o in (*model_options(found), *run_options(found))}
-        fixed = {"config", "height", "width"}
-        if family == "qsnn":  # it has no second head to teach
-            fixed |= {"teacher", "teacher_epochs"}
-        assert fields - fixed == own - {"size"}
 
 
 @pytest.mark.parametrize("name", ["digits", "digits-qsnn"])
@@ -308,26 +227,3 @@ def test_command_line_of_a_vgg_net(monkeypatch):
     plain, out, _ = asked(monkeypatch)
     assert plain == BestformerOptions()
     assert out == Path("build/train/digits-bestformer.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--model qsnn --heads 2 --depth 1", "--depth, --heads given, which --model qsnn does not"),
-        ("--membrane-bits 4", "--membrane-bits given, which --model bestformer does not have"),
-        ("--rate-weight 0.1", "--rate-weight given, .*leave it out, or choose another --model"),
-        ("--model qsnn --widths 4 8", "Q-SNN configuration: blocks is .1, 1, 1., wanted 2 numbers"),
-        ("--model qsnn --alpha 0", "alpha is 0.0, wanted a number above 0"),
-    ],
-)
-def test_command_line_mistakes(words, message):
-    with pytest.raises(SpikeloomError, match=message):
-        __main__.run(words.split())
-
-
-@pytest.mark.parametrize("words", ["--model vgg", "--model qsnn --alpha x", "--membrane-bits 3"])
-def test_command_line_usage(words, capsys):
-    with pytest.raises(SystemExit) as stop:
-        __main__.run(words.split())
-    assert stop.value.code == 2
-    assert re.search("invalid|is not a scale or 'batch', wanted", capsys.readouterr().err)

@@ -10,72 +10,13 @@ import torch.nn.functional as F
 from hw.common.errors import SpikeloomError
 from sw.families.bestformer.config import BestformerConfig
 from sw.families.bestformer.model import Bestformer
-from sw.nn.binary import BinaryConv1d, BinaryConv2d, binarise, zero_weights
+from sw.nn.binary import BinaryConv1d, BinaryConv2d
 from sw.nn.neurons import LIF, lif
+from tests.nn.formulas import reference_lif
 
 TINY = BestformerConfig(
     height=8, width=8, embed_dim=16, depth=1, heads=2, mlp_ratio=2, steps=2, classes=3
 )
-
-
-def reference_lif(x, theta, soft):
-    """The neuron of models.md section 2, step by step in numpy."""
-    v, out = np.zeros_like(x[0]), []
-    for current in x:
-        v = v + (current - v) / 2
-        s = (v >= theta).astype(x.dtype)
-        v = v - theta * s if soft else np.where(s == 1, 0, v)
-        out.append(s)
-    return np.stack(out)
-
-
-@pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
-@pytest.mark.parametrize("theta", [0.5, 1.0, 9.0])
-def test_lif_equals_its_formula(theta, soft):
-    x = np.random.default_rng(0).normal(1, 3, (6, 500)).astype(np.float32)
-    x[0, :3] = 2 * theta  # exactly at the threshold: fires
-    got = lif(torch.from_numpy(x), theta, soft=soft).numpy()
-    np.testing.assert_array_equal(got, reference_lif(x, np.float32(theta), soft))
-    assert got[0, :3].all()
-
-
-@pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
-def test_surrogate_gradient_equals_autograd_of_the_unrolled_neuron(soft):
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4, 30, generator=generator, dtype=torch.float64) * 2 + 1
-    weights = torch.randn(4, 30, generator=generator, dtype=torch.float64)
-    theta = 0.7
-    a = x.clone().requires_grad_()
-    (lif(a, theta, soft=soft) * weights).sum().backward()
-    b = x.clone().requires_grad_()
-    v, total = torch.zeros(30, dtype=torch.float64), 0.0
-    for t in range(4):
-        u = v + (b[t] - v) / 2
-        z = (u - theta).clamp(-1, 1)  # whose derivative is the triangle
-        smooth = 0.5 + z - z * z.abs() / 2
-        s = (u >= theta).double()
-        total = total + ((s - smooth).detach() + smooth).mul(weights[t]).sum()
-        v = u - theta * s if soft else u * (1 - s)  # s carries no gradient here: detached reset
-    total.backward()
-    torch.testing.assert_close(a.grad, b.grad)
-    assert a.grad.abs().sum() > 0
-
-
-def test_binary_weights_are_signs_less_the_filters_mean():
-    weight = torch.tensor([[[0.1], [0.2], [0.6]], [[-3.0], [-2.0], [-1.0]]], requires_grad=True)
-    signs = binarise(weight)
-    assert signs.flatten().tolist() == [-1, -1, 1, -1, 0, 1]
-    (signs * torch.tensor([[[1.0], [2.0], [3.0]], [[1.0], [2.0], [3.0]]])).sum().backward()
-    # Straight through, then through the subtraction of the mean.
-    assert weight.grad.flatten().tolist() == pytest.approx([-1, 0, 1, -1, 0, 1])
-
-
-def test_zero_weights_are_counted_by_layer():
-    model = Bestformer(TINY)
-    assert zero_weights(model) == {}
-    with torch.no_grad():
-        model.block[0].attn.q_conv.weight[3] = 0.25
-    assert zero_weights(model) == {"block.0.attn.q_conv": 16}
 
 
 @pytest.mark.parametrize(
@@ -220,30 +161,6 @@ def test_binary_layers_are_all_but_the_first_convolution_and_the_heads():
         and not isinstance(m, BinaryConv1d | BinaryConv2d)
     ]
     assert real == ["patch_embed.proj_conv", "head", "head2"]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"height": 18}, "height is 18, wanted a multiple of 4 .cifar.*; pad the image to 20"),
-        ({"variant": "imagenet"}, "height is 8, wanted a multiple of 16 .*; pad the image to 16"),
-        ({"embed_dim": 20}, "embed_dim is 20, wanted a multiple of 8 and of heads = 2; use 24"),
-        ({"heads": 3}, "embed_dim is 16, wanted a multiple of 8 and of heads = 3; use 24"),
-        ({"steps": 0}, "steps is 0, wanted a whole number, 1 or more"),
-        ({"depth": 1.5}, "depth is 1.5, wanted a whole number"),
-        ({"classes": 1}, "classes is 1, wanted a whole number, 2 or more"),
-        ({"attention": "vk"}, "attention is 'vk', wanted one of qk, kv"),
-        ({"variant": "big"}, "variant is 'big', wanted one of cifar, imagenet"),
-        ({"similarity": "or"}, "similarity is 'or', wanted one of and, xnor"),
-        ({"theta": 3.0}, "theta is 3.0, wanted none where similarity is 'and'"),
-        ({"similarity": "xnor", "theta": -1.0}, "theta is -1.0, wanted a finite number above 0"),
-        ({"mean": (0.0, 1.0)}, r"mean is \(0.0, 1.0\), wanted 1 numbers, one per channel"),
-        ({"std": (0.0,)}, "std is .*, wanted numbers above 0"),
-    ],
-)
-def test_configuration_mistakes_say_what_and_how(change, message):
-    with pytest.raises(SpikeloomError, match=message):
-        dataclasses.replace(TINY, **change)
 
 
 def test_input_of_another_shape_is_refused():
