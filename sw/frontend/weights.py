@@ -129,9 +129,8 @@ def _digest(raw: Mapping[str, tuple[str, list[int], bytes | memoryview]]) -> str
     return digest(*parts)
 
 
-def seal(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+def seal(tensors: Mapping[str, np.ndarray]) -> bytes:
     """A safetensors file with its digest: the same tensors give the same bytes."""
     whole = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     raw = {n: (_NAMES[t.dtype], list(t.shape), t.tobytes()) for n, t in whole.items()}
-    told = {**(metadata or {}), DIGEST: _digest(raw)}
-    return safetensors.numpy.save(whole, metadata=told)
+    return safetensors.numpy.save(whole, metadata={DIGEST: _digest(raw)})

@@ -60,7 +60,7 @@ def mirror(module):
     return folder / f"test_{module.stem}.py"
 
 
-@pytest.mark.parametrize("module", modules(), ids=Path.as_posix)
+@pytest.mark.parametrize("module", list(modules()), ids=Path.as_posix)
 def test_a_test_file_of_its_name(module):
     here = (ROOT / mirror(module)).is_file()
     if module.as_posix() in ELSEWHERE:

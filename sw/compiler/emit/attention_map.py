@@ -49,6 +49,12 @@ class MapEmission(Emission[AttentionMap]):
 
     def emit(self, m: Emitter, layer: AttentionMap, part: range | None = None) -> None:
         refuse_stream(m, layer.name)
+        if layer.left == layer.right:
+            raise m.place.fail(
+                layer.name,
+                f"{layer.left!r} is both of its operands, which need different memory layouts; "
+                "give it a copy",
+            )
         c, name = m.config, layer.neuron.name
         left, right, target = (m.place.layouts[n] for n in (layer.left, layer.right, name))
         channels, h, w = m.place.shape[layer.left]

@@ -63,7 +63,7 @@ def _binary(
     if len(readers) > 1 or not (readers or residual):
         walk.fail(node, f"{value} must feed one neuron, not {len(readers)}")
     source, pool, largest = node.source, 1, math.prod(node.weight.shape[1:])
-    pooled = walk.nodes[source]
+    pooled = walk.nodes.get(source)
     if isinstance(pooled, g.AveragePool):
         if node.stride != 1:
             walk.fail(node, f"it strides over the averages of {source}")

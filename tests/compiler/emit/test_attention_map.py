@@ -49,6 +49,16 @@ def test_attention_in_a_stream():
     compile_network(network(*layers, steps=1))  # in the lanes they may be
 
 
+@pytest.mark.parametrize(("order", "twice"), [("qk", "q.s"), ("kv", "k.s")])
+def test_a_tensor_that_meets_itself(order, twice):
+    layers = attention(order=order)
+    at = next(n for n, layer in enumerate(layers) if isinstance(layer, AttentionMap))
+    layers[at] = dataclasses.replace(layers[at], left=twice, right=twice)
+    if order == "qk":
+        layers = [layer for layer in layers if layer.name != "k"]
+    refused(network(*layers), f"'{twice}' is both of its operands, which need different memory")
+
+
 def test_queries_meet_keys():
     """20 tokens, two heads of 4 channels, a word each; 2 steps: rows are queries."""
     mapper = mapped(network(*attention(), side=(4, 5)))

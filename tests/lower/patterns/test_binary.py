@@ -145,6 +145,7 @@ def test_a_channel_that_one_count_decides_may_be_clamped():
             [conv("c", "z"), identity("b", "c"), neuron("s", "b"), identity("z", "p")],
             "it reads z, which",
         ),
+        ([conv("c", "z"), identity("b", "c"), neuron("s", "b")], "it reads z, which"),
         ([conv("c", "p"), identity("b", "c")], "b must feed one neuron, not 0"),
         (
             [conv("c", "p"), identity("b", "c"), neuron("s", "b"), neuron("t", "b")],
