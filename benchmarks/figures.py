@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.svg import Drawing
 from hw.arch import timing
 from hw.common import files
-from hw.common.cli import command
+from hw.common.cli import command, prog
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "architecture"
 COMMAND = "python -m benchmarks.figures"
@@ -245,7 +245,9 @@ FIGURES: dict[str, Callable[[], Drawing]] = {
 @command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the figures, or compare them; 0, or 1 where one differs or cannot be written."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Draw the figures of the docs.")
+    parser = argparse.ArgumentParser(
+        prog=prog("benchmarks.figures"), description="Draw the figures of the docs."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     parser.add_argument(
         "--output",

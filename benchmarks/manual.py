@@ -17,7 +17,7 @@ from hw.arch import config, isa, link, memmap, timing
 from hw.arch.config import Config
 from hw.arch.isa import Op
 from hw.common import files
-from hw.common.cli import command
+from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -184,7 +184,9 @@ def differences(folder: Path) -> list[str]:
 @command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the manual, or compare it; 0, or 1 where it differs or cannot be written."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Write the reference manual.")
+    parser = argparse.ArgumentParser(
+        prog=prog("benchmarks.manual"), description="Write the reference manual."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     parser.add_argument(
         "--output",

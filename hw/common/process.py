@@ -49,6 +49,7 @@ def run(
         if output is not None:
             sink = stack.enter_context(Path(output).open("wb"))
             streams = {"stdout": sink, "stderr": subprocess.STDOUT}
+        _tell("+", 0)  # first: a guard that starts after the program could come too late
         process: subprocess.Popen[Any] = subprocess.Popen(
             [os.fspath(a) for a in argv],
             cwd=cwd,
@@ -83,24 +84,31 @@ def kill(process: subprocess.Popen) -> None:
             stream.close()
 
 
-def _tell(op: str, group: int) -> None:
-    """Tell the guard that a process group began or ended."""
+def _listening() -> IO[bytes] | None:
+    """Return the input of our guard, which is started where there is none; None without a shell."""
     global _guard
     shell = shutil.which("sh") if _POSIX else None
     if shell is None:
-        return
+        return None
+    if _guard is None or _guard[0] != os.getpid():
+        guard = subprocess.Popen(
+            [shell, "-c", _GUARD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        assert guard.stdin is not None
+        guard.returncode = 0  # it is not waited for: it ends after us
+        _guard = os.getpid(), guard.stdin
+    return _guard[1]
+
+
+def _tell(op: str, group: int) -> None:
+    """Tell the guard that a process group began or ended (group 0: only that it must be there)."""
     with _lock, contextlib.suppress(OSError):
-        if _guard is None or _guard[0] != os.getpid():
-            guard = subprocess.Popen(
-                [shell, "-c", _GUARD],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
-            assert guard.stdin is not None
-            guard.returncode = 0  # it is not waited for: it ends after us
-            _guard = os.getpid(), guard.stdin
-        _guard[1].write(f"{op} {group}\n".encode())
-        _guard[1].flush()
+        guard = _listening()
+        if guard is not None and group:
+            guard.write(f"{op} {group}\n".encode())
+            guard.flush()

@@ -74,7 +74,7 @@ def digits(monkeypatch):
             train_images=train, test_images=test, test_labels=np.arange(7), shape=(1, side, side)
         )
 
-    monkeypatch.setattr("sw.data.load", load)
+    monkeypatch.setattr("sw.agree.splits.load", load)
     return load
 
 
@@ -147,7 +147,7 @@ def test_few_images_stand_for_the_data_set_that_holds_them(
 ):
     found = digits("digits", 8)
     found.test_images = np.arange(7 * 64, dtype=np.int64).astype(np.uint8).reshape(7, 1, 8, 8)
-    monkeypatch.setattr("sw.data.load", lambda name, side: found)
+    monkeypatch.setattr("sw.agree.splits.load", lambda name, side: found)
     rows = [6, 2, 1, 0]
     arrays = {
         "images": found.test_images[rows],
