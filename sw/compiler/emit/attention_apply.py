@@ -1,5 +1,7 @@
 """Attention maps times the third operand as instructions."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from hw.arch.config import Config
@@ -20,10 +22,9 @@ class ApplyEmission(Emission[AttentionApply]):
 
     layer = AttentionApply
 
-    def role(self, layer: AttentionApply, name: str) -> Role | None:
-        if name != layer.source:
-            return None  # the map
-        return (Dest.COL_CHANNEL if layer.order == "qk" else Dest.ROW, layer.heads)
+    def roles(self, layer: AttentionApply, name: str) -> Iterable[Role]:
+        if name == layer.source:  # a map is where its own layer puts it
+            yield (Dest.COL_CHANNEL if layer.order == "qk" else Dest.ROW, layer.heads)
 
     def layout(
         self,

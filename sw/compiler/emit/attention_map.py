@@ -1,5 +1,7 @@
 """Attention maps as instructions."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from hw.arch.config import Config
@@ -20,11 +22,12 @@ class MapEmission(Emission[AttentionMap]):
     layer = AttentionMap
     writes_image = False
 
-    def role(self, layer: AttentionMap, name: str) -> Role | None:
-        left = name == layer.left
-        if layer.order == "qk":
-            return (Dest.ROW if left else Dest.COL_TOKEN, layer.heads)
-        return (Dest.COL_CHANNEL if left else Dest.ROW_CHANNEL, layer.heads)
+    def roles(self, layer: AttentionMap, name: str) -> Iterable[Role]:
+        qk = layer.order == "qk"
+        if name == layer.left:
+            yield (Dest.ROW if qk else Dest.COL_CHANNEL, layer.heads)
+        if name == layer.right:
+            yield (Dest.COL_TOKEN if qk else Dest.ROW_CHANNEL, layer.heads)
 
     def layout(
         self,
@@ -49,12 +52,6 @@ class MapEmission(Emission[AttentionMap]):
 
     def emit(self, m: Emitter, layer: AttentionMap, part: range | None = None) -> None:
         refuse_stream(m, layer.name)
-        if layer.left == layer.right:
-            raise m.place.fail(
-                layer.name,
-                f"{layer.left!r} is both of its operands, which need different memory layouts; "
-                "give it a copy",
-            )
         c, name = m.config, layer.neuron.name
         left, right, target = (m.place.layouts[n] for n in (layer.left, layer.right, name))
         channels, h, w = m.place.shape[layer.left]

@@ -6,7 +6,6 @@ from sw.compiler.emit.base import Emission
 from sw.compiler.emit.constants import Constants
 from sw.compiler.emit.emitter import Emitter
 from sw.compiler.emit.gemm import emit_convolution
-from sw.compiler.plan.kind import Role
 from sw.compiler.plan.numbering import Numbering
 from sw.network import BinaryLayer
 
@@ -27,9 +26,6 @@ class BinaryEmission(Emission[BinaryLayer]):
 
     def follows(self, layer: BinaryLayer, gridded: bool) -> str | None:
         return layer.source if gridded or layer.shortcut is not None else None
-
-    def role(self, layer: BinaryLayer, name: str) -> Role | None:
-        return ()
 
     def taps(self, layer: BinaryLayer, name: str) -> bool | None:
         if layer.source != name:  # shortcuts read any packing

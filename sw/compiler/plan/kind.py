@@ -10,7 +10,7 @@ from sw.compiler.plan.numbering import Numbering
 from sw.network import Layer
 
 L = TypeVar("L", bound=Layer)
-#: How attention reads a tensor: where it must lie, and of how many heads; () of other readers.
+#: How a layer reads a tensor: where attention needs it and of how many heads; () of other readers.
 Role = tuple[()] | tuple[Dest, int]
 
 
@@ -37,9 +37,9 @@ class Kind(Generic[L]):
         """
         return None
 
-    def role(self, layer: L, name: str) -> Role | None:
-        """How the layer reads ``name``; None where it reads it in any way."""
-        return ()
+    def roles(self, layer: L, name: str) -> Iterable[Role]:
+        """All ways in which the layer reads ``name``; none where any would do."""
+        return ((),)
 
     def taps(self, layer: L, name: str) -> bool | None:
         """Whether the layer reads 3x3 windows of ``name``, which may then be packed by taps.

@@ -66,11 +66,11 @@ class Placement:
 
     def _role(self, name: str) -> Role:
         """How attention reads a tensor, or () where no attention does."""
-        roles = {self.uses.kind(reader).role(reader, name) for reader in self.uses.readers_of(name)}
-        roles.discard(None)
+        readers = self.uses.readers_of(name)
+        roles = {role for r in readers for role in self.uses.kind(r).roles(r, name)}
         if len(roles) > 1:
             raise self.fail(name, "is read in several ways that need different memory layouts")
-        return next((role for role in roles if role is not None), ())
+        return roles.pop() if roles else ()
 
     def _layout(self, layer: Layer, name: str) -> Layout:
         c, t = self.config, self.steps

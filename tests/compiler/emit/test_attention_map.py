@@ -56,7 +56,8 @@ def test_a_tensor_that_meets_itself(order, twice):
     layers[at] = dataclasses.replace(layers[at], left=twice, right=twice)
     if order == "qk":
         layers = [layer for layer in layers if layer.name != "k"]
-    refused(network(*layers), f"'{twice}' is both of its operands, which need different memory")
+    several = "is read in several ways that need different memory layouts"
+    refused(network(*layers), f"layer '{twice}': {several}")
 
 
 def test_queries_meet_keys():

@@ -47,7 +47,7 @@ def test_defaults():
     assert [getattr(kind, fact) for fact in facts] == [False, False, True, False]
     assert tuple(kind.wants(layer, "p")) == ()
     assert kind.follows(layer, True) is None
-    assert kind.role(layer, "p") == ()
+    assert list(kind.roles(layer, "p")) == [()]
     assert kind.taps(layer, "p") is False
     assert kind.makes_operand(layer) is False
     assert kind.layout(layer, Config(), 1, (1, 1, 1), Numbering.FLAT) is None
@@ -116,14 +116,14 @@ def test_roles_of_attention():
     """Rows of the array come from row memory, columns from column memory."""
     kinds = emissions()
     similar, apply = attention("qk")
-    assert kinds[AttentionMap].role(similar, "l") == (Dest.ROW, 2)
-    assert kinds[AttentionMap].role(similar, "r") == (Dest.COL_TOKEN, 2)
-    assert kinds[AttentionApply].role(apply, "v") == (Dest.COL_CHANNEL, 2)
-    assert kinds[AttentionApply].role(apply, "n") is None
+    assert list(kinds[AttentionMap].roles(similar, "l")) == [(Dest.ROW, 2)]
+    assert list(kinds[AttentionMap].roles(similar, "r")) == [(Dest.COL_TOKEN, 2)]
+    assert list(kinds[AttentionApply].roles(apply, "v")) == [(Dest.COL_CHANNEL, 2)]
+    assert list(kinds[AttentionApply].roles(apply, "n")) == []
     similar, apply = attention("kv")
-    assert kinds[AttentionMap].role(similar, "l") == (Dest.COL_CHANNEL, 2)
-    assert kinds[AttentionMap].role(similar, "r") == (Dest.ROW_CHANNEL, 2)
-    assert kinds[AttentionApply].role(apply, "v") == (Dest.ROW, 2)
+    assert list(kinds[AttentionMap].roles(similar, "l")) == [(Dest.COL_CHANNEL, 2)]
+    assert list(kinds[AttentionMap].roles(similar, "r")) == [(Dest.ROW_CHANNEL, 2)]
+    assert list(kinds[AttentionApply].roles(apply, "v")) == [(Dest.ROW, 2)]
 
 
 def test_every_layer_of_a_network_has_a_kind():
