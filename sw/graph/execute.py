@@ -60,6 +60,7 @@ def _run(net, images, trace, batch: int) -> "tuple[Result, _Runner]":
     frames = as_frames(images, channels=net.channels, steps=net.steps)
     if batch < 1:
         raise SpikeloomError(f"batch must be 1 or more, not {batch!r}")
+    net.check_sources()
     runner = _Runner(torch, net, trace)
     with torch.inference_mode():
         parts = [runner(frames[i : i + batch]) for i in range(0, len(frames), batch)]

@@ -7,8 +7,8 @@ from numbers import Real
 from typing import Self
 
 from hw.common.errors import SpikeloomError
-from hw.common.show import cut, listing
-from sw.graph.nodes import LIF, Apply, Node, Scale, Similarity, sources
+from hw.common.show import cut, listing, shown
+from sw.graph.nodes import IMAGE, LIF, Apply, Node, Scale, Similarity, sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,18 @@ class FloatNetwork:
             for source in sources(node):
                 table.setdefault(source, []).append(node)
         return table
+
+    def check_sources(self) -> None:
+        """SpikeloomError where a node reads a tensor that no earlier node writes."""
+        written = {IMAGE}
+        for node in self.nodes:
+            for source in sources(node):
+                if source not in written:
+                    raise SpikeloomError(
+                        f"{self.name}: {node.name} reads {shown(source)}, which no earlier layer "
+                        "writes; give the nodes in the order of execution"
+                    )
+            written.add(node.name)
 
     def token_tensors(self) -> frozenset[str]:
         """Names of tensors traced as (T, B, C, N): operands and outputs of attention."""

@@ -53,6 +53,7 @@ def lower(
         the first sums within a tenth of the least. The integer network's ``meta`` tells the choice.
     head_weight_bits : 2 to 18, width of the last weights where they are not whole already.
     """
+    net.check_sources()
     if zero_weights not in ("refuse", "plus", "minus"):
         raise SpikeloomError(f"zero_weights must be refuse, plus or minus, not {zero_weights!r}")
     if pixel_weight_bits is None:  # a network that was trained through its rounding

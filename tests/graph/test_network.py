@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import sw
 from hw.common.errors import SpikeloomError
 from sw import graph as g
 
@@ -77,3 +78,32 @@ def test_a_network_shows_its_sizes_and_nodes():
     )
     assert [line.strip() for line in rest] == [repr(node) for node in STATES.nodes]
     assert "'net': 5x7, 1 ch" in repr(network(size=(5, 7)))
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        (g.Similarity(name="n", left="a", right="z", heads=1, order="qk", similarity="and"), "z"),
+        (g.Apply(name="n", map="z", source="a", heads=1, order="qk"), "z"),
+        (g.Add(name="n", branch="a", stream="z"), "z"),
+        (g.Average(name="n", older="z", newer="a"), "z"),
+        (g.HeadAverage(name="n", sources=("a", "late")), "late"),
+        (g.MaxPool(name="n", source="n"), "n"),
+        (g.LIF(name="n", source="z" * 200), "zzz"),
+    ],
+)
+def test_a_source_that_nobody_writes(node, told):
+    first = g.LIF(name="a", source=g.IMAGE)
+    network(first).check_sources()
+    with pytest.raises(SpikeloomError, match=f"net: n reads '{told}.*, which no earlier") as error:
+        network(first, node, g.LIF(name="late", source="a")).check_sources()
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("verb", ["lower", "run"])
+def test_every_verb_refuses_it(verb):
+    if verb == "run":
+        pytest.importorskip("torch")
+    net = sw.FloatNetwork(**vars(network(g.LIF(name="a", source="z"), size=(2, 2))))
+    with pytest.raises(SpikeloomError, match="a reads 'z', which no earlier layer writes"):
+        getattr(net, verb)(np.zeros((1, 2, 2), np.uint8))

@@ -23,7 +23,10 @@ BINARY = {"weight": np.ones((1, 1, 1, 1), dtype=np.float32), "binary": True}
         ((AVERAGE, g.Conv(name="d", source="p", **{**BINARY, "binary": False})), "binary conv"),
         ((AVERAGE, neuron("t", "p")), "averages must be read by binary convolutions only"),
         ((dataclasses.replace(AVERAGE, size=3),), "only averages of 2x2"),
-        ((g.MaxPool(name="p", source="f"),), "only spikes are pooled"),
+        (
+            (g.Flatten(name="e", source="s"), g.MaxPool(name="p", source="e")),
+            "only spikes are pooled",
+        ),
         ((g.MaxPool(name="p", source="s", size=2),), "only 3x3 pools"),
     ],
     ids=["real", "neuron", "size", "real max", "max size"],
