@@ -20,16 +20,9 @@ from hw.common.errors import SpikeloomError
 from hw.common.show import shown
 from sw.network.layers import Layer, layer_kinds
 from sw.network.network import IntegerNetwork
-from sw.network.values import Affine, Neuron, Residual, Shortcut, State
 
 FORMAT = "spikeloom integer network 2"
 UNSEALED = "spikeloom integer network 1"  #: The same without a digest, still read.
-_PARTS = (State, Neuron, Affine, Residual, Shortcut)
-
-
-def _types() -> tuple[type, ...]:
-    """Classes that a file may name."""
-    return (*_PARTS, *layer_kinds(), IntegerNetwork)
 
 
 def save(network: IntegerNetwork, path: str | os.PathLike[str]) -> None:
@@ -84,7 +77,10 @@ def load(path: str | os.PathLike[str]) -> IntegerNetwork:
 
 def _build(value: Any, kind: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
     """The value of a field that is declared as ``kind``; ValueError if it is anything else."""
-    wrong = ValueError(f"{place} is {shown(value)}, wanted {getattr(kind, '__name__', kind)}")
+
+    def wrong() -> ValueError:
+        return ValueError(f"{place} is {shown(value)}, wanted {getattr(kind, '__name__', kind)}")
+
     if kind is Layer or isinstance(kind, types.UnionType):
         options = tuple(layer_kinds()) if kind is Layer else typing.get_args(kind)
         if value is None and type(None) in options:
@@ -92,36 +88,37 @@ def _build(value: Any, kind: Any, place: str, arrays: dict[str, np.ndarray]) -> 
         name = value.get("type") if isinstance(value, dict) else None
         chosen = [option for option in options if option.__name__ == name]
         if not chosen:
-            raise wrong
+            raise wrong()
         return _build(value, chosen[0], place, arrays)
-    if kind in _types():
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if not isinstance(value, dict) or value.get("type") != kind.__name__:
-            raise wrong
+            raise wrong()
         fields, hints = value.get("fields"), typing.get_type_hints(kind)
         if not isinstance(fields, dict) or fields.keys() != hints.keys():
             raise ValueError(f"{place} has not the fields of a {kind.__name__}")
-        return kind(**{k: _build(fields[k], h, f"{place}.{k}", arrays) for k, h in hints.items()})
+        made: Any = kind
+        return made(**{k: _build(fields[k], h, f"{place}.{k}", arrays) for k, h in hints.items()})
     if kind is np.ndarray:
         name = value.get("array") if isinstance(value, dict) else None
         if not isinstance(name, str) or name not in arrays:
-            raise wrong
+            raise wrong()
         if arrays[name].dtype not in (np.dtype(np.int64), np.dtype(bool)):
             raise ValueError(f"{place} is an array of {arrays[name].dtype}, wanted int64 or bool")
         return arrays[name]
     if typing.get_origin(kind) is tuple:
         items = value.get("tuple") if isinstance(value, dict) else None
         if not isinstance(items, list):
-            raise wrong
+            raise wrong()
         of = typing.get_args(kind)[0]
         return tuple(_build(v, of, f"{place}[{i}]", arrays) for i, v in enumerate(items))
     if kind is dict:
         if not isinstance(value, dict) or not isinstance(value.get("dict"), dict):
-            raise wrong
+            raise wrong()
         return value["dict"]
     if kind is float and type(value) is int and abs(value) < 1 << 53:
         return float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise wrong
+        raise wrong()
     if kind is int and not -(1 << 63) <= value < 1 << 63:
         raise ValueError(f"{place} is an integer of more than 64 bits")
     return value

@@ -115,8 +115,9 @@ class LaneLayer(Layer):
 
     def bounds(self, ask: Ranges) -> None:
         affine: Affine = getattr(self, "affine")  # noqa: B009  # a field of the subclasses
-        ask.counts(self.largest_sum(ask.shapes))
-        worst = np.abs(affine.factor) * self.largest_sum(ask.shapes)
+        largest = self.largest_sum(ask.shapes)
+        ask.counts(largest)
+        worst = np.abs(affine.factor) * largest
         ask.accumulator(int((worst + np.abs(affine.bias)).max()))
 
     def golden(self, run: Arithmetic, tensors: Tensors) -> dict[str, np.ndarray]:
