@@ -49,15 +49,19 @@ def test_attention_in_a_stream():
     compile_network(network(*layers, steps=1))  # in the lanes they may be
 
 
-@pytest.mark.parametrize(("order", "twice"), [("qk", "q.s"), ("kv", "k.s")])
-def test_a_tensor_that_meets_itself(order, twice):
+@pytest.mark.parametrize("order", ["qk", "kv"])
+@pytest.mark.parametrize("pair", ["left right", "left source", "right source"])
+def test_one_tensor_in_two_roles(order, pair):
     layers = attention(order=order)
     at = next(n for n, layer in enumerate(layers) if isinstance(layer, AttentionMap))
-    layers[at] = dataclasses.replace(layers[at], left=twice, right=twice)
-    if order == "qk":
-        layers = [layer for layer in layers if layer.name != "k"]
+    one, other = pair.split()
+    name = getattr(layers[at], one)
+    place = at if other == "right" else at + 1  # the map, or what it is applied to
+    layers[place] = dataclasses.replace(layers[place], **{other: name})
+    read = {layers[at].left, layers[at].right, layers[at + 1].source}
+    layers = [la for la in layers if la.name not in "qkv" or la.spikes() in read]
     several = "is read in several ways that need different memory layouts"
-    refused(network(*layers), f"layer '{twice}': {several}")
+    refused(network(*layers), f"layer '{name}': {several}")
 
 
 def test_queries_meet_keys():
