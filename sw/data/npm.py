@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from hw.common.process import run
+
 DEFAULT = "https://registry.npmjs.org/"
 SECONDS = 20  #: Given to `npm config get`.
 
@@ -35,16 +37,8 @@ def _asked() -> str:
     if npm is None:
         return ""
     try:
-        done = subprocess.run(
-            [npm, "config", "get", "registry"],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        done = run([npm, "config", "get", "registry"], timeout=SECONDS)
+    except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
 
