@@ -136,12 +136,19 @@ def enum_section(kind: type[enum.Enum]) -> list[str]:
     return [f"## {kind.__name__}", "", *prose(kind.__doc__), *table(head, rows)]
 
 
+def declared(field: dataclasses.Field) -> str:
+    """Return what a field's own declaration says that it means, as those of instructions do."""
+    return getattr(field.metadata.get("at"), "doc", "")
+
+
 def record_section(kind: type) -> list[str]:
     """Return the section of a data class: what it is, and a row for each field."""
     said, rows = comments(kind), []
     for f in dataclasses.fields(kind):
         given = f.default is not dataclasses.MISSING
-        rows.append((f"`{f.name}`", repr(f.default) if given else "", said.get(f.name, "")))
+        rows.append(
+            (f"`{f.name}`", repr(f.default) if given else "", said.get(f.name) or declared(f))
+        )
     head = ("field", "default", "meaning")
     return [f"## {kind.__name__}", "", *prose(kind.__doc__), *table(head, rows)]
 

@@ -36,7 +36,7 @@ class Op(enum.IntEnum):
 class Dest(enum.IntEnum):
     """Where spikes (or x) go."""
 
-    NONE = 0
+    NONE = 0  #: Nowhere: the instruction writes no spikes.
     ROW = 1  #: Row memory, channel-packed: bank n mod R, C-bit slice (POOL: whole word).
     ROW_TAPS = 2  #: Row memory, horizontal neighbours packed in one word (see ``pack``).
     COL_TOKEN = 3  #: Column memory, bank n mod C, C-bit slice (keys; rows of S^T).
@@ -48,7 +48,7 @@ class Dest(enum.IntEnum):
 class Pack(enum.IntEnum):
     """How input words of a GEMM hold horizontal taps."""
 
-    NONE = 0
+    NONE = 0  #: Words of one token's channels.
     PAIR = 1  #: Slots x-1, x.
     TRIPLE = 2  #: Slots x-1, x, x+1.
 
@@ -73,7 +73,7 @@ class Res(enum.IntEnum):
 class Keep(enum.IntEnum):
     """What is stored in the residual memory."""
 
-    NONE = 0
+    NONE = 0  #: Nothing.
     Y = 1  #: y.
     SPIKE = 2  #: 1 where the neuron fires, else 0.
 
@@ -106,15 +106,15 @@ class Field:
     place it stands in instructions of operation ``only``, which have no use for that one.
     """
 
-    name: str
-    bits: int
-    doc: str
-    signed: bool = False
-    modular: bool = False
-    word: int = 0
-    low: int = 0
-    over: str = ""
-    only: Op | None = None
+    name: str  #: As an attribute of `Instruction`.
+    bits: int  #: Its width, 1 to 18.
+    doc: str  #: What it means.
+    signed: bool = False  #: Two's complement.
+    modular: bool = False  #: An address delta: its value counts modulo 2**bits.
+    word: int = 0  #: The word it stands in, from 0.
+    low: int = 0  #: Its lowest bit in the word.
+    over: str = ""  #: Name of the field in whose place it stands.
+    only: Op | None = None  #: The operation whose instructions alone have it; None: all have it.
 
     @property
     def least(self) -> int:

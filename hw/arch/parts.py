@@ -23,8 +23,8 @@ from hw.common.errors import SpikeloomError
 class Ram:
     """A kind of RAM of a part."""
 
-    name: str
-    count: int
+    name: str  #: Of the primitive.
+    count: int  #: How many a part has.
     shapes: tuple[tuple[int, int], ...]  #: (depth in words, width in bits), each of the same RAM.
     single_port: bool = False  #: One port, and no contents until they are loaded.
 
@@ -37,12 +37,13 @@ class Ram:
 class Part:
     """A part and the core that is stated for it."""
 
-    name: str
-    title: str
-    rams: tuple[Ram, ...]
-    config: Config
+    name: str  #: As ``--part`` takes it.
+    title: str  #: Maker and part, for people.
+    rams: tuple[Ram, ...]  #: Its RAMs by kind.
+    config: Config  #: The core that is stated for it.
 
 
+#: All parts by name.
 PARTS = {
     p.name: p
     for p in (
@@ -86,10 +87,10 @@ def part(name: str) -> Part:
 class Memory:
     """Equal memories of a core."""
 
-    name: str
-    count: int
-    width: int
-    depth: int
+    name: str  #: What it holds.
+    count: int  #: How many of them a core has.
+    width: int  #: Bits of a word.
+    depth: int  #: Words.
     reads: int = 1  #: Ports that read at once; where a RAM has one, each takes a copy.
     single_port: bool = False  #: Written through the load port alone, never while it is read.
     registers: bool = False  #: Made of registers (LUT RAM where the part has it).
@@ -148,7 +149,7 @@ def memories(config: Config) -> list[Memory]:
 class Fit:
     """Where the memories of a core go on a part."""
 
-    part: Part
+    part: Part  #: Which part.
     rows: tuple[tuple[Memory, str, int], ...]  #: Memory, kind of RAM or 'registers', how many.
 
     @property

@@ -165,3 +165,17 @@ def test_page_says_what_the_module_is(name):
     text = manual.pages()[f"{name}.md"]
     module = importlib.import_module(f"hw.arch.{name}")
     assert (module.__doc__ or "").splitlines()[0].replace("``", "`") in text
+
+
+def test_nothing_stands_without_its_meaning():
+    """Members, fields and constants alike: a row that ends in an empty cell tells nobody."""
+    for name, text in manual.pages().items():
+        kept = False
+        for line in text.splitlines():
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if not line.startswith("|"):
+                kept = False
+            elif cells[-1] == "meaning":
+                kept = True
+            elif kept:
+                assert cells[-1], f"{name}: {line}"
