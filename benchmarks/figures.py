@@ -4,15 +4,15 @@ Distances come from ``hw.arch.timing``, so that a figure shows what the core doe
 has R = 4 rows, C = 8 columns (16 where a layout needs them) and W = 32 bits.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks import pages as options
 from benchmarks.svg import Drawing
 from hw.arch import timing
 from hw.common import files
-from hw.common.cli import command, prog
+from hw.common.cli import command
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "architecture"
 COMMAND = "python -m benchmarks.figures"
@@ -245,23 +245,14 @@ FIGURES: dict[str, Callable[[], Drawing]] = {
 @command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the figures, or compare them; 0, or 1 where one differs or cannot be written."""
-    parser = argparse.ArgumentParser(
-        prog=prog("benchmarks.figures"), description="Draw the figures of the docs."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
-    parser.add_argument(
-        "--output",
-        metavar="DIR",
-        type=Path,
-        default=FOLDER,
-        help="folder of the figures (default: docs/architecture)",
-    )
-    args = parser.parse_args(argv)
+    args = options.parser(
+        "benchmarks.figures", "Draw the figures of the docs.", FOLDER, "figures"
+    ).parse_args(argv)
     wrong = 0
     for name, draw in FIGURES.items():
         path, text = args.output / name, str(draw())
         if not args.check:
-            files.write(path, text, "choose a folder with --output")
+            files.write(path, text, options.CHOOSE)
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             print(f"error: {path} is not what {COMMAND} draws; run it", file=sys.stderr)
             wrong = 1

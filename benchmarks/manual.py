@@ -5,19 +5,19 @@ class, a table of its constants, and its functions. What more a page shows (bits
 words, bytes of frames) stands in ``EXTRAS``; what a module holds is found by ``benchmarks.facts``.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import facts
+from benchmarks import pages as options
 from benchmarks.facts import table
 from hw.arch import config, isa, link, memmap, timing
 from hw.arch.config import Config
 from hw.arch.isa import Op
 from hw.common import files
-from hw.common.cli import command, prog
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -184,18 +184,9 @@ def differences(folder: Path) -> list[str]:
 @command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the manual, or compare it; 0, or 1 where it differs or cannot be written."""
-    parser = argparse.ArgumentParser(
-        prog=prog("benchmarks.manual"), description="Write the reference manual."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
-    parser.add_argument(
-        "--output",
-        metavar="DIR",
-        type=Path,
-        default=FOLDER,
-        help="folder of the pages (default: docs/reference)",
-    )
-    args = parser.parse_args(argv)
+    args = options.parser(
+        "benchmarks.manual", "Write the reference manual.", FOLDER, "pages"
+    ).parse_args(argv)
     if args.check:
         found = differences(args.output)
         for line in found:
@@ -203,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(bool(found))
     made = pages()
     for name, text in made.items():
-        files.write(args.output / name, text, "choose a folder with --output")
+        files.write(args.output / name, text, options.CHOOSE)
     print(f"{len(made)} pages in {args.output}")
     return 0
 
