@@ -79,15 +79,12 @@ def random_network(
         source = maker.binary(f"{mlp}.mlp2_conv", s, dim, 1, following, residual)
         older, newer = f"block.{n}.x2", f"block.{n}.x3"
     maker.heads(older, newer, classes)
-    return IntegerNetwork(
-        name=f"random{seed}",
+    return maker.network(
+        seed,
         steps=steps,
         channels=channels,
         height=height,
         width=width,
         classes=classes,
-        frac_bits=maker.frac_bits,
-        layers=tuple(maker.layers),
         per_step_input=per_step_input,
-        meta={"seed": seed},
     )

@@ -1,5 +1,7 @@
 """Random layers one by one, each scaled on what the layers before give on random images."""
 
+from typing import Any
+
 import numpy as np
 
 from hw.arch import isa
@@ -59,6 +61,19 @@ class Maker:
         self.executor = Executor((), SAMPLES if stream else steps, "plain", stream=stream)
         self.env: dict[str, np.ndarray] = {}
         self.layers: list = []
+
+    def network(self, seed: int, **shape: Any) -> IntegerNetwork:
+        """The network of all layers so far, named by its seed.
+
+        ``shape``: its steps, sides, channels, classes and schedule, as `IntegerNetwork` has them.
+        """
+        return IntegerNetwork(
+            name=f"random{seed}",
+            frac_bits=self.frac_bits,
+            layers=tuple(self.layers),
+            meta={"seed": seed},
+            **shape,
+        )
 
     def add(self, layer, name: str) -> str:
         self.env.update(self.executor.step(layer, self.env))

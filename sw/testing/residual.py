@@ -65,18 +65,15 @@ def random_residual_network(
     else:
         source = _plain(maker, channels, widths, halve, pooled)
     maker.head(source, classes, not blocks if flatten is None else flatten)
-    return IntegerNetwork(
-        name=f"random{seed}",
+    return maker.network(
+        seed,
         steps=steps,
         channels=channels,
         height=height,
         width=width,
         classes=classes,
-        frac_bits=maker.frac_bits,
-        layers=tuple(maker.layers),
         per_step_input=per_step_input,
         stream=stream,
-        meta={"seed": seed},
     )
 
 
