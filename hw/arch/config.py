@@ -10,6 +10,8 @@ from hw.arch.formats import ACC_BITS, MEMBRANE_BITS, STATE_BITS
 from hw.arch.memmap import MOST_WORDS
 from hw.common.errors import SpikeloomError
 
+_MAY_BE_0 = ("state_bits", "pixels", "pool_depth", "means", "prefetch")
+
 
 def _power_of_two(value: int) -> bool:
     return value > 0 and value & (value - 1) == 0
@@ -33,6 +35,10 @@ class Config:
     acc_bits: int = 13  #: Signed width of an element's accumulator; 8 to 16.
     state_bits: int = 8  #: Widest membrane that lanes can store as a code: 0 (none), 2, 4 or 8.
     res_bits: int = MEMBRANE_BITS  #: Of a residual word: 18, or 1 for spikes alone, in registers.
+    pixels: int = 0  #: Pixels of a tile of the first layer: 1, 2, or 0 for one for each row.
+    pool_depth: int = 128  #: Words (C bits) of the line of pools in write-back; 0: it has none.
+    means: int = 1  #: 1: lanes sum means while they write; 0: an instruction of its own does.
+    prefetch: int = 1  #: 1: late words of the next instruction are fetched while one runs.
 
     def __post_init__(self) -> None:
         def check(ok: bool, name: str, want: str) -> None:
@@ -43,7 +49,7 @@ class Config:
 
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            least = 0 if f.name == "state_bits" else 1
+            least = 0 if f.name in _MAY_BE_0 else 1
             check(
                 isinstance(value, int) and not isinstance(value, bool) and value >= least,
                 f.name,
@@ -59,6 +65,10 @@ class Config:
         check(low <= self.acc_bits <= high, "acc_bits", f"{low} to {high}")
         check(self.state_bits in (0, *STATE_BITS), "state_bits", "0, 2, 4 or 8")
         check(self.res_bits in (1, MEMBRANE_BITS), "res_bits", f"1 or {MEMBRANE_BITS}")
+        check(self.pixels in (0, 1, 2), "pixels", "1, 2 or 0 (one for each row)")
+        check(self.pool_depth <= MOST_WORDS, "pool_depth", f"at most {MOST_WORDS}")
+        check(self.means in (0, 1), "means", "0 or 1")
+        check(self.prefetch in (0, 1), "prefetch", "0 or 1")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
             least = 16 if name == "res_depth" and self.res_bits == 1 else 64
             check(least <= getattr(self, name) <= MOST_WORDS, name, f"{least} to {MOST_WORDS}")
@@ -67,6 +77,11 @@ class Config:
     def peak(self) -> int:
         """Binary operations per cycle: R * C * W."""
         return self.rows * self.cols * self.width
+
+    @property
+    def tile_pixels(self) -> int:
+        """Pixels of a tile of the first layer: 1, 2 or R; so many multipliers a lane has for it."""
+        return self.pixels or self.rows
 
     @property
     def max_count(self) -> int:
