@@ -19,8 +19,16 @@ from sw.api import IntegerNetwork
 from sw.compiler import Program, fit_config
 from sw.testing import random_images, random_network, random_residual_network
 
-SHARE = Floor(bound=25, unit="%", least=True, digits=1)
-CIFAR = Config(rows=8, cols=16, width=32)
+#: Most cycles, and most milliseconds on the Arty A7-35T, of an image of a shipped network.
+SHIPPED = {
+    "mnist-bestformer": (25_200, 0.315),
+    "mnist-qsnn": (15_950, 0.20),
+    "mnist-tiny": (1_540, 0.0195),
+    "digits": (15_700, None),
+    "digits-qsnn": (5_200, None),
+}
+LARGE = Config(rows=8, cols=16, width=32)
+CIFAR, RESNET = Floor(bound=970_000), Floor(bound=1_120_000)  #: Cycles on LARGE.
 
 
 def mnist() -> IntegerNetwork:
@@ -76,16 +84,25 @@ def resnet19() -> IntegerNetwork:
     )
 
 
-def show(title: str, program: Program, limit: int | None, share: Floor | None) -> None:
-    """Print cycles and share of one program."""
+def show(title: str, program: Program, limit: Floor | None = None) -> None:
+    """Print cycles and share of peak of one program."""
     c = program.config
     print(f"{title}: {c.rows} x {c.cols} x {c.width} bits")
-    if limit is None:
-        print(plain("cycles, forecast", program.cycles))
-    else:
-        print(Floor(bound=limit).line("cycles, forecast", program.cycles))
-    used = 100 * program.share
-    print(share.line("share of peak", used) if share else plain("share of peak", used, "%", 1))
+    line = limit.line if limit else plain
+    print(line("cycles, forecast", program.cycles))
+    print(plain("share of peak", 100 * program.share, "%", 1))
+
+
+def show_shipped(name: str) -> None:
+    """Print cycles, latency and share of peak of a shipped network on the Arty A7-35T."""
+    board = boards.get("arty_a7")
+    program = sw.load(name).lower().compile(board.config)
+    cycles, latency = SHIPPED[name]
+    show(f"{name}, Arty A7-35T", program, Floor(bound=cycles))
+    spent = 1e3 * program.cycles / board.core_clock
+    line = Floor(bound=latency, unit="ms", digits=4).line if latency else None
+    what = f"latency at {board.core_clock / 1e6:g} MHz"
+    print(line(what, spent) if line else plain(what, spent, "ms", 4))
 
 
 def simulate(network: IntegerNetwork, program: Program) -> bool:
@@ -94,7 +111,7 @@ def simulate(network: IntegerNetwork, program: Program) -> bool:
     images = random_images(network, 1)
     got = sim.run(program, images, check=True)
     exact = not got.mismatches and got.logits.tolist() == network.run(images).logits.tolist()
-    print(Floor(bound=1_150_000).line("cycles, simulated", int(got.cycles[0])))
+    print(CIFAR.line("cycles, simulated", int(got.cycles[0])))
     if got.mismatches:
         print(f"  FIRST MISMATCH: {got.mismatches[0]}")
     text = f"{got.writes:,} memory writes, logits and cycles equal the golden model and forecast"
@@ -109,21 +126,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cycles", description=__doc__)
     parser.add_argument("--simulate", action="store_true", help="run the CIFAR-10 size on RTL")
     args = parser.parse_args(argv)
+    for name in SHIPPED:
+        show_shipped(name)
     arty, ulx3s = boards.get("arty_a7").config, boards.get("ulx3s").config
-    digits, large = sw.load("digits").lower(), mnist()
-    residual, step = (sw.load("digits-qsnn").lower(stream=stream) for stream in (False, True))
-    show("digits, 16x16x1, Arty A7-35T", digits.compile(arty), 25_000, SHARE)
-    show("MNIST size, 28x28x1, Arty A7-35T", large.compile(arty), 85_000, SHARE)
-    show("digits, 16x16x1, ULX3S", digits.compile(ulx3s), None, None)
-    show("MNIST size, 28x28x1, ULX3S", large.compile(ulx3s), None, None)
-    show("digits-qsnn, 16x16x1, Arty A7-35T", residual.compile(arty), None, None)
-    show("digits-qsnn, one step of a stream, Arty A7-35T", step.compile(arty), None, None)
+    large, step = mnist(), sw.load("digits-qsnn").lower(stream=True)
+    show("MNIST size, 28x28x1, T 4, Arty A7-35T", large.compile(arty))
+    show("MNIST size, 28x28x1, T 4, ULX3S", large.compile(ulx3s))
+    show("digits-qsnn, one step of a stream, Arty A7-35T", step.compile(arty))
     network = resnet19()
-    program = network.compile(fit_config(network, CIFAR))
-    show("Q-SNN ResNet-19, 32x32x3, T 2, memories as deep as needed", program, None, None)
+    program = network.compile(fit_config(network, LARGE))
+    show("Q-SNN ResNet-19, 32x32x3, T 2, memories as deep as needed", program, RESNET)
     network = cifar()
-    program = network.compile(fit_config(network, CIFAR))
-    show("CIFAR-10 4-384, 32x32x3, memories as deep as needed", program, 1_150_000, None)
+    program = network.compile(fit_config(network, LARGE))
+    show("CIFAR-10 4-384, 32x32x3, memories as deep as needed", program, CIFAR)
     return 0 if not args.simulate or simulate(network, program) else 1
 
 

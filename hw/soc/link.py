@@ -260,11 +260,12 @@ class LinkEndpoint(wiring.Component):
             m.next = "SEND"
         with m.State("SEND"):
             m.d.comb += self.o.valid.eq(1)
-            rom = Choice(Const(v, 8) for v in self.identity.ljust(64, b"\0"))
+            bits = (len(self.identity) - 1).bit_length()
+            rom = Choice(Const(v, 8) for v in self.identity.ljust(1 << bits, b"\0"))
             with m.If(f.refused):
                 m.d.comb += self.o.payload.eq(f.reason)
             with m.Elif(f.code == Command.IDENTIFY):
-                m.d.comb += self.o.payload.eq(rom[f.index[:6]])
+                m.d.comb += self.o.payload.eq(rom[f.index[:bits]])
             with m.Else():
                 m.d.comb += self.o.payload.eq(f.word[:8])
             with m.If(f.sent):

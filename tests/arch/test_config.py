@@ -9,6 +9,7 @@ import pytest
 from hw.arch import Config, SpikeloomError, formats, isa
 
 FIELDS = [f.name for f in dataclasses.fields(Config)]
+MAY_BE_0 = ["state_bits", "pixels", "pool_depth", "means", "prefetch"]
 DEPTHS = ["row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"]
 
 
@@ -23,14 +24,15 @@ def says(name, value, want):
 
 
 @pytest.mark.parametrize("value", [0, -1, 4.0, "4", None, True])
-@pytest.mark.parametrize("name", [f for f in FIELDS if f != "state_bits"])
+@pytest.mark.parametrize("name", [f for f in FIELDS if f not in MAY_BE_0])
 def test_positive_integers(name, value):
     assert refused(**{name: value}) == says(name, value, "a positive integer")
 
 
 @pytest.mark.parametrize("value", [-1, 8.0, "8", None, False, True])
-def test_state_bits_is_a_whole_number(value):
-    assert refused(state_bits=value) == says("state_bits", value, "a whole number")
+@pytest.mark.parametrize("name", MAY_BE_0)
+def test_whole_numbers(name, value):
+    assert refused(**{name: value}) == says(name, value, "a whole number")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,11 @@ def test_state_bits_is_a_whole_number(value):
         ("acc_bits", 17, "8 to 16", {}),
         *(("state_bits", value, "0, 2, 4 or 8", {}) for value in (1, 3, 6, 7, 9, 16)),
         *((name, value, "64 to 65536", {}) for name in DEPTHS for value in (1, 63, 65537)),
+        ("pixels", 3, "1, 2 or 0 (one for each row)", {}),
+        ("pixels", 4, "1, 2 or 0 (one for each row)", {}),
+        ("pool_depth", 65537, "at most 65536", {}),
+        ("means", 2, "0 or 1", {}),
+        ("prefetch", 2, "0 or 1", {}),
     ],
 )
 def test_refuses(name, value, want, rest):
@@ -75,6 +82,10 @@ def test_first_mistake_is_the_one_named():
         {"acc_bits": 16},
         *({name: value} for name in DEPTHS for value in (64, 65536)),
         *({"state_bits": value} for value in (0, 2, 4, 8)),
+        *({"pixels": value} for value in (0, 1, 2)),
+        *({"pool_depth": value} for value in (0, 1, 65536)),
+        *({"means": value} for value in (0, 1)),
+        *({"prefetch": value} for value in (0, 1)),
     ],
 )
 def test_accepts_the_ends_of_every_range(sizes):
@@ -94,6 +105,7 @@ def test_positional_and_later_changes_are_refused():
 def test_derived_numbers():
     config = Config(rows=4, cols=8, width=32, acc_bits=8)
     assert config.peak == 4 * 8 * 32
+    assert [Config(rows=8, pixels=n).tile_pixels for n in (0, 1, 2)] == [8, 1, 2]
     assert config.max_count == 127
     assert list(config.as_dict()) == FIELDS
     assert Config(**config.as_dict()) == config
@@ -111,6 +123,10 @@ def test_digest_tells_every_field_apart():
             {"state_bits": 4},
             {"state_bits": 0},
             {"res_bits": 1},
+            {"pixels": 1},
+            {"pool_depth": 0},
+            {"means": 0},
+            {"prefetch": 0},
             *({name: 100} for name in DEPTHS),
         )
     ]

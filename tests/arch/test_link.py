@@ -21,7 +21,7 @@ def test_crc16_check_value():
     [
         (lambda p: b"NOPE" + p[4:], "the device answers b'NOPE', not b'SPKL': no Spikeloom"),
         (lambda p: p[:4] + b"\x09\0" + p[6:], "the device speaks version 9 of the link"),
-        (lambda p: p[:-1], "59 bytes of identity"),
+        (lambda p: p[:-1], f"{link.IDENTITY_PAYLOAD - 1} bytes of identity"),
     ],
 )
 def test_identity_refuses(change, message):
