@@ -1,8 +1,8 @@
 """Cell delays of 7-series FPGAs in ns: the slowest corner, speed grade -1.
 
-Derived from the timing files (``artix7/timings/*.sdf``) of Project X-Ray's database, released under
-CC0 1.0; ``python -m hw.tools.derive_xc7`` writes this file anew from a checkout. They agree with the
-data sheet of the Artix-7 in its grade -1 (a LUT 0.124, a block RAM without its register 2.454), and
+Derived from the timing files (``artix7/timings/*.sdf``) of Project X-Ray's database, which is under
+CC0 1.0; ``python -m hw.tools.derive_xc7`` writes this file anew from a checkout. They agree with
+the data sheet of the Artix-7 in its grade -1 (a LUT 0.124, a block RAM without its register 2.454);
 faster grades are faster. What a name means is the recipe of that name there.
 """
 

@@ -6,8 +6,8 @@ end points whose paths take longer than 10 ns: what to cure for 100 MHz.
 Cells take what Project X-Ray's timing files say (``hw.tools.delays_xc7``: slowest corner, grade
 -1). A net inside a slice (LUT to flip-flop, to carry chain, to wide multiplexer, carry to carry) is
 free where it has that one sink. Any other is routed, and its delay is a model, ``wire``: it grows
-with the logarithm of the number of cells that read it. ``MARGIN`` is set so that of LiteX' VexRiscv,
-synthesised as Yosys does by default, it says 68.1 MHz: LiteX systems with DDR3 on an Arty S7 were
+with the logarithm of the number of its readers. ``MARGIN`` is set so that of LiteX' VexRiscv,
+mapped as Yosys does by default, it says 68.1 MHz: LiteX systems with DDR3 on an Arty S7 were
 routed at 68.7 and 69.7 MHz by nextpnr-xilinx (github.com/openXC7/nextpnr-xilinx, pull request 150),
 so that the processor among them is at least as fast. It is an estimate all the same: a guide for
 the design and for choosing a clock, which boards take 15 % below it. The router's figure
@@ -358,7 +358,10 @@ class Timing:
 
     def longest(self) -> Path:
         """Return the longest path from register to register."""
-        return self._path(*self._ends[0][::2]) if self._ends else Path(0.0, ())
+        if not self._ends:
+            return Path(0.0, ())
+        delay, _, end = self._ends[0]
+        return self._path(delay, end)
 
     def groups(self, limit: float) -> list[Group]:
         """Return what takes longer than ``limit`` ns, slowest first."""

@@ -57,9 +57,7 @@ def test_another_model_is_refused_in_a_folder(model, tmp_path):
         ("ulx3s", 75, "top.v", '(* FREQUENCY_PIN_CLKOP = "75.0" *)'),
     ],
 )
-def test_clock_reaches_pll_scripts_report_and_host(
-    board, mhz, file, line, tmp_path, monkeypatch
-):
+def test_clock_reaches_pll_scripts_report_and_host(board, mhz, file, line, tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(job_module, "Top", lambda config, **facts: told.append(facts))
 

@@ -16,5 +16,9 @@ def test_the_table_tells_its_source():
 def test_delays_are_of_the_grade_that_the_data_sheet_knows():
     """Of a LUT, a block RAM with and without register, a DSP: DS181, speed grade -1, in ns."""
     found = delays_xc7.DELAYS
-    assert (found["lut"], found["bram.clock"], found["bram.clock.register"]) == (0.124, 2.454, 0.882)
+    assert (found["lut"], found["bram.clock"], found["bram.clock.register"]) == (
+        0.124,
+        2.454,
+        0.882,
+    )
     assert all(0 < delay < 4.1 for delay in found.values())
