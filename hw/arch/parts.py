@@ -145,9 +145,7 @@ def memories(config: Config) -> list[Memory]:
                 depth=c.pool_depth,
                 registers=c.pool_depth <= POOL_LUT_WORDS,
             ),
-            Memory(
-                name="edges of pools", count=1, width=c.cols, depth=MAX_STEPS, registers=True
-            ),
+            Memory(name="edges of pools", count=1, width=c.cols, depth=MAX_STEPS, registers=True),
         ]
     if c.state_bits > min(STATE_BITS):
         entry = max(STATE_BITS) - 1 + STATE_CELL_COARSE.bit_length()

@@ -69,7 +69,9 @@ class FusedPool(wiring.Component):
             first.eq(tag.new | top),
             above.eq(tag.odd | ~first),  # the line holds image rows of this window
             self.window.eq(across | (kept & above.replicate(len(across)))),
-            self.valid.eq(self.due & odd & tag.ends & (Cat(Const(0, 1), self.row[1:]) < tag.n_valid)),
+            self.valid.eq(
+                self.due & odd & tag.ends & (Cat(Const(0, 1), self.row[1:]) < tag.n_valid)
+            ),
             kept_write.eq(Mux(tag.odd, across, self.window)),
         ]
         with m.If(self.due):
@@ -100,7 +102,7 @@ class FusedPool(wiring.Component):
         ]
         return across
 
-    def _line(self, m: Module) -> tuple[Signal, Signal]:
+    def _line(self, m: Module) -> tuple[Any, Any]:
         """Return what the line has of an odd row's window, and what it takes for it."""
         depth, odd = self.config.pool_depth, self.row[0]
         style = "distributed" if depth <= POOL_LUT_WORDS else "block"

@@ -43,7 +43,13 @@ def test_a_line_has_a_place_for_each_window_of_an_image_row(rows, side, steps, w
     "layers",
     [
         (SpikePool(name="pool", source="p"), conv("b", "pool")),
-        (conv("a", "p"), POOL, conv("c", "a.s"), conv("b", "pool", shortcut=None), mean("c.s", "m")),
+        (
+            conv("a", "p"),
+            POOL,
+            conv("c", "a.s"),
+            conv("b", "pool", shortcut=None),
+            mean("c.s", "m"),
+        ),
         (conv("a", "p"), POOL, SpikePool(name="pool2", source="a.s"), conv("b", "pool")),
         (conv("a", "p"), POOL, conv("b", "pool"), mean("a.s", "m")),
     ],

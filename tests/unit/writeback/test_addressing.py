@@ -25,7 +25,13 @@ def test_rows_of_tiles(bench, split, pool):
         x_out = int(rng.integers(width)) if rng.random() < 0.7 else 0
         tag = {"valid": 1, "addr": int(rng.integers(1 << 16)), "nb": int(rng.integers(256))}
         tag["x_out"] = x_out
-        mode = {"gs": gs, "half": half, "img_w": width, "split": split, **({pool: 1} if pool else {})}
+        mode = {
+            "gs": gs,
+            "half": half,
+            "img_w": width,
+            "split": split,
+            **({pool: 1} if pool else {}),
+        }
         now = {**tag, "valid": 0}
         rows = [{"mode": mode, "tag": tag}]
         rows += [{"mode": mode, "now": now, "row": r} for r in range(R)]

@@ -57,4 +57,3 @@ def test_windows_of_images(rows, depth):
         stimulus += events
     seen = bench.play(stimulus)
     assert {n: s["window"] for n, s in enumerate(seen) if s["valid"]} == wanted
-
