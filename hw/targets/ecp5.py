@@ -43,8 +43,9 @@ PLACED = {
 
 
 class Ecp5(Target):
-    """Lattice ECP5, ECP5UM and ECP5UM5G. Generic cells; the router's figures are the report's."""
+    """Lattice ECP5, ECP5UM and ECP5UM5G. Elements of the array are of CCU2C; the router's figures are the report's."""
 
+    primitives = "ecp5"
     titles = {
         "lut": "LUT",
         "lut_as_memory": "LUT as memory",
