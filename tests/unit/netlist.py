@@ -90,6 +90,7 @@ int main() {{
   for (size_t i = 0; i < n; i++) {{
     {" ".join(sets)}
     t.p_clk.set<bool>(false); t.step(); t.p_clk.set<bool>(true); t.step();
+    t.step();  // what is combinational behind the registers
     std::cout << t.p_{output}.get<uint64_t>() << "\\n";
   }}
 }}
