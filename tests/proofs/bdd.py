@@ -26,7 +26,8 @@ class Graph:
 
     inputs: dict[str, int]
     outputs: dict[str, int]
-    latches: dict[str, tuple[int, int]]  #: Literal of each register, and of what it takes.
+    registers: dict[str, tuple[int, int]]  #: By name: its literal, and that of what it takes.
+    wires: dict[int, int]  #: The same by literal, those without a name too.
     ands: dict[int, tuple[int, int]]
 
 
@@ -78,11 +79,18 @@ def _read(text: str) -> Graph:
     for line in at:
         if found := re.match(r"([ilo]\d+) (.*)", line):
             names[found[1]] = found[2]
-    bit = lambda key: names[key] if names[key].endswith("]") else names[key] + "[0]"  # noqa: E731
+    whole = lambda name: name if name.endswith("]") else f"{name}[0]"  # noqa: E731
+    registers = {
+        whole(name): (q, d)
+        for n, (q, d, *_) in enumerate(latches)
+        for name in names.get(f"l{n}", "").split()  # all names of one
+    }
+    wires = {q: d for q, d, *_ in latches}
     return Graph(
-        {bit(f"i{n}"): literal for n, (literal,) in enumerate(ins)},
-        {bit(f"o{n}"): literal for n, (literal,) in enumerate(outs)},
-        {bit(f"l{n}") if f"l{n}" in names else f"l{n}": (q, d) for n, (q, d, *_) in enumerate(latches)},
+        {whole(names[f"i{n}"]): literal for n, (literal,) in enumerate(ins)},
+        {whole(names[f"o{n}"]): literal for n, (literal,) in enumerate(outs)},
+        registers,
+        wires,
         {literal: (a, b) for literal, a, b in ands},
     )
 
@@ -109,9 +117,9 @@ class Functions:
         """Return a function for each output, and for each register of state as ``name'``."""
         known = {0: self.bdd.false}
         known |= {literal: self.bdd.var(name) for name, literal in g.inputs.items()}
-        state = {name: pair for name, pair in g.latches.items() if name in self.order}
+        state = {name: pair for name, pair in g.registers.items() if name in self.order}
         known |= {q: self.bdd.var(name) for name, (q, _) in state.items()}
-        wires = {q: d for q, d in g.latches.values() if q not in known}
+        wires = {q: d for q, d in g.wires.items() if q not in known}
 
         def parts(literal: int) -> tuple[int, ...]:
             return (wires[literal],) if literal in wires else g.ands[literal]

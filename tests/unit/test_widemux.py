@@ -23,7 +23,7 @@ class Selected(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         words = [self.words.word_select(k, BITS) for k in range(self.n)]
-        q = Signal(BITS)
+        q = Signal(BITS, reset_less=True)
         m.d.sync += q.eq(widemux.select(m, words, self.at, name="mux"))
         m.d.comb += self.o.eq(q)
         return m
