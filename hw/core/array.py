@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
+from hw.arch.parts import shared_sums
 from hw.common.errors import SpikeloomError
 from hw.core import widemux
 from hw.core.carrysave import CarrySave
@@ -241,19 +242,18 @@ class SystolicArray(wiring.Component):
             self._diagonals(m, value, late, name)
             for value, name in ((~self.first, "keep"), (self.neg, "neg"), (lift, "lift"))
         )
-        for d in range(cfg.rows + cfg.cols):
-            places = [place for place in operands if sum(place) + 1 == d]
-            while places:
-                total = FieldSums(cfg.field_bits, cfg.width.bit_length())
-                m.submodules[f"sums{d}_{len(places)}"] = total
+        for d, groups in enumerate(shared_sums(cfg)):
+            for n, places in enumerate(groups):
+                m.submodules[f"sums{d}_{n}"] = total = FieldSums(
+                    cfg.field_bits, cfg.width.bit_length()
+                )
                 m.d.comb += [total.keep.eq(keep[d]), total.neg.eq(neg[d]), total.lift.eq(lift[d])]
-                for k, (r, c) in enumerate(places[: total.fields]):
+                for k, (r, c) in enumerate(places):
                     name = f"e{r}_{c}" if c >= 0 else f"ones_{r}"
                     m.submodules[name] = e = CarrySave(cfg.width)
                     a, b = operands[r, c]
                     m.d.comb += [e.a.eq(a), e.b.eq(b), total.x[k].eq(e.x), total.y[k].eq(e.y)]
                     sums[r, c] = total.p[k][: min(cfg.acc_bits, cfg.field_bits)]
-                places = places[total.fields :]
         return sums
 
     def _choose(self, m: Module, values: list[Value], index: Value, name: str) -> Value:

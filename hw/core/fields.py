@@ -6,9 +6,7 @@ from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.formats import FIELD_BITS
-
-ADDER_BITS = 48
+from hw.arch.formats import ADDER_BITS, FIELD_BITS
 
 
 class FieldSums(wiring.Component):

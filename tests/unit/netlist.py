@@ -41,6 +41,11 @@ def _share() -> Path:
     return Path(pytest.importorskip("pyosys").__file__).parent / "share"
 
 
+def _mangled(name: str) -> str:
+    """Return what CXXRTL calls a port."""
+    return "p_" + name.replace("_", "__")
+
+
 def simulate(
     component,
     vectors: dict[str, list[int]],
@@ -80,7 +85,8 @@ def simulate(
     for name, bits in width.items():
         chunks = -(-bits // 32)
         sets.append(
-            f"for (int k = 0; k < {chunks}; k++) {{ std::cin >> v; t.p_{name}.data[k] = v; }}"
+            f"for (int k = 0; k < {chunks}; k++) "
+            f"{{ std::cin >> v; t.{_mangled(name)}.data[k] = v; }}"
         )
         words.append((name, bits, chunks))
     main = f"""#include "top.cc"
@@ -91,7 +97,7 @@ int main() {{
     {" ".join(sets)}
     t.p_clk.set<bool>(false); t.step(); t.p_clk.set<bool>(true); t.step();
     t.step();  // what is combinational behind the registers
-    std::cout << t.p_{output}.get<uint64_t>() << "\\n";
+    std::cout << t.{_mangled(output)}.get<uint64_t>() << "\\n";
   }}
 }}
 """
