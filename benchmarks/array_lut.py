@@ -77,7 +77,9 @@ def lines(form: Form, cells: Mapping[str, int]) -> tuple[str, bool]:
     value = n / form.config.peak
     others = ", ".join(f"{cells[name]} {name}" for name in ("DSP48E1", "PFUMX") if cells.get(name))
     ffs = sum(v for k, v in cells.items() if k.startswith(("FD", "TRELLIS_FF")))
-    tail = f"  ({n} of {form.config.peak} operations; {ffs} flip-flops{', ' * bool(others)}{others})"
+    tail = (
+        f"  ({n} of {form.config.peak} operations; {ffs} flip-flops{', ' * bool(others)}{others})"
+    )
     if form.bound is None:
         return plain(form.title, value, digits=3) + tail, True
     floor = Floor(bound=form.bound, digits=3)

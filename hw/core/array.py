@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -46,7 +46,8 @@ class Element(wiring.Component):
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
-        self.pop = RippleCount(config.width) if target == "ecp5" else MaskedPopcount(config.width)
+        count: Any = RippleCount if target == "ecp5" else MaskedPopcount
+        self.pop = count(config.width)
         super().__init__(
             {
                 "a": In(config.width),

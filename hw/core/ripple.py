@@ -19,10 +19,10 @@ class Carries:
     """A chain of CCU2C cells: places one after the other, two in a cell.
 
     A place has a function of four inputs, ``total``: its output is ``total ^ carry``, and the carry
-    goes on where ``total`` is 1, else becomes ``carry(a, b)``. The cell takes both from one table of
-    16 bits, ``carry`` being ``total`` at ``c = d = 0``. So a full adder takes one place, and two of
-    the numbers it adds may be products: ``total = a & b ^ c & d``. Inputs that are not named are
-    tied to 1.
+    goes on where ``total`` is 1, else becomes ``carry(a, b)``. The cell takes both from one table
+    of 16 bits, ``carry`` being ``total`` at ``c = d = 0``. So a full adder takes one place, and two
+    of the numbers it adds may be products: ``total = a & b ^ c & d``. Inputs that are not named
+    are tied to 1.
     """
 
     def __init__(self, m: Module, name: str):
@@ -144,7 +144,7 @@ def _adders(m: Module, name: str, adders: Sequence[tuple]) -> list[Number]:
     chain = Carries(m, name)
     out: list[Number] = []
     for n, (left, right, carry) in enumerate(adders):
-        end = chain.cut(*carry, lambda a, b: a & b)
+        end = chain.cut(carry[0], carry[1], lambda a, b: a & b)
         if n:
             out[-1].append((end, _ONE))
         bits = zip(left, right, strict=True)
@@ -217,4 +217,3 @@ class RippleSum(wiring.Component):
         m.d.sync += acc.eq(Cat(total))
         m.d.comb += self.acc.eq(acc)
         return m
-

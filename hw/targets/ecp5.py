@@ -43,7 +43,7 @@ PLACED = {
 
 
 class Ecp5(Target):
-    """Lattice ECP5, ECP5UM and ECP5UM5G. Elements of the array are of CCU2C; the router's figures are the report's."""
+    """Lattice ECP5, ECP5UM and ECP5UM5G. The array is of CCU2C; figures are the router's."""
 
     primitives = "ecp5"
     titles = {

@@ -27,7 +27,12 @@ def test_boards_have_enough(name):
         ("xc7a35ticsg324-1L", {"acc_bits": 16}, "xc7", "has 90 DSPs.*takes 100, 64.*36.*pixels=2"),
         ("xc7a15tcsg324-1", {}, "xc7", "has 45 DSPs.*takes 84.*pixels=1,means=0 would make it fit"),
         ("xc7a15tcsg324-1", {"pixels": 1}, "xc7", "takes 52.*; means=0 would make it fit"),
-        ("LFE5U-25F-6BG256C", {}, "ecp5", "has 28 DSPs.*takes 64, 64 for its lanes; pixels=1,means=0"),
+        (
+            "LFE5U-25F-6BG256C",
+            {},
+            "ecp5",
+            "has 28 DSPs.*takes 64, 64 for its lanes; pixels=1,means=0",
+        ),
         ("LFE5U-25F-6BG256C", {"rows": 8, "cols": 32}, "ecp5", "takes 256.*choose a larger board"),
     ],
 )

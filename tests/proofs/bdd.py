@@ -162,7 +162,9 @@ class Functions:
         n = max(len(left), len(right))
         rest = [self.bdd.false]
         out = []
-        for a, b in zip([*left, *rest * (n - len(left))], [*right, *rest * (n - len(right))], strict=True):
+        for a, b in zip(
+            [*left, *rest * (n - len(left))], [*right, *rest * (n - len(right))], strict=True
+        ):
             half = self.bdd.apply("xor", a, b)
             out.append(self.bdd.apply("xor", half, carry))
             carry = (a & b) | (half & carry)
@@ -173,7 +175,9 @@ class Functions:
         n = max(len(left), len(right))
         rest = [self.bdd.false]
         out = self.bdd.false
-        for a, b in zip([*left, *rest * (n - len(left))], [*right, *rest * (n - len(right))], strict=True):
+        for a, b in zip(
+            [*left, *rest * (n - len(left))], [*right, *rest * (n - len(right))], strict=True
+        ):
             out |= self.bdd.apply("xor", a, b)
         return out
 

@@ -184,4 +184,3 @@ def test_wide_multiplexers(n, tmp_path):
             chosen &= bit if k >> b & 1 else ~bit
         want = f.vector("words", BITS * n)[BITS * k : BITS * k + BITS]
         assert chosen & f.differ(want, got) == f.bdd.false
-
