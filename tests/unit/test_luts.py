@@ -6,7 +6,7 @@ from amaranth import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.core import luts
+from hw.core.luts import lut_init, six_to_three
 from tests.unit import netlist
 
 
@@ -18,12 +18,12 @@ class Six(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.o.eq(Cat(luts.six_to_three(m, "six", list(self.i))))
+        m.d.comb += self.o.eq(Cat(six_to_three(m, "six", list(self.i))))
         return m
 
 
 def test_lut_init_of_full_adder():
-    init = luts.lut_init(lambda a, b, c: a ^ b ^ c, lambda a, b, c: a + b + c >> 1, 3)
+    init = lut_init(lambda a, b, c: a ^ b ^ c, lambda a, b, c: a + b + c >> 1, 3)
     assert init == 0x96969696_E8E8E8E8
 
 
@@ -50,6 +50,6 @@ class Registered(wiring.Component):
 def test_a_full_adder_is_one_cell_and_a_counter_two():
     assert netlist.cells(Six()) == {"LUT6_2": 2, "CARRY4": 1}
     for a, b, c in itertools.product((0, 1), repeat=3):
-        init = luts.lut_init(lambda *v: sum(v), lambda *v: sum(v) >> 1, 3)
+        init = lut_init(lambda *v: sum(v), lambda *v: sum(v) >> 1, 3)
         index = a | b << 1 | c << 2
         assert (init >> 32 + index & 1) + 2 * (init >> index & 1) == a + b + c

@@ -7,7 +7,7 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.core import widemux
+from hw.core.widemux import select
 from tests.unit import netlist
 
 BITS = 5
@@ -24,7 +24,7 @@ class Selected(wiring.Component):
         m = Module()
         words = [self.words.word_select(k, BITS) for k in range(self.n)]
         q = Signal(BITS, reset_less=True)
-        m.d.sync += q.eq(widemux.select(m, words, self.at, name="mux"))
+        m.d.sync += q.eq(select(m, words, self.at, name="mux"))
         m.d.comb += self.o.eq(q)
         return m
 
