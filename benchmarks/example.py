@@ -34,6 +34,7 @@ class Example:
     logits: np.ndarray  #: int64 (classes,).
     events: Events
     cycles: int
+    first: bool  #: It is the first image since the program was loaded.
 
     def layer(self, name: str):
         """Return a layer of the integer network."""
@@ -59,7 +60,7 @@ class Example:
     def start(self, layer: str) -> int:
         """Return the cycle in which a layer's instruction issues its first word or parameter."""
         config, code = self.program.config, self.program.instructions()
-        before = code[: self.number(layer)]
+        before = code[timing.run_start(code, self.first) : self.number(layer)]
         return timing.START + sum(
             timing.issue_cycles(i) + timing.overhead(config, i) for i in before
         )
@@ -106,18 +107,20 @@ def _example(network: IntegerNetwork, program: Program, images: np.ndarray, labe
         logits=result.logits,
         events=result.events,
         cycles=result.cycles,
+        first=len(images) == 1,
     )
 
 
 @functools.cache
-def run(name: str, images: int = 1, *, stream: bool = False) -> Example:
+def run(name: str, images: int = 1, *, stream: bool = False, core: str = "") -> Example:
     """Run the first test images of the digits through a shipped network.
 
-    ``stream``: each image is the next step of a stream, and membranes stay in memory.
+    ``stream``: each image is the next step of a stream, and membranes stay in memory. ``core``:
+    what is other than in the default core, NAME=VALUE,...
     """
     data = load_digits()
     network = sw.load(name).lower(stream=stream) if stream else sw.load(name).lower()
-    program = network.compile(Config())
+    program = network.compile(Config().changed(core))
     label = int(data.test_labels[images - 1])
     return _example(network, program, data.test_images[:images], label)
 

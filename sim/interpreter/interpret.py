@@ -17,7 +17,13 @@ from sim.interpreter.lanes import Rows, finish, fire, make_table, scaled
 from sim.interpreter.machine import Memories, signed
 from sim.interpreter.operands import row_words, shortcut_bits
 from sim.interpreter.walk import ColumnTile, Tiles, column_tiles, word_indices, word_sum
-from sim.interpreter.writes import Packed, write_packed, write_pixels, write_transposed
+from sim.interpreter.writes import (
+    Packed,
+    write_packed,
+    write_pixels,
+    write_transposed,
+    write_windows,
+)
 from sw.compiler.program import Program
 
 
@@ -64,10 +70,11 @@ class Machine(Memories):
         super().__init__(program.config, program.columns)
         self.program = program
         self.code = program.instructions()
+        self.begin = 0  #: Number of the instruction that the next run starts with.
 
     def restart(self) -> None:
-        """Make membranes in memory 0 for the next run: a write to CTRL."""
-        self.cold = True
+        """Make the next run as the first: a write to CTRL."""
+        self.cold, self.begin = True, 0
 
     def run(self, image: np.ndarray, events: bool = True) -> Run:
         """Load one image and run the program to HALT."""
@@ -75,15 +82,18 @@ class Machine(Memories):
         pixels = p.pixels(image)
         self.pix[p.pixel_base : p.pixel_base + pixels.size] = pixels
         self.start_record(events)
-        at, cycles = timing.START, []
-        for n, i in enumerate(self.code):
+        first = self.begin
+        at, cycles = timing.START, [0] * first
+        for n, i in enumerate(self.code[first:], first):
             begin, self.instruction = at, n
             if i.op == Op.HALT:
                 at += 1
             else:
                 self._execute(i, at)
                 at += timing.issue_cycles(i) + timing.overhead(self.config, i)
-            cycles.append(at - begin + (timing.START if n == 0 else 0))
+            cycles.append(at - begin + (timing.START if n == first else 0))
+            if i.op == Op.TABLE and i.once:
+                self.begin = n + 1
         self.cold = False
         logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
         return Run(
@@ -167,12 +177,15 @@ class Machine(Memories):
         spikes: np.ndarray,
         x: np.ndarray,
     ) -> None:
-        """Write spikes (tiles, rows, C) of image columns ``x`` (tiles, rows)."""
+        """Write spikes (tiles, rows, C), or their windows, of image columns ``x`` (tiles, rows)."""
         c, dest = self.config, Dest(i.dest)
         if dest == Dest.NONE:
             return
         if dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
             write_transposed(self, i, tiles, column, spikes, rows.token)
+            return
+        if i.pool:
+            write_windows(self, i, tiles, column, spikes)
             return
         which, row = np.nonzero(rows.valid)
         write_packed(

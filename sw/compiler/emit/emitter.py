@@ -52,8 +52,10 @@ class Emitter:
         self.place, self.constants = place, constants
         self.problems = [*self.constants.problems, *self.place.residuals.problems]
         self.needs = {f"{name}_depth": n for name, n in self.place.depth.items()}
+        self.needs |= {"pool_depth": self.place.fusions.line}
         self.needs |= {"acc_bits": 0, "state_bits": 0, "res_bits": 1}
         self._table: tuple[int, ...] = ()
+        self._tables: list[tuple[int, int]] = []  # places in words and labels
 
     def emit(
         self,
@@ -85,7 +87,16 @@ class Emitter:
         self.labels.append(label)
 
     def halt(self) -> None:
-        """Append HALT."""
+        """Append HALT; a table that is the only one goes to the front, to be loaded once."""
+        if len(self._tables) == 1:
+            at, n = self._tables[0]
+            table = isa.decode(self.words[at : at + isa.NI])
+            end = at + isa.NI + table.n_k
+            thresholds = self.words[at + isa.NI : end]
+            fields = {"n_k": table.n_k, "state_shift": table.state_shift, "once": 1}
+            del self.words[at:end]
+            self.words = [*isa.encode(Op.TABLE, **fields), *thresholds, *self.words]
+            self.labels.insert(0, self.labels.pop(n))
         self.words += isa.encode(Op.HALT)
         self.labels.append(Label(layer="(end)", op=Op.HALT.name))
 
@@ -124,6 +135,7 @@ class Emitter:
         table = (formats.state_cell(formats.STATE_SHIFTS[shift]), *words)
         if table != self._table:
             self._table = table
+            self._tables.append((len(self.words), len(self.labels)))
             self.words += [*isa.encode(Op.TABLE, n_k=len(words), state_shift=shift), *words]
             self.labels.append(Label(layer=layer, op=Op.TABLE.name))
 
@@ -134,16 +146,16 @@ class Emitter:
     def written(self, layer: Layer, width: int) -> dict[str, int]:
         """Fields of where a layer's tokens go: numbering, spikes, residual, codes.
 
-        ``width``: of the image that is written.
+        ``width``: of the layer's image. Where a pool is fused, its windows go to the pool's place.
         """
         residuals = self.place.residuals
         numbering = self.place.numbers.layer[layer.name]
         access = residuals.access.get(layer.name, Access())
         fields = numbering.fields()
-        neuron = neuron_of(layer)
-        if neuron is not None and neuron.name in self.place.layouts:
-            name = neuron.name
+        neuron, name = neuron_of(layer), self.place.fusions.writes(layer)
+        if name is not None and name in self.place.layouts:
             layout = self.place.layouts[name]
+            width = self.place.shape[name][2] if layer.name in self.place.fusions.pools else width
             fields |= layout.write_fields(self.config, self.place.base[name], width)
             fields["flat"] = int(layout.flat)
             if numbering == Numbering.PAIR:
