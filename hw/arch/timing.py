@@ -16,8 +16,9 @@ ROW_READ = 2  #: Address to rotated and masked row word (register output).
 ELEMENT_IN = ROW_READ + 2  #: Operand visible in element (0, 0).
 ACC = ELEMENT_IN + POP_STAGES + 1  #: Accumulator of element (0, 0) visible.
 S_READY = ACC + 1  #: Accumulator of lane 0 in the lane's register: start of the lane.
-PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P).
-X = PRODUCT + 1  #: x visible.
+PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P); unit u's in MAC at + u.
+PICKED = PRODUCT + 1  #: P of the unit that x is made of, in the register before x.
+X = PICKED + 1  #: x visible.
 Y = X + 1  #: y (residual applied) visible; residual write presented in this cycle.
 SPIKE = Y + 1  #: Spike of lane 0, row 0.
 STATE_GAP = 5  #: From a neuron's step to its next, where the lane stores a code of its membrane.
@@ -31,27 +32,27 @@ def write_cycle(config: Config) -> int:
 
 
 def spread_gap(i: Instruction) -> int:
-    """Cycles between the steps of a MAC with spread."""
-    return STATE_GAP if i.leak else 1
+    """Cycles from step to step of a MAC with spread: a pass through the pixels of a tile."""
+    return max(i.n_pix + 1, STATE_GAP if i.leak else 1)
 
 
-def drain_cycles(config: Config, spread_codes: bool = False) -> int:
+def drain_cycles(config: Config, spread: bool = False) -> int:
     """Cycles from the last issue until every write of an instruction has landed.
 
     Parameters
     ----------
-    spread_codes : the instruction has both ``spread`` and ``leak``.
+    spread : the instruction has ``spread``.
     """
     # rows or steps still to come, then the burst of ROW_CHANNEL or PIX
-    steps = MAX_STEPS * (STATE_GAP if spread_codes else 1)
-    return write_cycle(config) + max(config.rows, steps) + config.cols + 4
+    passes = MAX_STEPS * max(config.tile_pixels, STATE_GAP) if spread else 1
+    return write_cycle(config) + max(config.rows, passes) + config.cols + 4
 
 
 def overhead(config: Config, i: Instruction) -> int:
     """Cycles between the last issue of an instruction and the first of the next."""
     if i.op == Op.TABLE:  # nothing to drain; the first threshold, then a cell a cycle
         return 1 + STATE_CELLS + NI + 2
-    drain = drain_cycles(config, bool(i.spread and i.leak))
+    drain = drain_cycles(config, bool(i.spread))
     return max(LATE_WORD, drain) + (NI - LATE_WORD) + 2
 
 

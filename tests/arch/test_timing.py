@@ -20,23 +20,23 @@ def gemm(**fields):
 def test_distances_of_the_pipeline():
     """Row memory 2, column skew and operand 2, popcount 2, accumulator 1; then the lane."""
     assert (timing.ROW_READ, timing.ELEMENT_IN, timing.ACC, timing.S_READY) == (2, 4, 7, 8)
-    assert (timing.PRODUCT, timing.X, timing.Y, timing.SPIKE) == (11, 12, 13, 14)
-    assert timing.STATE_WRITE == 13 + 4
+    assert (timing.PRODUCT, timing.X, timing.Y, timing.SPIKE) == (11, 13, 14, 15)
+    assert timing.STATE_WRITE == 14 + 4
     assert NI + 2 == timing.START
 
 
 @pytest.mark.parametrize(
-    ("config", "write", "drain", "codes"),
+    ("config", "write", "drain", "spread"),
     [
-        (Config(rows=4, cols=16), 30, 30 + 16 + 16 + 4, 30 + 80 + 16 + 4),
-        (Config(rows=16, cols=16), 30, 30 + 16 + 16 + 4, 30 + 80 + 16 + 4),
-        (Config(rows=8, cols=64, width=64), 78, 78 + 16 + 64 + 4, 78 + 80 + 64 + 4),
+        (Config(rows=4, cols=16), 31, 31 + 4 + 16 + 4, 31 + 80 + 16 + 4),
+        (Config(rows=16, cols=16), 31, 31 + 16 + 16 + 4, 31 + 256 + 16 + 4),
+        (Config(rows=8, cols=64, width=64), 79, 79 + 8 + 64 + 4, 79 + 128 + 64 + 4),
     ],
 )
-def test_drain(config, write, drain, codes):
+def test_drain(config, write, drain, spread):
     assert timing.write_cycle(config) == write
     assert timing.drain_cycles(config) == drain
-    assert timing.drain_cycles(config, spread_codes=True) == codes
+    assert timing.drain_cycles(config, spread=True) == spread
 
 
 def test_overhead():
@@ -44,16 +44,19 @@ def test_overhead():
     config = Config()
     assert timing.drain_cycles(config) > LATE_WORD
     late = NI - LATE_WORD
-    assert timing.overhead(config, gemm()) == 66 + late + 2
-    assert timing.overhead(config, gemm(leak=1)) == 66 + late + 2
-    assert timing.overhead(config, gemm(op=Op.MAC, spread=1)) == 66 + late + 2
-    assert timing.overhead(config, gemm(op=Op.MAC, spread=1, leak=1)) == 130 + late + 2
+    assert timing.overhead(config, gemm()) == 55 + late + 2
+    assert timing.overhead(config, gemm(leak=1)) == 55 + late + 2
+    assert timing.overhead(config, gemm(op=Op.MAC, spread=1)) == 131 + late + 2
+    assert timing.overhead(config, gemm(op=Op.MAC, spread=1, leak=1)) == 131 + late + 2
     assert timing.overhead(config, Instruction(op=Op.TABLE)) == 1 + 512 + NI + 2
 
 
 def test_gap_of_spread_steps():
     assert timing.spread_gap(gemm(spread=1)) == 1
     assert timing.spread_gap(gemm(spread=1, leak=1)) == 5
+    assert timing.spread_gap(gemm(spread=1, n_pix=3)) == 4
+    assert timing.spread_gap(gemm(spread=1, n_pix=3, leak=1)) == 5
+    assert timing.spread_gap(gemm(spread=1, n_pix=7, leak=1)) == 8
 
 
 @pytest.mark.parametrize(
