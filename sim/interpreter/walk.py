@@ -43,7 +43,7 @@ class Tiles:
                 counter.append(nb)
                 valid = max(0, min(rows, i.img_w - x * rows))
                 if i.n_step == Step.ONE:
-                    nb += 1
+                    nb += 1 + (i.last_pix if x == i.n_x - 1 else i.n_pix)
                 elif i.n_step == Step.HALF:
                     nb += -(-valid // 2) if i.flat else rows // 2
                 else:
