@@ -112,6 +112,7 @@ class Sequencer(wiring.Component):
             self.taps.insn.eq(self.fetch.insn),
             *(part.last.eq(loops.last) for part in (tokens, self.destination, self.column)),
             *(part.index.eq(loops.index) for part in (self.addresses, self.taps, self.column)),
+            tokens.odd.eq(loops.index.y[0]),
             self.addresses.running.eq(loops.running),
             self.addresses.go.eq(loops.go),
             self.addresses.ahead.eq(loops.ahead),
@@ -243,4 +244,6 @@ class Sequencer(wiring.Component):
             tag.slot.eq(destination.slot),
             tag.res.eq(destination.res + loops.index.t),
             tag.x_out.eq(tokens.x_out),
+            tag.odd.eq(loops.index.y[0]),
+            tag.ends.eq(tokens.ends),
         ]
