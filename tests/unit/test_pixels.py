@@ -110,9 +110,7 @@ def test_several_pixels_of_row_memory(name, stride):
 @pytest.mark.parametrize(("pixels", "twice", "pad"), [(1, 0, 0), (4, 0, 2), (2, 1, 3), (16, 0, 1)])
 def test_columns_of_tiles(pixels, twice, pad):
     """Two image rows of three tiles, two steps each, five taps."""
-    bench = Bench(
-        PixelColumn(), ["insn", "setup", "last", "tile_end", "index"], ["column", "left"]
-    )
+    bench = Bench(PixelColumn(), ["insn", "setup", "last", "tile_end", "index"], ["column", "left"])
     code = insn(Op.MAC, n_pix=pixels - 1, x_twice=twice, shift_left=pad, img_w=50)
     rows, want = [{"insn": code}, {"insn": code, "setup": 1}], {}
     for _, x, t in np.ndindex(2, 3, 2):
