@@ -101,6 +101,19 @@ def tile_cycles(i: Instruction, y: int | None = None) -> int:
     return max(tile_words(i, y) + i.shortcut, i.tile_min)
 
 
+def keeps_distance(i: Instruction) -> bool:
+    """Whether a tile's last word always comes ``tile_min`` cycles or more after the one before.
+
+    Rows that are read out, and what lanes do with them, need so many. Tiles of one length keep
+    the distance; a short one behind a long one, at the image's lower edge, may not.
+    """
+    words = [tile_words(i, y) for y in range(i.n_y)]
+    after = [tile_cycles(i, y) - w for y, w in enumerate(words)]  # to the end of the tile
+    if any(pad + w < i.tile_min for pad, w in zip(after, words[1:], strict=False)):
+        return False
+    return i.n_j * i.n_h == 1 or after[-1] + i.n_par + words[0] >= i.tile_min
+
+
 def column_tile(i: Instruction) -> tuple[int, int]:
     """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
     rows = sum(tile_cycles(i, y) for y in range(i.n_y)) if i.clip else i.n_y * tile_cycles(i)
