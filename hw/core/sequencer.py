@@ -217,7 +217,7 @@ class Sequencer(wiring.Component):
             word.x_zero.eq(index.x == 0),
             word.x_left.eq(tokens.x_left),
             word.column.eq(self.column.column),
-            word.left.eq(self.column.left),
+            word.to_end.eq(self.column.to_end),
             word.second.eq(index.h[0]),
             word.sum_ok.eq(~last_group | (index.k < i.mean_mask)),
             word.sc.eq(shortcut.now),
