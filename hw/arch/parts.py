@@ -70,6 +70,8 @@ PARTS = {
                 prog_depth=1024,
                 state_bits=2,
                 acc_bits=12,
+                pixels=1,
+                means=0,
             ),
         ),
     )
@@ -135,6 +137,16 @@ def memories(config: Config) -> list[Memory]:
             name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS, registers=True
         ),
     ]
+    if c.tile_pixels > 1:
+        found.append(
+            Memory(
+                name="lane sums",
+                count=c.cols,
+                width=MEMBRANE_BITS,
+                depth=c.tile_pixels,
+                registers=True,
+            )
+        )
     if c.state_bits > min(STATE_BITS):
         entry = max(STATE_BITS) - 1 + STATE_CELL_COARSE.bit_length()
         found.append(
