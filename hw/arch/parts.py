@@ -6,7 +6,7 @@ how much logic a core takes, synthesis says.
 
 from dataclasses import dataclass
 
-from hw.arch.config import Config
+from hw.arch.config import POOL_LUT_WORDS, Config
 from hw.arch.formats import (
     FACTOR_BITS,
     MAX_STEPS,
@@ -72,6 +72,7 @@ PARTS = {
                 acc_bits=12,
                 pixels=1,
                 means=0,
+                pool_depth=0,
             ),
         ),
     )
@@ -147,6 +148,17 @@ def memories(config: Config) -> list[Memory]:
                 registers=True,
             )
         )
+    if c.pool_depth:
+        found += [
+            Memory(
+                name="line of pools",
+                count=1,
+                width=c.cols,
+                depth=c.pool_depth,
+                registers=c.pool_depth <= POOL_LUT_WORDS,
+            ),
+            Memory(name="edges of pools", count=1, width=c.cols, depth=MAX_STEPS, registers=True),
+        ]
     if c.state_bits > min(STATE_BITS):
         entry = max(STATE_BITS) - 1 + STATE_CELL_COARSE.bit_length()
         found.append(

@@ -72,7 +72,11 @@ class Core(wiring.Component):
         self.row = Banks(rows, width, config.row_depth, load=Mem.ROW)
         self.col = Banks(cols, width, config.col_depth, load=Mem.COL, init=columns)
         self.pix = Bank(signed(MEMBRANE_BITS), config.pix_depth, load=Mem.PIX)
-        self.rowread, self.shortcut, self.pixels = RowRead(config), ShortcutRead(config), Pixels(config)
+        self.rowread, self.shortcut, self.pixels = (
+            RowRead(config),
+            ShortcutRead(config),
+            Pixels(config),
+        )
         self.array, self.pool = SystolicArray(config, target=target), PoolUnit(config)
         self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()

@@ -34,7 +34,8 @@ class WriteMode(data.Struct):
     """What the instruction sets in write-back; constant while tags are in flight."""
 
     dest: unsigned(3)
-    pool: unsigned(1)
+    pool: unsigned(1)  #: The operation is POOL: words come from the pool unit.
+    fused: unsigned(1)  #: Windows of the spikes are written in their place.
     mac: unsigned(1)
     n_pix: unsigned(4)  #: MAC: pixels of a tile - 1.
     passes: unsigned(4)  #: Through the rows of a tile - 1.
@@ -66,6 +67,7 @@ class Early(data.Struct):
     res_gs: unsigned(8)
     st_base: unsigned(ADDR)
     split: unsigned(1)  #: Destination columns in planes.
+    fused: unsigned(1)  #: A pool is part of the instruction.
 
 
 class Modes(wiring.Component):
@@ -118,6 +120,7 @@ class Modes(wiring.Component):
                 early.res_gs.eq(i.res_gs),
                 early.st_base.eq(i.st_base),
                 early.split.eq(i.w_mod == Mod.PAIR),
+                early.fused.eq(i.pool),
             ]
         m.d.comb += [
             self.early.eq(early),
@@ -136,6 +139,7 @@ class Modes(wiring.Component):
             lane.persist.eq(i.persist),
             write.dest.eq(i.dest),
             write.pool.eq(early.pooling),
+            write.fused.eq(early.fused),
             write.mac.eq(early.mac),
             write.n_pix.eq(early.n_pix),
             write.passes.eq(early.passes),

@@ -229,7 +229,7 @@ class Pixels(wiring.Component):
         """Return whether the units' columns lie in the image, at the cycle of their bytes."""
         start = starts.at(1)
         assert BY_NAME["shift_left"].most <= 3  # columns begin at -3 or later
-        rows = Signal(_Row)
+        rows: Any = Signal(_Row)
         m.d.sync += [
             rows.before.eq(start.column[-1]),
             rows.back.eq(-start.column[:2]),

@@ -53,9 +53,7 @@ def row_words(
     return data & mask, mask
 
 
-def pixels(
-    m: Memories, i: Instruction, tiles: Tiles, xpos: np.ndarray, offset: int
-) -> np.ndarray:
+def pixels(m: Memories, i: Instruction, tiles: Tiles, xpos: np.ndarray, offset: int) -> np.ndarray:
     """Pixels of a MAC as the lanes multiply them, (tiles, pixels, plain words).
 
     ``xpos`` (tiles, pixels): their columns in the image that is written; ``offset``: address of

@@ -38,7 +38,7 @@ def program():
         steps=1,
         input_shape=(3, 10, 10),
         image_memory="pix",
-    image_base=0,
+        image_base=0,
         logits_base=300,
         classes=10,
         logits_scale=1.0,
