@@ -37,13 +37,14 @@ def row_event(config: Config, most: int) -> data.StructLayout:
 class RowEvents(wiring.Component):
     """Makes of one tag the row events of its tile: a row or a lane each, in passes.
 
-    There is one pass, or one for each time step, which goes through the rows again. They are made twice, from the same tag: for the lanes at ``EXPAND``, and again for write-back
-    when row 0's spikes are complete. The tag is cheaper to keep until then than its events, and
-    a tile whose x goes to pixel memory has other events there.
+    There is one pass, or one for each time step, which goes through the rows again. They are made
+    twice, from the same tag: for the lanes at ``EXPAND``, and again for write-back when row 0's
+    spikes are complete. The tag is cheaper to keep until then than its events, and a tile whose x
+    goes to pixel memory has other events there.
 
     Latency: 1 cycle from ``tag`` to its first event. Throughput: an event a cycle; with ``slow``
-    a pass takes timing.STATE_GAP cycles or more. A tag that comes before the last event of the one before it
-    replaces it.
+    a pass takes timing.STATE_GAP cycles or more. A tag that comes before the last event of the
+    one before it replaces it.
 
     Parameters
     ----------

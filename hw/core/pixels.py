@@ -50,7 +50,7 @@ class PixelColumn(wiring.Component):
     -------
     insn : In(instruction_layout()). setup : In(1), the instruction begins.
     last : In(EACH), tile_end : In(1), index : In(INDEX), of `LoopNest`.
-    column : Out(COLUMN), negative left of the image. left : Out(COLUMN), tokens from it to the
+    column : Out(COLUMN), negative left of the image. to_end : Out(COLUMN), tokens from it to the
         end of the image row; 0 or less right of the image.
     """
 
@@ -60,7 +60,7 @@ class PixelColumn(wiring.Component):
     tile_end: Signal
     index: Any
     column: Signal
-    left: Signal
+    to_end: Signal
 
     latency = 1
 
@@ -73,19 +73,19 @@ class PixelColumn(wiring.Component):
                 "tile_end": In(1),
                 "index": In(INDEX),
                 "column": Out(COLUMN),
-                "left": Out(COLUMN),
+                "to_end": Out(COLUMN),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         i = self.insn
-        column, left = (Signal(COLUMN, name=n, reset_less=True) for n in ("first", "to_end"))
+        column, left = (Signal(COLUMN, name=n, reset_less=True) for n in ("first", "rest"))
         step = Signal(6, reset_less=True)  # columns from tile to tile
         pixels = field(i, "n_pix") + 1
         m.d.comb += [
             self.column.eq(column + self.index.dx),
-            self.left.eq(left - self.index.dx),
+            self.to_end.eq(left - self.index.dx),
         ]
         m.d.sync += step.eq(Mux(i.x_twice, pixels << 1, pixels))
         with m.If(self.tile_end & self.last.t):
@@ -183,7 +183,7 @@ class Pixels(wiring.Component):
         start: Any = Signal(_Start)
         m.d.comb += [
             start.column.eq(word.column),
-            start.left.eq(word.left),
+            start.left.eq(word.to_end),
             start.line.eq(word.row_addr),
             start.twice.eq(self.insn.x_twice),
             start.k.eq(word.k),
@@ -229,7 +229,7 @@ class Pixels(wiring.Component):
         """Return whether the units' columns lie in the image, at the cycle of their bytes."""
         start = starts.at(1)
         assert BY_NAME["shift_left"].most <= 3  # columns begin at -3 or later
-        rows = Signal(_Row)
+        rows: Any = Signal(_Row)
         m.d.sync += [
             rows.before.eq(start.column[-1]),
             rows.back.eq(-start.column[:2]),

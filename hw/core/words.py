@@ -54,7 +54,7 @@ class Word(data.Struct):
     x_zero: unsigned(1)  #: x == 0.
     x_left: unsigned(12)  #: Tokens from the tile's first to the end of the image row.
     column: COLUMN  #: MAC: image column of the tap in the tile's first pixel,
-    left: COLUMN  #: and tokens from there to the end of the image row.
+    to_end: COLUMN  #: and tokens from there to the end of the image row.
     second: unsigned(1)  #: h == 1 (MEAN: buffer B).
     sum_ok: unsigned(1)  #: MEAN: the word is a valid token.
     edge: unsigned(1)  #: Mask as if the shift were +1 (last odd column missing).

@@ -85,7 +85,7 @@ def test_several_pixels_of_row_memory(name, stride):
     for t in range(n):
         y, column = int(rng.integers(lines)), int(rng.integers(-3, width + 3))
         word = {"valid": int(rng.random() < 0.9), "y_ok": int(rng.random() < 0.9), "x_ok": 0}
-        word |= {"row_addr": 20 + y * groups, "column": column, "left": width - column}
+        word |= {"row_addr": 20 + y * groups, "column": column, "to_end": width - column}
         word["k"] = int(rng.integers(config.width // 8))
         stimulus[t]["word"] = word
         words.append((word, y))
@@ -110,7 +110,9 @@ def test_several_pixels_of_row_memory(name, stride):
 @pytest.mark.parametrize(("pixels", "twice", "pad"), [(1, 0, 0), (4, 0, 2), (2, 1, 3), (16, 0, 1)])
 def test_columns_of_tiles(pixels, twice, pad):
     """Two image rows of three tiles, two steps each, five taps."""
-    bench = Bench(PixelColumn(), ["insn", "setup", "last", "tile_end", "index"], ["column", "left"])
+    bench = Bench(
+        PixelColumn(), ["insn", "setup", "last", "tile_end", "index"], ["column", "to_end"]
+    )
     code = insn(Op.MAC, n_pix=pixels - 1, x_twice=twice, shift_left=pad, img_w=50)
     rows, want = [{"insn": code}, {"insn": code, "setup": 1}], {}
     for _, x, t in np.ndindex(2, 3, 2):
@@ -121,4 +123,4 @@ def test_columns_of_tiles(pixels, twice, pad):
             row = {"insn": code, "index": {"dx": dx}, "last": last, "tile_end": int(dx == 4)}
             rows.append(row)
     seen = bench.play(rows)
-    assert {n: (seen[n]["column"], seen[n]["left"]) for n in want} == want
+    assert {n: (seen[n]["column"], seen[n]["to_end"]) for n in want} == want
