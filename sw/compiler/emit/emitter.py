@@ -37,7 +37,7 @@ def _clip(op: Op, fields: Mapping[str, int]) -> int:
     if op not in (Op.GEMM, Op.MAC, Op.POOL):
         return 0
     i = isa.Instruction(op=op, clip=1, **{name: fields.get(name, 0) for name in SIDES})
-    rows = [(i.first_dy(y), i.end_dy(y)) for y in range(fields["n_y"])]
+    rows = [(i.first_dy(y), i.end_dy(y)) for y in range(fields.get("n_y", 0))]
     return int(all(a < b for a, b in rows) and any(row != (0, i.n_dy) for row in rows))
 
 
