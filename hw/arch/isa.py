@@ -164,7 +164,7 @@ def _delta(doc: str, *, new: bool = False) -> Any:
     return field(default=0, metadata={"at": _At(16, doc, signed=True, modular=True, new=new)})
 
 
-def _over(over: str, only: Op, doc: str, *, signed: bool) -> Any:
+def _over(over: str, only: Op, doc: str, *, signed: bool = False) -> Any:
     """Declare a field that instructions of ``only`` have in the place of ``over``."""
     at = _At(0, doc, signed, modular=False, over=over, only=only)
     return field(default=0, metadata={"at": at})
@@ -284,7 +284,10 @@ class Instruction:
     centre5: int = _over("sc_gs", Op.MAC, "channel 5 mod 8", signed=True)
     centre6: int = _over("sc_t", Op.MAC, "channel 6 mod 8", signed=True)
     centre7: int = _over("row_gs", Op.MAC, "channel 7 mod 8", signed=True)
-    once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction", signed=False)
+    n_pix: int = _over("mean_mask", Op.MAC, "pixels of a tile - 1")
+    last_pix: int = _over("sc_byte", Op.MAC, "pixels of the last tile of an image row - 1")
+    image: int = _over("odd_w", Op.MAC, "pixels come from row memory, as bytes")
+    once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction")
     table: tuple[int, ...] = ()  #: TABLE: the words that follow.
 
     def count(self, level: str) -> int:

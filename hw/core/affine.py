@@ -3,16 +3,34 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.hdl import signed
+from amaranth import Cat, Module, Mux, Shape, Signal
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import BIAS_BITS, FACTOR_BITS, MAX_STEPS, MEMBRANE_BITS, SHIFTS
+from hw.arch.formats import (
+    BIAS_BITS,
+    FACTOR_BITS,
+    MAX_STEPS,
+    MEMBRANE_BITS,
+    PRODUCT_BITS,
+    SHIFTS,
+)
 from hw.core.mac import LaneMAC
 from hw.core.modes import LaneMode
+from hw.core.pipe import later
 from hw.core.saturate import saturate
+
+
+def pixel_names(config: Config) -> tuple[str, ...]:
+    """Names of the pixels of units 1 and on, in a lane's event and among its ports."""
+    return tuple(f"pixel_{u}" for u in range(1, config.tile_pixels))
+
+
+def unit_shape(config: Config) -> Shape:
+    """Shape of a unit's number."""
+    return unsigned(max(1, (config.lane_units - 1).bit_length()))
 
 
 class Affine(wiring.Component):
@@ -23,13 +41,19 @@ class Affine(wiring.Component):
     and bias are written in the shadow of the column tile before: the table of factors has two
     halves, and the bias a place to wait in.
 
+    A lane has ``config.lane_units`` multipliers, its units. Unit 0 serves every instruction. Of
+    a MAC of several pixels unit u sums pixel u, with the same weights, u cycles after unit 0: so
+    the sums of a tile are complete one after the other, as the rows of a GEMM are, and each is
+    taken in its cycle while the next tile begins. x of every row is kept, for a neuron that
+    steps through its rows again.
+
     Latency: ``latency`` cycles from ``acc`` to ``x``. Throughput: one operand a cycle.
 
     Parameters
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for the multiplier.
+        ``generic`` or ``xc7``, for the multipliers.
 
     Members, their times counted from ``acc``
     -------
@@ -44,7 +68,11 @@ class Affine(wiring.Component):
     first : In(1), the sum starts from the bias, at 1.
     mean_a, mean_b : In(1), let residual words res_a, res_b : In(signed 18) into the multiplier,
         at 0.
-    load : In(1), x takes the sum, at ``mac.latency``.
+    pixel_1, ... : In(signed 18), pixel of each further unit, unit u's at u; their weight is the
+        one of ``col`` at 0.
+    unit : In(range(lane_units)), whose sum is taken, at the multipliers' latency.
+    load : In(1), x takes that sum, a cycle later; with again : In(1), what x was of the row
+        ``unit`` when it was loaded last.
     x : Out(signed 18), at ``latency``, until the next load.
     """
 
@@ -62,12 +90,14 @@ class Affine(wiring.Component):
     mean_b: Signal
     res_a: Signal
     res_b: Signal
+    unit: Signal
     load: Signal
+    again: Signal
     x: Signal
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config = config
-        self.mac = LaneMAC(target=target)
+        self.units = [LaneMAC(target=target) for _ in range(config.lane_units)]
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -85,19 +115,23 @@ class Affine(wiring.Component):
                 "mean_b": In(1),
                 "res_a": In(word),
                 "res_b": In(word),
+                **dict.fromkeys(pixel_names(config), In(word)),
+                "unit": In(unit_shape(config)),
                 "load": In(1),
+                "again": In(1),
                 "x": Out(word),
             }
         )
 
     @property
     def latency(self) -> int:
-        return self.mac.latency + 1
+        return self.units[0].latency + 2
 
     def elaborate(self, platform):
         m = Module()
         mode = self.mode
-        assert timing.S_READY + self.mac.latency == timing.PRODUCT
+        assert timing.S_READY + self.units[0].latency == timing.PRODUCT
+        assert timing.PRODUCT + 1 == timing.PICKED
 
         m.submodules.factors = factors = memory.Memory(
             shape=FACTOR_BITS, depth=2 * MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
@@ -118,7 +152,9 @@ class Affine(wiring.Component):
         with m.If(self.swap):
             m.d.sync += bias.eq(bias_next)
 
-        m.submodules.mac = mac = self.mac
+        mac = self.units[0]
+        for u, unit in enumerate(self.units):
+            m.submodules[f"unit_{u}"] = unit
         total = Signal(signed(MEMBRANE_BITS))
         gated = Signal(signed(self.config.acc_bits + 1))
         m.d.comb += [
@@ -134,10 +170,48 @@ class Affine(wiring.Component):
             mac.first.eq(self.first),
         ]
 
-        shifted = Signal(signed(len(mac.p) - SHIFTS[0]))
-        m.d.comb += shifted.eq(Choice([mac.p >> s for s in SHIFTS])[mode.shift])
+        self._pixels(m, bias)
+        self._x(m)
+        return m
+
+    def _pixels(self, m: Module, bias: Signal) -> None:
+        """Operands of the units of further pixels: unit 0's, a cycle later from unit to unit."""
+        weight, first = self.col[:FACTOR_BITS], self.first
+        for name, unit in zip(pixel_names(self.config), self.units[1:], strict=False):
+            weight = later(m, weight, name=f"weight_{name}")
+            first = later(m, first, name=f"first_{name}")
+            m.d.comb += [
+                unit.a.eq(weight.as_signed()),
+                unit.b.eq(getattr(self, name)),
+                unit.c.eq(bias),
+                unit.first.eq(first),
+            ]
+
+    def _x(self, m: Module) -> None:
+        """The sum of a unit, shifted and clipped; or x of a row as it was."""
+        mode, low = self.mode, min(SHIFTS)
+        picked = Signal(signed(PRODUCT_BITS - low), reset_less=True)
+        m.d.sync += picked.eq(Choice([unit.p[low:] for unit in self.units])[self.unit])
+        shifted = Signal(signed(len(picked)))
+        m.d.comb += shifted.eq(Choice([picked >> s - low for s in SHIFTS])[mode.shift])
+        taken: Any = saturate(m, shifted, name="x_sat")
+        if self.config.tile_pixels > 1:
+            m.submodules.kept = kept = memory.Memory(
+                shape=signed(MEMBRANE_BITS),
+                depth=self.config.tile_pixels,
+                init=[],
+                attrs={"ram_style": "distributed"},
+            )
+            write, read = kept.write_port(), kept.read_port(domain="comb")
+            row = later(m, self.unit, name="unit")
+            m.d.comb += [
+                read.addr.eq(row),
+                write.addr.eq(row),
+                write.data.eq(taken),
+                write.en.eq(self.load & ~self.again),
+            ]
+            taken = Mux(self.again, read.data, taken)
         x = Signal(signed(MEMBRANE_BITS), reset_less=True)
         with m.If(self.load):
-            m.d.sync += x.eq(saturate(m, shifted, name="x_sat"))
+            m.d.sync += x.eq(taken)
         m.d.comb += self.x.eq(x)
-        return m

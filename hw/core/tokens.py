@@ -8,9 +8,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
-from hw.arch.isa import Mod, Step
+from hw.arch.isa import Mod, Op, Step
 from hw.core.loops import EACH
-from hw.core.words import ADDR, instruction_layout
+from hw.core.words import ADDR, field, instruction_layout
 
 
 class Tokens(wiring.Component):
@@ -88,21 +88,25 @@ class Tokens(wiring.Component):
         within = Signal(5, reset_less=True)  # rows of R that are in the image row
         first = Signal(5, reset_less=True)  # those of a row's first tile
         m.d.sync += first.eq(Mux(i.img_w >= rows, rows, i.img_w[:5]))
+        pixels = Signal(5)
         m.d.comb += [
             self.x_left.eq(x_left),
             self.y_left.eq(y_left),
             self.x_out.eq(x_out),
             self.nb.eq(nb),
-            self.n_valid.eq(Mux(one, 1, within)),
+            pixels.eq(1),
+            self.n_valid.eq(Mux(one, pixels, within)),
             self.ends.eq(self.odd | last.y),
             n_step.eq(
                 Mux(
                     one,
-                    1,
+                    pixels,
                     Mux(i.n_step == Step.HALF, rows // 2, Mux(i.flat, within, rows)),
                 )
             ),
         ]
+        with m.If(i.op == Op.MAC):
+            m.d.comb += pixels.eq(Mux(last.x, field(i, "last_pix"), field(i, "n_pix")) + 1)
         nb_next = self._next(m, nb, line, n_step)
         with m.If(self.tile_end & last.t):
             m.d.sync += [
@@ -130,13 +134,19 @@ class Tokens(wiring.Component):
         """Return the tokens from the start of an image row to the next one's, a register."""
         i, log_r = self.insn, self.config.rows.bit_length() - 1
         tokens, whole = (Signal(ADDR, name=n, reset_less=True) for n in ("tokens", "line_tokens"))
-        steps = {Step.ONE: 0, Step.HALF: log_r - 1, Step.ROWS: log_r}
+        steps = {Step.HALF: log_r - 1, Step.ROWS: log_r}
+        single = i.n_x  # a tile of MAC is a power of two of pixels, which divides R
+        for log in range(1, log_r + 1):
+            wide = (i.op == Op.MAC) & field(i, "n_pix")[log - 1]
+            single = Mux(wide, i.n_x << log, single)
 
         def rounded(log):
             return (tokens + (1 << log) - 1) >> log << log
 
         m.d.sync += [
-            tokens.eq(Choice([i.n_x << steps[step] for step in Step])[i.n_step]),
+            tokens.eq(
+                Choice([i.n_x << steps[s] if s in steps else single for s in Step])[i.n_step]
+            ),
             whole.eq(Mux(i.w_mod == Mod.PAIR, rounded(log_r + 1), rounded(log_r))),
         ]
         return whole

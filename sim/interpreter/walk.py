@@ -47,7 +47,7 @@ class Tiles:
                 if i.pool and not y % 2 and y != i.n_y - 1:
                     continue
                 if i.n_step == Step.ONE:
-                    nb += 1
+                    nb += 1 + (i.last_pix if x == i.n_x - 1 else i.n_pix)
                 elif i.n_step == Step.HALF:
                     nb += -(-valid // 2) if i.flat else rows // 2
                 else:

@@ -29,29 +29,23 @@ ADDRESSES = (
 )
 
 
-#: Fields that tell which rows are in the image, and the words of a tile.
-SIDES = ("n_dy", "pad_y", "y_twice", "img_h", "n_k", "n_dx", "tile_min", "shortcut", "n_par")
+SIDES = ("n_dy", "pad_y", "y_twice", "img_h")  #: Fields that tell which rows are in the image.
+#: Further ones that tell how long tiles are, and how many.
+LENGTH = ("n_k", "n_dx", "xnor", "shortcut", "tile_min", "n_par", "n_y", "n_j", "n_h")
 
 
-def _first_dy(op: Op, fields: Mapping[str, int]) -> list[int]:
-    """First dy of each output row's tiles where rows outside the image are left out; else [].
+def _clip(op: Op, fields: Mapping[str, int]) -> int:
+    """Whether words of rows outside the image are left out.
 
-    They are where the last word of a tile still comes ``tile_min`` cycles after that of the tile
-    before: of a shorter tile behind a longer one it may come too soon for the rows in between.
+    So it is where each output row has others, and where tiles stay far enough apart.
     """
-    values: dict[str, Any] = {name: fields.get(name, 0) for name in SIDES}
-    i, ys = isa.Instruction(op=op, clip=1, **values), range(fields.get("n_y", 0))
-    rows = [(i.first_dy(y), i.end_dy(y)) for y in ys]
-    images = op in (Op.GEMM, Op.MAC, Op.POOL) and any(row != (0, i.n_dy) for row in rows)
-    if not images:
-        return []
-    assert all(a < b for a, b in rows), rows  # no layer has output rows outside the image
-    words = [timing.tile_words(i, y) for y in ys]
-    rest = [timing.tile_cycles(i, y) - words[y] for y in ys]  # after the tile's last word
-    apart = [a + b for a, b in zip(rest, [*words[1:], words[0] + i.n_par], strict=True)]
-    if min(apart) < i.tile_min:
-        return []
-    return [first for first, _ in rows]
+    if op not in (Op.GEMM, Op.MAC, Op.POOL):
+        return 0
+    values: dict[str, Any] = {name: fields.get(name, 0) for name in (*SIDES, *LENGTH)}
+    i = isa.Instruction(op=op, clip=1, **values)
+    rows = [(i.first_dy(y), i.end_dy(y)) for y in range(i.n_y)]
+    some = all(a < b for a, b in rows) and any(row != (0, i.n_dy) for row in rows)
+    return int(some and timing.keeps_distance(i))
 
 
 class Emitter:
@@ -94,10 +88,12 @@ class Emitter:
         **fields: int,
     ) -> None:
         """Encode one instruction; ``row`` and ``col`` are strides."""
-        first = _first_dy(op, fields)
-        fields["clip"] = int(bool(first))
-        fields |= stream("row", fields, row, row_base, first or [0])
-        fields |= stream("col", fields, col, col_base, first or [0])
+        fields["clip"] = clip = _clip(op, fields)
+        sides: dict[str, Any] = {name: fields.get(name, 0) for name in SIDES}
+        plain = isa.Instruction(op=op, clip=clip, **sides)
+        first = [plain.first_dy(y) for y in range(fields["n_y"])] if clip else [0]
+        fields |= stream("row", fields, row, row_base, first)
+        fields |= stream("col", fields, col, col_base, first)
         for name in ADDRESSES:
             if name in fields:  # a memory too deep is reported as such, not as an address
                 fields[name] %= MOST_WORDS
