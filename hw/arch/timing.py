@@ -63,7 +63,8 @@ def drain_cycles(config: Config, i: Instruction) -> int:
         last.append(Y + events + across)
     if i.persist:
         last.append(STATE_WRITE + events + across)
-    return max(0, max(last) - (tile_cycles(i) - tile_words(i)))
+    y = i.n_y - 1
+    return max(0, max(last) - (tile_cycles(i, y) - tile_words(i, y)))
 
 
 def encode(config: Config, op: Op, **values: int) -> list[int]:
@@ -89,20 +90,34 @@ def overhead(config: Config, i: Instruction) -> int:
 START = NI + 3  #: Cycles from start to the first instruction's first issue cycle.
 
 
-def tile_words(i: Instruction) -> int:
-    """Words issued per tile."""
-    return i.n_k * i.n_dx * i.n_dy * (2 if i.xnor else 1)
+def tile_words(i: Instruction, y: int | None = None) -> int:
+    """Words issued per tile of output row ``y``; None: of one whose taps all are in the image."""
+    rows = i.n_dy if y is None else i.end_dy(y) - i.first_dy(y)
+    return i.n_k * i.n_dx * rows * (2 if i.xnor else 1)
 
 
-def tile_cycles(i: Instruction) -> int:
-    """Cycles from tile to tile; a shortcut is one more word, after the others."""
-    return max(tile_words(i) + i.shortcut, i.tile_min)
+def tile_cycles(i: Instruction, y: int | None = None) -> int:
+    """Cycles from such a tile to the next; a shortcut is one more word, after the others."""
+    return max(tile_words(i, y) + i.shortcut, i.tile_min)
+
+
+def keeps_distance(i: Instruction) -> bool:
+    """Whether a tile's last word always comes ``tile_min`` cycles or more after the one before.
+
+    Rows that are read out, and what lanes do with them, need so many. Tiles of one length keep
+    the distance; a short one behind a long one, at the image's lower edge, may not.
+    """
+    words = [tile_words(i, y) for y in range(i.n_y)]
+    after = [tile_cycles(i, y) - w for y, w in enumerate(words)]  # to the end of the tile
+    if any(pad + w < i.tile_min for pad, w in zip(after, words[1:], strict=False)):
+        return False
+    return i.n_j * i.n_h == 1 or after[-1] + i.n_par + words[0] >= i.tile_min
 
 
 def column_tile(i: Instruction) -> tuple[int, int]:
     """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
-    words = tile_words(i)
-    return words, tile_cycles(i) * i.n_t * i.n_x * i.n_y
+    rows = sum(tile_cycles(i, y) for y in range(i.n_y)) if i.clip else i.n_y * tile_cycles(i)
+    return tile_words(i, 0), rows * i.n_t * i.n_x
 
 
 def column_starts(i: Instruction) -> list[int]:

@@ -116,6 +116,7 @@ class Sequencer(wiring.Component):
             self.addresses.running.eq(loops.running),
             self.addresses.go.eq(loops.go),
             self.addresses.ahead.eq(loops.ahead),
+            self.addresses.first_dy.eq(loops.first_dy),
             self.parameters.first_done.eq(loops.words_done & loops.fresh),
             self.parameters.last.eq(loops.last.j),
             self.destination.crossed.eq(tokens.crossed),

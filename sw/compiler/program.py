@@ -48,7 +48,7 @@ class Program:
     logits_base, classes, logits_scale
         Where the logits are in pixel memory, how many; float logit = integer * scale.
     ops : tuple of (str, int)
-        Binary operations per layer, true sizes without padding.
+        Binary operations per layer, true sizes: no padding, no taps outside the image.
     stream : bool
         Images are the steps of one stream: membranes stay in memory from image to image.
     """
