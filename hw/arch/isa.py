@@ -192,7 +192,9 @@ class Instruction:
     n_step: int = _bits(2, "Step: output tokens per tile")
     factor_per_step: int = _bits(1, "factor table is indexed by t (AV)")
     n_par: int = _bits(5, "parameter words read per column tile: 0, or 1 bias + 1..16 factors")
-    spread: int = _bits(1, "MAC: one x a pixel, all steps of the neuron (image the same at each step)")
+    spread: int = _bits(
+        1, "MAC: one x a pixel, all steps of the neuron (image the same at each step)"
+    )
     mean_mask: int = _bits(4, "MEAN: valid rows in the last group of R tokens, 0 = all")
     n_k: int = _word(16, "count of k, 1.. (TABLE: words that follow, 0..)")
     n_dx: int = _bits(8, "count of dx (MEAN: time steps)")
