@@ -55,13 +55,13 @@ def test_instruction():
         "par_j": 2,
         "leak": 0,
     }
-    assert (i.image, i.n_pix, i.last_pix) == (0, 0, 0)
-    assert (i.clip, i.row_base) == (1, (1 << 16) - 1)  # a pixel before the image
+    assert i.row_base == (1 << 16) - 1  # a pixel before the image: the row before it is left out
     assert (i.row_k, i.row_dx) == (30, 1 - 30)
     constants = mapper.constants
-    above = 3 * 2  # words of the kernel's first row, which does not meet the image's
+    assert (i.clip, i.row_up) == (1, -6)
     assert i.par_base == constants.params["pixel"]
-    assert i.col_base == constants.weights["pixel"] + above
+    assert i.col_base == constants.weights["pixel"] - i.col_up
+    assert i.col_up == -3 * i.n_k
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_several_pixels(config, options, wanted):
     padding, stride = options.get("padding", 1), options.get("stride", 1)
     assert (i.image, i.img_w, i.shift_left) == (1, 6, padding)
     assert (mapper.place.image_memory, mapper.place.image_line) == ("row", line)
-    above = 0 if i.clip else padding * line
-    assert i.row_base == (mapper.place.image_base - above) % (1 << 16)
+    skipped = padding if i.clip else 0  # rows of taps above the image
+    assert i.row_base == (mapper.place.image_base + (skipped - padding) * line) % (1 << 16)
     assert (i.row_k, i.row_dx, i.row_dy) == (0, 0, line)
-    assert (i.row_x, i.row_y) == (0, stride * line)
+    assert i.row_y == stride * line
 
 
 def test_pixels_of_a_tile_with_many_steps():
@@ -143,11 +143,12 @@ def test_steps_of_single_pixels(state, kept, options, wanted):
     net = network(first(state=state), *rest, inputs=inputs, channels=2, side=(4, 4), **options)
     _, i = code(mapped(net, Config(pixels=1)))["pixel"]
     assert (i.spread, i.n_spread, i.n_t, i.tile_min) == wanted
-    assert i.row_t == (2 * 16 if options.get("per_step_input") else 0)
+    frame = 2 * 16 if options.get("per_step_input") else 0
+    assert i.row_t == frame
 
 
 def test_frames_in_row_memory():
-    """A frame for each step, three image rows of two addresses each."""
+    """A frame for each step, three groups of two addresses apart."""
     net = network(
         first(), conv("a", "p", 20), mean("a.s"), channels=2, side=(3, 6), per_step_input=True
     )
