@@ -140,7 +140,7 @@ class Core(wiring.Component):
         address = Pipeline(m, word.col_addr, 0, name="col_addr")
         near, far = (
             address.at(cycle - self.col.latency)
-            for cycle in (timing.ELEMENT_IN - 1, timing.S_READY)
+            for cycle in (timing.ELEMENT_IN - 1, timing.S_READY - 1)
         )
         addresses = Mux(self.modes.early.gemm, near, far)
         m.d.comb += [
