@@ -15,7 +15,7 @@ from benchmarks import pages as options
 from benchmarks.facts import table
 from hw.arch import config, isa, link, memmap, timing
 from hw.arch.config import Config
-from hw.arch.isa import Op
+from hw.arch.isa import Dest, Op
 from hw.common import files
 from hw.common.cli import command
 from hw.common.errors import SpikeloomError
@@ -36,7 +36,7 @@ def isa_words() -> list[str]:
     out = ["## Loop levels", "", f"From inner to outer: {levels}.", "", "## Fields", ""]
     out += [
         f"An instruction has {isa.NI} words of 32 bits. Words {isa.LATE_WORD} to {isa.NI - 1} are "
-        "used at the lanes and at write-back, and fetched only after the pipeline has drained. "
+        "used at the lanes and at write-back, and constant until the pipeline has drained. "
         "Deltas are signed; bits that no field has are 0.",
         "",
     ]
@@ -117,16 +117,20 @@ def frames() -> list[str]:
 
 def by_size() -> list[str]:
     """Return the distances that depend on a core's sizes, for every size there is."""
-    gemm, rows = isa.decode(isa.encode(Op.GEMM)), []
+    rows = []
     for n_rows in (4, 8, 16):
         for cols in (8, 16, 32, 64):
             try:
                 c = Config(rows=n_rows, cols=cols, width=max(32, cols))
             except SpikeloomError:
                 continue
-            cycles = (timing.write_cycle(c), timing.drain_cycles(c), timing.overhead(c, gemm))
-            rows.append((n_rows, cols, *cycles))
-    names = ("`write_cycle`", "`drain_cycles`", "`overhead` of a GEMM")
+            drains = []
+            for dest in (Dest.ROW, Dest.ROW_CHANNEL):
+                words = timing.encode(c, Op.GEMM, dest=dest, n_k=1, n_dx=1, n_dy=1)
+                drains.append(isa.decode(words).drain)
+            pix = timing.encode(c, Op.MAC, dest=Dest.PIX, n_k=1, n_dx=1, n_dy=1)
+            rows.append((n_rows, cols, timing.write_cycle(c), *drains, isa.decode(pix).drain))
+    names = ("`write_cycle`", "drain to ROW", "to ROW_CHANNEL", "to PIX")
     return ["## By size", "", *table(("rows", "cols", *names), rows)]
 
 

@@ -11,7 +11,9 @@ grow by the delta of the level that advances (inner levels rewind: the compiler 
 into the delta); dx and dy have a second delta for advances from an odd index. Addresses are
 modulo 2**16, truncated to the memory.
 
-TABLE is followed by n_k words: the thresholds of stored membranes in ascending order.
+TABLE is followed by n_k words: the thresholds of stored membranes in ascending order. After one
+with ``once`` the core keeps its table: later runs begin with the instruction behind it, until
+program memory or CTRL is written.
 """
 
 import enum
@@ -242,7 +244,10 @@ class Instruction:
     sc_t: int = _bits(16, "shortcut: distance between steps")
     st_base: int = _word(16, "membranes in memory: first group of R codes")
     sc_byte: int = _bits(4, "shortcut: byte of the first column tile's C bits in its word")
-    # ---- fields from here on are used at lanes and write-back: fetched after the drain
+    drain: int = _bits(
+        9, "cycles after the last issue in which its writes land, timing.drain_cycles"
+    )
+    # ---- fields from here on are used at lanes and write-back: constant until the drain is over
     dest: int = _word(3, "Dest")
     double: int = _bits(1, "S = 2*acc instead of acc")
     rowpop: int = _bits(1, "S -= popcount of the row")
@@ -272,6 +277,7 @@ class Instruction:
     centre5: int = _over("sc_gs", Op.MAC, "channel 5 mod 8", signed=True)
     centre6: int = _over("sc_t", Op.MAC, "channel 6 mod 8", signed=True)
     centre7: int = _over("row_gs", Op.MAC, "channel 7 mod 8", signed=True)
+    once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction", signed=False)
     table: tuple[int, ...] = ()  #: TABLE: the words that follow.
 
     def count(self, level: str) -> int:
@@ -318,7 +324,7 @@ MAX_KERNEL = 15  #: Taps of a MAC along an image's side: 4 bits tell how far ahe
 CENTRES = 8  #: Centres of a MAC; channels k and k + 8 share one.
 BY_NAME = {f.name: f for f in (*FIELDS, *OVERLAYS)}
 NI = FIELDS[-1].word + 1  #: Words per instruction.
-LATE_WORD = BY_NAME["dest"].word  #: First word that is fetched only after the pipeline drained.
+LATE_WORD = BY_NAME["dest"].word  #: First word that lanes and write-back use during the drain.
 
 
 def encode(op: Op, **values: int) -> list[int]:

@@ -7,9 +7,10 @@ the row memory). Gateware asserts them at elaboration; forecast and interpreter 
 
 from collections.abc import Sequence
 
+from hw.arch import isa
 from hw.arch.config import Config
-from hw.arch.formats import MAX_STEPS, STATE_CELLS
-from hw.arch.isa import LATE_WORD, NI, Instruction, Op
+from hw.arch.formats import STATE_CELLS
+from hw.arch.isa import LATE_WORD, NI, Dest, Instruction, Op
 
 POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
 ROW_READ = 2  #: Address to rotated and masked row word (register output).
@@ -35,27 +36,56 @@ def spread_gap(i: Instruction) -> int:
     return STATE_GAP if i.leak else 1
 
 
-def drain_cycles(config: Config, spread_codes: bool = False) -> int:
-    """Cycles from the last issue until every write of an instruction has landed.
+def drain_cycles(config: Config, i: Instruction) -> int:
+    """Cycles after the last issue of an instruction until its last write has landed.
 
-    Parameters
-    ----------
-    spread_codes : the instruction has both ``spread`` and ``leak``.
+    So many as the field ``drain`` says; this is the formula that the compiler fills it from. Rows
+    that are not valid have their events in write-back too.
     """
-    # rows or steps still to come, then the burst of ROW_CHANNEL or PIX
-    steps = MAX_STEPS * (STATE_GAP if spread_codes else 1)
-    return write_cycle(config) + max(config.rows, steps) + config.cols + 4
+    if i.op in (Op.HALT, Op.TABLE):
+        return 0
+    write, rows, across = write_cycle(config), config.rows, config.cols - 1
+    # distances from tau of the last tile; to the last event, then to each memory's last write
+    last = [write + rows - 2]
+    steps = i.n_spread * spread_gap(i) if i.spread else 0
+    valid = rows if i.op in (Op.GEMM, Op.POOL) else 1
+    match i.dest:
+        case Dest.ROW | Dest.ROW_TAPS | Dest.COL_TOKEN:
+            last.append(write + max(valid - 1, steps))
+        case Dest.COL_CHANNEL:
+            last.append(write + rows - 1)
+        case Dest.ROW_CHANNEL:
+            last.append(write + rows + config.cols // rows - 1)
+        case Dest.PIX:
+            last.append(write + across)
+    if i.keep:
+        last.append(Y + valid - 1 + across)
+    if i.persist:
+        last.append(STATE_WRITE + valid - 1 + across)
+    return max(0, max(last) - (tile_cycles(i) - tile_words(i)))
+
+
+def encode(config: Config, op: Op, **values: int) -> list[int]:
+    """Return the words of an instruction as `isa.encode` does, its drain filled in."""
+    i = isa.decode(isa.encode(op, **values))
+    return isa.encode(op, **{"drain": drain_cycles(config, i)} | values)
 
 
 def overhead(config: Config, i: Instruction) -> int:
-    """Cycles between the last issue of an instruction and the first of the next."""
+    """Cycles between the last issue of an instruction and the first of the next.
+
+    The early words of the next instruction are fetched while this one drains. Its late ones came
+    before, while this one issued (``prefetch``), or come after the drain.
+    """
+    late = NI - LATE_WORD
     if i.op == Op.TABLE:  # nothing to drain; the first threshold, then a cell a cycle
         return 1 + STATE_CELLS + NI + 2
-    drain = drain_cycles(config, bool(i.spread and i.leak))
-    return max(LATE_WORD, drain) + (NI - LATE_WORD) + 2
+    if not config.prefetch:
+        return max(LATE_WORD + 2, i.drain) + late
+    return max(LATE_WORD + 2 + max(0, late - issue_cycles(i)), i.drain)
 
 
-START = NI + 2  #: Cycles from start to the first instruction's first issue cycle.
+START = NI + 3  #: Cycles from start to the first instruction's first issue cycle.
 
 
 def tile_words(i: Instruction) -> int:

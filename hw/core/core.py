@@ -99,6 +99,7 @@ class Core(wiring.Component):
         rows = Pipeline(m, self.events.event.row, EXPAND, name="row")
         m.d.comb += [
             seq.start.eq(self.start),
+            seq.forget.eq(self.port.forget | self._loading(Mem.PROG)),
             seq.prog_data.eq(self.prog.read_data),
             self.prog.read_addr.eq(seq.prog_addr),
             self.busy.eq(seq.busy),
@@ -133,6 +134,10 @@ class Core(wiring.Component):
         assert timing.ROW_READ + self.array.latency == timing.S_READY
         # Lane 0 takes its bias before the next column tile's can be there.
         assert timing.SWAP + timing.ELEMENT_IN - 1 >= timing.S_READY
+
+    def _loading(self, memory: Mem):
+        """Whether a word comes into a memory from outside."""
+        return self.port.load.valid & (self.port.load.mem == memory)
 
     def _operands(self, m: Module) -> None:
         """Words of row, column and pixel memory, to array, pooling and lanes."""

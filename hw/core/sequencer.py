@@ -31,8 +31,9 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    start : In(1), a pulse while not busy. busy, done : Out(1). cycles : Out(32), busy cycles of
-        the run.
+    start : In(1), a pulse while not busy. busy, done : Out(1), from the cycle after it. cycles :
+        Out(32), busy cycles of the run, from its second cycle on.
+    forget : In(1), a table that was kept is to be loaded again.
     prog_addr : Out(ADDR), prog_data : In(32): program memory, latency 1.
     insn : Out(instruction_layout()), the instruction register; late words change only when the
         pipeline is empty.
@@ -42,6 +43,7 @@ class Sequencer(wiring.Component):
     """
 
     start: Signal
+    forget: Signal
     busy: Signal
     done: Signal
     cycles: Signal
@@ -62,6 +64,7 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "forget": In(1),
                 "busy": Out(1),
                 "done": Out(1),
                 "cycles": Out(32),
@@ -77,7 +80,7 @@ class Sequencer(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return self.fetch.latency + 1  # and setup
+        return self.fetch.latency + 2  # start in a register, and setup
 
     def elaborate(self, platform):
         m = Module()
@@ -97,6 +100,8 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             self.prog_addr.eq(self.fetch.addr),
             self.fetch.data.eq(self.prog_data),
+            self.fetch.setup.eq(self.setup),
+            self.fetch.forget.eq(self.forget),
             self.insn.eq(self.fetch.insn),
             *(part.insn.eq(self.fetch.insn) for part in (loops, *others, *goers)),
             *(part.setup.eq(self.setup) for part in (loops, *others, *goers)),
@@ -134,14 +139,16 @@ class Sequencer(wiring.Component):
             m.d.sync += words_left.eq(words_left - 1)
         with m.If(self.setup):
             m.d.sync += [words_left.eq(i.n_k), cells_left.eq(STATE_CELLS)]
+        started = Signal()
+        m.d.sync += started.eq(self.start & ~self.busy)
+        with m.If(self.start & ~self.busy):
+            m.d.sync += self.done.eq(0)
         with m.FSM(name="state") as fsm:
             with m.State("IDLE"):
-                with m.If(self.start):
+                with m.If(started):
                     m.d.comb += [fetch.restart.eq(1), fetch.begin.eq(1)]
-                    m.d.sync += [self.cycles.eq(0), self.done.eq(0)]
                     m.next = "FETCH"
             with m.State("FETCH"):
-                m.d.comb += fetch.run.eq(1)
                 with m.If(fetch.whole):
                     m.next = "SETUP"
             with m.State("SETUP"):
@@ -161,29 +168,25 @@ class Sequencer(wiring.Component):
                 ]
                 m.d.sync += cells_left.eq(cells_left - 1)
                 with m.If(cells_left == 0):
-                    m.d.comb += fetch.begin.eq(1)
+                    m.d.comb += [fetch.begin.eq(1), fetch.keep.eq(i.xnor)]  # TABLE's `once`
                     m.next = "FETCH"
             with m.State("PAR"):
                 m.d.comb += self.parameters.run.eq(1)
                 with m.If(self.parameters.done):
                     m.next = "RUN"
             with m.State("RUN"):
-                slow, usual = (timing.drain_cycles(self.config, codes) for codes in (True, False))
                 m.d.comb += loops.running.eq(1)
                 with m.If(loops.end):
-                    m.d.comb += [
-                        fetch.begin.eq(1),
-                        fetch.drain.eq(Mux(i.spread & i.leak, slow, usual)),
-                    ]
+                    m.d.comb += [fetch.begin.eq(1), fetch.drain.eq(i.drain)]
                     m.next = "FETCH"
                 with m.Elif(loops.column_end & (i.n_par != 0)):
                     m.next = "PAR"
             with m.State("HALT"):
                 m.d.sync += self.done.eq(1)
                 m.next = "IDLE"
-        m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+        m.d.comb += self.busy.eq(started | ~fsm.ongoing("IDLE"))
         with m.If(self.busy):
-            m.d.sync += self.cycles.eq(self.cycles + 1)
+            m.d.sync += self.cycles.eq(Mux(started, 1, self.cycles + 1))
 
     def _issue(self, m: Module) -> None:
         """The word of this cycle."""

@@ -38,9 +38,10 @@ values = st.fixed_dictionaries(
 
 @given(st.sampled_from(list(Op)), values)
 def test_round_trip(op, fields):
-    if op == Op.MAC:  # others stand in the place of these
-        over = {f.over: f.name for f in isa.OVERLAYS}
-        fields |= {name: fields["centre0"] for name in over.values()} | dict.fromkeys(over, 0)
+    for f in isa.OVERLAYS:
+        if f.only == op:  # it stands in the place of another
+            value = fields["centre0"] if f.signed else fields[f.over]
+            fields |= {f.name: value, f.over: 0}
     words = encode(op, **fields)
     assert len(words) == NI
     assert all(0 <= w < 1 << 32 for w in words)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.arch import timing
+from hw.arch import isa, timing
 from hw.arch.config import Config
-from hw.arch.isa import LATE_WORD, NI, Instruction, Op
+from hw.arch.isa import LATE_WORD, NI, Dest, Instruction, Keep, Op
 
 
 def gemm(**fields):
@@ -22,33 +22,78 @@ def test_distances_of_the_pipeline():
     assert (timing.ROW_READ, timing.ELEMENT_IN, timing.ACC, timing.S_READY) == (2, 4, 7, 8)
     assert (timing.PRODUCT, timing.X, timing.Y, timing.SPIKE) == (11, 12, 13, 14)
     assert timing.STATE_WRITE == 13 + 4
-    assert NI + 2 == timing.START
+    assert NI + 3 == timing.START
 
 
 @pytest.mark.parametrize(
-    ("config", "write", "drain", "codes"),
+    ("fields", "drain"),
     [
-        (Config(rows=4, cols=16), 30, 30 + 16 + 16 + 4, 30 + 80 + 16 + 4),
-        (Config(rows=16, cols=16), 30, 30 + 16 + 16 + 4, 30 + 80 + 16 + 4),
-        (Config(rows=8, cols=64, width=64), 78, 78 + 16 + 64 + 4, 78 + 80 + 64 + 4),
+        ({}, 2 * 4 + 24),  # no write: the last row's event in write-back
+        ({"dest": Dest.ROW}, 30 + 3),
+        ({"dest": Dest.ROW_TAPS}, 30 + 3),
+        ({"dest": Dest.COL_TOKEN}, 30 + 3),
+        ({"dest": Dest.COL_CHANNEL}, 30 + 3),
+        ({"dest": Dest.ROW_CHANNEL}, 30 + 4 + 3),
+        ({"dest": Dest.PIX}, 30 + 15),
+        ({"keep": Keep.Y}, 30 + 2),
+        ({"dest": Dest.ROW, "keep": Keep.Y}, 30 + 3),
+        ({"persist": 1, "leak": 1}, 17 + 3 + 15),
+        ({"dest": Dest.ROW, "persist": 1, "leak": 1}, 17 + 3 + 15),
+        ({"op": Op.POOL, "dest": Dest.ROW}, 30 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW}, 30 + 2),
+        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5}, 30 + 5),
+        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5, "leak": 1}, 30 + 25),
+        ({"op": Op.MAC, "persist": 1, "leak": 1}, 17 + 15),
+        ({"op": Op.MEAN, "dest": Dest.PIX}, 30 + 15),
     ],
 )
-def test_drain(config, write, drain, codes):
-    assert timing.write_cycle(config) == write
-    assert timing.drain_cycles(config) == drain
-    assert timing.drain_cycles(config, spread_codes=True) == codes
+def test_drain(fields, drain):
+    """Of tiles without a gap at their end; R 4, C 16: row 0 is written 30 cycles after tau."""
+    config = Config(rows=4, cols=16)
+    assert timing.write_cycle(config) == 30
+    assert timing.drain_cycles(config, gemm(n_k=2, **fields)) == drain
+    assert timing.drain_cycles(config, gemm(n_k=2, tile_min=9, **fields)) == drain - 7
+
+
+@pytest.mark.parametrize(
+    ("config", "row", "channel", "pix"),
+    [
+        (Config(rows=16, cols=16), 30 + 15, 30 + 16, 30 + 15),
+        (Config(rows=8, cols=64, width=64), 78 + 7, 78 + 8 + 7, 78 + 63),
+    ],
+)
+def test_drain_by_size(config, row, channel, pix):
+    got = [
+        timing.drain_cycles(config, gemm(n_k=2, dest=dest))
+        for dest in (Dest.ROW, Dest.ROW_CHANNEL, Dest.PIX)
+    ]
+    assert got == [row, channel, pix]
+    assert timing.drain_cycles(config, Instruction(op=Op.TABLE)) == 0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(0, 16), st.sampled_from(Op))
+def test_drain_is_filled_in(n_k, spread, op):
+    fields = {"n_k": n_k, "tile_min": 5} | ({"n_spread": spread % 16} if op == Op.MAC else {})
+    i = isa.decode(timing.encode(Config(), op, **fields))
+    assert i.drain == timing.drain_cycles(Config(), i)
+    assert isa.decode(timing.encode(Config(), op, **fields, drain=7)).drain == 7
 
 
 def test_overhead():
-    """The late words of the next instruction come after the drain, then two cycles."""
-    config = Config()
-    assert timing.drain_cycles(config) > LATE_WORD
-    late = NI - LATE_WORD
-    assert timing.overhead(config, gemm()) == 66 + late + 2
-    assert timing.overhead(config, gemm(leak=1)) == 66 + late + 2
-    assert timing.overhead(config, gemm(op=Op.MAC, spread=1)) == 66 + late + 2
-    assert timing.overhead(config, gemm(op=Op.MAC, spread=1, leak=1)) == 130 + late + 2
-    assert timing.overhead(config, Instruction(op=Op.TABLE)) == 1 + 512 + NI + 2
+    """The early words while it drains; the late ones while it issues, or after the drain."""
+    ahead, after = Config(), Config(prefetch=0)
+    early, late = LATE_WORD + 2, NI - LATE_WORD
+    assert late == 5
+    for drain, wait in ((0, early), (early, early), (early + 1, early + 1), (511, 511)):
+        assert timing.overhead(ahead, gemm(n_k=late, drain=drain)) == wait
+        assert timing.overhead(after, gemm(n_k=late, drain=drain)) == wait + late
+    assert timing.overhead(ahead, gemm(n_k=2)) == early + 3  # late words outlast it
+    assert timing.overhead(ahead, gemm(n_k=2, n_par=2)) == early + 1
+    assert timing.overhead(ahead, gemm(n_k=2, drain=early + 2)) == early + 3
+    assert timing.overhead(after, gemm(n_k=2)) == early + late
+    for config in (ahead, after):
+        assert timing.overhead(config, Instruction(op=Op.TABLE)) == 1 + 512 + NI + 2
 
 
 def test_gap_of_spread_steps():
@@ -122,5 +167,5 @@ def test_cycles_of_a_program():
     assert timing.issue_cycles(halt) == timing.issue_cycles(table) == 0
     one = gemm(n_k=9)
     loaded, ran = 1 + 512 + NI + 2, 9 + timing.overhead(config, one)
-    assert timing.program_cycles(config, [table, one, halt]) == [NI + 2 + loaded, ran, 1]
-    assert timing.program_cycles(config, [halt]) == [NI + 2 + 1]
+    assert timing.program_cycles(config, [table, one, halt]) == [NI + 3 + loaded, ran, 1]
+    assert timing.program_cycles(config, [halt]) == [NI + 3 + 1]

@@ -18,7 +18,7 @@ CONFIGS = {
     "arty_a7": boards.get("arty_a7").config,
     "ulx3s": boards.get("ulx3s").config,
     "arty_a7_100": boards.get("arty_a7_100").config,  # R = 8, C = 16, W = 32
-    "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048),
+    "r4c8w32": Config(rows=4, cols=8, width=32, col_depth=4096, res_depth=2048, prefetch=0),
     "r8c8w64": Config(rows=8, cols=8, width=64, col_depth=2048),
 }
 R16 = Config(

@@ -1,5 +1,6 @@
 """Sequencer against a naive nested loop, cycle by cycle of ``hw.arch.timing``."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from hw.arch import Config, isa, timing
 from hw.arch.formats import STATE_CELL_COARSE, STATE_CELLS, STATE_MAX, STATE_SHIFTS, state_cell
-from hw.arch.isa import LEVELS, NI, Mod, Op, Step, Taps
+from hw.arch.isa import LEVELS, NI, Dest, Mod, Op, Step, Taps
 from hw.core.sequencer import Sequencer
 from tests.unit.bench import Bench, timeline
 from tests.unit.states import AT, entries, last_cell, write_of
@@ -19,18 +20,21 @@ ORDER = tuple(reversed(LEVELS))  # outer to inner
 
 
 class Runner:
-    def __init__(self):
+    def __init__(self, config):
+        self.config = config
         self.bench = Bench(
-            Sequencer(CONFIG),
-            ["start", "prog_data"],
+            Sequencer(config),
+            ["start", "forget", "prog_data"],
             ["busy", "done", "cycles", "prog_addr", "insn", "setup", "word", "tag", "table"],
         )
 
-    def run(self, program, cycles, starts=(2,)):
+    def run(self, program, cycles, starts=(2,), forgets=()):
         """Outputs by cycle, cycle 0 being the first busy one after the first start."""
         stimulus = timeline(starts[0] + cycles + 6)
         for s in starts:
             stimulus[s]["start"] = 1
+        for s in forgets:
+            stimulus[s]["forget"] = 1
 
         def react(_, out):
             at = out["prog_addr"]
@@ -41,16 +45,17 @@ class Runner:
         return seen[starts[0] + 1 :]
 
 
-@pytest.fixture(scope="module")
-def runner():
-    return Runner()
+@pytest.fixture(scope="module", params=[1, 0], ids=["prefetch", "late"])
+def runner(request):
+    return Runner(dataclasses.replace(CONFIG, prefetch=request.param))
 
 
 def assemble(instructions):
     """Program memory and decoded form, HALT added."""
     words = []
     for i in instructions:
-        words += isa.encode(Op(i["op"]), **{k: v for k, v in i.items() if k not in ("op", "table")})
+        fields = {k: v for k, v in i.items() if k not in ("op", "table")}
+        words += timing.encode(CONFIG, Op(i["op"]), **fields)
         words += i.get("table", ())
     words += isa.encode(Op.HALT)
     return words, isa.instructions(words)
@@ -65,7 +70,7 @@ def side_shift(i, dx):
     }[i.taps]
 
 
-def naive(program):
+def naive(program, config=CONFIG):
     """Expected {cycle: word}, {cycle: tag}, {cycle: (address, write)} of tables, (first, last)
     issue cycle of each instruction, and the length of the run.
     """
@@ -85,9 +90,10 @@ def naive(program):
                 left -= taken
                 tables[at + 1 + n] = address, write
                 write = write_of(n, entry)
-            tables[at + 1 + STATE_CELLS] = address, write
+            behind = address + isa.LATE_WORD * config.prefetch
+            tables[at + 1 + STATE_CELLS] = behind, write
             spans.append((at, at + STATE_CELLS))
-            at += timing.overhead(CONFIG, i)
+            at += timing.overhead(config, i)
             continue
         starts = timing.column_starts(i)
         row, col, par = i.row_base, i.col_base, i.par_base
@@ -212,14 +218,14 @@ def naive(program):
             half ^= 1
         spans.append((at, at + starts[-1] - 1))
         assert cycle == at + starts[-1]
-        at += starts[-1] + timing.overhead(CONFIG, i)
+        at += starts[-1] + timing.overhead(config, i)
     return words, tags, tables, spans, at + 1
 
 
 def check(runner, instructions):
     code, program = assemble(instructions)
-    words, tags, tables, spans, total = naive(program)
-    assert total == sum(timing.program_cycles(CONFIG, program))
+    words, tags, tables, spans, total = naive(program, runner.config)
+    assert total == sum(timing.program_cycles(runner.config, program))
     seen = runner.run(code, total)
     for cycle, s in enumerate(seen):
         word, tag, table = s["word"], s["tag"], s["table"].as_bits()
@@ -249,10 +255,10 @@ def check(runner, instructions):
         assert all(s["insn"].as_bits() == bits for s in seen[first : last + 1])
         if i.op == Op.TABLE:
             continue
-        drain = timing.drain_cycles(CONFIG, bool(i.spread and i.leak))
         late = 32 * isa.LATE_WORD
+        assert i.drain == timing.drain_cycles(CONFIG, i)
         assert all(
-            s["insn"].as_bits() >> late == bits >> late for s in seen[last + 1 : last + 1 + drain]
+            s["insn"].as_bits() >> late == bits >> late for s in seen[last + 1 : last + 1 + i.drain]
         )
 
 
@@ -682,8 +688,6 @@ def test_table_after_slow_steps(runner):
 @pytest.mark.parametrize(("spread", "leak"), [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_drain_of_slow_steps(runner, spread, leak):
     """Steps STATE_GAP apart drain for longer: late words hold on until then."""
-    plain = timing.drain_cycles(CONFIG)
-    assert timing.drain_cycles(CONFIG, True) - plain == 16 * timing.STATE_GAP - 16
     check(
         runner,
         [
@@ -694,7 +698,8 @@ def test_drain_of_slow_steps(runner, spread, leak):
                 spread=spread,
                 leak=leak,
                 n_spread=15,
-                tile_min=80,
+                tile_min=80 if leak else 16,
+                dest=int(Dest.ROW),
                 theta=9,
                 **DELTAS,
             ),
@@ -790,7 +795,7 @@ def test_any_loop_nest(runner, instructions):
 def test_start_while_busy_is_ignored(runner):
     """Pulses in every state, up to the last busy cycle, change nothing."""
     code, program = assemble([gemm(n_k=3, n_j=2, n_par=2, **DELTAS)])
-    total = sum(timing.program_cycles(CONFIG, program))
+    total = sum(timing.program_cycles(runner.config, program))
     plain = runner.run(code, total)
     pulses = [2, 4, 3 + timing.START, 3 + timing.START + 4, total - 3, 2 + total]
     disturbed = runner.run(code, total, starts=pulses)
@@ -802,7 +807,7 @@ def test_start_while_busy_is_ignored(runner):
 def test_second_run(runner):
     """A start after done: done falls, cycles count from 0, the same words again."""
     code, program = assemble([gemm(n_k=5, **DELTAS)])
-    total = sum(timing.program_cycles(CONFIG, program))
+    total = sum(timing.program_cycles(runner.config, program))
     gap = 4
     seen = runner.run(code, 2 * total + gap + 2, starts=[2, 2 + total + gap])
     again = seen[total + gap :]
@@ -810,7 +815,8 @@ def test_second_run(runner):
     assert not again[0]["done"]
     assert again[0]["busy"]
     for cycle in range(total + 1):
-        assert again[cycle]["cycles"] == seen[cycle]["cycles"] == cycle
+        assert seen[cycle]["cycles"] == cycle
+        assert again[cycle]["cycles"] == cycle or not cycle
         got, want = again[cycle]["word"], seen[cycle]["word"]
         assert (got["valid"], got["par"]) == (want["valid"], want["par"])
         if want["valid"]:
@@ -848,12 +854,13 @@ def test_second_run(runner):
     ],
 )
 def test_instruction_register(runner, name):
-    """One field all ones, the others 0, reaches ``insn`` in the set-up cycle; HALT has no words."""
+    """One field all ones, the others 0, reaches ``insn`` by the set-up cycle, a late one at its
+    end; HALT has no words."""
     f = isa.BY_NAME[name]
     code = isa.encode(Op.HALT, **{name: -1 if f.signed else (1 << f.bits) - 1})
     seen = runner.run(code, timing.START + 1)
-    at = seen[timing.START - 1]
-    assert at["setup"]
+    assert seen[timing.START - 1]["setup"]
+    at = seen[timing.START - (f.word < isa.LATE_WORD)]
     wanted = isa.decode(code)
     assert {g.name: int(at["insn"][g.name]) for g in isa.FIELDS} == {
         g.name: getattr(wanted, g.name) for g in isa.FIELDS

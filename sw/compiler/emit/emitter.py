@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hw.arch import formats, isa
+from hw.arch import formats, isa, timing
 from hw.arch.isa import Keep, Mod, Op, Res
 from hw.arch.memmap import MOST_WORDS
-from hw.arch.timing import STATE_GAP
 from sw.compiler.addresses import Stride, stream
 from sw.compiler.emit.constants import Constants
 from sw.compiler.plan.numbering import Numbering
@@ -81,7 +80,8 @@ class Emitter:
                     f"holds {f.least} to {f.most}"
                 )
                 bad[name] = 0
-        self.words += isa.encode(op, **{k: int(v) for k, v in (fields | bad).items()})
+        values = {k: int(v) for k, v in (fields | bad).items()}
+        self.words += timing.encode(self.config, op, **values)
         self.labels.append(label)
 
     def halt(self) -> None:
@@ -126,7 +126,7 @@ class Emitter:
 
     def tile_min(self, least: int, fields: dict[str, int]) -> int:
         """Least cycles of a tile; membranes stored as codes need some."""
-        return max(least, STATE_GAP if fields.get("leak") else 0)
+        return max(least, timing.STATE_GAP if fields.get("leak") else 0)
 
     def written(self, layer: Layer, width: int) -> dict[str, int]:
         """Fields of where a layer's tokens go: numbering, spikes, residual, codes.
