@@ -16,8 +16,8 @@ from hw.core.table import CELL_BITS, COARSE, CODE_BITS, FINE, SIZE_BITS, Entry
 class StateCode(wiring.Component):
     """``code = sign(w) * (thresholds <= min(|w|, STATE_MAX))`` by the cell that |w| lies in.
 
-    A larger |w| counts as STATE_MAX + 1, which no threshold is. A cell holds at most one threshold, so that the table's count and one comparison give the
-    code.
+    A larger |w| counts as STATE_MAX + 1, which no threshold is. A cell holds at most one
+    threshold, so that the table's count and one comparison give the code.
 
     Latency: 4 cycles from ``u`` to ``code``, a register. Throughput: one
     a cycle.
