@@ -97,3 +97,10 @@ def test_style_is_told_to_the_tools(style):
     from amaranth.back import rtlil
 
     assert f'"{style}"' in rtlil.convert(Bank(8, 16, style=style), name="top")
+
+
+def test_a_gated_bank_keeps_the_word_read_last():
+    bank = Bank(32, DEPTH, init=range(10, 20), gated=True)
+    bench = Bench(bank, ["read_addr", "read_en"], ["read_data"])
+    rows = [{"read_addr": n, "read_en": n in (1, 4, 5)} for n in range(8)]
+    assert [s["read_data"] for s in bench.play(rows)[2:]] == [11, 11, 11, 14, 15, 15]
