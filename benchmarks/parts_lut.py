@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from amaranth import Module
+from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -48,6 +48,11 @@ class Loaded(wiring.Component):
     Those of `WriteBack` but ``load``, and, where there is a load port, its valid, addr, data and
     busy : In.
     """
+
+    valid: Signal
+    addr: Signal
+    load_data: Signal
+    busy: Signal
 
     def __init__(self, config: Config, *, port: bool):
         self.back, self.port = WriteBack(config), LoadPort() if port else None

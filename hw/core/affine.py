@@ -134,7 +134,7 @@ class Affine(wiring.Component):
         return m
 
 
-def _fits(p: Signal) -> list[Value]:
+def _fits(p: Value) -> list[Value]:
     """Return for each of SHIFTS whether ``p >> shift`` is a number of MEMBRANE_BITS."""
     found, fits, top = {}, Const(1, 1), len(p) - 1
     for shift in sorted(SHIFTS, reverse=True):

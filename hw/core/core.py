@@ -60,6 +60,7 @@ class Core(wiring.Component):
     load_data: Signal
     peek_addr: Signal
     peek_data: Signal
+    t_col_read: Signal
 
     def __init__(
         self, config: Config, program=None, *, trace: bool = False, target: str = "generic"
