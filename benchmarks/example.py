@@ -115,14 +115,15 @@ def _example(network: IntegerNetwork, program: Program, images: np.ndarray, labe
 
 
 @functools.cache
-def run(name: str, images: int = 1, *, stream: bool = False) -> Example:
+def run(name: str, images: int = 1, *, stream: bool = False, core: str = "") -> Example:
     """Run the first test images of the digits through a shipped network.
 
-    ``stream``: each image is the next step of a stream, and membranes stay in memory.
+    ``stream``: each image is the next step of a stream, and membranes stay in memory. ``core``:
+    what is other than in the default core, NAME=VALUE,...
     """
     data = load_digits()
     network = sw.load(name).lower(stream=stream) if stream else sw.load(name).lower()
-    program = network.compile(Config())
+    program = network.compile(Config().changed(core))
     label = int(data.test_labels[images - 1])
     return _example(network, program, data.test_images[:images], label)
 

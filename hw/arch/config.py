@@ -10,6 +10,7 @@ from hw.arch.formats import ACC_BITS, MEMBRANE_BITS, STATE_BITS
 from hw.arch.memmap import MOST_WORDS
 from hw.common.errors import SpikeloomError
 
+POOL_LUT_WORDS = 128  #: Words of the line of pools up to which LUTs make it, not block RAM.
 _MAY_BE_0 = ("state_bits", "pixels", "pool_depth", "means", "prefetch")
 
 

@@ -93,7 +93,7 @@ class Step(enum.IntEnum):
     """Tokens by which a tile advances."""
 
     ROWS = 0  #: R (GEMM)
-    HALF = 1  #: R / 2 (POOL)
+    HALF = 1  #: R / 2 (POOL; GEMM with ``pool``: in the rows of the image that end a window)
     ONE = 2  #: 1 (MAC)
 
 
@@ -244,6 +244,7 @@ class Instruction:
     sc_t: int = _bits(16, "shortcut: distance between steps")
     st_base: int = _word(16, "membranes in memory: first group of R codes")
     sc_byte: int = _bits(4, "shortcut: byte of the first column tile's C bits in its word")
+    pool: int = _bits(1, "GEMM: write the maxima of 3x3 windows of the spikes, at stride 2")
     drain: int = _bits(
         9, "cycles after the last issue in which its writes land, timing.drain_cycles"
     )

@@ -6,7 +6,7 @@ how much logic a core takes, synthesis says.
 
 from dataclasses import dataclass
 
-from hw.arch.config import Config
+from hw.arch.config import POOL_LUT_WORDS, Config
 from hw.arch.formats import (
     FACTOR_BITS,
     MAX_STEPS,
@@ -70,6 +70,7 @@ PARTS = {
                 prog_depth=1024,
                 state_bits=2,
                 acc_bits=12,
+                pool_depth=0,
             ),
         ),
     )
@@ -135,6 +136,17 @@ def memories(config: Config) -> list[Memory]:
             name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS, registers=True
         ),
     ]
+    if c.pool_depth:
+        found += [
+            Memory(
+                name="line of pools",
+                count=1,
+                width=c.cols,
+                depth=c.pool_depth,
+                registers=c.pool_depth <= POOL_LUT_WORDS,
+            ),
+            Memory(name="edges of pools", count=1, width=c.cols, depth=MAX_STEPS, registers=True),
+        ]
     if c.state_bits > min(STATE_BITS):
         entry = max(STATE_BITS) - 1 + STATE_CELL_COARSE.bit_length()
         found.append(

@@ -182,7 +182,7 @@ class LaneEvents(wiring.Component):
         offset = Signal(range(2 * self.config.rows))
         group = tag.res + Mux(offset[log_r], early.res_gs, 0)
         m.d.comb += [
-            offset.eq(tag.nb[:log_r] + row.row),
+            offset.eq(Mux(early.fused, 0, tag.nb[:log_r]) + row.row),  # nb: of after the pool
             out.row.eq(row.row),
             out.use.eq(Cat(Mux(early.per_step, tag.t, 0), tag.half)),
             out.swap.eq(row.due & tag.new & row.first & early.gemm),

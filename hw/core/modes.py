@@ -42,7 +42,8 @@ class WriteMode(data.Struct):
     """What the instruction sets in write-back; constant while tags are in flight."""
 
     dest: unsigned(3)
-    pool: unsigned(1)
+    pool: unsigned(1)  #: The operation is POOL: words come from the pool unit.
+    fused: unsigned(1)  #: Windows of the spikes are written in their place.
     spread: unsigned(1)
     n_spread: unsigned(4)
     gs: unsigned(ADDR)
@@ -73,6 +74,7 @@ class Early(data.Struct):
     res_gs: unsigned(8)
     st_base: unsigned(ADDR)
     split: unsigned(1)  #: Destination columns in planes.
+    fused: unsigned(1)  #: A pool is part of the instruction.
 
 
 class Modes(wiring.Component):
@@ -125,6 +127,7 @@ class Modes(wiring.Component):
                 early.res_gs.eq(i.res_gs),
                 early.st_base.eq(i.st_base),
                 early.split.eq(i.w_mod == Mod.PAIR),
+                early.fused.eq(i.pool),
             ]
         m.d.comb += [
             self.early.eq(early),
@@ -147,6 +150,7 @@ class Modes(wiring.Component):
             lane.persist.eq(i.persist),
             write.dest.eq(i.dest),
             write.pool.eq(early.pooling),
+            write.fused.eq(early.fused),
             write.spread.eq(early.spread),
             write.n_spread.eq(early.n_spread),
             write.gs.eq(early.w_gs),

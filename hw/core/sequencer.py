@@ -109,6 +109,7 @@ class Sequencer(wiring.Component):
             *(part.tile_end.eq(loops.tile_end) for part in (self.addresses, *goers)),
             self.taps.insn.eq(self.fetch.insn),
             *(part.last.eq(loops.last) for part in (tokens, self.destination)),
+            tokens.odd.eq(loops.index.y[0]),
             *(part.index.eq(loops.index) for part in (self.addresses, self.taps)),
             self.addresses.running.eq(loops.running),
             self.addresses.go.eq(loops.go),
@@ -238,4 +239,6 @@ class Sequencer(wiring.Component):
             tag.slot.eq(destination.slot),
             tag.res.eq(destination.res + loops.index.t),
             tag.x_out.eq(tokens.x_out),
+            tag.odd.eq(loops.index.y[0]),
+            tag.ends.eq(tokens.ends),
         ]

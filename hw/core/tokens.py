@@ -26,18 +26,21 @@ class Tokens(wiring.Component):
     Members
     -------
     insn : In(instruction_layout()). setup : In(1), the instruction begins.
-    last : In(EACH), tile_end, column_end : In(1), of `LoopNest`.
+    last : In(EACH), tile_end, column_end : In(1), of `LoopNest`. odd : In(1), y is odd.
     x_left, y_left : Out(12), tokens from the tile's first to the end of the image row, rows from
         its own to the end of the image.
     n_valid : Out(1 to R), rows of the tile that are tokens. x_out : Out(11), image column of its
         first in the output. nb : Out(ADDR), number of its first in the output.
     crossed : Out(1), the next tile is in another destination group (isa.Mod). gone : Out(0 to 2),
-        groups of R tokens from this tile to the next.
+        groups of R tokens from this tile to the next. ends : Out(1), windows of a fused pool end
+        in this image row: with ``pool`` only there nb advances, and groups of R tokens count the
+        tokens of before the pool, a tile each.
     """
 
     insn: Any
     setup: Signal
     last: Any
+    odd: Signal
     tile_end: Signal
     column_end: Signal
     x_left: Signal
@@ -47,6 +50,7 @@ class Tokens(wiring.Component):
     nb: Signal
     crossed: Signal
     gone: Signal
+    ends: Signal
 
     latency = 1
 
@@ -57,6 +61,7 @@ class Tokens(wiring.Component):
                 "insn": In(instruction_layout()),
                 "setup": In(1),
                 "last": In(EACH),
+                "odd": In(1),
                 "tile_end": In(1),
                 "column_end": In(1),
                 "x_left": Out(12),
@@ -66,6 +71,7 @@ class Tokens(wiring.Component):
                 "nb": Out(ADDR),
                 "crossed": Out(1),
                 "gone": Out(2),
+                "ends": Out(1),
             }
         )
 
@@ -85,6 +91,7 @@ class Tokens(wiring.Component):
             self.nb.eq(nb),
             within.eq(Mux(x_left >= rows, rows, x_left[:5])),
             self.n_valid.eq(Mux(one, 1, within)),
+            self.ends.eq(self.odd | last.y),
             n_step.eq(
                 Mux(
                     one,
@@ -131,11 +138,11 @@ class Tokens(wiring.Component):
             return (moved + unit - 1) & -unit
 
         m.d.comb += [
-            moved.eq(nb + n_step),
+            moved.eq(nb + Mux(i.pool & ~self.ends, 0, n_step)),
             next_line.eq(Mux(i.w_mod == Mod.PAIR, rounded(2 * cfg.rows), rounded(cfg.rows))),
             *(crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod])) for mod in Mod),
             self.crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod]),
-            self.gone.eq((nb_next >> log_r) - (nb >> log_r)),
+            self.gone.eq(Mux(i.pool, 1, (nb_next >> log_r) - (nb >> log_r))),
         ]
         m.d.sync += nb_next.eq(Mux(self.last.x & ~i.flat, next_line, moved))
         return nb_next

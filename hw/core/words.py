@@ -68,3 +68,5 @@ class Tag(data.Struct):
     slot: unsigned(5)
     res: unsigned(ADDR)  #: Residual group of row 0.
     x_out: unsigned(11)  #: Destination image column of row 0.
+    odd: unsigned(1)  #: y is odd.
+    ends: unsigned(1)  #: Windows of a fused pool end in this image row: y is odd or the last.

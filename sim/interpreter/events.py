@@ -82,7 +82,7 @@ def locate(program: Program, memory: str, event: np.void) -> Place:
     label = program.labels[int(event["instruction"])]
     return Place(
         layer=label.layer,
-        tensor=(label.residual if memory == "res" else "") or label.tensor,
+        tensor=(label.residual if memory == "res" else label.pooled) or label.tensor,
         step=int(event["step"]),
         token=int(event["token"]),
         channel=label.first + int(event["head"]) * label.head_width + int(event["channel"]),
@@ -93,7 +93,8 @@ def recover(program: Program, events: Events) -> dict[str, np.ndarray]:
     """Return all tensors that a run wrote, by name, from its memory writes alone.
 
     Spikes and residuals (T, C, H, W), maps as `sw.network` shapes them without B, means and
-    logits (C,), means of single tokens (C * H * W,). Residuals that nobody reads are not written.
+    logits (C,), means of single tokens (C * H * W,). Residuals that nobody reads, and spikes whose
+    windows alone are written, are in no memory.
     """
     out: dict[str, np.ndarray] = {}
     decoded = program.instructions()
@@ -108,7 +109,9 @@ def recover(program: Program, events: Events) -> dict[str, np.ndarray]:
         parts = {}
         if label.residual:
             parts[label.residual] = _residual(program, events, n)
-        if label.tensor and i.dest == Dest.NONE and i.keep == Keep.SPIKE:
+        if label.pooled:
+            parts[label.pooled] = _spikes(program, events, n, i)
+        elif label.tensor and i.dest == Dest.NONE and i.keep == Keep.SPIKE:
             parts[label.tensor] = _residual(program, events, n).astype(np.uint8)
         elif label.tensor:
             parts[label.tensor] = _spikes(program, events, n, i)
@@ -148,7 +151,8 @@ def _spikes(program: Program, events: Events, n: int, i: Instruction) -> np.ndar
     source = events.col if dest in (Dest.COL_TOKEN, Dest.COL_CHANNEL) else events.row
     mine = source[source["instruction"] == n]
     is_map = label.kind == "map"
-    tokens = label.shape[1] if is_map else int(np.prod(label.shape[1:]))
+    image = tuple(-(-n // 2) if label.pooled else n for n in label.shape[1:])
+    tokens = label.shape[1] if is_map else int(np.prod(image))
     width = label.head_width or label.shape[0]
     heads = label.shape[0] // width if not is_map else label.shape[0]
     out = np.zeros((program.steps, heads, tokens, width), np.uint8)
@@ -170,4 +174,4 @@ def _spikes(program: Program, events: Events, n: int, i: Instruction) -> np.ndar
         out[step[ok], head[ok], token[ok], channel[ok]] = bits[ok]
     if is_map:
         return out.swapaxes(2, 3) if label.transposed else out
-    return out.transpose(0, 1, 3, 2).reshape(program.steps, *label.shape)
+    return out.transpose(0, 1, 3, 2).reshape(program.steps, label.shape[0], *image)

@@ -17,7 +17,13 @@ from sim.interpreter.lanes import Rows, finish, fire, make_table, scaled
 from sim.interpreter.machine import Memories, signed
 from sim.interpreter.operands import row_words, shortcut_bits
 from sim.interpreter.walk import ColumnTile, Tiles, column_tiles, word_indices, word_sum
-from sim.interpreter.writes import Packed, write_packed, write_pixels, write_transposed
+from sim.interpreter.writes import (
+    Packed,
+    write_packed,
+    write_pixels,
+    write_transposed,
+    write_windows,
+)
 from sw.compiler.program import Program
 
 
@@ -200,12 +206,15 @@ class Machine(Memories):
         spikes: np.ndarray,
         x: np.ndarray,
     ) -> None:
-        """Write spikes (tiles, rows, C) of image columns ``x`` (tiles, rows)."""
+        """Write spikes (tiles, rows, C), or their windows, of image columns ``x`` (tiles, rows)."""
         c, dest = self.config, Dest(i.dest)
         if dest == Dest.NONE:
             return
         if dest in (Dest.COL_CHANNEL, Dest.ROW_CHANNEL):
             write_transposed(self, i, tiles, column, spikes, rows.token)
+            return
+        if i.pool:
+            write_windows(self, i, tiles, column, spikes)
             return
         which, row = np.nonzero(rows.valid)
         write_packed(

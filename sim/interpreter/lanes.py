@@ -92,7 +92,7 @@ def finish(
 ) -> np.ndarray:
     """Add residuals to x (tiles, rows, C), step the neurons, store; return spikes (bool)."""
     c, r = m.config, np.arange(x.shape[1])
-    nb = tiles.nb[:, None]
+    nb = tiles.grid[:, None]
     group = column.index * i.res_j + i.res_gs * (nb // c.rows)
     group = group + np.where(nb % c.rows + r >= c.rows, i.res_gs, 0)  # (tiles, rows)
     lane = (nb + r) % c.rows

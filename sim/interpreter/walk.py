@@ -28,7 +28,9 @@ class Tiles:
     ----------
     y, x, t : numpy.ndarray
     nb : numpy.ndarray
-        Token counter.
+        Token counter, of the pooled image where a pool is fused.
+    grid : numpy.ndarray
+        Token counter of residuals and codes: as nb, or a tile a group where a pool is fused.
     tau : numpy.ndarray
         Issue cycle of the last word, from the column tile's first.
     """
@@ -38,10 +40,12 @@ class Tiles:
         self.y, self.x, self.t = np.indices(self.shape).reshape(3, -1)
         unit = 2 * rows if i.w_mod == Mod.PAIR else rows
         counter, nb = [], 0
-        for _ in range(i.n_y):
+        for y in range(i.n_y):
             for x in range(i.n_x):
                 counter.append(nb)
                 valid = max(0, min(rows, i.img_w - x * rows))
+                if i.pool and not y % 2 and y != i.n_y - 1:
+                    continue
                 if i.n_step == Step.ONE:
                     nb += 1
                 elif i.n_step == Step.HALF:
@@ -52,6 +56,7 @@ class Tiles:
                 nb = -(-nb // unit) * unit
         self.nb = np.repeat(np.array(counter), i.n_t)
         self.count = self.nb.size
+        self.grid = np.arange(self.count) // i.n_t * rows if i.pool else self.nb
         self.tau = np.arange(self.count) * timing.tile_cycles(i) + timing.tile_words(i) - 1
 
     def sum(self, offsets: dict[str, np.ndarray]) -> np.ndarray:

@@ -99,6 +99,43 @@ def _events(
     return events
 
 
+def write_windows(
+    m: Memories, i: Instruction, tiles: Tiles, column: ColumnTile, spikes: np.ndarray
+) -> None:
+    """Write the maxima of 3x3 windows of spikes (tiles, R, C; 0 where a row is no token).
+
+    A window ends in an odd row of a tile, of an image row whose y is odd or the last.
+    """
+    c = m.config
+    if c.rows // 2 * i.n_x * i.n_t > c.pool_depth or i.spread:
+        raise AssertionError(f"instruction {m.instruction} leaves the line of the pool")
+    image = spikes.reshape(i.n_y, i.n_x, i.n_t, c.rows, c.cols).swapaxes(1, 2)
+    image = np.pad(image.reshape(i.n_y, i.n_t, -1, c.cols), ((1, 1), (0, 0), (1, 0), (0, 0)))
+    pairs = image[:, :, :-1:2] | image[:, :, 1::2] | image[:, :, 2::2]
+    windows = pairs[:-2:2] | pairs[1:-1:2] | pairs[2::2]  # (Y, T, columns, C)
+    ends = (tiles.y % 2 == 1) | (tiles.y == i.n_y - 1)
+    out_w = -(-i.img_w // 2)
+    x = (tiles.x * c.rows // 2)[:, None] + np.arange(c.rows // 2)
+    which, half = np.nonzero(ends[:, None] & (x < out_w))
+    y, x, step = tiles.y[which] // 2, x[which, half], tiles.t[which]
+    write_packed(
+        m,
+        i,
+        column,
+        Packed(
+            payload=np.packbits(windows[y, step, x], axis=-1, bitorder="little"),
+            nb=tiles.nb[which],
+            r=half,
+            step=step,
+            cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + 2 * half + 1,
+            token=y * out_w + x,
+            x=x,
+            slot=column.slot,
+            channel=column.tile * c.cols,
+        ),
+    )
+
+
 def write_transposed(
     m: Memories,
     i: Instruction,

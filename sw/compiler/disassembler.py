@@ -16,7 +16,8 @@ def disassemble(
     at = 0
     for i, label, told in zip(code, labels, forecast, strict=True):
         op = Op(i.op)
-        writes = ", ".join(t for t in (*label.tensor.split(","), label.residual) if t)
+        written = [label.pooled] if label.pooled else label.tensor.split(",")
+        writes = ", ".join(t for t in (*written, label.residual) if t)
         out.append(
             f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}  [{told.cycles} cycles]"
         )
@@ -49,6 +50,7 @@ def _details(op: Op, i: Instruction) -> list[str]:
             "odd_w",
             "factor_per_step",
             "head_align",
+            "pool",
         )
         if getattr(i, name)
     ]

@@ -21,6 +21,7 @@ FITTABLE = {
     "res_depth": "residual memory: {} words per bank",
     "pix_depth": "pixel memory: {} words",
     "prog_depth": "program memory: {} words",
+    "pool_depth": "line of pools: {} words",
     "acc_bits": "element accumulators: {} bits",
     "state_bits": "stored membranes: {} bits",
     "res_bits": "residual words: {} bits",
@@ -93,10 +94,14 @@ def required(net: IntegerNetwork, config: Config) -> dict[str, int]:
     Parameters
     ----------
     config : Config
-        Gives rows, cols and width. Of its depths only res_depth matters: what it does not hold
-        runs in pieces where that is possible.
+        Gives rows, cols and width, and what the core has at all. Of its depths only res_depth
+        matters: what it does not hold runs in pieces where that is possible. A core with a line
+        for pools, however short, is to hold all of them.
     """
-    needs, least = Mapper(net, config).needs, {"acc_bits": 8, "state_bits": 0, "res_bits": 1}
+    if config.pool_depth:
+        config = dataclasses.replace(config, pool_depth=MOST_WORDS)
+    needs = Mapper(net, config).needs
+    least = {"acc_bits": 8, "state_bits": 0, "res_bits": 1, "pool_depth": 0}
     if max(needs["res_bits"], config.res_bits) == 1:
         least["res_depth"] = 16
     return {name: max(needs[name], least.get(name, 64)) for name in FITTABLE}

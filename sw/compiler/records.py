@@ -11,7 +11,8 @@ class Label:
     for features and logits; ``head_width`` the channels of a head where the instruction runs over
     heads (0: it does not); ``transposed``: the map is written transposed; ``pitch``: features of
     single tokens, tokens per image row in residual memory (0: features are sums over tokens);
-    ``first``: the instruction's first channel, where several make a tensor.
+    ``first``: the instruction's first channel, where several make a tensor; ``pooled``: the tensor
+    that is written in place of ``tensor``, maxima of 3x3 windows of it at stride 2.
     """
 
     layer: str
@@ -24,6 +25,7 @@ class Label:
     transposed: bool = False
     pitch: int = 0
     first: int = 0
+    pooled: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

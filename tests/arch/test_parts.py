@@ -94,3 +94,11 @@ def test_memories_are_those_of_the_gateware():
 def test_unknown_part():
     with pytest.raises(SpikeloomError, match=f"unknown part 'x'; known parts: {', '.join(PARTS)}"):
         part("x")
+
+
+@pytest.mark.parametrize(("depth", "blocks"), [(0, 0), (128, 0), (129, 1), (257, 1), (513, 2)])
+def test_a_long_line_of_pools_takes_block_ram(depth, blocks):
+    config = dataclasses.replace(ICE.config, pool_depth=depth)
+    assert fit(config, ICE).used[BLOCK] == 28 + blocks
+    lines = [m for m in memories(config) if "pools" in m.name]
+    assert [(m.width, m.depth) for m in lines] == ([(8, depth), (8, 16)] if depth else [])

@@ -119,6 +119,20 @@ def test_recover_spikes():
     assert np.argwhere(found).tolist() == [[0, 11, 1, 3]]  # token 10 is none
 
 
+def test_recover_windows_in_place_of_spikes():
+    """A pooled image of 2x3 of one of 3x5; residuals have the places of before."""
+    label = {"kind": "spikes", "tensor": "s", "pooled": "w", "residual": "r", "shape": (12, 3, 5)}
+    program, empty = made(Line(Op.GEMM, {"dest": Dest.ROW, "keep": Keep.Y}, label))
+    event = spikes(empty, "row", step=1, token=4, channel=3)
+    assert locate(program, "row", event.row[0]).tensor == "w"
+    assert locate(program, "res", event.row[0]).tensor == "r"
+    found = recover(program, event)
+    assert set(found) == {"w", "r"}
+    assert found["w"].shape == (2, 12, 2, 3)
+    assert np.argwhere(found["w"]).tolist() == [[1, 3, 1, 1], [1, 5, 1, 1]]
+    assert found["r"].shape == (2, 12, 3, 5)
+
+
 def test_recover_maps():
     label = {"kind": "map", "tensor": "m", "shape": (2, 9, 9), "head_width": 9}
     program, empty = made(Line(Op.GEMM, {"dest": Dest.ROW}, label))

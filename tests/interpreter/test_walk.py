@@ -47,6 +47,25 @@ def test_token_counters(fields, counters):
     assert tiles.nb.tolist() == [n for n in counters for _ in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("n_y", "width", "counters"),
+    [
+        (3, 6, [0, 0, 0, 2, 4, 6]),
+        (4, 9, [0, 0, 0, 0, 2, 4, 8, 8, 8, 8, 10, 12]),
+        (1, 3, [0]),
+    ],
+)
+def test_token_counters_of_a_pooled_image(n_y, width, counters):
+    """They advance with the image rows that end a window; residuals have a group a tile."""
+    n_x = -(-width // 4)
+    i = instruction(n_x=n_x, n_y=n_y, n_t=2, img_w=width, n_step=Step.HALF, pool=1)
+    tiles = Tiles(i, 4)
+    assert tiles.nb.tolist() == [n for n in counters for _ in range(2)]
+    assert tiles.grid.tolist() == [4 * n for n in range(n_x * n_y) for _ in range(2)]
+    plain = Tiles(instruction(n_x=2, n_y=2, img_w=6, flat=1), 4)
+    assert plain.grid.tolist() == plain.nb.tolist()
+
+
 def test_addresses_of_tiles_and_words():
     offsets = {
         "k": np.array([0, 1]),

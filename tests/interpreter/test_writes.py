@@ -7,9 +7,15 @@ import pytest
 
 from hw.arch import timing
 from hw.arch.config import Config
-from hw.arch.isa import Dest, Mod, Pack
+from hw.arch.isa import Dest, Mod, Pack, Step
 from sim.interpreter.walk import ColumnTile, Tiles
-from sim.interpreter.writes import Packed, write_packed, write_pixels, write_transposed
+from sim.interpreter.writes import (
+    Packed,
+    write_packed,
+    write_pixels,
+    write_transposed,
+    write_windows,
+)
 from tests.interpreter.made import instruction, memories
 
 COLUMN = ColumnTile(3, 5, 5, False, 1000, 0, 100, 1)
@@ -178,3 +184,52 @@ def test_pixels_past_the_memory_are_a_defect():
     i = instruction(dest=Dest.PIX, img_w=4)
     with pytest.raises(AssertionError, match="leaves the pixel memory"):
         write_pixels(m, i, Tiles(i, 4), COLUMN, np.zeros((1, 16), int), {})
+
+
+def windows(config=None, spikes=None, **fields):
+    """Writes of a pooled image of 3 rows of 5 tokens, two steps."""
+    m = memories(config)
+    shape = {"n_x": 2, "n_y": 3, "n_t": 2, "img_w": 5, "n_step": Step.HALF, "pool": 1}
+    i = instruction(dest=Dest.ROW, w_gs=20, w_t=7, tile_min=4, **shape | fields)
+    tiles = Tiles(i, 4)
+    if spikes is None:
+        spikes = np.zeros((tiles.count, 4, 16), bool)
+    write_windows(m, i, tiles, COLUMN, spikes)
+    return m.recorded().row
+
+
+def test_windows_are_written_with_their_odd_rows():
+    """Of image rows 1 and 2, three windows each, at the second of their two tokens' cycles."""
+    found = windows()
+    at = [(1, 0, 0), (1, 0, 1), (1, 1, 0), (2, 0, 0), (2, 0, 1), (2, 1, 0)]
+    wanted = []
+    for y, x, half in at:
+        for t in range(2):
+            tau = (y * 4 + x * 2 + t) * 4  # tiles of four cycles; the word is their first
+            cycle = COLUMN.start + tau + timing.write_cycle(Config()) + 2 * half + 1
+            n = 4 * (y // 2) + 2 * x + half
+            token = (y // 2) * 3 + 2 * x + half
+            wanted.append((cycle, n % 4, 100 + 20 * (n // 4) + 7 * t, t, token))
+    assert told(found, "cycle", "bank", "addr", "step", "token") == sorted(wanted)
+
+
+def test_a_window_has_the_spikes_of_nine_tokens():
+    """Each token of the image alone, step 1: it is in the windows that cover it, once or more."""
+    for y, x in itertools.product(range(3), range(5)):
+        spikes = np.zeros((3, 2, 2, 4, 16), bool)
+        spikes[y, x // 4, 1, x % 4, 9] = True
+        found = windows(spikes=spikes.reshape(-1, 4, 16))
+        hit = {int(e["token"]) for e in found if e["data"].any()}
+        assert all(e["data"][3] == 2 for e in found if e["data"].any())  # slot 1, bit 9 - 8
+        assert {int(e["step"]) for e in found if e["data"].any()} == {1}
+        assert hit == {
+            3 * v + u
+            for v, u in itertools.product(range(2), range(3))
+            if abs(2 * v - y) <= 1 and abs(2 * u - x) <= 1
+        }
+
+
+def test_a_line_must_hold_an_image_row():
+    windows(Config(pool_depth=8))
+    with pytest.raises(AssertionError, match="leaves the line of the pool"):
+        windows(Config(pool_depth=7))

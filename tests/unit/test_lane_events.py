@@ -60,6 +60,13 @@ def test_a_row_of_a_gemm(bench):
     assert all(e["first"] for e in events)
 
 
+def test_a_tile_whose_spikes_are_pooled_is_a_residual_group(bench):
+    row = {"due": 1, "row": 3, "tag": TAG}
+    early = {"gemm": 1, "res_gs": 7, "fused": 1}
+    events = play(bench, Op.GEMM, early, {EXPAND: {"row": row}}, keep=int(Keep.Y))
+    assert events[timing.Y]["res_write"] == 20 << 2 | 3
+
+
 def test_the_first_row_of_a_column_tile_swaps_the_bias(bench):
     row = {"due": 1, "first": 1, "row": 0, "tag": TAG}
     events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}})

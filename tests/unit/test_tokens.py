@@ -10,7 +10,7 @@ from tests.unit.bench import Bench, timeline
 
 CONFIG = Config(rows=4, cols=8, width=32)
 R = CONFIG.rows
-OUTPUTS = ["x_left", "y_left", "n_valid", "x_out", "nb", "crossed", "gone"]
+OUTPUTS = ["x_left", "y_left", "n_valid", "x_out", "nb", "crossed", "gone", "ends"]
 
 
 def insn(**fields):
@@ -19,7 +19,8 @@ def insn(**fields):
 
 @pytest.fixture(scope="module")
 def tokens():
-    return Bench(Tokens(CONFIG), ["insn", "setup", "last", "tile_end", "column_end"], OUTPUTS)
+    inputs = ["insn", "setup", "last", "odd", "tile_end", "column_end"]
+    return Bench(Tokens(CONFIG), inputs, OUTPUTS)
 
 
 @pytest.mark.parametrize("mod", Mod)
@@ -49,6 +50,7 @@ def test_tiles_of_an_image(tokens, width, height, flat, mod):
                         "nb": nb,
                         "crossed": int(after // unit != nb // unit),
                         "gone": after // R - nb // R,
+                        "ends": int(y == height - 1),
                     }
                 )
                 last = {"t": 1, "x": int(x == n_x - 1), "y": int(y == height - 1)}
@@ -57,6 +59,33 @@ def test_tiles_of_an_image(tokens, width, height, flat, mod):
                 nb = after
     seen = tokens.play(rows)[1:]
     got = [{name: s[name] for name in OUTPUTS} for s in seen[Tokens.latency :: 2]]
+    assert got == want
+
+
+@pytest.mark.parametrize(("width", "height"), [(3, 2), (4, 1), (9, 3), (13, 4), (8, 5)])
+def test_tiles_of_a_pooled_image(tokens, width, height):
+    """Numbers of the pooled image advance where windows end; a tile is a group all the same."""
+    word = insn(img_w=width, img_h=height, n_step=int(Step.HALF), pool=1)
+    n_x = -(-width // R)
+    rows, want = [{"insn": word, "setup": 1}], []
+    for _ in range(2):
+        nb = 0
+        for y in range(height):
+            ends = int(y % 2 or y == height - 1)
+            for x in range(n_x):
+                after = nb + R // 2 * ends
+                if x == n_x - 1:
+                    after = -(-after // R) * R
+                tile = {"n_valid": min(R, width - x * R), "x_out": x * R // 2, "nb": nb}
+                crossed = int(after // R != nb // R)
+                want.append({**tile, "crossed": crossed, "gone": 1, "ends": ends})
+                last = {"t": 1, "x": int(x == n_x - 1), "y": int(y == height - 1)}
+                end = {"tile_end": 1, "column_end": int(last["x"] and last["y"])}
+                row = {"insn": word, "last": last, "odd": y % 2}
+                rows += [row, {**row, **end}]
+                nb = after
+    seen = tokens.play(rows)[1:]
+    got = [{name: s[name] for name in want[0]} for s in seen[Tokens.latency :: 2]]
     assert got == want
 
 

@@ -33,7 +33,7 @@ class TokenPlace(wiring.Component):
     """Token n lies in bank n mod R; every R tokens the address grows by ``mode.gs``.
 
     Where columns are split in planes, token n is in bank (n >> 1) mod R, and odd ones
-    ``mode.half`` further. A pooled row of a tile is half its number.
+    ``mode.half`` further. A pooled row of a tile, of POOL or of a fused pool, is half its number.
 
     Latency: combinational of ``row`` and of ``now``; the image's edges from one cycle after
     ``tag``. Throughput: a row a cycle.
@@ -47,7 +47,8 @@ class TokenPlace(wiring.Component):
     mode : In(WriteMode), constant while tags are in flight.
     tag : In(Tag), a tile begins. now : In(Tag), the tile of the event, a cycle later on.
     row : In(range(rows)), of the event.
-    place : Out(place_layout(config)), of the event.
+    place : Out(place_layout(config)), of the event. start : Out(1), its tile is the first of its
+        image row.
     """
 
     mode: Any
@@ -55,6 +56,7 @@ class TokenPlace(wiring.Component):
     now: Any
     row: Signal
     place: Any
+    start: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -65,6 +67,7 @@ class TokenPlace(wiring.Component):
                 "now": In(Tag),
                 "row": In(range(config.rows)),
                 "place": Out(place_layout(config)),
+                "start": Out(1),
             }
         )
 
@@ -82,7 +85,8 @@ class TokenPlace(wiring.Component):
         offset = Signal(range(2 * n))
         step = Signal(range(n))
         m.d.comb += [
-            step.eq(Mux(mode.pool, self.row >> 1, self.row)),
+            self.start.eq(at_start),
+            step.eq(Mux(mode.pool | mode.fused, self.row >> 1, self.row)),
             offset.eq(tag.nb[:log_r] + step),
             place.bank.eq(Mux(mode.split, Cat(offset[:log_r], tag.nb[log_r])[1:], offset[:log_r])),
             place.centre.eq(

@@ -19,12 +19,13 @@ from hw.core.words import ADDR, Tag
 from hw.core.writeback.addressing import TokenPlace
 from hw.core.writeback.columns import ColumnWrites
 from hw.core.writeback.packing import SlotPacking, TapPacking
+from hw.core.writeback.pooling import FusedPool
 from hw.core.writeback.rows import ChannelBurst, RowWrites
 from hw.core.writeback.tokens import TokenPacking
 
 
 class WriteBack(wiring.Component):
-    """Writes a tile's spikes, pooled words or x where `hw.arch.isa.Dest` says.
+    """Writes a tile's spikes, their windows, pooled words or x where `hw.arch.isa.Dest` says.
 
     There is one event for each row of a tile, time step of one row (spread), or lane (PIX).
 
@@ -119,6 +120,8 @@ class WriteBack(wiring.Component):
         m.d.comb += bits.eq(Mux(mode.pool, self.pooled[:cols], spikes))
 
         m.submodules.place = place = TokenPlace(cfg)
+        if cfg.pool_depth:
+            self._fuse(m, event, spikes, place, valid, bits)
         m.submodules.slots = slots = SlotPacking(cfg)
         m.submodules.taps = taps = TapPacking(cfg)
         m.submodules.tokens = tokens = TokenPacking(cfg)
@@ -157,6 +160,21 @@ class WriteBack(wiring.Component):
         ]
         m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
         return m
+
+    def _fuse(self, m: Module, event, spikes, place, valid, bits) -> None:
+        """Windows in place of spikes: an odd row's, of itself and the even row before it."""
+        m.submodules.fused = fused = FusedPool(self.config)
+        tag, row, in_image = event.tag, event.row, Signal()
+        m.d.comb += [
+            in_image.eq(row < tag.n_valid),
+            fused.due.eq(event.due & self.mode.fused),
+            fused.row.eq(row),
+            fused.bits.eq(spikes & in_image.replicate(len(spikes))),
+            fused.start.eq(place.start),
+            fused.tag.eq(tag),
+        ]
+        with m.If(self.mode.fused):
+            m.d.comb += [valid.eq(fused.valid), bits.eq(fused.window)]
 
     def _rows(self, m: Module, valid, closing, addr, place, word, en, taps, tokens) -> None:
         """Wire the write ports of row memory."""

@@ -16,6 +16,7 @@ class BinaryEmission(Emission[BinaryLayer]):
     layer = BinaryLayer
     keeps_spikes = True
     in_pieces = True
+    writes_windows = True
 
     def wants(self, layer: BinaryLayer, name: str) -> Iterable[Numbering]:
         if layer.source == name:

@@ -52,6 +52,7 @@ class Emitter:
         self.place, self.constants = place, constants
         self.problems = [*self.constants.problems, *self.place.residuals.problems]
         self.needs = {f"{name}_depth": n for name, n in self.place.depth.items()}
+        self.needs |= {"pool_depth": self.place.fusions.line}
         self.needs |= {"acc_bits": 0, "state_bits": 0, "res_bits": 1}
         self._table: tuple[int, ...] = ()
         self._tables: list[tuple[int, int]] = []  # places in words and labels
@@ -142,16 +143,16 @@ class Emitter:
     def written(self, layer: Layer, width: int) -> dict[str, int]:
         """Fields of where a layer's tokens go: numbering, spikes, residual, codes.
 
-        ``width``: of the image that is written.
+        ``width``: of the layer's image. Where a pool is fused, its windows go to the pool's place.
         """
         residuals = self.place.residuals
         numbering = self.place.numbers.layer[layer.name]
         access = residuals.access.get(layer.name, Access())
         fields = numbering.fields()
-        neuron = neuron_of(layer)
-        if neuron is not None and neuron.name in self.place.layouts:
-            name = neuron.name
+        neuron, name = neuron_of(layer), self.place.fusions.writes(layer)
+        if name is not None and name in self.place.layouts:
             layout = self.place.layouts[name]
+            width = self.place.shape[name][2] if layer.name in self.place.fusions.pools else width
             fields |= layout.write_fields(self.config, self.place.base[name], width)
             fields["flat"] = int(layout.flat)
             if numbering == Numbering.PAIR:

@@ -45,6 +45,7 @@ def emit_convolution(
     m.count(depth)
     shape = place.shape[next(iter(layer.writes()))]
     _, oh, ow = shape
+    pool_layer = place.fusions.pools.get(layer.name)
     target = m.written(layer, ow)
     if source.flat:
         h, w = 1, h * w
@@ -69,6 +70,7 @@ def emit_convolution(
             shape=shape,
             head_width=out // heads if heads > 1 else 0,
             first=first * c.cols,
+            pooled=(pool_layer and pool_layer.spikes()) or "",
             **m.tensors(layer),
         ),
         row={"k": 1, "t": source.words, "x": source.group, **walk.row},
@@ -87,7 +89,8 @@ def emit_convolution(
         n_y=oh,
         n_j=len(part),
         n_h=heads,
-        n_step=Step.ROWS,
+        n_step=Step.ROWS if pool_layer is None else Step.HALF,
+        pool=int(pool_layer is not None),
         n_par=2,
         par_base=m.constants.params[layer.name] + 2 * first,
         par_j=2,

@@ -12,24 +12,29 @@ from sw.network import SpikePool
 
 
 class PoolEmission(Emission[SpikePool]):
-    """One POOL instruction."""
+    """One POOL instruction, or none where write-back pools what another layer writes."""
 
     layer = SpikePool
+    windows = True
 
     def wants(self, layer: SpikePool, name: str) -> Iterable[Numbering]:
         return (Numbering.GRID,)
 
     def emit(self, m: Emitter, layer: SpikePool, part: range | None = None) -> None:
         c, place, layouts = m.config, m.place, m.place.layouts
-        source, target = layouts[layer.source], layouts[layer.name]
+        target, fused = layouts[layer.name], place.fusions.include(layer)
         _, h, w = place.shape[layer.source]
         if target.half:
             raise place.fail(
                 layer.name,
                 "a pool cannot feed layers of stride 2 or with pool 2; put a layer between them",
             )
-        if source.flat or source.pack or source.dest != Dest.ROW or target.flat:
+        source = None if fused else layouts[layer.source]
+        image = source is None or not (source.flat or source.pack or source.dest != Dest.ROW)
+        if target.flat or not image:
             raise place.fail(layer.name, "a pool can stand between image layouts only")
+        if source is None:
+            return
         write = target.write_fields(c, place.base[layer.name], place.shape[layer.name][2])
         m.emit(
             Op.POOL,

@@ -23,6 +23,10 @@ class Kind(Generic[L]):
     sums_residuals = False
     #: Whether its spikes are those of an image, (C, H, W), which attention may read.
     writes_image = True
+    #: Whether maxima of 3x3 windows of its spikes, at stride 2, can be written in their place.
+    writes_windows = False
+    #: Whether it gives such maxima, and nothing else.
+    windows = False
     #: Whether it can run some column tiles at a time (see `sw.compiler.plan.spill`).
     in_pieces = False
 

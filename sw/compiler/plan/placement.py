@@ -5,6 +5,7 @@ import numpy as np
 from hw.arch.config import Config
 from hw.arch.isa import Dest, Pack
 from hw.common.errors import SpikeloomError
+from sw.compiler.plan.fusions import Fusions
 from sw.compiler.plan.kind import Kinds, Role
 from sw.compiler.plan.layout import (
     Allocator,
@@ -28,8 +29,8 @@ class Placement:
 
     Attributes
     ----------
-    uses, numbers, residuals
-        See `Uses`, `Numberings`, `Residuals`.
+    uses, fusions, numbers, residuals
+        See `Uses`, `Fusions`, `Numberings`, `Residuals`.
     shape : dict
         (C, H, W) of spikes and residuals, (H, rows, columns) of maps, (C,) of features.
     layouts, base : dict
@@ -44,6 +45,7 @@ class Placement:
     def __init__(self, net: IntegerNetwork, config: Config, kinds: Kinds):
         self.net, self.config, self.steps = net, config, net.steps
         self.uses = uses = Uses(net, kinds)
+        self.fusions = Fusions(uses, config)
         self.shape = uses.shape
         self.numbers = Numberings(uses, config)
         self.heads: dict[str, int] = {}
@@ -53,7 +55,7 @@ class Placement:
         self.layouts: dict[str, Layout] = {}
         for layer in net.layers:
             name = layer.spikes()
-            if name is not None and uses.stored(name):
+            if name is not None and uses.stored(name) and layer.name not in self.fusions.pools:
                 self.layouts[name] = self._layout(layer, name)
         self.residuals = Residuals(net, config, uses, self.numbers)
         self.regions += self.residuals.regions
@@ -132,7 +134,10 @@ class Placement:
         for name, layout in self.layouts.items():
             memory = layout.memory
             self.base[name] = places[memory].place(
-                layout.size, self.uses.maker[name], self.residuals.last_use(name), floor[memory]
+                layout.size,
+                self.fusions.maker(name),
+                self.residuals.last_use(name),
+                floor[memory],
             )
             self.regions.append(
                 Region(name=name, memory=memory, base=self.base[name], size=layout.size)

@@ -45,6 +45,8 @@ def test_defaults():
     kind, layer = Kind(), pixel()
     facts = ("keeps_spikes", "sums_residuals", "writes_image", "in_pieces")
     assert [getattr(kind, fact) for fact in facts] == [False, False, True, False]
+    assert not kind.writes_windows
+    assert not kind.windows
     assert tuple(kind.wants(layer, "p")) == ()
     assert kind.follows(layer, True) is None
     assert list(kind.roles(layer, "p")) == [()]
@@ -54,19 +56,20 @@ def test_defaults():
 
 
 def test_facts_of_the_layer_kinds():
-    """Kept spikes, sums, images, pieces."""
+    """Kept spikes, sums, images, pieces, windows of spikes and their maxima."""
     facts = ("keeps_spikes", "sums_residuals", "writes_image", "in_pieces")
+    facts += ("writes_windows", "windows")
     assert {
         layer.__name__: "".join("-+"[getattr(kind, fact)] for fact in facts)
         for layer, kind in emissions().items()
     } == {
-        "PixelConv": "+-+-",
-        "BinaryLayer": "+-++",
-        "SpikePool": "--+-",
-        "AttentionMap": "----",
-        "AttentionApply": "--+-",
-        "Mean": "-++-",
-        "Head": "--+-",
+        "PixelConv": "+-+---",
+        "BinaryLayer": "+-+++-",
+        "SpikePool": "--+--+",
+        "AttentionMap": "------",
+        "AttentionApply": "--+---",
+        "Mean": "-++---",
+        "Head": "--+---",
     }
 
 

@@ -13,24 +13,31 @@ R = CONFIG.rows
 
 @pytest.fixture(scope="module")
 def bench():
-    return Bench(TokenPlace(CONFIG), ["mode", "tag", "now", "row"], ["place"])
+    return Bench(TokenPlace(CONFIG), ["mode", "tag", "now", "row"], ["place", "start"])
 
 
-@pytest.mark.parametrize("pool", [0, 1])
+@pytest.mark.parametrize("pool", ["", "pool", "fused"])
 @pytest.mark.parametrize("split", [0, 1])
 def test_rows_of_tiles(bench, split, pool):
     rng = np.random.default_rng(split)
     for _ in range(12):
         gs, half, width = (int(v) for v in rng.integers(1, 60, size=3))
-        x_out = int(rng.integers(width))
+        x_out = int(rng.integers(width)) if rng.random() < 0.7 else 0
         tag = {"valid": 1, "addr": int(rng.integers(1 << 16)), "nb": int(rng.integers(256))}
         tag["x_out"] = x_out
-        mode = {"gs": gs, "half": half, "img_w": width, "split": split, "pool": pool}
+        mode = {
+            "gs": gs,
+            "half": half,
+            "img_w": width,
+            "split": split,
+            **({pool: 1} if pool else {}),
+        }
         now = {**tag, "valid": 0}
         rows = [{"mode": mode, "tag": tag}]
         rows += [{"mode": mode, "now": now, "row": r} for r in range(R)]
         for r, seen in enumerate(bench.play(rows)[1:]):
-            place, step = seen["place"], r >> pool
+            place, step = seen["place"], r // 2 if pool else r
+            assert seen["start"] == int(x_out == 0)
             offset = tag["nb"] % R + step
             if split:
                 bank = ((tag["nb"] & R) + offset % R) >> 1

@@ -14,6 +14,7 @@ from hw.arch.isa import SLOT_BYTES, Dest, Pack
 from hw.arch.memmap import Mem
 from hw.arch.timing import STATE_GAP
 from hw.core.writeback.unit import WriteBack
+from sw.network.layers.pool import pool3x3
 from tests.unit.bench import Bench, timeline
 
 CONFIGS = {
@@ -612,6 +613,46 @@ def test_pool_to_row_taps(unit, pack):
         for w in tap_writes(c, n * period + WRITE + r, tag, r // 2, data[n][r], 0, pack, out_w, gs)
     ]
     assert got == sorted(want)
+
+
+@pytest.mark.parametrize("pack", [Pack.NONE, Pack.PAIR, Pack.TRIPLE])
+@pytest.mark.parametrize("height", [1, 3])
+def test_windows_of_spikes(unit, pack, height):
+    """Pooled spikes of an image, as a layer's are packed, with the odd rows of its tiles."""
+    c, rng = unit.config, np.random.default_rng(height)
+    gs, addr, width, lanes = 23, 500, 2 * c.rows - 3, c.cols - 2
+    log2 = (c.cols // 8).bit_length() - 1
+    out_w, size = -(-width // 2), c.cols // 8
+    if 3 * c.cols > c.width and pack:
+        return
+    image = rng.integers(1 << c.cols, size=(height, width)) & rng.integers(
+        1 << c.cols, size=(height, width)
+    )
+    pooled = pool3x3(image & (1 << lanes) - 1)
+    tiles, data, want = [], [], []
+    for y in range(height):
+        for x in range(2):
+            n_valid = min(c.rows, width - x * c.rows)
+            ends, start = y % 2 or y == height - 1, (y // 2) * c.rows
+            nb = start + (x * c.rows // 2 if ends else 0)
+            tag = {"new": int(not x and not y), "n_valid": n_valid, "odd": y % 2, "final": 1}
+            tag |= {"ends": int(ends), "nb": nb, "x_out": x * c.rows // 2}
+            tag["addr"] = addr + gs * (nb // c.rows)
+            row = image[y, x * c.rows : x * c.rows + n_valid].tolist()
+            data.append(row + [-1] * (c.rows - n_valid))
+            for r in range(1, c.rows, 2) if ends else ():
+                if r - 1 < n_valid:
+                    cycle, half = len(tiles) * c.rows + WRITE + r, r // 2
+                    value = int(pooled[y // 2, x * c.rows // 2 + half])
+                    if pack:
+                        want += tap_writes(c, cycle, tag, half, value, log2, pack, out_w, gs)
+                    else:
+                        bank = (nb + half) % c.rows
+                        want.append(slot_write(cycle, "row", bank, tag["addr"], 0, size, value, c))
+            tiles.append(tag)
+    dest = {"dest": int(Dest.ROW_TAPS), "slot_log2": log2, "pack": int(pack), "img_w": out_w}
+    mode = {"gs": gs, "fused": 1, "lanes": lanes, **(dest if pack else {"dest": int(Dest.ROW)})}
+    assert unit.run(mode, tiles, "spikes", data, c.rows) == sorted(want)
 
 
 def test_no_valid_row(unit):
