@@ -36,7 +36,7 @@ class Neuron(wiring.Component):
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for the adders.
+        ``generic``, ``ecp5`` or ``xc7``, for the adders.
 
     Members, their times counted from ``y``
     -------
