@@ -1,5 +1,7 @@
 """The core: wiring of memories, sequencer, array, lanes and write-back."""
 
+from typing import Any
+
 from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
@@ -60,7 +62,6 @@ class Core(wiring.Component):
     load_data: Signal
     peek_addr: Signal
     peek_data: Signal
-    t_col_read: Signal
 
     def __init__(
         self, config: Config, program=None, *, trace: bool = False, target: str = "generic"
@@ -151,8 +152,7 @@ class Core(wiring.Component):
             for cycle in (timing.ELEMENT_IN - 1, timing.S_READY - 1)
         )
         addresses = Mux(self.modes.early.gemm, near, far)
-        read = Signal()
-        m.d.comb += read.eq(self._column_read(m))
+        read = self._column_read(m)
         m.d.comb += [
             self.rowread.pack.eq(seq.insn.pack),
             self.rowread.slot_bytes_log2.eq(seq.insn.slot_bytes_log2),
@@ -184,7 +184,8 @@ class Core(wiring.Component):
         parameter = Pipeline(m, word.par, 0, name="par_read").at(near)
         weight = Pipeline(m, word.par | (word.valid & early.mac), 0, name="weight_read").at(far)
         if self.trace:
-            m.d.comb += self.t_col_read.eq(early.gemm & spikes)
+            traced: Any = self
+            m.d.comb += traced.t_col_read.eq(early.gemm & spikes)
         return Mux(early.gemm, spikes | parameter, weight)
 
     def _lanes(self, m: Module, tags: Pipeline) -> None:

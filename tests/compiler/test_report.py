@@ -213,7 +213,8 @@ def test_memories_on_a_part_that_does_not_fit():
     lines = part_text(program, found).splitlines()
     assert lines[-2] == (
         f"big DOES NOT FIT: {found.used['SB_RAM40_4K']} of 30 SB_RAM40_4K, 2 of 4 SB_SPRAM256KA, "
-        f"{16 * 18 * 32 + 16 * 4 * 21 + 64 * 16} bits in registers; logic is not counted here"
+        f"{16 * 18 * 32 + 16 * 4 * 19 + 64 * 16 + 128 * 16 + 16 * 16} bits in registers; "
+        "logic is not counted here"
     )
     assert lines[-1] == (
         f"Lattice iCE40UP5K has 30 SB_RAM40_4K, these memories take {found.used['SB_RAM40_4K']}"
