@@ -3,17 +3,35 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Const, Module, Mux, Signal, Value
-from amaranth.hdl import signed
+from amaranth import Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import BIAS_BITS, FACTOR_BITS, MAX_STEPS, MEMBRANE_BITS, SHIFTS
+from hw.arch.formats import (
+    BIAS_BITS,
+    FACTOR_BITS,
+    MAX_STEPS,
+    MEMBRANE_BITS,
+    PRODUCT_BITS,
+    SHIFTS,
+)
 from hw.core.adder import add
 from hw.core.mac import LaneMAC
 from hw.core.modes import LaneMode
+from hw.core.pipe import later
 from hw.core.saturate import Unclipped, clip
+
+
+def pixel_names(config: Config) -> tuple[str, ...]:
+    """Names of the pixels of units 1 and on, in a lane's event and among its ports."""
+    return tuple(f"pixel_{u}" for u in range(1, config.tile_pixels))
+
+
+def unit_shape(config: Config) -> Shape:
+    """Shape of a unit's number."""
+    return unsigned(max(1, (config.lane_units - 1).bit_length()))
 
 
 class Affine(wiring.Component):
@@ -25,13 +43,19 @@ class Affine(wiring.Component):
     bias are written in the shadow of the column tile before: the table has two halves, and the
     bias a place to wait in.
 
+    A lane has ``config.lane_units`` multipliers, its units. Unit 0 serves every instruction. Of
+    a MAC of several pixels unit u sums pixel u, with the same weights, u cycles after unit 0: so
+    the sums of a tile are complete one after the other, as the rows of a GEMM are, and each is
+    taken in its cycle while the next tile begins. x of every row is kept, for a neuron that
+    steps through its rows again.
+
     Latency: ``latency`` cycles from ``acc`` to ``x``. Throughput: one operand a cycle.
 
     Parameters
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for multiplier and adder.
+        ``generic``, ``ecp5`` or ``xc7``, for multipliers and adder.
 
     Members, their times counted from ``acc``
     -------
@@ -43,7 +67,11 @@ class Affine(wiring.Component):
         table (half, step); a MAC's weight at -1.
     use : In(5), entry of the factor table, at 0. swap : In(1), take the new bias, at 0.
     first : In(1), the sum starts from the bias, at 1.
-    load : In(1), x takes the sum, at ``mac.latency``.
+    pixel_1, ... : In(signed 18), pixel of each further unit, unit u's at u; their weight is unit
+        0's.
+    unit : In(range(lane_units)), whose sum is taken, at the multipliers' latency.
+    load : In(1), x takes that sum, a cycle later; with again : In(1), what x was of the row
+        ``unit`` when it was loaded last.
     x : Out(signed 18), at ``latency``, until the next load; shifted : Out(Unclipped), the same.
     """
 
@@ -58,13 +86,15 @@ class Affine(wiring.Component):
     swap: Signal
     first: Signal
     r: Signal
+    unit: Signal
     load: Signal
+    again: Signal
     x: Signal
     shifted: Any
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
-        self.mac = LaneMAC(target=target)
+        self.units = [LaneMAC(target=target) for _ in range(config.lane_units)]
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -79,7 +109,10 @@ class Affine(wiring.Component):
                 "swap": In(1),
                 "first": In(1),
                 "r": In(word),
+                **dict.fromkeys(pixel_names(config), In(word)),
+                "unit": In(unit_shape(config)),
                 "load": In(1),
+                "again": In(1),
                 "x": Out(word),
                 "shifted": Out(Unclipped),
             }
@@ -87,12 +120,13 @@ class Affine(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return self.mac.latency + 1
+        return self.units[0].latency + 2
 
     def elaborate(self, platform):
         m = Module()
         mode = self.mode
-        assert timing.S_READY + self.mac.latency == timing.PRODUCT
+        assert timing.S_READY + self.units[0].latency == timing.PRODUCT
+        assert timing.PRODUCT + 1 == timing.PICKED
 
         m.submodules.factors = factors = memory.Memory(
             shape=FACTOR_BITS, depth=2 * MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
@@ -111,7 +145,9 @@ class Affine(wiring.Component):
         with m.If(self.swap):
             m.d.sync += bias.eq(bias_next)
 
-        m.submodules.mac = mac = self.mac
+        mac = self.units[0]
+        for u, unit in enumerate(self.units):
+            m.submodules[f"unit_{u}"] = unit
         chosen = Signal(signed(MEMBRANE_BITS))
         operand = add(m, self.side, chosen, MEMBRANE_BITS, target=self.target, name="operand")
         m.d.comb += [
@@ -122,23 +158,66 @@ class Affine(wiring.Component):
             mac.first.eq(self.first),
         ]
 
-        # Clipped behind the register, where what reads x takes it in with its own logic.
-        shifted: Any = Signal(Unclipped, reset_less=True)
-        with m.If(self.load):
-            m.d.sync += [
-                shifted.low.eq(Choice([mac.p >> s for s in SHIFTS])[mode.shift]),
-                shifted.fits.eq(Choice(_fits(mac.p))[mode.shift]),
-                shifted.negative.eq(mac.p[-1]),
-            ]
-        m.d.comb += [self.shifted.eq(shifted), self.x.eq(clip(shifted))]
+        self._pixels(m, bias)
+        self._x(m)
         return m
 
+    def _pixels(self, m: Module, bias: Signal) -> None:
+        """Operands of the units of further pixels: unit 0's, a cycle later from unit to unit."""
+        weight, first = self.units[0].a, self.first
+        for name, unit in zip(pixel_names(self.config), self.units[1:], strict=False):
+            weight = later(m, weight, name=f"weight_{name}")
+            first = later(m, first, name=f"first_{name}")
+            m.d.comb += [
+                unit.a.eq(weight),
+                unit.b.eq(getattr(self, name)),
+                unit.c.eq(bias),
+                unit.first.eq(first),
+            ]
 
-def _fits(p: Value) -> list[Value]:
-    """Return for each of SHIFTS whether ``p >> shift`` is a number of MEMBRANE_BITS."""
+    def _x(self, m: Module) -> None:
+        """The sum of a unit, shifted; or x of a row as it was.
+
+        It is clipped behind the register, where what reads x takes that in with its own logic.
+        """
+        mode, low = self.mode, min(SHIFTS)
+        picked = Signal(signed(PRODUCT_BITS - low), reset_less=True)
+        m.d.sync += picked.eq(Choice([unit.p[low:] for unit in self.units])[self.unit])
+        taken: Any = Signal(Unclipped)
+        shifts = [shift - low for shift in SHIFTS]
+        m.d.comb += [
+            taken.low.eq(Choice([picked >> s for s in shifts])[mode.shift]),
+            taken.fits.eq(Choice(_fits(picked, shifts))[mode.shift]),
+            taken.negative.eq(picked[-1]),
+        ]
+        now: Any = taken.as_value()
+        if self.config.tile_pixels > 1:
+            m.submodules.kept = kept = memory.Memory(
+                shape=len(now),
+                depth=self.config.tile_pixels,
+                init=[],
+                attrs={"ram_style": "distributed"},
+            )
+            write, read = kept.write_port(), kept.read_port(domain="comb")
+            row = later(m, self.unit, name="unit")
+            m.d.comb += [
+                read.addr.eq(row),
+                write.addr.eq(row),
+                write.data.eq(now),
+                write.en.eq(self.load & ~self.again),
+            ]
+            now = Mux(self.again, read.data, now)
+        x: Any = Signal(Unclipped, reset_less=True)
+        with m.If(self.load):
+            m.d.sync += x.as_value().eq(now)
+        m.d.comb += [self.shifted.eq(x), self.x.eq(clip(x))]
+
+
+def _fits(p: Value, shifts: list[int]) -> list[Value]:
+    """Return for each shift whether ``p >> shift`` is a number of MEMBRANE_BITS."""
     found, fits, top = {}, Const(1, 1), len(p) - 1
-    for shift in sorted(SHIFTS, reverse=True):
+    for shift in sorted(shifts, reverse=True):
         part = p[shift + MEMBRANE_BITS - 1 : top]
         fits = fits & Mux(p[-1], part.all(), ~part.any())
         found[shift], top = fits, shift + MEMBRANE_BITS - 1
-    return [found[shift] for shift in SHIFTS]
+    return [found[shift] for shift in shifts]

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
-from hw.core.affine import Affine
+from hw.core.affine import Affine, pixel_names
 from hw.core.lane_events import lane_event
 from hw.core.membranes import MembraneCodes
 from hw.core.modes import LaneMode
@@ -41,8 +41,8 @@ class Lane(wiring.Component):
     event : In(lane_event(config)). next : Out(lane_event(config)), a cycle later.
     acc : In(signed(acc_bits)), array sum, at S_READY.
     col : In(32), column word of this lane's bank; a MAC weight at S_READY - 1.
-    res_a, res_b : In(signed 18), residual words, at PRODUCT (MEAN: at S_READY - 1).
-    sc : In(1), the shortcut spikes, at PRODUCT.
+    res_a, res_b : In(signed 18), residual words, at PICKED (MEAN: at S_READY - 1).
+    sc : In(1), the shortcut spikes, at PICKED.
     x : Out(Unclipped), at X.
     kept : Out(signed 18), what the residual memory stores, at Y.
     spike : Out(1), at SPIKE.
@@ -111,7 +111,9 @@ class Lane(wiring.Component):
         m.submodules.neuron = neuron = self.neuron
         for part in (affine, residual, neuron):
             m.d.comb += part.mode.eq(self.mode)
-        for name in ("side", "use", "swap", "first", "load", "par_bias", "par_factor", "par_entry"):
+        for name in ("unit", "load", "again", *pixel_names(self.config)):
+            m.d.comb += getattr(affine, name).eq(event[name])
+        for name in ("side", "use", "swap", "first", "par_bias", "par_factor", "par_entry"):
             m.d.comb += getattr(affine, name).eq(event[name])
         m.d.comb += [
             self.next.eq(later(m, event, name="next")),

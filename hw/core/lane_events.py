@@ -9,8 +9,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
+from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest, Keep
+from hw.core.affine import pixel_names, unit_shape
 from hw.core.events import EXPAND, row_event
 from hw.core.modes import Early
 from hw.core.pipe import Pipeline
@@ -18,8 +19,8 @@ from hw.core.words import ADDR, Word, instruction_layout
 
 #: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
 _CODES = {
-    "read_a": ADDR,  #: Address of buffer A, at PRODUCT - 1.
-    "code_at": 3,  #: Place of the row's code in that word's bytes, in pairs of bits, at PRODUCT.
+    "read_a": ADDR,  #: Address of buffer A, at PICKED - 1.
+    "code_at": 3,  #: Place of the row's code in that word's bytes, in pairs of bits, at PICKED.
     "put": 1,  #: A code is the membrane of put_row: from memory at X, a new one at STATE_WRITE.
     "put_row": 0,
     "code_own": 4,  #: Pairs of bits of a byte that the new code takes, at STATE_WRITE,
@@ -37,9 +38,10 @@ def lane_event(config: Config) -> data.StructLayout:
     ``side`` (what is added to the array's sum), ``use``, ``swap`` at S_READY, ``first`` one
     later, ``mean_a``, ``mean_b`` one earlier; ``par_*`` as the parameter word comes from the
     column bank, or, as if it were one, a MAC's weight at S_READY - 1;
-    ``read_b`` at PRODUCT - 1; ``load`` at PRODUCT; ``on_bus`` (x is collected) at X; ``fire``,
-    ``start``, ``row``, ``store`` and ``res_write`` (address) at Y. A core that stores membranes
-    has the fields of codes too.
+    ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 1; ``load`` and ``again`` at
+    PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``, ``store`` and
+    ``res_write`` (address) at Y. A core that stores membranes has the fields of codes too, one
+    of several pixels ``pixel_u``, of unit u, at S_READY + u.
     """
     row = (config.rows - 1).bit_length()
     members: dict[str, Any] = {
@@ -53,7 +55,10 @@ def lane_event(config: Config) -> data.StructLayout:
         "mean_a": 1,
         "mean_b": 1,
         "read_b": ADDR,
+        **dict.fromkeys(pixel_names(config), signed(MEMBRANE_BITS)),
+        "unit": unit_shape(config),
         "load": 1,
+        "again": 1,
         "on_bus": 1,
         "fire": 1,
         "start": 1,
@@ -64,11 +69,6 @@ def lane_event(config: Config) -> data.StructLayout:
     if config.state_bits:
         members |= _CODES | {"put_row": row}
     return data.StructLayout(members)
-
-
-def lane_steps(config: Config) -> int:
-    """Return the most row events of a tile for the lanes: rows, or time steps of one."""
-    return max(config.rows, MAX_STEPS)
 
 
 class _Sums(data.Struct):
@@ -102,9 +102,9 @@ class LaneEvents(wiring.Component):
     -------
     insn : In(instruction_layout()), late fields. early : In(Early).
     word : In(Word), at 0.
-    row : In(row_event(config, lane_steps(config))), at EXPAND + r.
+    row : In(row_event(config, config.rows)), at EXPAND + r.
     pops : In(signed(acc_bits)), popcount of the row, at ACC - 1 + r.
-    pixel : In(signed 18), at S_READY from its issue.
+    pixel : In(signed 18), tile_pixels times, unit u's at S_READY + u from the issue.
     event : Out(lane_event(config)), of lane 0.
     """
 
@@ -113,7 +113,7 @@ class LaneEvents(wiring.Component):
     word: Any
     row: Any
     pops: Signal
-    pixel: Signal
+    pixel: Any
     event: Any
 
     def __init__(self, config: Config):
@@ -123,9 +123,9 @@ class LaneEvents(wiring.Component):
                 "insn": In(instruction_layout()),
                 "early": In(Early),
                 "word": In(Word),
-                "row": In(row_event(config, lane_steps(config))),
+                "row": In(row_event(config, config.rows)),
                 "pops": In(signed(config.acc_bits)),
-                "pixel": In(signed(MEMBRANE_BITS)),
+                "pixel": In(signed(MEMBRANE_BITS)).array(config.tile_pixels),
                 "event": Out(lane_event(config)),
             }
         )
@@ -142,14 +142,17 @@ class LaneEvents(wiring.Component):
         pops = Pipeline(m, pops, timing.ACC - 1, name="pops").at(start)
         address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(start - 2)
         m.d.comb += [
-            e.side.eq(Mux(early.mac, self.pixel, pops)),
+            e.side.eq(Mux(early.mac, self.pixel[0], pops)),
+            *(e[n].eq(self.pixel[u]) for u, n in enumerate(pixel_names(self.config), 1)),
             e.use.eq(Mux(gemm, rows.at(start).use, sums.at(start).use)),
             e.swap.eq(Mux(gemm, rows.at(start).swap, sums.at(start).swap)),
             e.first.eq(gemm | sums.at(start + 1).opens),
             e.mean_a.eq(early.mean & sums.at(start - 1).a),
             e.mean_b.eq(early.mean & sums.at(start - 1).b),
-            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PRODUCT - 1).res)),
-            e.load.eq(rows.at(timing.PRODUCT).load),
+            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 1).res)),
+            e.unit.eq(rows.at(timing.PRODUCT).unit),
+            e.load.eq(rows.at(timing.PICKED).load),
+            e.again.eq(rows.at(timing.PICKED).again),
             e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX)),
             e.fire.eq(rows.at(end).fire),
             e.start.eq(rows.at(end).start),
@@ -169,7 +172,9 @@ class LaneEvents(wiring.Component):
             "row": (self.config.rows - 1).bit_length(),
             "use": 5,
             "swap": 1,  #: The first row of a column tile: the bias changes.
-            "load": 1,  #: x takes the sum.
+            "unit": unit_shape(self.config),  #: Whose sum is x.
+            "load": 1,  #: x takes it,
+            "again": 1,  #: or what it was of the row before.
             "fire": 1,
             "start": 1,
             "store": 1,
@@ -185,10 +190,12 @@ class LaneEvents(wiring.Component):
             offset.eq(Mux(early.fused, 0, tag.nb[:log_r]) + row.row),  # nb: of after the pool
             out.row.eq(row.row),
             out.use.eq(Cat(Mux(early.per_step, tag.t, 0), tag.half)),
-            out.swap.eq(row.due & tag.new & row.first & early.gemm),
-            out.load.eq(row.due & (row.first | ~early.spread)),
+            out.swap.eq(row.due & tag.new & row.opens & early.gemm),
+            out.unit.eq(Mux(early.mac, row.row, 0)),
+            out.load.eq(row.due & (row.first | (self.config.tile_pixels > 1))),
+            out.again.eq(~row.first),
             out.fire.eq(row.due & (early.gemm | early.mac)),
-            out.start.eq(Mux(early.spread, row.first, tag.start) & ~i.persist),
+            out.start.eq(row.first & tag.start & ~i.persist),
             out.store.eq(valid & (i.keep != Keep.NONE)),
             out.res.eq(Cat(offset[:log_r], group[: ADDR - log_r])),
         ]
@@ -238,10 +245,10 @@ class LaneEvents(wiring.Component):
             """Return the word of buffer A that holds code ``index``."""
             return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
 
-        read, written = rows.at(timing.PRODUCT - 1).code, rows.at(timing.STATE_WRITE)
+        read, written = rows.at(timing.PICKED - 1).code, rows.at(timing.STATE_WRITE)
         place, into = Signal(3), Signal(3)  # in a word's two bytes, in pairs of bits
         m.d.comb += [
-            place.eq(rows.at(timing.PRODUCT).code[:3] << i.state_bits),
+            place.eq(rows.at(timing.PICKED).code[:3] << i.state_bits),
             into.eq(written.code[:3] << i.state_bits),
             e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
             e.code_at.eq(place),

@@ -35,7 +35,7 @@ class MembraneCodes(wiring.Component):
     mode : In(LaneMode), constant while anything is in flight.
     u : In(signed WIDE), fired : In(1), of `Neuron`, at Y.
     res_a : In(signed 18), the word of buffer A, code_at : In(3), the place of the row's code in
-        its two bytes, in pairs of bits, and forget : In(1), whether that counts as 0, at PRODUCT.
+        its two bytes, in pairs of bits, and forget : In(1), whether that counts as 0, at PICKED.
     code_own, code_below : In(4), pairs of bits of the byte to be written: of the new code, and
         below it, and code_keep : In(1), whether it is written, at STATE_WRITE.
     cell : Out(range(STATE_CELLS)), entry : In(Entry) a cycle later, to and from `StateTable`.
@@ -85,7 +85,7 @@ class MembraneCodes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         mode, at = self.mode, self.code_at
-        picked = timing.PRODUCT + 1  # the byte that was read is in its register
+        picked = timing.PICKED + 1  # the byte that was read is in its register
         assert picked == timing.X  # so that it is the neuron's membrane at Y
         m.submodules.search = search = self.search
         m.submodules.bytes = bytes_ = CodeBytes(distance=timing.STATE_WRITE - picked)

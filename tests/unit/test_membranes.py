@@ -13,7 +13,7 @@ from tests.unit.states import code_of, entries, thresholds_of
 INPUTS = ["mode", "u", "fired", "res_a", "code_at", "forget"]
 INPUTS += ["code_own", "code_below", "code_keep", "entry"]
 OUTPUTS = ["cell", "code", "put_v"]
-GAP = timing.STATE_WRITE - timing.PRODUCT  #: From the word that is read to the byte written.
+GAP = timing.STATE_WRITE - timing.PICKED  #: From the word that is read to the byte written.
 
 
 @pytest.fixture(scope="module")
