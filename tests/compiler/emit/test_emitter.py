@@ -68,6 +68,17 @@ def test_bits_of_a_count():
         assert m.needs["acc_bits"] == wanted
 
 
+@pytest.mark.parametrize(
+    ("depth", "plain", "both"), [(127, 8, 8), (2047, 12, 12), (2048, 13, 14), (4095, 13, 14)]
+)
+def test_bits_of_a_count_of_both_signs(depth, plain, both):
+    """Where sums share an adder, one of 13 bits that may be negative has half of its field."""
+    for both_signs, wanted in ((False, plain), (True, both)):
+        m = emitter()
+        m.count(depth, both_signs=both_signs)
+        assert m.needs["acc_bits"] == wanted
+
+
 def test_last_lanes():
     assert [emitter().last_lanes(n) for n in (1, 15, 16, 17, 32, 33)] == [1, 15, 16, 1, 16, 1]
 
