@@ -178,9 +178,8 @@ def dsps(config: Config, primitives: str) -> dict[str, int]:
     primitives : what the core is made of, as ``hw.targets`` has it; of ``xc7`` the elements of a
         diagonal of the array share adders.
     """
-    units = max(config.tile_pixels, 1 + config.means)
     return {
-        "lanes": config.cols * units,
+        "lanes": config.cols * config.lane_units,
         "array": sum(map(len, shared_sums(config))) if primitives == "xc7" else 0,
     }
 

@@ -163,6 +163,7 @@ class LoopNest(wiring.Component):
         phase = Signal(reset_less=True)  # second pass of an xnor word
         pad = Signal()  # waiting for tile_min
         wait = Signal(8, reset_less=True)  # cycles until the tile may end
+        waited = Signal(reset_less=True)  # there are none
         fresh = Signal(reset_less=True)
         opening = Signal(reset_less=True)
         paired = Signal()  # addresses advance
@@ -171,9 +172,7 @@ class LoopNest(wiring.Component):
             self.issue.eq(self.running & ~pad),
             paired.eq(self.issue & (phase | ~i.xnor)),
             self.words_done.eq(paired & last.k & last.dx & last.dy),
-            self.tile_end.eq(
-                ((self.words_done & ~i.shortcut) | (self.running & pad)) & (wait == 0)
-            ),
+            self.tile_end.eq(((self.words_done & ~i.shortcut) | (self.running & pad)) & waited),
             self.column_end.eq(self.tile_end & outer_end),
             self.end.eq(self.column_end & last.j & last.h),
             self.phase.eq(phase),
@@ -182,14 +181,16 @@ class LoopNest(wiring.Component):
         ]
         m.d.sync += outer_end.eq(last.t & last.x & last.y)
         self._levels(m, paired)
-        with m.If(self.running & (wait != 0)):
-            m.d.sync += wait.eq(wait - 1)
+        with m.If(self.running & ~waited):
+            m.d.sync += [wait.eq(wait - 1), waited.eq(wait == 1)]
         with m.If(self.issue):
             m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
         with m.If(self.words_done):
             m.d.sync += pad.eq(1)
         with m.If(self.tile_end):
-            m.d.sync += [pad.eq(0), wait.eq(i.tile_min - 1), opening.eq(1), fresh.eq(0)]
+            m.d.sync += [pad.eq(0), opening.eq(1), fresh.eq(0)]
+        with m.If(self.tile_end | self.setup):
+            m.d.sync += [wait.eq(i.tile_min - 1), waited.eq(i.tile_min == 1)]
         with m.If(self.column_end):
             m.d.sync += fresh.eq(1)
         with m.If(self.setup):
@@ -198,7 +199,6 @@ class LoopNest(wiring.Component):
                 pad.eq(0),
                 fresh.eq(1),
                 opening.eq(1),
-                wait.eq(i.tile_min - 1),
             ]
         return m
 

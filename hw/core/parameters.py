@@ -60,11 +60,13 @@ class Parameters(wiring.Component):
         half = Signal()
         swap = Signal(range(timing.SWAP + 1))  # parameters must wait while not 0
         index = Signal(5, reset_less=True)
-        addr = Signal(ADDR, reset_less=True)
+        first, addr = (Signal(ADDR, name=n, reset_less=True) for n in ("par_first", "par_addr"))
+        step = Signal(ADDR)  # from the column tile's first word to the next one's
         m.d.comb += [
             self.issue.eq(self.run & ((swap == 0) | (index != 0))),
             self.index.eq(index),
-            self.addr.eq(addr + index),
+            self.addr.eq(addr),
+            step.eq(Mux(self.last, i.par_h, i.par_j)),
             self.half.eq(half),
             self.done.eq(self.issue & (index + 1 == i.n_par)),
         ]
@@ -73,13 +75,14 @@ class Parameters(wiring.Component):
         with m.If(self.first_done):
             m.d.sync += swap.eq(timing.SWAP - 1)
         with m.If(self.issue):
-            m.d.sync += index.eq(index + 1)
+            m.d.sync += [index.eq(index + 1), addr.eq(addr + 1)]
         with m.If(self.column_end):
             m.d.sync += [
                 half.eq(~half),
                 index.eq(0),
-                addr.eq(addr + Mux(self.last, i.par_h, i.par_j)),
+                first.eq(first + step),
+                addr.eq(first + step),
             ]
         with m.If(self.setup):
-            m.d.sync += [index.eq(0), addr.eq(i.par_base), swap.eq(0)]
+            m.d.sync += [index.eq(0), first.eq(i.par_base), addr.eq(i.par_base), swap.eq(0)]
         return m

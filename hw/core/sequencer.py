@@ -204,7 +204,7 @@ class Sequencer(wiring.Component):
             word.par_index.eq(par.index),
             word.half.eq(par.half),
             word.row_addr.eq(Mux(shortcut.now, shortcut.addr, addresses.row)),
-            word.col_addr.eq(Mux(par.issue, par.addr, addresses.col)),
+            word.col_addr.eq(Mux(par.run, par.addr, addresses.col)),
             word.first.eq(loops.opening & ~loops.phase),
             word.last.eq(loops.words_done),
             word.new.eq(loops.fresh),

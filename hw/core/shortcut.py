@@ -115,10 +115,12 @@ class ShortcutAddress(wiring.Component):
         m = Module()
         i = self.insn
         now = Signal()
-        addr, word, groups, step = (
+        # of the column tile's first word, of the tile's at step 0, and at its step
+        addr, word, group, step = (
             Signal(ADDR, name=n, reset_less=True)
-            for n in ("sc_addr", "sc_word", "sc_groups", "sc_step")
+            for n in ("sc_addr", "sc_word", "sc_group", "sc_step")
         )
+        next_group, next_word = Signal(ADDR), Signal(ADDR)
         log_bytes = (self.config.width // 8).bit_length() - 1
         byte = Signal(log_bytes, reset_less=True)
         byte_next = Signal(log_bytes + 1)
@@ -127,25 +129,23 @@ class ShortcutAddress(wiring.Component):
             self.addr.eq(addr),
             self.byte.eq(byte),
             byte_next.eq(byte + self.config.cols // 8),
+            next_group.eq(group + i.sc_gs),
+            next_word.eq(word + (byte_next >> log_bytes)),
         ]
-        m.d.sync += [now.eq(self.words_done & i.shortcut), addr.eq(word + groups + step)]
+        m.d.sync += [now.eq(self.words_done & i.shortcut), addr.eq(step)]
         with m.If(self.tile_end):
-            with m.If(~self.last_t):
-                m.d.sync += step.eq(step + i.sc_t)
-            with m.Else():
-                m.d.sync += [step.eq(0), groups.eq(groups + i.sc_gs)]
+            m.d.sync += step.eq(step + i.sc_t)
+            with m.If(self.last_t):
+                m.d.sync += [group.eq(next_group), step.eq(next_group)]
         with m.If(self.column_end):
-            m.d.sync += [
-                groups.eq(0),
-                byte.eq(byte_next[:log_bytes]),
-                word.eq(word + (byte_next >> log_bytes)),
-            ]
+            m.d.sync += [byte.eq(byte_next[:log_bytes]), word.eq(next_word)]
+            m.d.sync += [group.eq(next_word), step.eq(next_word)]
         with m.If(self.setup):
             m.d.sync += [
                 now.eq(0),
                 word.eq(i.sc_base),
-                groups.eq(0),
-                step.eq(0),
+                group.eq(i.sc_base),
+                step.eq(i.sc_base),
                 byte.eq(i.sc_byte),
             ]
         return m

@@ -25,7 +25,8 @@ class Tokens(wiring.Component):
 
     Members
     -------
-    insn : In(instruction_layout()). setup : In(1), the instruction begins.
+    insn : In(instruction_layout()), its early fields there for two cycles before setup : In(1),
+        with which the instruction begins.
     last : In(EACH), tile_end, column_end : In(1), of `LoopNest`. odd : In(1), y is odd.
     x_left, y_left : Out(12), tokens from the tile's first to the end of the image row, rows from
         its own to the end of the image.
@@ -79,17 +80,20 @@ class Tokens(wiring.Component):
         m = Module()
         rows, i, last = self.config.rows, self.insn, self.last
         nb = Signal(ADDR, reset_less=True)
+        line = Signal(ADDR, reset_less=True)  # nb at the start of the image row
         x_left, y_left = Signal(12, reset_less=True), Signal(12, reset_less=True)
         x_out = Signal(11, reset_less=True)
         n_step = Signal(5)
         one = i.n_step == Step.ONE
-        within, pixels = Signal(5), Signal(5)
+        pixels = Signal(5)
+        within = Signal(5, reset_less=True)  # rows of R that are in the image row
+        first = Signal(5, reset_less=True)  # those of a row's first tile
+        m.d.sync += first.eq(Mux(i.img_w >= rows, rows, i.img_w[:5]))
         m.d.comb += [
             self.x_left.eq(x_left),
             self.y_left.eq(y_left),
             self.x_out.eq(x_out),
             self.nb.eq(nb),
-            within.eq(Mux(x_left >= rows, rows, x_left[:5])),
             pixels.eq(1),
             self.n_valid.eq(Mux(one, pixels, within)),
             self.ends.eq(self.odd | last.y),
@@ -103,26 +107,52 @@ class Tokens(wiring.Component):
         ]
         with m.If(i.op == Op.MAC):
             m.d.comb += pixels.eq(Mux(last.x, field(i, "last_pix"), field(i, "n_pix")) + 1)
-        nb_next = self._next(m, nb, n_step)
+        nb_next = self._next(m, nb, line, n_step)
         with m.If(self.tile_end & last.t):
             m.d.sync += [
                 nb.eq(nb_next),
+                within.eq(Mux(x_left >= 2 * rows, rows, (x_left - rows)[:5])),
                 x_left.eq(x_left - Mux(one, Mux(i.x_twice, 2, 1), rows)),
                 x_out.eq(x_out + n_step),
             ]
             with m.If(last.x):
                 m.d.sync += [
+                    line.eq(nb_next),
+                    within.eq(first),
                     x_left.eq(i.img_w),
                     x_out.eq(0),
                     y_left.eq(Mux(last.y, i.img_h, y_left - Mux(i.y_twice, 2, 1))),
                 ]
         with m.If(self.column_end):
-            m.d.sync += nb.eq(0)
+            m.d.sync += [nb.eq(0), line.eq(0)]
         with m.If(self.setup):
-            m.d.sync += [x_left.eq(i.img_w), y_left.eq(i.img_h), nb.eq(0), x_out.eq(0)]
+            m.d.sync += [x_left.eq(i.img_w), y_left.eq(i.img_h), x_out.eq(0)]
+            m.d.sync += [nb.eq(0), line.eq(0), within.eq(first)]
         return m
 
-    def _next(self, m: Module, nb: Signal, n_step: Signal) -> Signal:
+    def _line(self, m: Module) -> Signal:
+        """Return the tokens from the start of an image row to the next one's, a register."""
+        i, log_r = self.insn, self.config.rows.bit_length() - 1
+        tokens, whole = (Signal(ADDR, name=n, reset_less=True) for n in ("tokens", "line_tokens"))
+        pixels = i.n_x  # times 1, 2, 4, ... pixels of a tile, whose number less 1 is all ones
+        for bit in range(log_r):
+            pixels = Mux(field(i, "n_pix")[bit], pixels << 1, pixels)
+        whole_tiles = {
+            Step.ONE: pixels,
+            Step.HALF: i.n_x << log_r - 1,
+            Step.ROWS: i.n_x << log_r,
+        }
+
+        def rounded(log):
+            return (tokens + (1 << log) - 1) >> log << log
+
+        m.d.sync += [
+            tokens.eq(Choice([whole_tiles[step] for step in Step])[i.n_step]),
+            whole.eq(Mux(i.w_mod == Mod.PAIR, rounded(log_r + 1), rounded(log_r))),
+        ]
+        return whole
+
+    def _next(self, m: Module, nb: Signal, line: Signal, n_step: Signal) -> Signal:
         """Return the next tile's first number, a register; drive what it crosses."""
         cfg, i = self.config, self.insn
         log_r = cfg.rows.bit_length() - 1
@@ -133,21 +163,17 @@ class Tokens(wiring.Component):
             Mod.PAIR: log_r + 1,
         }
         nb_next = Signal(ADDR, reset_less=True)
-        moved = Signal(ADDR)
-        next_line = Signal(ADDR)  # token count at the start of the next image row
         crossed = {mod: Signal(name=f"crossed_{mod.name}") for mod in Mod}
 
-        def rounded(unit: int):
-            return (moved + unit - 1) & -unit
-
         m.d.comb += [
-            moved.eq(nb + Mux(i.pool & ~self.ends, 0, n_step)),
-            next_line.eq(Mux(i.w_mod == Mod.PAIR, rounded(2 * cfg.rows), rounded(cfg.rows))),
             *(crossed[mod].eq((nb_next >> shifts[mod]) != (nb >> shifts[mod])) for mod in Mod),
             self.crossed.eq(Choice([crossed[mod] for mod in Mod])[i.w_mod]),
             self.gone.eq(Mux(i.pool, 1, (nb_next >> log_r) - (nb >> log_r))),
         ]
-        m.d.sync += nb_next.eq(Mux(self.last.x & ~i.flat, next_line, moved))
+        ends = self.last.x & ~i.flat
+        moves = ~i.pool | self.ends
+        step = Mux(moves, Mux(ends, self._line(m), n_step), 0)
+        m.d.sync += nb_next.eq(Mux(ends, line, nb) + step)
         return nb_next
 
 
@@ -197,41 +223,32 @@ class Destination(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         i, last = self.insn, self.last
-        groups, column, step = (Signal(ADDR, name=n, reset_less=True) for n in ("wg", "wc", "wt"))
-        res_groups, res_column = (Signal(ADDR, name=n, reset_less=True) for n in ("rg", "rc"))
+        # addresses of the column tile's first token, of the tile's at step 0, and at its step
+        column, token, addr = (Signal(ADDR, name=n, reset_less=True) for n in ("wc", "wg", "wt"))
+        res_column, res = (Signal(ADDR, name=n, reset_less=True) for n in ("rc", "rg"))
         slot = Signal(5, reset_less=True)
         wraps = Signal()
+        next_token, next_column, next_res = (Signal(ADDR, name=n) for n in ("nt", "nc", "nr"))
         m.d.comb += [
             wraps.eq((slot + 1 == i.slots) | (i.head_align & last.j)),
-            self.addr.eq(column + groups + step),
+            next_token.eq(token + Mux(self.crossed, i.w_gs, 0)),
+            next_column.eq(column + Mux(wraps, i.w_j, 0)),
+            next_res.eq(res_column + i.res_j),
+            self.addr.eq(addr),
             self.slot.eq(slot),
-            self.res.eq(res_column + res_groups),
+            self.res.eq(res),
         ]
         with m.If(self.tile_end):
-            with m.If(~last.t):
-                m.d.sync += step.eq(step + i.w_t)
-            with m.Else():
-                m.d.sync += step.eq(0)
-                with m.If(self.crossed):
-                    m.d.sync += groups.eq(groups + i.w_gs)
+            m.d.sync += addr.eq(addr + i.w_t)
+            with m.If(last.t):
+                m.d.sync += [token.eq(next_token), addr.eq(next_token)]
                 with m.If(self.gone != 0):
-                    m.d.sync += res_groups.eq(res_groups + (i.res_gs << self.gone[1]))
+                    m.d.sync += res.eq(res + (i.res_gs << self.gone[1]))
         with m.If(self.column_end):
-            m.d.sync += [
-                groups.eq(0),
-                res_groups.eq(0),
-                res_column.eq(res_column + i.res_j),
-                slot.eq(Mux(wraps, 0, slot + 1)),
-            ]
-            with m.If(wraps):
-                m.d.sync += column.eq(column + i.w_j)
+            m.d.sync += [column.eq(next_column), token.eq(next_column), addr.eq(next_column)]
+            m.d.sync += [res_column.eq(next_res), res.eq(next_res)]
+            m.d.sync += slot.eq(Mux(wraps, 0, slot + 1))
         with m.If(self.setup):
-            m.d.sync += [
-                groups.eq(0),
-                column.eq(i.w_base),
-                step.eq(0),
-                res_groups.eq(0),
-                res_column.eq(0),
-                slot.eq(0),
-            ]
+            m.d.sync += [column.eq(i.w_base), token.eq(i.w_base), addr.eq(i.w_base)]
+            m.d.sync += [res_column.eq(0), res.eq(0), slot.eq(0)]
         return m

@@ -23,6 +23,26 @@ def test_only_the_smallest_shift_has_fine_cells():
     assert [state_cell(shift) for shift in formats.STATE_SHIFTS] == [4, 32, 32, 32]
 
 
+@pytest.mark.parametrize(
+    ("acc_bits", "field", "plain", "both"),
+    [
+        (8, 12, 127, 127),
+        (12, 12, 2047, 2047),
+        (13, 12, 4095, 2047),  # the field's upper half is below 0
+        (14, 24, 8191, 8191),
+        (16, 24, 32767, 32767),
+    ],
+)
+def test_counts_of_an_accumulator(acc_bits, field, plain, both):
+    assert formats.field_bits(acc_bits) == field
+    assert formats.most_count(acc_bits) == plain
+    assert formats.most_count(acc_bits, both_signs=True) == both
+
+
+def test_fields_fill_an_adder():
+    assert [formats.ADDER_BITS % bits for bits in formats.FIELD_BITS] == [0, 0]
+
+
 def test_saturate():
     given = [-(1 << 40), -131073, -131072, -1, 0, 131071, 131072, 1 << 40]
     wanted = [-131072, -131072, -131072, -1, 0, 131071, 131071, 131071]

@@ -125,6 +125,20 @@ def test_tiles(fields, words, cycles):
     assert timing.column_tile(many) == (words, 24 * cycles)
 
 
+def test_tiles_of_clipped_rows():
+    """3x3 taps by 5 rows: two rows of taps at the top and the bottom; 7x7 by 2 of 6 rows."""
+    i = gemm(n_k=2, n_dx=3, n_dy=3, n_y=5, img_h=5, pad_y=1, clip=1, n_x=2, tile_min=4)
+    assert [timing.tile_words(i, y) for y in range(5)] == [12, 18, 18, 18, 12]
+    assert (timing.tile_words(i), timing.tile_words(isa.replace(i, clip=0), 0)) == (18, 18)
+    assert [timing.tile_cycles(i, y) for y in (0, 1)] == [12, 18]
+    assert timing.column_tile(i) == (12, 2 * (12 + 3 * 18 + 12))
+    slow = isa.replace(i, tile_min=15, shortcut=1)
+    assert [timing.tile_cycles(slow, y) for y in (0, 1)] == [15, 19]
+    assert timing.drain_cycles(Config(), i) - timing.drain_cycles(Config(), slow) == 3
+    wide = gemm(n_dy=7, n_y=3, img_h=6, pad_y=3, y_twice=1, clip=1)
+    assert [(wide.first_dy(y), wide.end_dy(y)) for y in range(3)] == [(3, 7), (1, 7), (0, 5)]
+
+
 def test_column_starts_by_hand():
     """Nine words a tile: tau of the first tile is 2 + 9 - 1 cycles in, and 8 later come the next
     parameters; with two tiles each column tile is longer than that."""

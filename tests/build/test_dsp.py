@@ -9,6 +9,8 @@ from hw import targets
 from hw.arch import Config, SpikeloomError
 from hw.arch.parts import dsps
 from hw.build.dsp import refuse_too_many
+from hw.core.core import Core
+from tests.unit.netlist import cells
 
 
 def board(part, **config):
@@ -39,6 +41,15 @@ def test_boards_have_enough(name):
 def test_too_few_are_refused(part, config, primitives, words):
     with pytest.raises(SpikeloomError, match=words):
         refuse_too_many(board(part, **config), primitives)
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"pixels": 2, "acc_bits": 16}, {"pixels": 1, "means": 0}], ids=str
+)
+def test_counts_what_a_core_instantiates(config):
+    config = Config(cols=8, **config)
+    made = cells(Core(config, target="xc7"))
+    assert made["DSP48E1"] == sum(dsps(config, "xc7").values())
 
 
 def test_what_is_named_does_fit():

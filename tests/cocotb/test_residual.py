@@ -15,7 +15,7 @@ from sw.compiler import compile_network, fit_config
 from sw.data.digits import load_digits
 from sw.testing import random_images, random_residual_network
 from tests.cocotb.inference import CONFIGS, check, check_free, config
-from tests.networks import PART
+from tests.networks import EDGES, PART
 
 __all__ = ["config"]  # a fixture
 EXAMPLES = 16
@@ -102,6 +102,17 @@ def test_random_streams(config, arguments):
     except SpikeloomError:
         assume(False)  # does not fit
     check_free(network, program, random_images(network, 4, arguments["seed"]))
+
+
+@pytest.mark.parametrize("core", ["arty_a7", "r4c8w32"])  # the latter without prefetch
+def test_small_images(core):
+    """Kernels that reach beyond them, strides, pools: words outside the image are left out."""
+    assert [CONFIGS[name].prefetch for name in ("arty_a7", "r4c8w32")] == [1, 0]
+    for seed, arguments in enumerate(EDGES.values()):
+        network = random_residual_network(seed, **arguments)
+        check_free(
+            network, compile_network(network, CONFIGS[core]), random_images(network, 2, seed)
+        )
 
 
 @pytest.mark.parametrize("seed", range(3))

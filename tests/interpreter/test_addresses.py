@@ -24,7 +24,7 @@ def test_every_address_of_the_loops(counts, deltas, prefix):
     fields = {f"{prefix}_{name}": value for name, value in deltas.items()}
     i = instruction(**counts, **fields, **{f"{other}_k": 9999})
     walk = offsets(i, prefix)
-    address, before = 0, None
+    address, tile, before = 0, 0, None
     outermost_first = [range(counts[f"n_{level}"]) for level in reversed(LEVELS)]
     for indices in itertools.product(*outermost_first):
         index = dict(zip(reversed(LEVELS), indices, strict=True))
@@ -32,7 +32,9 @@ def test_every_address_of_the_loops(counts, deltas, prefix):
             # one level advances: the innermost that is not rewound
             level = next(name for name in LEVELS if index[name] > before[name])
             odd = level in ("dx", "dy") and before[level] % 2 == 1
-            address += deltas[level + "2" * odd]
+            outer = level not in LEVELS[:3]
+            address = (tile if outer else address) + deltas[level + "2" * odd]
+            tile = address if outer else tile
         assert sum(int(walk[name][index[name]]) for name in LEVELS) == address
         before = index
     assert {name: len(walk[name]) for name in LEVELS} == {

@@ -22,6 +22,9 @@ def test_tiles_in_order_of_issue():
     assert tiles.x.tolist() == [0, 0, 1, 1] * 2
     assert tiles.y.tolist() == [0] * 4 + [1] * 4
     assert tiles.tau.tolist() == [4, 9, 14, 19, 24, 29, 34, 39]
+    rows = {"n_dy": 3, "pad_y": 1, "img_h": 3, "clip": 1}  # two rows of taps, three, two
+    clipped = Tiles(instruction(n_k=5, n_t=2, n_y=3, img_w=4, **rows), 4)
+    assert clipped.tau.tolist() == [9, 19, 34, 49, 59, 69]
     slow = Tiles(instruction(n_k=5, n_t=2, tile_min=7, img_w=4), 4)
     assert slow.tau.tolist() == [4, 11]
 

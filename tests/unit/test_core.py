@@ -348,8 +348,6 @@ def interpreted(d):
         config=CONFIG,
         columns=columns,
         instructions=lambda: isa.instructions(small_program()),
-        pixels=lambda image: image,
-        pixel_base=2,
         logits_base=50,
         classes=C,
     )
@@ -358,7 +356,8 @@ def interpreted(d):
         for k in range(2):
             word = d["q"][r, k * W : (k + 1) * W].astype(np.uint8)
             interpreter.row[r, 4 + k] = np.packbits(word, bitorder="little")
-    return interpreter.run(d["pixels"], events=False)
+    interpreter.pix[2:7] = d["pixels"]
+    return interpreter.run(events=False)
 
 
 def test_start_and_loads_while_busy_are_ignored(machine):
@@ -698,9 +697,8 @@ def test_spread_with_codes(machine, steps):
                 img_w=pixels,
                 img_h=1,
                 row_k=1,
-                row_x=1,
+                row_x=2,
                 col_k=1,
-                col_x=-1,
                 row_base=2,
                 col_base=40,
                 par_base=39,

@@ -28,9 +28,10 @@ def tokens():
 @pytest.mark.parametrize(("width", "height"), [(3, 2), (4, 3), (9, 3), (13, 2)])
 def test_tiles_of_an_image(tokens, width, height, flat, mod):
     """Tiles of two cycles over an image, twice (column tiles)."""
-    word = insn(img_w=width, img_h=height, flat=flat, w_mod=int(mod), n_step=int(Step.ROWS))
     n_x = -(-width // R)
-    rows, want = [{"insn": word, "setup": 1}], []
+    step = {"n_step": int(Step.ROWS), "n_x": n_x}
+    word = insn(img_w=width, img_h=height, flat=flat, w_mod=int(mod), **step)
+    rows, want = [{"insn": word}, {"insn": word}, {"insn": word, "setup": 1}], []
     unit = {Mod.ROWS: R, Mod.COLS: CONFIG.cols, Mod.WORD: CONFIG.width, Mod.PAIR: 2 * R}[mod]
     line = unit if mod == Mod.PAIR else R
     for _ in range(2):
@@ -57,7 +58,7 @@ def test_tiles_of_an_image(tokens, width, height, flat, mod):
                 end = {"tile_end": 1, "column_end": int(last["x"] and last["y"])}
                 rows += [{"insn": word, "last": last}, {"insn": word, "last": last, **end}]
                 nb = after
-    seen = tokens.play(rows)[1:]
+    seen = tokens.play(rows)[3:]
     got = [{name: s[name] for name in OUTPUTS} for s in seen[Tokens.latency :: 2]]
     assert got == want
 
@@ -65,9 +66,9 @@ def test_tiles_of_an_image(tokens, width, height, flat, mod):
 @pytest.mark.parametrize(("width", "height"), [(3, 2), (4, 1), (9, 3), (13, 4), (8, 5)])
 def test_tiles_of_a_pooled_image(tokens, width, height):
     """Numbers of the pooled image advance where windows end; a tile is a group all the same."""
-    word = insn(img_w=width, img_h=height, n_step=int(Step.HALF), pool=1)
     n_x = -(-width // R)
-    rows, want = [{"insn": word, "setup": 1}], []
+    word = insn(img_w=width, img_h=height, n_step=int(Step.HALF), n_x=n_x, pool=1)
+    rows, want = [{"insn": word}, {"insn": word}, {"insn": word, "setup": 1}], []
     for _ in range(2):
         nb = 0
         for y in range(height):
@@ -84,9 +85,24 @@ def test_tiles_of_a_pooled_image(tokens, width, height):
                 row = {"insn": word, "last": last, "odd": y % 2}
                 rows += [row, {**row, **end}]
                 nb = after
-    seen = tokens.play(rows)[1:]
+    seen = tokens.play(rows)[3:]
     got = [{name: s[name] for name in want[0]} for s in seen[Tokens.latency :: 2]]
     assert got == want
+
+
+def test_tiles_of_pixels(tokens):
+    """Four pixels a tile, at the end of an image row of ten two; without gaps, and with them."""
+    for flat, numbers in ((1, [0, 4, 8, 10, 14, 18, 20]), (0, [0, 4, 8, 12, 16, 20, 24])):
+        fields = {"n_step": int(Step.ONE), "n_pix": 3, "last_pix": 1, "flat": flat, "img_w": 99}
+        word = sum(w << 32 * n for n, w in enumerate(isa.encode(Op.MAC, **fields)))
+        rows, want = [{"insn": word, "setup": 1}], []
+        for tile, nb in enumerate(numbers[:-1]):
+            ends = int(tile % 3 == 2)
+            last = {"t": 1, "x": ends}
+            rows += [{"insn": word, "last": last}, {"insn": word, "last": last, "tile_end": 1}]
+            want.append({"nb": nb, "x_out": tile % 3 * 4, "n_valid": 2 if ends else 4})
+        seen = tokens.play(rows)[2::2]
+        assert [{name: s[name] for name in want[0]} for s in seen] == want
 
 
 def test_single_tokens(tokens):

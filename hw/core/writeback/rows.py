@@ -104,7 +104,7 @@ class RowWrites(wiring.Component):
 
     Members
     -------
-    mode : In(WriteMode), constant while tags are in flight.
+    mode : In(WriteMode), constant from a cycle before the first write on.
     valid : In(1), a row is written: to place : In(place_layout(config)).
     slot_word : In(W), slot_en : In(W / 8), channel-packed. tap_word : In(W), tap_en : In(W / 8),
         three times, tap-packed. pooled : In(W), whole words.
@@ -162,7 +162,11 @@ class RowWrites(wiring.Component):
         n, width = self.config.rows, self.config.width
         mode, place = self.mode, self.place
         pool = mode.pool & ~self.load
-        to_row = (mode.dest == Dest.ROW) | self.load
+        to_rows, to_taps = Signal(), Signal()
+        m.d.sync += [
+            to_rows.eq(mode.dest == Dest.ROW),
+            to_taps.eq(mode.dest == Dest.ROW_TAPS),
+        ]
         for b in range(n):
             en = Signal(width // 8, name=f"en_{b}_q")
             addr = Signal(ADDR, name=f"addr_{b}_q", reset_less=True)
@@ -179,10 +183,10 @@ class RowWrites(wiring.Component):
                     addr.eq(self.burst_addr),
                     word.eq(self.burst_data[b]),
                 ]
-            with m.If(to_row):
+            with m.If(to_rows | self.load):
                 with m.If(self.valid & (place.bank == b)):
                     m.d.sync += en.eq(Mux(pool, ~Const(0, width // 8), self.slot_en))
-            with m.If((mode.dest == Dest.ROW_TAPS) & ~self.load):
+            with m.If(to_taps & ~self.load):
                 m.d.sync += word.eq(self.tap_word)
                 self._taps(m, b, en, addr)
         return m

@@ -41,7 +41,7 @@ def test_an_instruction_and_its_label():
     m.halt()
     first, last = isa.instructions(m.words)
     assert (first.op, first.n_k, first.n_j, first.w_base) == (Op.GEMM, 4, 2, 70_000 - 65_536)
-    assert (first.row_base, first.row_k, first.row_j) == (65_533, 2, -6)
+    assert (first.row_base, first.row_k, first.row_j) == (65_533, 2, 0)
     assert (first.col_base, first.col_k, first.col_j) == (7, 0, 5)
     assert last.op == Op.HALT
     assert m.labels == [label, Label(layer="(end)", op="HALT")]
@@ -65,6 +65,17 @@ def test_bits_of_a_count():
     m = emitter()
     for depth, wanted in ((7, 4), (8, 5), (3, 5), (127, 8), (128, 9)):
         m.count(depth)
+        assert m.needs["acc_bits"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("depth", "plain", "both"), [(127, 8, 8), (2047, 12, 12), (2048, 13, 14), (4095, 13, 14)]
+)
+def test_bits_of_a_count_of_both_signs(depth, plain, both):
+    """Where sums share an adder, one of 13 bits that may be negative has half of its field."""
+    for both_signs, wanted in ((False, plain), (True, both)):
+        m = emitter()
+        m.count(depth, both_signs=both_signs)
         assert m.needs["acc_bits"] == wanted
 
 

@@ -39,7 +39,7 @@ def test_instruction():
         "dy": 2 * 18,  # three groups of 3 x 2 words
         "t": 2 * 2,
         "x": 2 * 6,
-        "y": 5 * 18,
+        "y": 5 * 18 - 18,  # the first word is that of dy = 1
         "j": 0,
         "h": 0,
     }
@@ -49,12 +49,13 @@ def test_instruction():
         "dy": 2 * 6,
         "t": 0,
         "x": 0,
-        "y": 0,
+        "y": -6,
         "j": 18,
         "h": 0,
     }
-    assert i.row_base == (mapper.place.base["p"] - 18) % (1 << 16)
-    assert i.col_base == mapper.constants.weights["a"]
+    assert (i.clip, i.row_up, i.col_up) == (1, -18, -6)
+    assert i.row_base == mapper.place.base["p"]
+    assert i.col_base == mapper.constants.weights["a"] + 6
     assert fields(i, "par_base", "n_par", "par_j", "par_h", "tile_min", "row_gs") == {
         "par_base": mapper.constants.params["a"],
         "n_par": 2,
@@ -124,7 +125,7 @@ def test_pieces_begin_at_their_column_tile():
     constants = mapper.constants
     assert (i.n_j, i.lanes) == (1, 16)
     assert i.par_base == constants.params["a"] + 4 * 2
-    assert i.col_base == constants.weights["a"] + 4 * 3  # of taps packed in a word
+    assert i.col_base == constants.weights["a"] + 4 * 3 + 1  # of taps packed in a word
     assert [op for op in mapper.ops if op[0] == "a"] == [("a", 8 * 80 * 7 * 16 * 2)]
 
 

@@ -35,8 +35,8 @@ def test_instruction():
         *(32, 1, 1),
         *(1, 1, 1, 2, 1),
     ]
-    assert (i.op, i.row_base, i.row_k, i.row_j) == (Op.MAC, 30, 1, -31)
-    assert (i.col_base, i.col_k, i.col_j) == (mapper.constants.weights["logits"], 1, 32 - 31)
+    assert (i.op, i.row_base, i.row_k, i.row_j) == (Op.MAC, 30, 1, 0)
+    assert (i.col_base, i.col_k, i.col_j) == (mapper.constants.weights["logits"], 1, 32)
     assert (i.dest, i.w_base, i.w_j, i.slots, i.lanes) == (Dest.PIX, 62, 16, 1, 5)
     assert (i.shift, i.theta, i.tile_min) == (1, 0, 16)
     assert (i.par_base, i.par_j, i.n_par) == (mapper.constants.params["logits"], 2, 2)

@@ -55,11 +55,13 @@ def test_instruction():
         "par_j": 2,
         "leak": 0,
     }
-    assert (i.image, i.n_pix, i.last_pix) == (0, 0, 0)
-    assert i.row_base == (1 << 16) - 7  # a pixel and a row before the image
+    assert i.row_base == (1 << 16) - 1  # a pixel before the image: the row before it is left out
     assert (i.row_k, i.row_dx) == (30, 1 - 30)
     constants = mapper.constants
-    assert (i.par_base, i.col_base) == (constants.params["pixel"], constants.weights["pixel"])
+    assert (i.clip, i.row_up) == (1, -6)
+    assert i.par_base == constants.params["pixel"]
+    assert i.col_base == constants.weights["pixel"] - i.col_up
+    assert i.col_up == -3 * i.n_k
 
 
 @pytest.mark.parametrize(
@@ -83,10 +85,10 @@ def test_several_pixels(config, options, wanted):
     padding, stride = options.get("padding", 1), options.get("stride", 1)
     assert (i.image, i.img_w, i.shift_left) == (1, 6, padding)
     assert (mapper.place.image_memory, mapper.place.image_line) == ("row", line)
-    assert i.row_base == (mapper.place.image_base - padding * line) % (1 << 16)
-    rewind = line * (i.n_dy - 1)
+    skipped = padding if i.clip else 0  # rows of taps above the image
+    assert i.row_base == (mapper.place.image_base + (skipped - padding) * line) % (1 << 16)
     assert (i.row_k, i.row_dx, i.row_dy) == (0, 0, line)
-    assert i.row_y == stride * line - rewind
+    assert i.row_y == stride * line
 
 
 def test_pixels_of_a_tile_with_many_steps():
@@ -141,19 +143,18 @@ def test_steps_of_single_pixels(state, kept, options, wanted):
     net = network(first(state=state), *rest, inputs=inputs, channels=2, side=(4, 4), **options)
     _, i = code(mapped(net, Config(pixels=1)))["pixel"]
     assert (i.spread, i.n_spread, i.n_t, i.tile_min) == wanted
-    last = 16 + 2 + 2 * 4  # of a tile: the second channel's last pixel
     frame = 2 * 16 if options.get("per_step_input") else 0
-    assert i.row_t == frame - last
+    assert i.row_t == frame
 
 
 def test_frames_in_row_memory():
-    """A frame for each step: three groups of two addresses apart, and back at the tile's end."""
+    """A frame for each step, three groups of two addresses apart."""
     net = network(
         first(), conv("a", "p", 20), mean("a.s"), channels=2, side=(3, 6), per_step_input=True
     )
     _, i = code(mapped(net))["pixel"]
     assert (i.n_t, i.spread, i.tile_min) == (2, 0, 4)
-    assert i.row_t == 3 * 2 - 2 * 2
+    assert i.row_t == 3 * 2
 
 
 @pytest.mark.parametrize(

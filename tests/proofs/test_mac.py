@@ -1,0 +1,87 @@
+# amaranth: UnusedElaboratable=no
+"""The lane's DSP equals the behavioural multiplier: both multiplications merged, then induction.
+
+No solver compares two multipliers of 18 bits bit by bit in good time. Brought to the same widths
+they are the same cell of the netlist, which Yosys merges; what is left are registers and an adder.
+"""
+
+import pytest
+
+from hw.core.mac import LaneMAC
+from hw.tools.errors import ToolFailed
+from hw.tools.export import rtlil_text
+from hw.tools.yosys import run_yosys
+from tests.proofs import faults
+from tests.unit.netlist import models
+
+
+def prove(folder, fault=lambda text: text):
+    """Raise ToolFailed where the two forms may differ after a first ``first``.
+
+    By induction over a cycle: registers that agree go on agreeing, all of them being compared
+    through the sum; and from any state they agree some cycles after a sum has started.
+    """
+    for name in ("generic", "xc7"):
+        text = rtlil_text(LaneMAC(target=name), name=name)
+        text = fault(text) if name == "xc7" else text
+        (folder / f"{name}.il").write_text(text, encoding="utf-8")
+    flat = ["proc", "flatten", "opt -full", "delete t:$scopeinfo"]
+    run_yosys(
+        [
+            "read_rtlil generic.il",
+            "hierarchy -top generic",
+            *flat,
+            "setattr -mod -unset top generic",
+            "write_rtlil g.il",
+            "design -reset",
+            *models("xc7", folder),
+            "read_rtlil xc7.il",
+            "hierarchy -top xc7",
+            *flat,
+            "wreduce",
+            "opt -full",
+            "setattr -mod -unset top xc7",
+            "write_rtlil x.il",
+            "design -reset",
+            "read_rtlil g.il",
+            "read_rtlil x.il",
+            "setattr -unset init w:*",
+            "miter -equiv -flatten -make_outputs generic xc7 miter",
+            "hierarchy -top miter",
+            "wreduce",
+            "opt -full",
+            "setattr -unset init w:*",
+            "opt_merge -share_all",
+            "opt -full -share_all",
+            "opt_merge -share_all",
+            "simplemap t:$dff",
+            "opt_merge -share_all",
+            "opt -full",
+            "opt_merge -share_all",
+            "clean",
+            "sat -tempinduct -tempinduct-inductonly -seq 1 -maxsteps 6 -prove trigger 0"
+            " -set-def-inputs -verify miter",
+            "sat -seq 6 -set-at 2 in_first 1 -prove-skip 4 -prove trigger 0"
+            " -set-def-inputs -verify miter",
+        ],
+        cwd=folder,
+        name="mac",
+    )
+
+
+def test_multipliers_are_equal(tmp_path):
+    prove(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"{ 2'01 \first [0] 4'0101 }", r"{ 2'00 \first [0] 4'0101 }"),
+        (r"connect \CARRYIN 1'0", r"connect \CARRYIN 1'1"),
+        (r"parameter \CREG 1", r"parameter \CREG 0"),
+    ],
+    ids=["no sum", "carry in", "a register less"],
+)
+def test_a_wrong_multiplier_is_found(old, new, tmp_path):
+    with pytest.raises(ToolFailed, match="proof did fail"):
+        prove(tmp_path, faults.replaced(old, new))
