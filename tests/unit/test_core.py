@@ -348,8 +348,6 @@ def interpreted(d):
         config=CONFIG,
         columns=columns,
         instructions=lambda: isa.instructions(small_program()),
-        pixels=lambda image: image,
-        pixel_base=2,
         logits_base=50,
         classes=C,
     )
@@ -358,7 +356,8 @@ def interpreted(d):
         for k in range(2):
             word = d["q"][r, k * W : (k + 1) * W].astype(np.uint8)
             interpreter.row[r, 4 + k] = np.packbits(word, bitorder="little")
-    return interpreter.run(d["pixels"], events=False)
+    interpreter.pix[2:7] = d["pixels"]
+    return interpreter.run(events=False)
 
 
 def test_start_and_loads_while_busy_are_ignored(machine):

@@ -28,7 +28,7 @@ class ColumnWrites(wiring.Component):
     -------
     dest : In(3), hw.arch.isa.Dest, from a cycle before the first write on. addr : In(ADDR).
     valid : In(1), a row is written: of token : In(log2 C), as word : In(W), bytes en : In(W / 8).
-    load : In(1), what is written comes from outside, whatever ``dest``.
+    load : In(1), that row comes from outside, whatever ``dest``.
     closing : In(1), pieces are written: pieces : In(max(R, 8)), C times, bytes piece_en :
         In(W / 8), the word's head as head : In(1) says.
     o_en : Out(W / 8), o_addr : Out(ADDR), o_data : Out(W), C times, registers.

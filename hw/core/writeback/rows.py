@@ -161,12 +161,12 @@ class RowWrites(wiring.Component):
         m = Module()
         n, width = self.config.rows, self.config.width
         mode, place = self.mode, self.place
+        pool = mode.pool & ~self.load
         to_rows, to_taps = Signal(), Signal()
         m.d.sync += [
             to_rows.eq(mode.dest == Dest.ROW),
             to_taps.eq(mode.dest == Dest.ROW_TAPS),
         ]
-        pool = mode.pool & ~self.load
         for b in range(n):
             en = Signal(width // 8, name=f"en_{b}_q")
             addr = Signal(ADDR, name=f"addr_{b}_q", reset_less=True)
