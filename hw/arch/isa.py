@@ -5,7 +5,7 @@ it, or the table FIELDS that is made of it.
 Fields never straddle words; the order of fields is the order of bits, LSB first.
 
 Loop nest (inner to outer): k, dx, dy | t, x, y, j, h. The first three make a *tile* (one
-output-stationary pass of the array; a *tile* of MAC is one pixel, of MEAN a whole sum); j is the
+output-stationary pass of the array; a *tile* of MAC is some pixels, of MEAN a whole sum); j is the
 column tile, h the head (buffer in MEAN). Inside a tile the row and column addresses grow, after
 each issued word, by the delta of the level that advances; from tile to tile the address of the
 tile's first word does (inner levels rewind: the compiler folds the rewind into the delta). dx and
@@ -32,7 +32,7 @@ class Op(enum.IntEnum):
 
     HALT = 0  #: Stop, raise done.
     GEMM = 1  #: Row memory x column memory on the array.
-    MAC = 2  #: Pixel memory x column memory on the lanes (first layer, heads).
+    MAC = 2  #: Image or pixel memory x column memory on the lanes (first layer, heads).
     POOL = 3  #: OR of 3x3 windows at stride 2, row memory to row memory.
     MEAN = 4  #: Sum of a residual buffer over tokens and steps, per lane.
     TABLE = 5  #: Load the thresholds of stored membranes: n_k words follow the instruction.
@@ -97,7 +97,7 @@ class Step(enum.IntEnum):
 
     ROWS = 0  #: R (GEMM)
     HALF = 1  #: R / 2 (POOL; GEMM with ``pool``: in the rows of the image that end a window)
-    ONE = 2  #: 1 (MAC)
+    ONE = 2  #: 1, or the pixels of a tile (MAC)
 
 
 LEVELS = ("k", "dx", "dy", "t", "x", "y", "j", "h")
@@ -192,13 +192,15 @@ class Instruction:
     n_step: int = _bits(2, "Step: output tokens per tile")
     factor_per_step: int = _bits(1, "factor table is indexed by t (AV)")
     n_par: int = _bits(5, "parameter words read per column tile: 0, or 1 bias + 1..16 factors")
-    spread: int = _bits(1, "MAC: one x, all steps of the neuron (image the same at each step)")
+    spread: int = _bits(
+        1, "MAC: one x a pixel, all steps of the neuron (image the same at each step)"
+    )
     mean_mask: int = _bits(4, "MEAN: valid rows in the last group of R tokens, 0 = all")
     n_k: int = _word(16, "count of k, 1.. (TABLE: words that follow, 0..)")
     n_dx: int = _bits(8, "count of dx (MEAN: time steps)")
     n_dy: int = _bits(8, "count of dy (MEAN: groups of R tokens)")
     n_t: int = _word(8, "count of t (1 for MAC with spread)")
-    n_x: int = _bits(12, "count of x: row tiles across an image row (MAC: pixels)")
+    n_x: int = _bits(12, "count of x: row tiles across an image row (MAC: tiles of pixels)")
     n_y: int = _bits(12, "count of y")
     n_j: int = _word(12, "count of column tiles j")
     n_h: int = _bits(8, "count of heads h")
@@ -229,7 +231,7 @@ class Instruction:
     col_dy2: int = _delta("col address delta when dy advances from an odd index")
     row_up: int = _delta("row address delta too when y advances and dy > 0 was the first", new=True)
     col_up: int = _delta("col address delta too; both twice from dy = 3 with y_twice")
-    row_base: int = _word(16, "row (MAC: pixel, MEAN: residual) address of the first word")
+    row_base: int = _word(16, "row (MAC: or pixel, MEAN: residual) address of the first word")
     col_base: int = _bits(16, "column address of the first word")
     row_gs: int = _word(16, "row address distance between groups of R tokens (input)")
     par_base: int = _bits(16, "column address of the first parameter word")

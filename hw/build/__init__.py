@@ -10,16 +10,19 @@
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import boards
 from hw import targets
+from hw.arch import link
 from hw.arch.config import Config
 from hw.build.pipeline import Event, Pipeline
 from hw.build.steps import NAMES, STEPS, Job, board_design
 from hw.common.errors import SpikeloomError
 from hw.common.files import plain_name
+from hw.soc.uart import divisor
 from sw.frontend.files import stem
 from sw.frontend.loader import DEFAULT, find
 
@@ -38,6 +41,7 @@ def build(
     stream: bool = False,
     config: str | Config = "",
     fit: bool = False,
+    clock: float | str | None = None,
 ) -> dict[str, Any]:
     """Build a model for a board; return the report, or {} where ``last`` comes before it.
 
@@ -54,11 +58,15 @@ def build(
     stream : one call per step, membranes in memory between calls; for nets that store them.
     config : another core than the board's, or what differs, ``"rows=8,col_depth=2048"``.
     fit : make the memories as deep as the network needs.
+    clock : of the core in MHz; default the board's. SpikeloomError where PLL or UART cannot have
+        it, with the nearest that they can.
     """
     found = board if isinstance(board, boards.Board) else boards.get(board)
     if config:
         core = config if isinstance(config, Config) else found.config.changed(config)
         found = dataclasses.replace(found, config=core)
+    if clock is not None:
+        found = dataclasses.replace(found, core_clock=hertz(clock))
     if output is not None and not str(output):
         raise SpikeloomError("output '' names no folder; give one with --output, or leave it out")
     folder = Path(output) if output is not None else default_folder(found.name, model)
@@ -66,10 +74,28 @@ def build(
     if folder.exists() and not folder.is_dir():
         raise SpikeloomError(f"output {folder} is a file; choose a folder with --output")
     targets.of(found).check_board()
+    if design is board_design:
+        divisor(found.core_clock, link.BAUD)
     job = Job(found, str(model), folder, tell, design, stream, fit)
     target = {"model": str(find(model).resolve()), "board": found.name}
     Pipeline(STEPS, folder, tell, target).run(job, first=first, last=last)
     return job.read("report.json") if last in (None, "report") else {}
+
+
+def hertz(mhz: float | str) -> int:
+    """Return a clock in Hz; SpikeloomError where it is no number, or no whole number of Hz."""
+    try:
+        hz = Fraction(str(mhz)) * 1_000_000
+    except (ValueError, ZeroDivisionError):
+        raise SpikeloomError(f"clock {mhz!r} is no number; give it in MHz: --clock 80") from None
+    if hz <= 0 or hz.denominator != 1:
+        raise SpikeloomError(
+            f"clock {mhz} MHz: a clock has a positive whole number of Hz; give such a one, as in "
+            "--clock 80"
+        )
+    if hz > 10**12:
+        raise SpikeloomError(f"clock {mhz} MHz is faster than any PLL; give a lower --clock")
+    return int(hz)
 
 
 def default_folder(board: str, model: str | Path) -> Path:

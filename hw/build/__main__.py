@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--fit", action="store_true", help="make the memories as deep as the network needs"
     )
+    p.add_argument("--clock", metavar="MHZ", help="clock of the core (default: the board's)")
     p.add_argument(
         "--output", metavar="DIR", help="folder of the results (default: build/BOARD/MODEL)"
     )
@@ -99,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream=args.stream,
             config=args.config,
             fit=args.fit,
+            clock=args.clock,
         )
     finally:
         progress.status.stop()

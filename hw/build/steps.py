@@ -91,13 +91,9 @@ def _route(job: Job, work: Path) -> str | None:
 def _pack(job: Job, work: Path) -> str | None:
     if not job.read("route.json")["routed"]:
         return "nothing was routed"
-    target, wanted = job.target, job.board.core_clock / 1e6
-    placed = target.placed(job.output)
-    if placed and placed.fmax_mhz < wanted:
-        raise SpikeloomError(
-            f"{job.board.title}: the router reached {placed.fmax_mhz:.1f} MHz, but the core's "
-            f"clock is {wanted:g} MHz; lower core_clock in boards/{job.board.name}.py"
-        )
+    target = job.target
+    if placed := target.placed(job.output):
+        target.refuse_slow(placed.fmax_mhz, job.board.core_clock / 1e6)
     job.bring(work, *target.pack_reads)
     target.pack(work)
     _remove(work, target.pack_reads)

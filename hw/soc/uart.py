@@ -16,7 +16,8 @@ def divisor(clk_freq: float, baud: float) -> int:
     if cycles < MIN_DIVISOR or abs(clk_freq / cycles / baud - 1) > 0.02:
         raise SpikeloomError(
             f"UART: {baud:g} baud from a clock of {clk_freq:g} Hz: the clock must be a multiple "
-            f"of the rate within 2 %, and at least {MIN_DIVISOR} times as fast"
+            f"of the rate within 2 %, and at least {MIN_DIVISOR} times as fast; the nearest is "
+            f"{max(MIN_DIVISOR, cycles) * baud / 1e6:g} MHz"
         )
     return cycles
 

@@ -52,7 +52,8 @@ def ratio(board: Board, limits: Limits) -> Ratio:
         near = " or ".join(_mhz(f) for f in _nearest({r.output for r in found}, board.core_clock))
         raise SpikeloomError(
             f"board {board.name}: from the {_mhz(board.clock)} of its clock the PLL makes {near}, "
-            f"but core_clock is {_mhz(board.core_clock)}; change core_clock to what it makes"
+            f"but core_clock is {_mhz(board.core_clock)}; give what it makes to the board's "
+            "core_clock or to --clock"
         )
     return min(exact, key=lambda r: (r.divide, abs(r.oscillator - limits.liked), r.share))
 

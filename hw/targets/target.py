@@ -118,6 +118,14 @@ class Target(ABC):
         """Return the router's figures from what `route` left in ``folder``, if it gives any."""
         return None
 
+    def refuse_slow(self, reached: float, wanted: float) -> None:
+        """Raise SpikeloomError where the router reached less than is wanted, in MHz."""
+        if reached < wanted:
+            raise SpikeloomError(
+                f"{self.board.title}: the router reached {reached:.1f} MHz, but the core's clock "
+                f"is {wanted:g} MHz; build with a lower one (--clock)"
+            )
+
     @abstractmethod
     def pack(self, folder: Path) -> None:
         """Make ``top.bit``; called only after `route` was done."""

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from hw.arch import Config, link
+from hw.arch.isa import NI, Op, encode
 from hw.arch.link import Command, Reason
 from hw.arch.memmap import Mem, load_addr
 from sim.interpreter import Machine
@@ -141,6 +142,7 @@ class Core(VirtualDevice):
 CONFIG = Config(rows=8, cols=16, width=64)
 
 
+HALT = np.array(encode(Op.HALT), np.uint32)
 LOGITS = [5, -7, 131071, -131072, 0, 1, 2, 3, 4, 9]
 
 
@@ -151,7 +153,7 @@ def program(config=CONFIG, **changes):
         "config": config,
         "digest": config.digest,
         "version": VERSION,
-        "words": rng.integers(0, 1 << 32, 150, np.uint32),
+        "words": np.concatenate([HALT, rng.integers(0, 1 << 32, 150 - NI, np.uint32)]),
         "columns": rng.integers(0, 1 << 32, (config.cols, 70, config.width // 32), np.uint32),
         "steps": 4,
         "input_shape": (1, 16, 16),

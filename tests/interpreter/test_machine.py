@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw.arch.config import Config
+from hw.arch.memmap import Mem, load_addr
 from sim.interpreter.machine import Memories, signed
 from tests.interpreter.made import instruction, memories
 
@@ -45,6 +46,23 @@ def test_reads_past_the_depth_give_0():
     banks = np.array([2, 2, 1, 3])
     got = m.read(m.row, banks, np.array([5, 128 + 5, 100, 99]))
     assert got.tolist() == [[1, 2, 3, 4], [1, 2, 3, 4], [0] * 4, [7] * 4]
+
+
+def test_loads_of_images():
+    """Parts of row words by bank, and pixels with their sign, as the load port writes them."""
+    m = memories(Config(width=64))
+    m.row[:] = 9
+    writes = [
+        (load_addr(Mem.ROW, 5, bank=2, part=1), 0x04030201),
+        (load_addr(Mem.PIX, 7), 0x3FFFF),
+        (load_addr(Mem.PIX, 8), 255),
+    ]
+    m.load(np.array(writes))
+    assert m.row[2, 5].tolist() == [9, 9, 9, 9, 1, 2, 3, 4]
+    assert m.row.astype(np.int64).sum() == 9 * (m.row.size - 4) + 10
+    assert m.pix[6:9].tolist() == [0, -1, 255]
+    with pytest.raises(AssertionError, match="only images"):
+        m.load(np.array([(load_addr(Mem.PROG, 0), 0)]))
 
 
 def test_numbers_of_columns():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hw.arch.config import Config
-from hw.arch.isa import Pack, Taps
-from sim.interpreter.operands import row_words, shifts, shortcut_bits
+from hw.arch.isa import Op, Pack, Taps
+from sim.interpreter.operands import pixels, row_words, shifts, shortcut_bits
 from sim.interpreter.walk import ColumnTile, Tiles, column_tiles
 from sw.compiler.addresses import stream
 from tests.interpreter.made import instruction, memories
@@ -140,6 +140,40 @@ def test_rows_by_twice():
     i = instruction(n_dy=3, n_y=2, img_w=4, img_h=3, y_twice=1, pad_y=1, **walk)
     _, mask = row_words(m, i, Tiles(i, ROWS), 0)
     assert mask[:, 0, :, 0].tolist() == [[0, 255, 255], [255, 255, 0]]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("rows", [4, 8])
+def test_pixels_of_row_memory(rows, stride):
+    """Three channels of 5 x 11 pixels, a kernel of 2 x 5 with its padding, tiles of two."""
+    m = filled(Config(rows=rows))
+    line = -(-11 // rows)
+    i = instruction(
+        op=Op.MAC,
+        image=1,
+        n_pix=1,
+        **{"n_k": 3, "n_dx": 5, "n_dy": 2, "n_x": 3, "n_y": 2, "img_w": 11, "img_h": 5},
+        **{"x_twice": stride - 1, "y_twice": stride - 1, "shift_left": 2, "pad_y": 1},
+        **{"pix_shift": 2, "centre0": 7, "centre1": -50, "centre2": 300},
+        **stream(
+            "row",
+            {"n_k": 3, "n_dx": 5, "n_dy": 2, "n_x": 3, "n_y": 2},
+            {"dy": line, "y": stride * line},
+            40 - line,
+        ),
+    )
+    tiles = Tiles(i, rows)
+    xpos = tiles.x[:, None] * 2 + np.arange(2)
+    got = pixels(m, i, tiles, xpos, i.row_base)
+    assert got.shape == (6, 2, 2 * 5 * 3)
+    for n, r in np.ndindex(6, 2):
+        for word, (dy, dx, k) in enumerate(np.ndindex(2, 5, 3)):
+            x, y = stride * int(xpos[n, r]) + dx - 2, stride * int(tiles.y[n]) + dy - 1
+            want = 0
+            if 0 <= x < 11 and 0 <= y < 5:
+                byte = int(m.row[x % rows, 40 + y * line + x // rows, k])
+                want = (byte << 2) - (7, -50, 300)[k]
+            assert got[n, r, word] == want
 
 
 def test_shortcut():

@@ -46,7 +46,7 @@ def test_what_cannot_be_made_is_told_with_what_can():
         ratio(at("ulx3s", 12_000_000, 50_000_000), ecp5.PLL)
     assert str(e.value) == (
         "board ulx3s: from the 12 MHz of its clock the PLL makes 48 MHz or 52 MHz, but core_clock "
-        "is 50 MHz; change core_clock to what it makes"
+        "is 50 MHz; give what it makes to the board's core_clock or to --clock"
     )
     for made in (48_000_000, 52_000_000):
         assert ratio(at("ulx3s", 12_000_000, made), ecp5.PLL).output == made

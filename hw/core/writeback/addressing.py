@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
 from hw.core.modes import WriteMode
+from hw.core.pipe import later
 from hw.core.words import ADDR, Tag
 
 
@@ -35,8 +36,8 @@ class TokenPlace(wiring.Component):
     Where columns are split in planes, token n is in bank (n >> 1) mod R, and odd ones
     ``mode.half`` further. A pooled row of a tile, of POOL or of a fused pool, is half its number.
 
-    Latency: combinational of ``row`` and of ``now``; the image's edges from one cycle after
-    ``tag``. Throughput: a row a cycle.
+    Latency: 1 cycle from ``row`` and ``now``, which come from one cycle after ``tag`` on.
+    Throughput: a row a cycle.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class TokenPlace(wiring.Component):
     tag : In(Tag), a tile begins. now : In(Tag), the tile of the event, a cycle later on.
     row : In(range(rows)), of the event.
     place : Out(place_layout(config)), of the event. start : Out(1), its tile is the first of its
-        image row.
+        image row. Both are registers.
     """
 
     mode: Any
@@ -57,6 +58,8 @@ class TokenPlace(wiring.Component):
     row: Signal
     place: Any
     start: Signal
+
+    latency = 1
 
     def __init__(self, config: Config):
         self.config = config
@@ -73,7 +76,9 @@ class TokenPlace(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        n, mode, tag, place = self.config.rows, self.mode, self.now, self.place
+        n, mode, tag = self.config.rows, self.mode, self.now
+        place: Any = Signal(place_layout(self.config))
+        m.d.comb += self.place.eq(later(m, place, name="place"))
         log_r = n.bit_length() - 1
         to_edge = Signal(11)  # columns from the tile's first to the end of the image row
         at_start = Signal()  # the tile is the first of its image row
@@ -85,7 +90,7 @@ class TokenPlace(wiring.Component):
         offset = Signal(range(2 * n))
         step = Signal(range(n))
         m.d.comb += [
-            self.start.eq(at_start),
+            self.start.eq(later(m, at_start, name="start")),
             step.eq(Mux(mode.pool | mode.fused, self.row >> 1, self.row)),
             offset.eq(tag.nb[:log_r] + step),
             place.bank.eq(Mux(mode.split, Cat(offset[:log_r], tag.nb[log_r])[1:], offset[:log_r])),

@@ -26,7 +26,7 @@ class ColumnWrites(wiring.Component):
 
     Members
     -------
-    dest : In(3), hw.arch.isa.Dest. addr : In(ADDR).
+    dest : In(3), hw.arch.isa.Dest, from a cycle before the first write on. addr : In(ADDR).
     valid : In(1), a row is written: of token : In(log2 C), as word : In(W), bytes en : In(W / 8).
     closing : In(1), pieces are written: pieces : In(max(R, 8)), C times, bytes piece_en :
         In(W / 8), the word's head as head : In(1) says.
@@ -73,15 +73,20 @@ class ColumnWrites(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = self.config.width
+        by_token, by_channel = Signal(), Signal()
+        m.d.sync += [
+            by_token.eq(self.dest == Dest.COL_TOKEN),
+            by_channel.eq(self.dest == Dest.COL_CHANNEL),
+        ]
         for c in range(self.config.cols):
             en = Signal(width // 8, name=f"en_{c}_q")
             addr = Signal(ADDR, name=f"addr_{c}_q", reset_less=True)
             word = Signal(width, name=f"data_{c}_q", reset_less=True)
             m.d.comb += [self.o_en[c].eq(en), self.o_addr[c].eq(addr), self.o_data[c].eq(word)]
             m.d.sync += [en.eq(0), addr.eq(self.addr), word.eq(self.word)]
-            with m.If((self.dest == Dest.COL_TOKEN) & self.valid & (self.token == c)):
+            with m.If(by_token & self.valid & (self.token == c)):
                 m.d.sync += en.eq(self.en)
-            with m.If(self.dest == Dest.COL_CHANNEL):
+            with m.If(by_channel):
                 m.d.sync += word.eq(head_and_rest(self.pieces[c], self.head, width))
                 with m.If(self.closing):
                     m.d.sync += en.eq(self.piece_en)

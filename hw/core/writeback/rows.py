@@ -104,7 +104,7 @@ class RowWrites(wiring.Component):
 
     Members
     -------
-    mode : In(WriteMode), constant while tags are in flight.
+    mode : In(WriteMode), constant from a cycle before the first write on.
     valid : In(1), a row is written: to place : In(place_layout(config)).
     slot_word : In(W), slot_en : In(W / 8), channel-packed. tap_word : In(W), tap_en : In(W / 8),
         three times, tap-packed. pooled : In(W), whole words.
@@ -158,6 +158,11 @@ class RowWrites(wiring.Component):
         m = Module()
         n, width = self.config.rows, self.config.width
         mode, place = self.mode, self.place
+        to_rows, to_taps = Signal(), Signal()
+        m.d.sync += [
+            to_rows.eq(mode.dest == Dest.ROW),
+            to_taps.eq(mode.dest == Dest.ROW_TAPS),
+        ]
         for b in range(n):
             en = Signal(width // 8, name=f"en_{b}_q")
             addr = Signal(ADDR, name=f"addr_{b}_q", reset_less=True)
@@ -174,10 +179,10 @@ class RowWrites(wiring.Component):
                     addr.eq(self.burst_addr),
                     word.eq(self.burst_data[b]),
                 ]
-            with m.If(mode.dest == Dest.ROW):
+            with m.If(to_rows):
                 with m.If(self.valid & (place.bank == b)):
                     m.d.sync += en.eq(Mux(mode.pool, ~Const(0, width // 8), self.slot_en))
-            with m.If(mode.dest == Dest.ROW_TAPS):
+            with m.If(to_taps):
                 m.d.sync += word.eq(self.tap_word)
                 self._taps(m, b, en, addr)
         return m

@@ -12,6 +12,7 @@ from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest
 from hw.core.events import RowEvents
 from hw.core.modes import WriteMode
+from hw.core.pipe import later
 from hw.core.wire import each
 from hw.core.words import ADDR, Tag
 from hw.core.writeback.addressing import TokenPlace
@@ -38,11 +39,11 @@ class WriteBack(wiring.Component):
     Members, their times counted from ``tag``
     -------
     mode : In(WriteMode), constant while tags are in flight.
-    tag : In(Tag), at 0, one cycle before row 0's spikes are complete.
-    spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 1 + r.
+    tag : In(Tag), at 0, two cycles before row 0's spikes are complete.
+    spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 2 + r.
     row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
-        2 + r. col_en, col_addr, col_data likewise, C times.
-    pix_en : Out(1), pix_addr : Out(ADDR), pix_data : Out(signed 18), at 2 + r.
+        3 + r. col_en, col_addr, col_data likewise, C times.
+    pix_en : Out(1), pix_addr : Out(ADDR), pix_data : Out(signed 18), at 3 + r.
     """
 
     mode: Any
@@ -86,7 +87,7 @@ class WriteBack(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return self.events.latency + self.rows.latency
+        return self.events.latency + TokenPlace.latency + self.rows.latency
 
     def elaborate(self, platform):
         m = Module()
@@ -103,7 +104,10 @@ class WriteBack(wiring.Component):
             events.slow.eq(mode.slow),
             events.step.eq(mode.t),
         ]
-        event, row = events.event, events.event.row
+        # Events come a cycle ahead of their rows, so that places are ready with them.
+        ahead = events.event
+        event = later(m, ahead, name="event", cleared=("due",))
+        row = event.row
         tag: Any = event.tag
         valid, closing = Signal(), Signal()
         m.d.comb += [
@@ -124,8 +128,8 @@ class WriteBack(wiring.Component):
         m.d.comb += [
             place.mode.eq(mode),
             place.tag.eq(self.tag),
-            place.now.eq(tag),
-            place.row.eq(row),
+            place.now.eq(ahead.tag),
+            place.row.eq(ahead.row),
             slots.bits.eq(bits),
             slots.slot.eq(tag.slot),
             taps.bits.eq(bits),

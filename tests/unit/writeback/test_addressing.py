@@ -35,7 +35,8 @@ def test_rows_of_tiles(bench, split, pool):
         now = {**tag, "valid": 0}
         rows = [{"mode": mode, "tag": tag}]
         rows += [{"mode": mode, "now": now, "row": r} for r in range(R)]
-        for r, seen in enumerate(bench.play(rows)[1:]):
+        rows += [{"mode": mode}] * TokenPlace.latency
+        for r, seen in enumerate(bench.play(rows)[1 + TokenPlace.latency :]):
             place, step = seen["place"], r // 2 if pool else r
             assert seen["start"] == int(x_out == 0)
             offset = tag["nb"] % R + step

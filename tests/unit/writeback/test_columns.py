@@ -25,9 +25,10 @@ def bench():
 
 
 def after(bench, **ports):
-    seen = bench.play([{**PORTS, **ports}, *timeline(ColumnWrites.latency + 1)])
-    assert not any(seen[0]["o_en"] + seen[-1]["o_en"])
-    out = seen[ColumnWrites.latency]
+    before = {"dest": ports["dest"]}
+    seen = bench.play([before, {**PORTS, **ports}, *timeline(ColumnWrites.latency + 1)])
+    assert not any(seen[1]["o_en"] + seen[-1]["o_en"])
+    out = seen[1 + ColumnWrites.latency]
     banks = [b for b in range(C) if out["o_en"][b]]
     return [(b, out["o_en"][b], out["o_addr"][b], out["o_data"][b]) for b in banks]
 

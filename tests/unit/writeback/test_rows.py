@@ -21,9 +21,10 @@ def writes():
 
 def after(bench, **ports):
     """(bank, en, addr, data) of what is written ``latency`` cycles after one cycle of ports."""
-    seen = bench.play([ports, *timeline(RowWrites.latency + 1)])
-    assert not any(seen[0]["en"] + seen[-1]["en"])
-    out = seen[RowWrites.latency]
+    before = {"mode": ports.get("mode", {})}  # of the instruction, long before
+    seen = bench.play([before, ports, *timeline(RowWrites.latency + 1)])
+    assert not any(seen[1]["en"] + seen[-1]["en"])
+    out = seen[1 + RowWrites.latency]
     return [(b, out["en"][b], out["addr"][b], out["data"][b]) for b in range(R) if out["en"][b]]
 
 

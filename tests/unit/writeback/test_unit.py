@@ -1,6 +1,6 @@
 """WriteBack: bank, address, bytes and cycle of every write, for each destination.
 
-The tag comes two cycles before the first write (tau + write_cycle); offsets are the table of
+The tag comes three cycles before the first write (tau + write_cycle); offsets are the table of
 "Cycles of writes" in ``docs/architecture/core.md``.
 """
 
@@ -22,7 +22,7 @@ CONFIGS = {
     "r8c16w32": Config(rows=8, cols=16, width=32),
     "r16c16w32": Config(rows=16, cols=16, width=32),
 }
-WRITE = 2  #: First write, from the tag: tau + write_cycle.
+WRITE = 3  #: First write, from the tag: tau + write_cycle.
 OUTPUTS = [f"{m}_{f}" for m in ("row", "col") for f in ("en", "addr", "data")]
 
 
@@ -62,7 +62,7 @@ class Unit:
         )
 
     def run(self, mode, tiles, key, values, period, gap=1):
-        """Tile n's tag at n * period; ``values[n][e]`` on port ``key`` e * gap + 1 cycles after.
+        """Tile n's tag at n * period; ``values[n][e]`` on port ``key`` e * gap + 2 cycles after.
 
         Other data ports, and mode fields of no meaning, stay as given or 0; the port carries ones
         where nothing is due.
@@ -75,7 +75,7 @@ class Unit:
         for n, (tag, data) in enumerate(zip(tiles, values, strict=True)):
             stimulus[n * period]["tag"] = {"valid": 1, "n_valid": self.config.rows, **tag}
             for e, v in enumerate(data):
-                stimulus[n * period + 1 + e * gap][key] = v
+                stimulus[n * period + WRITE - 1 + e * gap][key] = v
         out = []
         for cycle, s in enumerate(self.bench.play(stimulus)):
             for memory in ("row", "col"):
