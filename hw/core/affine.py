@@ -13,6 +13,7 @@ from hw.arch.formats import BIAS_BITS, FACTOR_BITS, MAX_STEPS, MEMBRANE_BITS, SH
 from hw.core.mac import LaneMAC
 from hw.core.modes import LaneMode
 from hw.core.saturate import saturate
+from hw.core.words import MEAN_BIAS, MEAN_FACTOR
 
 
 class Affine(wiring.Component):
@@ -45,6 +46,9 @@ class Affine(wiring.Component):
     mean_a, mean_b : In(1), let residual words res_a, res_b : In(signed 18) into the multiplier,
         at 0.
     load : In(1), x takes the sum, at ``mac.latency``.
+    kept : In(signed 18), what a mean sums; adds : In(1), opens : In(1), a cycle later: it counts,
+        and begins a sum. takes : In(1), with ``load``: x takes that sum. Without ``config.means``
+        they do nothing.
     x : Out(signed 18), at ``latency``, until the next load.
     """
 
@@ -63,11 +67,16 @@ class Affine(wiring.Component):
     res_a: Signal
     res_b: Signal
     load: Signal
+    kept: Signal
+    adds: Signal
+    opens: Signal
+    takes: Signal
     x: Signal
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config = config
         self.mac = LaneMAC(target=target)
+        self.mean = LaneMAC(target=target) if config.means else None
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -86,6 +95,10 @@ class Affine(wiring.Component):
                 "res_a": In(word),
                 "res_b": In(word),
                 "load": In(1),
+                "kept": In(word),
+                "adds": In(1),
+                "opens": In(1),
+                "takes": In(1),
                 "x": Out(word),
             }
         )
@@ -113,7 +126,7 @@ class Affine(wiring.Component):
             write.en.eq(self.par_we & (self.par_index != 0)),
             read.addr.eq(self.use),
         ]
-        with m.If(self.par_we & (self.par_index == 0)):
+        with m.If(self.par_we & ((self.par_index == 0) | (self.par_index == MEAN_BIAS))):
             m.d.sync += bias_next.eq(self.col)
         with m.If(self.swap):
             m.d.sync += bias.eq(bias_next)
@@ -134,10 +147,30 @@ class Affine(wiring.Component):
             mac.first.eq(self.first),
         ]
 
+        p, shift = mac.p, mode.shift
+        if self.mean:
+            m.submodules.mean = self.mean
+            self._mean(m, self.mean, bias_next)
+            p = Mux(self.takes, self.mean.p, mac.p)
+            shift = Mux(self.takes, mode.mean_shift, mode.shift)
         shifted = Signal(signed(len(mac.p) - SHIFTS[0]))
-        m.d.comb += shifted.eq(Choice([mac.p >> s for s in SHIFTS])[mode.shift])
+        m.d.comb += shifted.eq(Choice([p >> s for s in SHIFTS])[shift])
         x = Signal(signed(MEMBRANE_BITS), reset_less=True)
         with m.If(self.load):
             m.d.sync += x.eq(saturate(m, shifted, name="x_sat"))
         m.d.comb += self.x.eq(x)
         return m
+
+    def _mean(self, m: Module, mean: LaneMAC, bias: Signal) -> None:
+        """Sum what is kept: the factor stays in the multiplier, the bias in its start."""
+        arrived = Signal()  # the mean's bias has
+        m.d.sync += arrived.eq(self.par_we & (self.par_index == MEAN_BIAS))
+        m.d.comb += [
+            mean.a.eq(self.col[:FACTOR_BITS].as_signed()),
+            mean.a_en.eq(self.par_we & (self.par_index == MEAN_FACTOR)),
+            mean.b.eq(self.kept),
+            mean.c.eq(bias.as_signed()),
+            mean.c_en.eq(arrived),
+            mean.first.eq(self.opens),
+            mean.adds.eq(self.adds),
+        ]

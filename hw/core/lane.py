@@ -117,6 +117,7 @@ class Lane(wiring.Component):
             self.next.eq(later(m, event, name="next")),
             affine.mean_a.eq(event.mean_a),
             affine.mean_b.eq(event.mean_b),
+            affine.kept.eq(neuron.kept),
             affine.acc.eq(self.acc),
             affine.col.eq(self.col),
             affine.res_a.eq(self.res_a),
@@ -135,6 +136,12 @@ class Lane(wiring.Component):
             self.kept.eq(neuron.kept),
             self.spike.eq(neuron.spike),
         ]
+        if self.config.means:
+            m.d.comb += [
+                affine.adds.eq(event.adds),
+                affine.opens.eq(event.opens),
+                affine.takes.eq(event.mean),
+            ]
         if self.codes:
             self._store(m, self.codes)
         return m

@@ -13,7 +13,7 @@ from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
 from hw.arch.isa import Dest, Keep
 from hw.core.events import EXPAND, row_event
 from hw.core.modes import Early
-from hw.core.pipe import Pipeline
+from hw.core.pipe import Pipeline, delay
 from hw.core.words import ADDR, Word, instruction_layout
 
 #: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
@@ -36,7 +36,8 @@ def lane_event(config: Config) -> data.StructLayout:
     ``side`` (what is added to the array's sum), ``use``, ``swap``, ``mean_a``, ``mean_b`` at
     S_READY, ``first`` one later; ``par_*`` as the parameter word comes from the column bank;
     ``read_b`` at PRODUCT - 1; ``load`` at PRODUCT; ``on_bus`` (x is collected) at X; ``fire``,
-    ``start``, ``row``, ``store`` and ``res_write`` (address) at Y. A core that stores membranes
+    ``start``, ``row``, ``store`` and ``res_write`` (address) at Y. A core that sums means has
+    ``adds`` and ``opens`` at Y + 1, ``mean`` (x takes the mean) with ``load``. A core that stores membranes
     has the fields of codes too.
     """
     row = (config.rows - 1).bit_length()
@@ -59,6 +60,8 @@ def lane_event(config: Config) -> data.StructLayout:
         "store": 1,
         "res_write": ADDR,
     }
+    if config.means:
+        members |= {"adds": 1, "opens": 1, "mean": 1}
     if config.state_bits:
         members |= _CODES | {"pick_row": row}
     return data.StructLayout(members)
@@ -148,13 +151,19 @@ class LaneEvents(wiring.Component):
             e.mean_b.eq(early.mean & sums.at(start).b),
             e.read_b.eq(Mux(early.mean, address, rows.at(timing.PRODUCT - 1).res)),
             e.load.eq(rows.at(timing.PRODUCT).load),
-            e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX)),
+            e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX) | rows.at(timing.X).mean),
             e.fire.eq(rows.at(end).fire),
             e.start.eq(rows.at(end).start),
             e.row.eq(rows.at(end).row),
             e.store.eq(rows.at(end).store),
             e.res_write.eq(rows.at(end).res),
         ]
+        if self.config.means:
+            m.d.comb += [
+                e.adds.eq(rows.at(end + 1).adds),
+                e.opens.eq(rows.at(end + 1).swap),
+                e.mean.eq(rows.at(timing.PRODUCT).mean),
+            ]
         if self.config.state_bits:
             self._codes(m, rows)
         return m
@@ -172,11 +181,18 @@ class LaneEvents(wiring.Component):
             "start": 1,
             "store": 1,
             "res": ADDR,  #: Residual word of the row.
+            "adds": 1,  #: What is kept of the row adds to the mean.
+            "mean": 1,  #: No row, but the column tile's mean.
         }
         if self.config.state_bits:
             layout |= {"code": ADDR, "code_keep": 1}  #: Number of the row's code in memory.
         out: Any = Signal(data.StructLayout(layout))
         valid = row.due & (row.row < tag.n_valid)
+        if self.config.means:
+            last = self.config.rows - 1
+            closing = row.due & (row.count == last) & tag.closes & (i.mean != 0)
+            wait = timing.mean_row(self.config) - last
+            m.d.comb += out.mean.eq(delay(m, closing, wait, name="closing", reset=True))
         offset = Signal(range(2 * self.config.rows))
         group = tag.res + Mux(offset[log_r], early.res_gs, 0)
         m.d.comb += [
@@ -184,7 +200,8 @@ class LaneEvents(wiring.Component):
             out.row.eq(row.row),
             out.use.eq(Cat(Mux(early.per_step, tag.t, 0), tag.half)),
             out.swap.eq(row.due & tag.new & row.first & early.gemm),
-            out.load.eq(row.due & (row.first | ~early.spread)),
+            out.load.eq(row.due & (row.first | ~early.spread) | out.mean),
+            out.adds.eq(valid & (i.mean != 0)),
             out.fire.eq(row.due & (early.gemm | early.mac)),
             out.start.eq(Mux(early.spread, row.first, tag.start) & ~i.persist),
             out.store.eq(valid & (i.keep != Keep.NONE)),

@@ -28,6 +28,7 @@ class LaneMode(data.Struct):
     state_shift: unsigned(2)
     state_bits: unsigned(2)
     persist: unsigned(1)
+    mean_shift: unsigned(2)
 
 
 class WriteMode(data.Struct):
@@ -48,6 +49,7 @@ class WriteMode(data.Struct):
     split: unsigned(1)  #: Even and odd columns in planes.
     half: unsigned(ADDR)  #: Distance from even to odd columns.
     slow: unsigned(1)  #: Steps (spread) come every STATE_GAP cycles.
+    mean: unsigned(1)  #: A mean of each lane is written after each column tile.
 
 
 class Early(data.Struct):
@@ -130,12 +132,13 @@ class Modes(wiring.Component):
             lane.res.eq(i.res),
             lane.shift.eq(i.shift),
             lane.theta.eq(i.theta),
-            lane.keep.eq(i.keep),
+            lane.keep.eq(i.keep | i.mean),  # the same where both are not NONE
             lane.sc_value.eq(i.sc_value),
             lane.leak.eq(i.leak),
             lane.state_shift.eq(i.state_shift),
             lane.state_bits.eq(i.state_bits),
             lane.persist.eq(i.persist),
+            lane.mean_shift.eq(i.mean_shift),
             write.dest.eq(i.dest),
             write.pool.eq(early.pooling),
             write.fused.eq(early.fused),
@@ -151,5 +154,6 @@ class Modes(wiring.Component):
             write.split.eq(early.split),
             write.half.eq(early.w_half),
             write.slow.eq(early.spread & i.leak),
+            write.mean.eq(i.mean != 0),
         ]
         return m

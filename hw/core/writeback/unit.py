@@ -16,6 +16,7 @@ from hw.core.wire import each
 from hw.core.words import ADDR, Tag
 from hw.core.writeback.addressing import TokenPlace
 from hw.core.writeback.columns import ColumnWrites
+from hw.core.writeback.means import MeanBurst
 from hw.core.writeback.packing import SlotPacking, TapPacking
 from hw.core.writeback.pooling import FusedPool
 from hw.core.writeback.rows import ChannelBurst, RowWrites
@@ -25,7 +26,8 @@ from hw.core.writeback.tokens import TokenPacking
 class WriteBack(wiring.Component):
     """Writes a tile's spikes, their windows, pooled words or x where `hw.arch.isa.Dest` says.
 
-    There is one event for each row of a tile, time step of one row (spread), or lane (PIX).
+    There is one event for each row of a tile, time step of one row (spread), or lane (PIX). The
+    means of a column tile follow its last row, while the next one's rows come.
 
     Latency: ``latency`` cycles from ``tag`` to the write of row 0, one from ``spikes``. COL_CHANNEL
     writes with row R - 1, ROW_CHANNEL from one cycle after that. Throughput: a row a cycle.
@@ -37,6 +39,7 @@ class WriteBack(wiring.Component):
     Members, their times counted from ``tag``
     -------
     mode : In(WriteMode), constant while tags are in flight.
+    begin : In(1), an instruction begins, whose first mean goes to mean_base : In(ADDR).
     tag : In(Tag), at 0, one cycle before row 0's spikes are complete.
     spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 1 + r.
     row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
@@ -45,6 +48,8 @@ class WriteBack(wiring.Component):
     """
 
     mode: Any
+    begin: Signal
+    mean_base: Signal
     tag: Any
     spikes: Signal
     pooled: Signal
@@ -67,6 +72,8 @@ class WriteBack(wiring.Component):
         super().__init__(
             {
                 "mode": In(WriteMode),
+                "begin": In(1),
+                "mean_base": In(ADDR),
                 "tag": In(Tag),
                 "spikes": In(cols),
                 "pooled": In(width),
@@ -138,16 +145,25 @@ class WriteBack(wiring.Component):
         self._rows(m, valid, closing, tag.addr, place, slots, taps, tokens)
         self._columns(m, valid, closing, tag, row, slots, tokens)
 
+        self._pixels(m, event, is_pix, closing)
+        return m
+
+    def _pixels(self, m: Module, event, is_pix, closing) -> None:
+        """Write x of each lane: of the events of PIX, and means after their column tile."""
+        due, addr = event.due & is_pix, event.tag.addr + event.count
+        if self.config.means:
+            m.submodules.means = means = MeanBurst(self.config)
+            m.d.comb += [
+                means.begin.eq(self.begin),
+                means.base.eq(self.mean_base),
+                means.take.eq(closing & event.tag.closes & self.mode.mean),
+            ]
+            due, addr = due | means.due, Mux(means.due, means.addr, addr)
         pix_en = Signal()
         pix_addr = Signal(ADDR, reset_less=True)
         pix_data = Signal(signed(MEMBRANE_BITS), reset_less=True)
-        m.d.sync += [
-            pix_en.eq(event.due & is_pix),
-            pix_addr.eq(tag.addr + event.count),
-            pix_data.eq(self.x),
-        ]
+        m.d.sync += [pix_en.eq(due), pix_addr.eq(addr), pix_data.eq(self.x)]
         m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
-        return m
 
     def _fuse(self, m: Module, event, spikes, place, valid, bits) -> None:
         """Windows in place of spikes: an odd row's, of itself and the even row before it."""
