@@ -34,6 +34,7 @@ class Example:
     logits: np.ndarray  #: int64 (classes,).
     events: Events
     cycles: int
+    first: bool  #: It is the first image since the program was loaded.
 
     def layer(self, name: str):
         """Return a layer of the integer network."""
@@ -59,7 +60,7 @@ class Example:
     def start(self, layer: str) -> int:
         """Return the cycle in which a layer's instruction issues its first word or parameter."""
         config, code = self.program.config, self.program.instructions()
-        before = code[: self.number(layer)]
+        before = code[timing.run_start(code, self.first) : self.number(layer)]
         return timing.START + sum(
             timing.issue_cycles(i) + timing.overhead(config, i) for i in before
         )
@@ -106,6 +107,7 @@ def _example(network: IntegerNetwork, program: Program, images: np.ndarray, labe
         logits=result.logits,
         events=result.events,
         cycles=result.cycles,
+        first=len(images) == 1,
     )
 
 

@@ -213,7 +213,7 @@ def differences(
             "busy cycles": run.counted,
             "cycle counter": run.cycles,
             "interpreter": model.cycles,
-            "forecast": program.cycles,
+            "forecast": program.run_cycles(n),
         }
         if len(set(cycles.values())) > 1:
             told = ", ".join(f"{k} {v}" for k, v in cycles.items())
@@ -236,9 +236,10 @@ def golden_differences(
     golden = run_golden(network, images)
     added: str | None = None
     for n, (run, logits) in enumerate(zip(outcome.runs, golden.logits.tolist(), strict=True)):
-        if run.counted != program.cycles:
+        forecast = program.run_cycles(n)
+        if run.counted != forecast:
             yield Mismatch(
-                image=n, what=f"cycles differ: busy cycles {run.counted}, forecast {program.cycles}"
+                image=n, what=f"cycles differ: busy cycles {run.counted}, forecast {forecast}"
             )
         elif run.words != logits:
             if added is None:

@@ -111,8 +111,14 @@ def report(program: Program, images: Images, result: Simulated) -> str:
             f"logits {' '.join(f'{v:.4f}' for v in result.logits[0] * result.scale)}",
             f"integers {' '.join(map(str, result.logits[0].tolist()))}",
         ]
-    each = " for each image" * many
-    lines.append(f"cycles {cycles} simulated, {program.cycles} forecast{each}")
+    first, later = program.first_cycles, program.cycles
+    if not many:
+        told = f"{first} forecast" + f", {later} for images after it" * (first != later)
+    elif first == later:
+        told = f"{later} forecast for each image"
+    else:
+        told = f"{first} forecast for the first image, {later} for each other"
+    lines.append(f"cycles {cycles} simulated, {told}")
     golden = "golden model" in result.compared
     if result.mismatches:
         lines += [

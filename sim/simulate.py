@@ -54,7 +54,7 @@ def commands(program: Program, images: np.ndarray) -> Commands:
     logits = range(program.logits_base, program.logits_base + program.classes)
     for n, image in enumerate(images):
         out.load(program.image_stream(image))
-        out.start(n, 2 * program.cycles + 1000)
+        out.start(n, 2 * program.run_cycles(n) + 1000)
         out.peek(logits)
     return out
 

@@ -16,7 +16,7 @@ class Mem(enum.IntEnum):
     COL = 1  #: Column memory: C banks of col_depth words of W bits.
     ROW = 2  #: Row memory: R banks of row_depth words of W bits.
     PIX = 3  #: Pixel memory: pix_depth words of 18 bits, signed; the only one that can be read.
-    CTRL = 4  #: One word; whatever is written, membranes in memory count as 0 in the next run.
+    CTRL = 4  #: One word; whatever is written, the next run is as the first after a reset.
 
 
 def load_addr(mem: Mem, word: int, bank: int = 0, part: int = 0) -> int:

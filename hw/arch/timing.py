@@ -144,15 +144,26 @@ def issue_cycles(i: Instruction) -> int:
     return 0 if i.op in (Op.HALT, Op.TABLE) else column_starts(i)[-1]
 
 
-def program_cycles(config: Config, program: Sequence[Instruction]) -> list[int]:
+def run_start(program: Sequence[Instruction], first: bool = False) -> int:
+    """Number of the instruction that a run starts with.
+
+    ``first``: of the first run after a load; later ones start behind a TABLE with ``once``.
+    """
+    kept = [n for n, i in enumerate(program) if i.op == Op.TABLE and i.once]
+    return 0 if first or not kept else kept[-1] + 1
+
+
+def program_cycles(
+    config: Config, program: Sequence[Instruction], first: bool = False
+) -> list[int]:
     """Cycles of each instruction of a decoded program; they add up to the busy time.
 
     The core is busy from the cycle after ``start`` to the cycle in which it decodes HALT; the
-    first entry includes START, each HALT counts 1.
+    first entry that runs includes START, each HALT counts 1. ``first``: as `run_start`.
     """
-    out = []
+    out, begin = [], run_start(program, first)
     for n, i in enumerate(program):
-        lead = START if n == 0 else 0
+        lead = START if n == begin else 0
         tail = 1 if i.op == Op.HALT else issue_cycles(i) + overhead(config, i)
-        out.append(lead + tail)
+        out.append(0 if n < begin else lead + tail)
     return out

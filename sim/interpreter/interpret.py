@@ -70,10 +70,11 @@ class Machine(Memories):
         super().__init__(program.config, program.columns)
         self.program = program
         self.code = program.instructions()
+        self.begin = 0  #: Number of the instruction that the next run starts with.
 
     def restart(self) -> None:
-        """Make membranes in memory 0 for the next run: a write to CTRL."""
-        self.cold = True
+        """Make the next run as the first: a write to CTRL."""
+        self.cold, self.begin = True, 0
 
     def run(self, image: np.ndarray, events: bool = True) -> Run:
         """Load one image and run the program to HALT."""
@@ -81,15 +82,18 @@ class Machine(Memories):
         pixels = p.pixels(image)
         self.pix[p.pixel_base : p.pixel_base + pixels.size] = pixels
         self.start_record(events)
-        at, cycles = timing.START, []
-        for n, i in enumerate(self.code):
+        first = self.begin
+        at, cycles = timing.START, [0] * first
+        for n, i in enumerate(self.code[first:], first):
             begin, self.instruction = at, n
             if i.op == Op.HALT:
                 at += 1
             else:
                 self._execute(i, at)
                 at += timing.issue_cycles(i) + timing.overhead(self.config, i)
-            cycles.append(at - begin + (timing.START if n == 0 else 0))
+            cycles.append(at - begin + (timing.START if n == first else 0))
+            if i.op == Op.TABLE and i.once:
+                self.begin = n + 1
         self.cold = False
         logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
         return Run(

@@ -35,7 +35,7 @@ def _table(words: tuple[int, ...]) -> list[str]:
 
 def _details(op: Op, i: Instruction) -> list[str]:
     if op == Op.TABLE:
-        return _table(i.table)
+        return ["kept for later runs"] * i.once + _table(i.table)
     loops = " ".join(f"{level}:{i.count(level)}" for level in LEVELS if i.count(level) > 1)
     flags = [
         name

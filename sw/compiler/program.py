@@ -79,8 +79,19 @@ class Program:
 
     @property
     def cycles(self) -> int:
-        """Forecast of the busy time of one image."""
+        """Forecast of the busy time of one image, its table kept from the one before."""
         return sum(f.cycles for f in self.forecast)
+
+    @property
+    def first_cycles(self) -> int:
+        """Forecast of the first run after the program or CTRL was written: it loads the table."""
+        code = self.instructions()
+        first, later = (sum(timing.program_cycles(self.config, code, f)) for f in (True, False))
+        return self.cycles + first - later
+
+    def run_cycles(self, run: int) -> int:
+        """Forecast of the busy time of a run, counted from 0 since the program was loaded."""
+        return self.cycles if run else self.first_cycles
 
     @property
     def input_count(self) -> int:

@@ -42,7 +42,7 @@ class Answer:
     logits: np.ndarray  #: (classes,), int64.
     scale: float  #: Float logit = integer logit * scale.
     cycles: int  #: Busy cycles of the core.
-    forecast: int  #: Those that the program takes; with others the logits are not to be trusted.
+    forecast: int  #: Those that such a run takes; with others the logits are not to be trusted.
     seconds: float  #: These cycles at the device's clock.
 
     @property
@@ -220,7 +220,7 @@ class Device:
         )
         self.write(program.image_stream(frame))
         self.request(Command.START, once=program.stream)
-        deadline = time.monotonic() + 2 * program.cycles / self.identity.clock + 5
+        deadline = time.monotonic() + 2 * program.first_cycles / self.identity.clock + 5
         while True:
             busy, done, cycles = self.status()
             if done and not busy:
@@ -230,7 +230,9 @@ class Device:
                     f"the device has run for {cycles} cycles and is not done; the forecast of "
                     f"{program.name!r} is {program.cycles}: load the program again"
                 )
-        if cycles != program.cycles:
+        loads = cycles == program.first_cycles  # its table, as the first run after a load does
+        forecast = program.first_cycles if loads else program.cycles
+        if cycles != forecast:
             warnings.warn(
                 f"{OTHER_CYCLES} {cycles} cycles, the forecast of {program.name!r} is "
                 f"{program.cycles}: it holds another program or a damaged one, and the logits are "
@@ -242,7 +244,7 @@ class Device:
             logits=self.read(program.logits_base, program.classes),
             scale=program.logits_scale,
             cycles=cycles,
-            forecast=program.cycles,
+            forecast=forecast,
             seconds=cycles / self.identity.clock,
         )
 

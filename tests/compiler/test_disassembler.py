@@ -88,11 +88,14 @@ def test_addresses_and_first_lines():
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 16, 17])
 def test_thresholds_stand_eight_in_a_line(count):
     values = [100 * n + 7 for n in range(count)]
-    text = handmade([Line(Op.TABLE, table=tuple(values))]).disassemble()
-    lines = [line for line in text.splitlines() if line.startswith(MARGIN)]
-    assert lines == [
-        f"{MARGIN}thresholds {' '.join(map(str, values[at : at + 8]))}" for at in range(0, count, 8)
-    ]
+    for once in (0, 1):
+        line = Line(Op.TABLE, {"once": once}, table=tuple(values))
+        text = handmade([line]).disassemble()
+        lines = [line for line in text.splitlines() if line.startswith(MARGIN)]
+        assert lines == [f"{MARGIN}kept for later runs"] * once + [
+            f"{MARGIN}thresholds {' '.join(map(str, values[at : at + 8]))}"
+            for at in range(0, count, 8)
+        ]
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,35 @@ def test_codes_are_written_where_and_when_documented(bits, config):
         assert a.base + a.size <= b.base
 
 
+def test_the_only_table_is_loaded_once():
+    """Before everything, though a layer without one comes first; kept by the runs behind it."""
+    net = random_residual_network(6, bits=8, **RESNET)
+    names = [layer.name for layer in net.layers if getattr(layer, "neuron", None)]
+    layers = []
+    for layer in net.layers:
+        if layer.name == names[0]:
+            neuron = dataclasses.replace(layer.neuron, state=None)
+            layer = dataclasses.replace(layer, neuron=neuron)
+        layers.append(layer)
+    program = compile_network(net.replace(layers=tuple(layers)), fit_config(net, Config()))
+    code = program.instructions()
+    assert [n for n, i in enumerate(code) if i.op == Op.TABLE] == [0]
+    assert code[0].once == 1
+    assert program.labels[0].op == "TABLE"
+    assert (code[1].leak, code[2].leak) == (0, 1)
+    table = timing.overhead(program.config, code[0])
+    assert program.first_cycles == program.cycles + table
+    assert next(f.cycles for f in program.forecast) == 0
+    machine = Machine(program)
+    images = random_images(net, 1)
+    first, second = (machine.run(images[0]) for _ in range(2))
+    assert (first.cycles, second.cycles) == (program.first_cycles, program.cycles)
+    assert second.instruction_cycles == tuple(f.cycles for f in program.forecast)
+    assert first.logits.tolist() == second.logits.tolist()
+    machine.restart()
+    assert machine.run(images[0]).cycles == program.first_cycles
+
+
 def test_cycles_of_codes_and_steps():
     """Worked out by hand for the first layer and the second."""
     net = random_residual_network(6, bits=8, **RESNET | STREAM)
@@ -268,6 +297,8 @@ def test_tables_are_loaded_where_they_differ():
     assert len(tables) == changes
     assert tables[1] == tuple(33 * n for n in range(1, 7))
     assert tables[2] == tuple(5 * n for n in range(1, 128))
+    assert not any(i.once for i in program.instructions())
+    assert program.first_cycles == program.cycles
     images = random_images(net, 1)
     run = next(interpret(program, images))
     np.testing.assert_array_equal(run.logits, net.run(images).logits[0])

@@ -337,6 +337,25 @@ def table(shift, thresholds):
     return isa.encode(Op.TABLE, n_k=len(thresholds), state_shift=shift) + thresholds
 
 
+@pytest.mark.parametrize("memory", list(Mem))
+def test_a_table_is_kept_until_program_or_ctrl_is_written(machine, memory):
+    words = [*isa.encode(Op.TABLE, n_k=1, once=1), 40, *isa.encode(Op.HALT)]
+    program = isa.instructions(words)
+    first, later = (sum(timing.program_cycles(CONFIG, program, f)) for f in (True, False))
+    rows = [*load_program(words), *timeline(LAND)]
+    begins = []
+    for length in (first, later, first):
+        begins.append(len(rows) + 1)
+        rows += [{"start": 1}, *timeline(length + 3)]
+        if len(begins) == 2:
+            word, value = (len(words) - 1, words[-1]) if memory == Mem.PROG else (0, 0)
+            rows += [put(load_addr(memory, word), value), *timeline(LAND)]
+    seen = machine.play(rows)
+    lengths = [next(n for n, s in enumerate(seen[at:]) if s["done"]) for at in begins]
+    forgets = memory in (Mem.PROG, Mem.CTRL)
+    assert lengths == [first, later, first if forgets else later]
+
+
 def bits_of(rng, *shape):
     return (rng.random(shape) < 0.5).astype(int)
 

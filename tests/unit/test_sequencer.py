@@ -664,6 +664,42 @@ def test_table_words_that_look_like_instructions(runner):
     check(runner, [{"op": Op.TABLE, "n_k": 3, "state_shift": 2, "table": words}, gemm(**DELTAS)])
 
 
+@pytest.mark.parametrize("once", [0, 1])
+def test_a_table_that_is_kept(runner, once):
+    """Later runs begin behind it and issue the same words, until it is forgotten."""
+    kept = table_of(3) | {"once": once}
+    code, program = assemble([kept, gemm(n_k=2, n_j=2, n_par=3, **DELTAS)])
+    first, later = (
+        sum(timing.program_cycles(runner.config, program, first)) for first in (True, False)
+    )
+    assert first - later == once * (1 + STATE_CELLS + NI + 2)
+    starts = [2]
+    for length in (first, later, later):
+        starts.append(starts[-1] + length + 3)
+    forget = starts[2] + later + 2  # between the third run and the fourth
+    seen = runner.run(code, starts[3] + first + 3, starts=starts, forgets=[forget])
+    ends = [0, *(at - 2 for at in starts[1:])]
+    runs = [seen[at:] for at in ends]
+    words = []
+    for n, run in enumerate(runs):
+        length = next(cycle for cycle, s in enumerate(run) if s["done"] and cycle > 0)
+        assert length == (first if n in (0, 3) else later), n
+        words.append([s["word"]["row_addr"] for s in run[:length] if s["word"]["valid"]])
+        loads = sum(s["table"].as_bits() & 1 for s in run[:length])
+        assert loads == (STATE_CELLS if n in (0, 3) or not once else 0)
+    assert words == [words[0]] * 4
+
+
+def test_a_start_in_the_cycle_of_forget(runner):
+    """What is loaded in the cycle of start counts for that run."""
+    code, program = assemble([table_of(1) | {"once": 1}])
+    first = sum(timing.program_cycles(runner.config, program, True))
+    seen = runner.run(code, 2 * first + 9, starts=[2, first + 6], forgets=[first + 7])
+    again = seen[first + 4 :]
+    assert again[0]["busy"]
+    assert next(n for n, s in enumerate(again) if s["done"]) == first
+
+
 def test_table_after_slow_steps(runner):
     """The table is not written before the last code of the instruction before has used it."""
     check(

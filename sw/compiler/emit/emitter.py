@@ -56,6 +56,7 @@ class Emitter:
         self.needs |= {"pool_depth": self.place.fusions.line}
         self.needs |= {"acc_bits": 0, "state_bits": 0, "res_bits": 1}
         self._table: tuple[int, ...] = ()
+        self._tables: list[tuple[int, int]] = []  # places in words and labels
 
     def emit(
         self,
@@ -87,7 +88,16 @@ class Emitter:
         self.labels.append(label)
 
     def halt(self) -> None:
-        """Append HALT."""
+        """Append HALT; a table that is the only one goes to the front, to be loaded once."""
+        if len(self._tables) == 1:
+            at, n = self._tables[0]
+            table = isa.decode(self.words[at : at + isa.NI])
+            end = at + isa.NI + table.n_k
+            thresholds = self.words[at + isa.NI : end]
+            fields = {"n_k": table.n_k, "state_shift": table.state_shift, "once": 1}
+            del self.words[at:end]
+            self.words = [*isa.encode(Op.TABLE, **fields), *thresholds, *self.words]
+            self.labels.insert(0, self.labels.pop(n))
         self.words += isa.encode(Op.HALT)
         self.labels.append(Label(layer="(end)", op=Op.HALT.name))
 
@@ -123,6 +133,7 @@ class Emitter:
         table = (formats.state_cell(formats.STATE_SHIFTS[shift]), *words)
         if table != self._table:
             self._table = table
+            self._tables.append((len(self.words), len(self.labels)))
             self.words += [*isa.encode(Op.TABLE, n_k=len(words), state_shift=shift), *words]
             self.labels.append(Label(layer=layer, op=Op.TABLE.name))
 
