@@ -17,8 +17,9 @@ class LaneMAC(wiring.Component):
     """``p = (c if first else p) + (a * b if adds else 0)`` in every cycle, modulo 2**36.
 
     Latency: a, b at cycle t; the matching c, first and adds at t + 1; p at t + 3. Throughput: 1
-    per cycle. Where a_en or c_en is 0, a or c is what it was the cycle before. p moves in every cycle: an idle one presents b = 0 and, a cycle later, first = 0. No
-    register has a reset; p is arbitrary until the first ``first``.
+    per cycle. Where a_en or c_en is 0, a or c is what it was the cycle before. p moves in every
+    cycle: an idle one presents b = 0, or later adds = 0, and first = 0. No register has a reset;
+    p is arbitrary until the first ``first``.
 
     Parameters
     ----------

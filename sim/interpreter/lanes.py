@@ -122,9 +122,7 @@ def finish(
     return fired & rows.valid[..., None] & lanes
 
 
-def _mean(
-    m: Memories, i: Instruction, tiles: Tiles, column: ColumnTile, total: np.ndarray
-) -> None:
+def _mean(m: Memories, i: Instruction, tiles: Tiles, column: ColumnTile, total: np.ndarray) -> None:
     """Write the mean of what was kept in each lane, summed over a column tile: total (C,)."""
     c, lanes = m.config, np.arange(m.config.cols)
     if not c.means or (i.keep and i.keep != i.mean):

@@ -55,8 +55,9 @@ def simulate(component, vectors: dict[str, list[int]], output: str, tmp_path: Pa
     sets, words = [], []
     for name, bits in width.items():
         chunks = -(-bits // 32)
+        port = name.replace("_", "__")
         sets.append(
-            f"for (int k = 0; k < {chunks}; k++) {{ std::cin >> v; t.p_{name}.data[k] = v; }}"
+            f"for (int k = 0; k < {chunks}; k++) {{ std::cin >> v; t.p_{port}.data[k] = v; }}"
         )
         words.append((name, bits, chunks))
     main = f"""#include "top.cc"

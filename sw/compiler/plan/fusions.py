@@ -59,7 +59,9 @@ class Fusions:
         alone = all(uses.readers[name] == [] for name in names - {mean.source, spikes})
         if mean.source != spikes and spikes is not None:
             alone = not any(uses.kind(r).sums_residuals for r in uses.readers_of(spikes))
-        heads = any(uses.kind(r).roles(r, mean.source) != ((),) for r in uses.readers_of(mean.source))
+        heads = any(
+            uses.kind(r).roles(r, mean.source) != ((),) for r in uses.readers_of(mean.source)
+        )
         rows, cols = self.config.rows, self.config.cols
         enough = uses.net.steps * ceil_div(h * w, rows) * rows >= cols  # cycles, for C writes
         if alone and enough and not heads:

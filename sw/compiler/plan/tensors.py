@@ -82,7 +82,5 @@ class Uses:
         """Name of the residual that a layer stores because somebody reads it."""
         residual = residual_of(layer)
         return (
-            residual.output
-            if residual is not None and self._in_memory(residual.output)
-            else None
+            residual.output if residual is not None and self._in_memory(residual.output) else None
         )
