@@ -24,7 +24,7 @@ def meaned_network(seed, build, *, side, steps=2, bits=0, stream=False):
     names = build(maker)
     inputs = sum(maker.env[name].shape[1] for name in names)
     weight = maker.rng.integers(-30, 31, (3, inputs))
-    head = {"bias": np.zeros(3, np.int64), "shift": 4, "weight_bits": 7, "scale": 1.0}
+    head = {"bias": np.zeros(3, np.int64), "shift": 10, "weight_bits": 7, "scale": 1.0}
     maker.add(Head(name="logits", sources=tuple(names), weight=weight, **head), "logits")
     shape = {"steps": steps, "channels": 1, "height": side[0], "width": side[1], "classes": 3}
     return maker.network(seed, **shape, per_step_input=False, stream=stream)
