@@ -1,48 +1,107 @@
-"""LUT cells of the systolic array alone, drain registers included, for each binary operation.
+"""LUTs of the systolic array alone for each binary operation: ``python -m benchmarks.array_lut``.
 
-``python -m benchmarks.array_lut [--board NAME]``; the floor is 2.5 LUT cells (LUT1 to LUT6; a
-LUT6_2 counts as one) per operation in the Arty A7-35T's configuration.
+Popcounts of rows, sums and drain are part of it. 7-series: LUT cells (LUT1 to LUT6 and inverters;
+a LUT6_2 counts as one). ECP5: LUT4 as nextpnr packs them, a CCU2C being two. The behavioural form
+stands beside each, as the same tools map it; ``--form`` leaves all others out.
 """
 
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import boards
+from benchmarks.floor import Floor, plain
+from hw.arch import Config
 from hw.common.cli import command
+from hw.common.errors import SpikeloomError
 from hw.core.array import SystolicArray
+from hw.targets.ecp5 import luts
 from hw.targets.xc7 import lut_cells
 from hw.tools import export_rtlil, run_yosys
 from hw.tools.netlist import Netlist
 
-FLOOR = 2.5
+CONFIG, WIDE = Config(), Config(width=64)
+SYNTHESIS = {
+    "xc7": "synth_xilinx -family xc7 -flatten -nodsp -noiopad -noclkbuf -top top",
+    "ecp5": "synth_ecp5 -nowidelut -top top",
+}
+COUNT = {"xc7": lut_cells, "ecp5": luts}
 
 
-def count(config, folder: Path) -> dict[str, int]:
+@dataclass(frozen=True)
+class Form:
+    """An array that is counted."""
+
+    family: str
+    config: Config
+    bound: float | None = None  #: None: the behavioural form, which has no floor.
+
+    @property
+    def target(self) -> str:
+        """Which form of the array."""
+        return "generic" if self.bound is None else self.family
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        size = f"R{self.config.rows} C{self.config.cols} W{self.config.width}"
+        return f"{self.family}, {size}" + (", behavioural form" if self.bound is None else "")
+
+
+FORMS = {
+    "xc7": Form("xc7", CONFIG, 1.00),
+    "xc7-wide": Form("xc7", WIDE, 0.92),
+    "ecp5": Form("ecp5", CONFIG, 3.3),
+    "xc7-behavioural": Form("xc7", CONFIG),
+    "ecp5-behavioural": Form("ecp5", CONFIG),
+}
+
+
+def count(form: Form, folder: Path) -> dict[str, int]:
     """Return the cells of the array by type."""
-    export_rtlil(SystolicArray(config, target="xc7"), folder / "array.il")
+    export_rtlil(SystolicArray(form.config, target=form.target), folder / "array.il")
     commands = [
         "read_rtlil array.il",
-        "synth_xilinx -family xc7 -flatten -nodsp -noiopad -noclkbuf -top top",
+        SYNTHESIS[form.family],
         "write_json -noscopeinfo array.json",
     ]
     run_yosys(commands, cwd=folder, name="array")
     return Netlist.load(folder / "array.json").counts()
 
 
+def lines(form: Form, cells: Mapping[str, int]) -> tuple[str, bool]:
+    """Return the figure of an array as text, and whether it keeps its floor."""
+    n = COUNT[form.family](cells)
+    value = n / form.config.peak
+    others = ", ".join(f"{cells[name]} {name}" for name in ("DSP48E1", "PFUMX") if cells.get(name))
+    ffs = sum(v for k, v in cells.items() if k.startswith(("FD", "TRELLIS_FF")))
+    tail = (
+        f"  ({n} of {form.config.peak} operations; {ffs} flip-flops{', ' * bool(others)}{others})"
+    )
+    if form.bound is None:
+        return plain(form.title, value, digits=3) + tail, True
+    floor = Floor(bound=form.bound, digits=3)
+    return floor.line(form.title, value) + tail, floor.met(value)
+
+
 @command()
 def main(argv: list[str] | None = None) -> int:
-    """Print the figures; 1 where the floor is missed."""
+    """Print the figures; 1 where a floor is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.array_lut", description=__doc__)
-    parser.add_argument("--board", default="arty_a7")
-    config = boards.get(parser.parse_args(argv).board).config
-    with tempfile.TemporaryDirectory() as folder:
-        counts = count(config, Path(folder))
-    luts, ops = lut_cells(counts), config.peak
-    print(counts)
-    print(f"{luts} LUT cells for {ops} operations: {luts / ops:.3f} each (floor {FLOOR})")
-    return int(luts / ops > FLOOR)
+    parser.add_argument("--form", action="append", help="this one; may be repeated")
+    names = parser.parse_args(argv).form or FORMS
+    if unknown := [name for name in names if name not in FORMS]:
+        raise SpikeloomError(f"unknown form {unknown[0]!r}; known forms: {', '.join(FORMS)}")
+    bad = 0
+    print("LUTs of the array for each binary operation")
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            text, met = lines(FORMS[name], count(FORMS[name], Path(folder)))
+        print(text, flush=True)
+        bad |= not met
+    return bad
 
 
 if __name__ == "__main__":

@@ -87,7 +87,12 @@ class Config:
     @property
     def max_count(self) -> int:
         """Largest popcount sum an element can hold."""
-        return (1 << (self.acc_bits - 1)) - 1
+        return formats.most_count(self.acc_bits)
+
+    @property
+    def field_bits(self) -> int:
+        """Bits of a sum where several share an adder."""
+        return formats.field_bits(self.acc_bits)
 
     def as_dict(self) -> dict[str, int]:
         """Plain dictionary, field order kept."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hw.arch.config import POOL_LUT_WORDS, Config
 from hw.arch.formats import (
+    ADDER_BITS,
     FACTOR_BITS,
     MAX_STEPS,
     MEMBRANE_BITS,
@@ -155,6 +156,31 @@ def memories(config: Config) -> list[Memory]:
             )
         )
     return found
+
+
+def dsps(config: Config, primitives: str) -> dict[str, int]:
+    """Return the DSPs of a core by what they do: multipliers of lanes, and sums of the array.
+
+    Parameters
+    ----------
+    primitives : what the core is made of, as ``hw.targets`` has it; of ``xc7`` the elements of a
+        diagonal of the array share adders.
+    """
+    units = max(config.tile_pixels, 1 + config.means)
+    return {
+        "lanes": config.cols * units,
+        "array": sum(map(len, shared_sums(config))) if primitives == "xc7" else 0,
+    }
+
+
+def shared_sums(config: Config) -> list[list[list[tuple[int, int]]]]:
+    """Return which elements of each diagonal share an adder: (row, column); -1 counts row bits."""
+    fields = ADDER_BITS // config.field_bits
+    places = [(r, c) for c in range(-1, config.cols) for r in range(config.rows)]
+    diagonals = [
+        [place for place in places if sum(place) + 1 == d] for d in range(config.rows + config.cols)
+    ]
+    return [[line[k : k + fields] for k in range(0, len(line), fields)] for line in diagonals]
 
 
 @dataclass(frozen=True, kw_only=True)

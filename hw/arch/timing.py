@@ -125,8 +125,9 @@ def column_tile(i: Instruction) -> tuple[int, int]:
 def column_starts(i: Instruction) -> list[int]:
     """Issue cycle of each column tile's first parameter (or word), from instruction start.
 
-    The parameters of a column tile come ``gap`` cycles after the previous one's last tile, and wait
-    for its first tile to have left SWAP cycles of pipeline behind it. One more entry gives the end of issue.
+    The parameters of a column tile come ``gap`` cycles after the previous one's last tile, and
+    wait for its first tile to have left SWAP cycles of pipeline behind it. One more entry gives
+    the end of issue.
     """
     words, length = column_tile(i)
     starts, at = [], 0

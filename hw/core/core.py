@@ -41,7 +41,7 @@ class Core(wiring.Component):
     trace : bool
         Adds ``t_*`` outputs: every write of row, column, residual and pixel memory, and (mem) of
         membrane codes, two bytes of each lane's word.
-    target : 'generic' or 'xc7' (instantiated LUT6_2 and DSP48E1).
+    target : 'generic', 'ecp5' (instantiated carry cells) or 'xc7' (LUT6_2 and DSP48E1).
 
     Members
     -------
@@ -115,6 +115,7 @@ class Core(wiring.Component):
             *(part.first.eq(word.first) for part in (self.array, self.pool)),
             self.modes.setup.eq(seq.setup),
             self.array.neg.eq(word.neg),
+            self.array.xnor.eq(self.modes.early.xnor),
             self.array.row_ones.eq(rows.at(timing.ACC - 1)),
             self.array.row_sel.eq(rows.at(timing.ACC)),
             self.pool.left.eq(word.left),

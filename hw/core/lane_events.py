@@ -37,8 +37,8 @@ def lane_event(config: Config) -> data.StructLayout:
     S_READY, ``first`` one later; ``par_*`` as the parameter word comes from the column bank;
     ``read_b`` at PRODUCT - 1; ``load`` at PRODUCT; ``on_bus`` (x is collected) at X; ``fire``,
     ``start``, ``row``, ``store`` and ``res_write`` (address) at Y. A core that sums means has
-    ``adds`` and ``opens`` at Y + 1, ``mean`` (x takes the mean) with ``load``. A core that stores membranes
-    has the fields of codes too.
+    ``adds`` and ``opens`` at Y + 1, ``mean`` (x takes the mean) with ``load``. A core that stores
+    membranes has the fields of codes too.
     """
     row = (config.rows - 1).bit_length()
     members: dict[str, Any] = {

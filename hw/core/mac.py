@@ -24,7 +24,8 @@ class LaneMAC(wiring.Component):
     Parameters
     ----------
     target : str
-        ``generic``: behavioural. ``xc7``: one DSP48E1 and no other cell; equal bit for bit.
+        ``generic`` and ``ecp5``: behavioural. ``xc7``: one DSP48E1 and no other cell; equal bit
+        for bit.
 
     Members
     -------
@@ -175,5 +176,6 @@ class LaneMAC(wiring.Component):
     #: How each set of primitives makes it.
     FORMS = {
         "generic": _generic,
+        "ecp5": _generic,
         "xc7": _xc7,
     }

@@ -56,6 +56,7 @@ class Early(data.Struct):
     """Copies of early fields, which the next instruction's fetch may overwrite during a drain."""
 
     gemm: unsigned(1)
+    xnor: unsigned(1)
     mac: unsigned(1)
     mean: unsigned(1)
     pooling: unsigned(1)
@@ -109,6 +110,7 @@ class Modes(wiring.Component):
         with m.If(self.setup):
             m.d.sync += [
                 early.gemm.eq(i.op == Op.GEMM),
+                early.xnor.eq(i.xnor),
                 early.mac.eq(i.op == Op.MAC),
                 early.mean.eq(i.op == Op.MEAN),
                 early.pooling.eq(i.op == Op.POOL),

@@ -43,8 +43,9 @@ PLACED = {
 
 
 class Ecp5(Target):
-    """Lattice ECP5, ECP5UM and ECP5UM5G. Generic cells; the router's figures are the report's."""
+    """Lattice ECP5, ECP5UM and ECP5UM5G. The array is of CCU2C; figures are the router's."""
 
+    primitives = "ecp5"
     titles = {
         "lut": "LUT",
         "lut_as_memory": "LUT as memory",
@@ -110,7 +111,7 @@ class Ecp5(Target):
         """Cells before packing."""
         memory = 6 * counts.get("TRELLIS_DPR16X4", 0)
         return {
-            "lut": counts.get("LUT4", 0) + 2 * counts.get("CCU2C", 0) + memory,
+            "lut": luts(counts) + memory,
             "lut_as_memory": memory,
             "ff": counts.get("TRELLIS_FF", 0),
             "bram18": counts.get("DP16KD", 0),
@@ -155,6 +156,11 @@ class Ecp5(Target):
     def pack(self, folder: Path) -> None:
         arguments = ["--compress", "--input", "top.config", "--bit", "top.bit"]
         run_tool("ecppack", arguments, cwd=folder, log="pack.log")
+
+
+def luts(counts: Mapping[str, int]) -> int:
+    """Return the LUT4 of cells, a CCU2C being two; those used as memory are left out."""
+    return counts.get("LUT4", 0) + 2 * counts.get("CCU2C", 0)
 
 
 def device_options(board: Board) -> list[str]:

@@ -52,6 +52,9 @@ def _faults(cell: Cell, unsettled: Set[str]) -> list[str]:
         out.append("RAMB36E1 in 72-bit simple dual port mode: contents corrupted")
     if kind == "RAMB36E1" and widths & {1, 9} and _parity_used(cell):
         out.append("RAMB36E1 with a port of 1 or 9 bits: parity bits lost; use 1024 x 36")
+    if kind == "DSP48E1" and cell.text("USE_SIMD") not in ("", "ONE48"):
+        simd = cell.text("USE_SIMD")
+        out.append(f"DSP48E1 with its adder cut (USE_SIMD {simd}): wrong settings; use ONE48")
     if kind.startswith("RAM") and not kind.startswith("RAMB"):
         if any("1" in cell.text(name) for name in LUT_RAM_INIT):
             out.append(f"{kind} with initial contents: lost; use block RAM (ram_style)")

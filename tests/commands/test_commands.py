@@ -36,7 +36,7 @@ MISTAKES = {
     "sw.data": ["fetch", "nothing"],
     "benchmarks.card": ["/nowhere/x.safetensors"],
     "hw.tools.check_xc7": ["/nowhere/x.json"],
-    "benchmarks.array_lut": ["--board", "nothing"],
+    "benchmarks.array_lut": ["--form", "nothing"],
 }
 
 #: Runs a command in forks of one process, so that its modules are imported once: each case has

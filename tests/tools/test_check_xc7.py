@@ -19,6 +19,8 @@ OFFENCES = [
     (cell("RAMB36E1", WRITE_WIDTH_B="1001000"), "72-bit simple dual port"),
     (cell("RAMB36E1", READ_WIDTH_B="1001", INITP_00="01"), "parity bits lost"),
     (cell("RAM32M", INIT_B="0001"), "RAM32M with initial contents"),
+    (cell("DSP48E1", USE_SIMD="FOUR12"), "adder cut (USE_SIMD FOUR12)"),
+    (cell("DSP48E1", USE_SIMD="TWO24"), "adder cut (USE_SIMD TWO24)"),
     (
         cell("FDSE", INIT="1", connections={"Q": [9], "S": ["0"], "D": [9], "CE": ["1"]}),
         "only by its power-up value",
@@ -31,6 +33,10 @@ def test_each_offence(bad, words):
     (found,) = check(netlist(bad, cell("FDRE", INIT="0", connections={"Q": [5], "D": [6]})))
     assert words in found
     assert "(1 x, such as c)" in found
+
+
+def test_a_whole_adder_is_no_offence():
+    assert check(netlist(cell("DSP48E1", USE_SIMD="ONE48"), cell("DSP48E1", "d"))) == []
 
 
 def test_all_offences_in_one_message():

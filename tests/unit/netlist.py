@@ -21,22 +21,51 @@ def cells(component) -> dict[str, int]:
     return found
 
 
-def simulate(component, vectors: dict[str, list[int]], output: str, tmp_path: Path) -> list[int]:
+#: Yosys' own cell models of a family: the files that are read, and those that they include.
+MODELS = {
+    "generic": ((), ()),
+    "xc7": (("xilinx/cells_sim.v",), ()),
+    "ecp5": (("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"), ("ecp5/cells_ff.vh", "ecp5/cells_io.vh")),
+}
+
+
+def models(family: str, folder: Path) -> list[str]:
+    """Put the cell models of a family into a folder; return the Yosys commands that read them."""
+    read, included = MODELS[family]
+    for name in (*read, *included):
+        shutil.copy(_share() / name, folder)
+    return [f"read_verilog {Path(name).name}" for name in read]
+
+
+def _share() -> Path:
+    return Path(pytest.importorskip("pyosys").__file__).parent / "share"
+
+
+def _mangled(name: str) -> str:
+    """Return what CXXRTL calls a port."""
+    return "p_" + name.replace("_", "__")
+
+
+def simulate(
+    component,
+    vectors: dict[str, list[int]],
+    output: str,
+    tmp_path: Path,
+    family: str = "xc7",
+) -> list[int]:
     """Return ``output`` (unsigned, up to 64 bits) after each clock edge, one edge per vector.
 
-    Vendor cells of the component are replaced by the models of Yosys' cells_sim.v. Values are
+    Vendor cells of the component are replaced by Yosys' models of the ``family``. Values are
     Python integers of up to 64 bits (more: 32-bit chunks are written), signed ones included.
     """
-    pyosys = pytest.importorskip("pyosys")
     gxx = shutil.which("g++")
     assert gxx, "g++ is required"
-    share = Path(pyosys.__file__).parent / "share"
+    share = _share()
     text = rtlil.convert(component, name="top", emit_src=False)
     (tmp_path / "top.il").write_text(text, encoding="utf-8")
-    shutil.copy(share / "xilinx" / "cells_sim.v", tmp_path)
     run_yosys(
         [
-            "read_verilog cells_sim.v",
+            *models(family, tmp_path),
             "read_rtlil top.il",
             "hierarchy -top top -check",
             "proc",
@@ -55,9 +84,9 @@ def simulate(component, vectors: dict[str, list[int]], output: str, tmp_path: Pa
     sets, words = [], []
     for name, bits in width.items():
         chunks = -(-bits // 32)
-        port = name.replace("_", "__")
         sets.append(
-            f"for (int k = 0; k < {chunks}; k++) {{ std::cin >> v; t.p_{port}.data[k] = v; }}"
+            f"for (int k = 0; k < {chunks}; k++) "
+            f"{{ std::cin >> v; t.{_mangled(name)}.data[k] = v; }}"
         )
         words.append((name, bits, chunks))
     main = f"""#include "top.cc"
@@ -67,7 +96,8 @@ int main() {{
   for (size_t i = 0; i < n; i++) {{
     {" ".join(sets)}
     t.p_clk.set<bool>(false); t.step(); t.p_clk.set<bool>(true); t.step();
-    std::cout << t.p_{output}.get<uint64_t>() << "\\n";
+    t.step();  // what is combinational behind the registers
+    std::cout << t.{_mangled(output)}.get<uint64_t>() << "\\n";
   }}
 }}
 """

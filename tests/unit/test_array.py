@@ -1,11 +1,22 @@
-"""Element and SystolicArray against the golden popcounts, in the cycles of ``hw.arch.timing``."""
+# amaranth: UnusedElaboratable=no
+"""Element and SystolicArray against the golden popcounts, in the cycles of ``hw.arch.timing``.
+
+The forms of vendors' cells stand beside the behavioural one at gate level.
+"""
+
+import random
 
 import numpy as np
 import pytest
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
+from hw.common.errors import SpikeloomError
 from hw.core.array import Element, SystolicArray
 from sw.golden import ops
+from tests.unit import netlist
 from tests.unit.bench import Bench, timeline
 
 CONFIGS = {
@@ -168,3 +179,109 @@ def test_extremes(wave):
     full = words * cfg.width
     assert accs == [[[v] * cfg.cols] * cfg.rows for v in (full, -full, 0)]
     assert pops == [[v] * cfg.rows for v in (full, 0, 0)]
+
+
+class Beside(wiring.Component):
+    """Two arrays with the same inputs; tells whether any output differs."""
+
+    def __init__(self, config, target, other="generic"):
+        self.config = config
+        self.arrays = [SystolicArray(config, target=t) for t in (other, target)]
+        control = {"first": In(1), "neg": In(1), "xnor": In(1)}
+        self.bits = (config.rows - 1).bit_length()
+        words = {"rows": In(config.width * config.rows), "cols": In(config.width * config.cols)}
+        selected = {"row_ones": In(self.bits), "row_sel": In(self.bits)}
+        super().__init__({**words, **control, **selected, "differ": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        seen = []
+        for n, array in enumerate(self.arrays):
+            m.submodules[f"array{n}"] = array
+            m.d.comb += [
+                Cat(*array.rows).eq(self.rows),
+                Cat(*array.cols).eq(self.cols),
+                *(
+                    getattr(array, name).eq(getattr(self, name))
+                    for name in ("first", "neg", "xnor", "row_ones", "row_sel")
+                ),
+            ]
+            seen.append(Cat(array.pops, *array.accs))
+        differ = Signal()
+        m.d.sync += differ.eq(seen[0] != seen[1])
+        m.d.comb += self.differ.eq(differ)
+        return m
+
+
+def lively(cfg, tiles, seed):
+    """Stimulus of random words, and the cycles at which all sums stand for what was asked.
+
+    Tiles grow up to the largest sum; those of an XNOR map have half of that, of both signs. After
+    each change of ``xnor`` the sums of the tiles before have left.
+    """
+    rng, flow, valid = random.Random(seed), [], []
+    latency = timing.S_READY + cfg.rows + cfg.cols
+    for _ in range(tiles):
+        xnor = rng.randrange(2)
+        most = min(cfg.max_count >> xnor, 4095 >> xnor) // cfg.width
+        flow += [(1, 0, xnor, 0)]  # what was before goes
+        valid += [False] * (latency + 1)
+        flow += [(0, 0, xnor, 0)] * latency
+        for _ in range(4):
+            n, dense = rng.choice((1, 3, cfg.rows, most)), rng.choice((0.5, 0.9, 1.0))
+            flow += [
+                (int(k == 0), int(xnor and k > 0 and rng.random() < 0.6), xnor, dense)
+                for k in range(n)
+            ]
+            valid += [True] * n
+
+    def word(bits, dense):
+        some = rng.getrandbits(bits)
+        full = (1 << bits) - 1
+        return {0: 0, 0.5: some, 0.9: some | rng.getrandbits(bits), 1.0: full}[dense]
+
+    out = {
+        "rows": [word(cfg.width * cfg.rows, dense) for *_, dense in flow],
+        "cols": [word(cfg.width * cfg.cols, 1.0 if dense else 0) for *_, dense in flow],
+        "first": [first for first, *_ in flow],
+        "neg": [neg for _, neg, *_ in flow],
+        "xnor": [xnor for *_, xnor, _ in flow],
+    }
+    for name in ("row_ones", "row_sel"):
+        out[name] = [rng.randrange(cfg.rows) for _ in flow]
+    return out, valid
+
+
+FORMS = {
+    "xc7": ("xc7", Config(rows=4, cols=8, width=32)),
+    "xc7, wide sums": ("xc7", Config(rows=4, cols=8, width=32, acc_bits=16)),
+    "ecp5": ("ecp5", Config(rows=4, cols=8, width=32)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_vendors_cells_equal_the_behavioural_form(form, tmp_path):
+    target, cfg = FORMS[form]
+    stimulus, valid = lively(cfg, 8, 1)
+    differ = netlist.simulate(Beside(cfg, target), stimulus, "differ", tmp_path, target)
+    assert sum(valid) > 400
+    wrong = [n for n, (d, v) in enumerate(zip(differ[1:], valid, strict=False)) if v and d]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("acc_bits", "sums"), [(8, 12), (12, 12), (13, 12), (14, 24), (16, 24)], ids=str
+)
+def test_sums_share_adders(acc_bits, sums):
+    cfg = Config(rows=4, cols=8, width=32, acc_bits=acc_bits)
+    assert cfg.field_bits == sums
+    cells = netlist.cells(SystolicArray(cfg, target="xc7"))
+    diagonals = [1, 2, 3, *[4] * 6, 3, 2, 1]  # elements and popcounts, of 4 rows and 8 columns
+    assert sum(diagonals) == 4 * 9
+    fields = 48 // sums
+    assert cells["DSP48E1"] == sum(-(-n // fields) for n in diagonals)
+
+
+def test_refuses_unknown_target():
+    with pytest.raises(SpikeloomError, match="array target 'ice': known targets"):
+        SystolicArray(Config(), target="ice")

@@ -60,7 +60,7 @@ class MapEmission(Emission[AttentionMap]):
         if xnor and not qk:
             raise m.place.fail(layer.name, "XNOR similarity exists in the QK order only")
         depth, side = (width, tokens) if qk else (tokens, width)
-        m.count(depth)
+        m.count(depth, both_signs=xnor)
         tiles = ceil_div(side, c.cols)
         if qk:  # rows: queries; columns: keys
             rows, cols = layer.left, layer.right

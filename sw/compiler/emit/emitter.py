@@ -101,9 +101,12 @@ class Emitter:
         self.words += isa.encode(Op.HALT)
         self.labels.append(Label(layer="(end)", op=Op.HALT.name))
 
-    def count(self, depth: int) -> None:
-        """Note that an element counts up to ``depth``."""
-        self.needs["acc_bits"] = max(self.needs["acc_bits"], depth.bit_length() + 1)
+    def count(self, depth: int, *, both_signs: bool = False) -> None:
+        """Note that an element counts up to ``depth``, or from minus that."""
+        bits = depth.bit_length() + 1
+        if bits <= formats.ACC_BITS[1] and depth > formats.most_count(bits, both_signs=both_signs):
+            bits += 1
+        self.needs["acc_bits"] = max(self.needs["acc_bits"], bits)
 
     def last_lanes(self, channels: int) -> int:
         """Valid lanes of the last column tile."""
