@@ -1,8 +1,9 @@
 """Cycles of an inference and share of the array's peak: ``python -m benchmarks.cycles``.
 
 Share of peak is (binary operations of binary layers and attention) / (cycles * R * C * W), true
-sizes without padding. Cycles are the compiler's forecast; ``--simulate`` also runs the CIFAR-10
-size on RTL (minutes), where every memory write, the logits and the cycles must equal it.
+sizes without padding: taps outside the image are no operations. Cycles are the compiler's forecast;
+``--simulate`` also runs the CIFAR-10 size on RTL (minutes), where every memory write, the logits
+and the cycles must equal it.
 """
 
 import argparse

@@ -85,6 +85,11 @@ class Config:
         return self.pixels or self.rows
 
     @property
+    def lane_units(self) -> int:
+        """Multipliers of a lane: one for each pixel of a tile, two where it sums means too."""
+        return max(self.tile_pixels, 1 + self.means)
+
+    @property
     def max_count(self) -> int:
         """Largest popcount sum an element can hold."""
         return formats.most_count(self.acc_bits)

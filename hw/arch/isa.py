@@ -6,10 +6,13 @@ Fields never straddle words; the order of fields is the order of bits, LSB first
 
 Loop nest (inner to outer): k, dx, dy | t, x, y, j, h. The first three make a *tile* (one
 output-stationary pass of the array; a *tile* of MAC is one pixel, of MEAN a whole sum); j is the
-column tile, h the head (buffer in MEAN). After each issued word the row and column addresses
-grow by the delta of the level that advances (inner levels rewind: the compiler folds the rewind
-into the delta); dx and dy have a second delta for advances from an odd index. Addresses are
-modulo 2**16, truncated to the memory.
+column tile, h the head (buffer in MEAN). Inside a tile the row and column addresses grow, after
+each issued word, by the delta of the level that advances; from tile to tile the address of the
+tile's first word does (inner levels rewind: the compiler folds the rewind into the delta). dx and
+dy have a second delta for advances from an odd index. With ``clip`` a tile has only the dy whose
+row lies in the image: from `first_dy` to before `end_dy`; where an advance of y leaves fewer of
+them out at the top, ``row_up`` and ``col_up`` are added too. Addresses are modulo 2**16, truncated
+to the memory.
 
 TABLE is followed by n_k words: the thresholds of stored membranes in ascending order. After one
 with ``once`` the core keeps its table: later runs begin with the instruction behind it, until
@@ -161,7 +164,7 @@ def _delta(doc: str, *, new: bool = False) -> Any:
     return field(default=0, metadata={"at": _At(16, doc, signed=True, modular=True, new=new)})
 
 
-def _over(over: str, only: Op, doc: str, *, signed: bool) -> Any:
+def _over(over: str, only: Op, doc: str, *, signed: bool = False) -> Any:
     """Declare a field that instructions of ``only`` have in the place of ``over``."""
     at = _At(0, doc, signed, modular=False, over=over, only=only)
     return field(default=0, metadata={"at": at})
@@ -207,6 +210,7 @@ class Instruction:
     img_w: int = _word(12, "input image width (tokens, for 1x1 layers)")
     img_h: int = _bits(12, "input image height")
     gap: int = _bits(5, "cycles between column tiles, timing.mean_gap")
+    clip: int = _bits(1, "GEMM, MAC, POOL: dy of rows outside the image are left out")
     row_k: int = _delta("row address delta when k advances", new=True)
     row_dx: int = _delta("row address delta when dx advances")
     row_dy: int = _delta("row address delta when dy advances", new=True)
@@ -227,6 +231,8 @@ class Instruction:
     row_dy2: int = _delta("row address delta when dy advances from an odd index")
     col_dx2: int = _delta("col address delta when dx advances from an odd index", new=True)
     col_dy2: int = _delta("col address delta when dy advances from an odd index")
+    row_up: int = _delta("row address delta too when y advances and dy > 0 was the first", new=True)
+    col_up: int = _delta("col address delta too; both twice from dy = 3 with y_twice")
     row_base: int = _word(16, "row (MAC: pixel, MEAN: residual) address of the first word")
     col_base: int = _bits(16, "column address of the first word")
     row_gs: int = _word(16, "row address distance between groups of R tokens (input)")
@@ -284,8 +290,11 @@ class Instruction:
     centre5: int = _over("sc_gs", Op.MAC, "channel 5 mod 8", signed=True)
     centre6: int = _over("sc_t", Op.MAC, "channel 6 mod 8", signed=True)
     centre7: int = _over("row_gs", Op.MAC, "channel 7 mod 8", signed=True)
-    mean_base: int = _over("centre0", Op.GEMM, "pixel address of the first mean", signed=False)
-    once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction", signed=False)
+    n_pix: int = _over("mean_mask", Op.MAC, "pixels of a tile - 1")
+    last_pix: int = _over("sc_byte", Op.MAC, "pixels of the last tile of an image row - 1")
+    image: int = _over("odd_w", Op.MAC, "pixels come from row memory, as bytes")
+    mean_base: int = _over("centre0", Op.GEMM, "pixel address of the first mean")
+    once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction")
     table: tuple[int, ...] = ()  #: TABLE: the words that follow.
 
     def count(self, level: str) -> int:
@@ -299,6 +308,15 @@ class Instruction:
     def delta(self, prefix: str, level: str, odd: bool = False) -> int:
         """Address delta of a stream when a level advances (``odd``: of dx and dy, from odd)."""
         return getattr(self, f"{prefix}_{level}{'2' * odd}")
+
+    def first_dy(self, y: int) -> int:
+        """First dy of the tiles of an output row."""
+        return max(0, self.pad_y - (y << self.y_twice)) if self.clip else 0
+
+    def end_dy(self, y: int) -> int:
+        """One more than the last dy of the tiles of an output row."""
+        rows = self.img_h + self.pad_y - (y << self.y_twice)
+        return min(self.n_dy, rows) if self.clip else self.n_dy
 
     def centre(self, channel: int) -> int:
         """What MAC subtracts from the pixels of a channel."""

@@ -71,6 +71,8 @@ PARTS = {
                 prog_depth=1024,
                 state_bits=2,
                 acc_bits=12,
+                pixels=1,
+                means=0,
                 pool_depth=0,
             ),
         ),
@@ -137,6 +139,16 @@ def memories(config: Config) -> list[Memory]:
             name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS, registers=True
         ),
     ]
+    if c.tile_pixels > 1:
+        found.append(
+            Memory(
+                name="lane sums",
+                count=c.cols,
+                width=MEMBRANE_BITS,
+                depth=c.tile_pixels,
+                registers=True,
+            )
+        )
     if c.pool_depth:
         found += [
             Memory(

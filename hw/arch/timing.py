@@ -17,8 +17,9 @@ ROW_READ = 2  #: Address to rotated and masked row word (register output).
 ELEMENT_IN = ROW_READ + 2  #: Operand visible in element (0, 0).
 ACC = ELEMENT_IN + POP_STAGES + 1  #: Accumulator of element (0, 0) visible.
 S_READY = ACC + 1  #: Accumulator of lane 0 in the lane's register: start of the lane.
-PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P).
-X = PRODUCT + 1  #: x visible.
+PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P); unit u's in MAC at + u.
+PICKED = PRODUCT + 1  #: P of the unit that x is made of, in the register before x.
+X = PICKED + 1  #: x visible.
 Y = X + 1  #: y (residual applied) visible; residual write presented in this cycle.
 SPIKE = Y + 1  #: Spike of lane 0, row 0.
 STATE_GAP = 5  #: From a neuron's step to its next, where the lane stores a code of its membrane.
@@ -43,12 +44,14 @@ def mean_gap(config: Config, i: Instruction) -> int:
     """Least cycles between column tiles for which no row of the next one needs x with the mean."""
     if not i.mean:
         return 0
-    return max(0, mean_row(config) + 1 - tile_cycles(i) - i.n_par)
+    y = i.n_y - 1
+    between = tile_cycles(i, y) - tile_words(i, y) + i.n_par + tile_words(i, 0)  # tau to tau
+    return max(0, mean_row(config) + 1 - between)
 
 
 def spread_gap(i: Instruction) -> int:
-    """Cycles between the steps of a MAC with spread."""
-    return STATE_GAP if i.leak else 1
+    """Cycles from step to step of a MAC with spread: a pass through the pixels of a tile."""
+    return max(i.n_pix + 1, STATE_GAP if i.leak else 1)
 
 
 def drain_cycles(config: Config, i: Instruction) -> int:
@@ -60,13 +63,13 @@ def drain_cycles(config: Config, i: Instruction) -> int:
     if i.op in (Op.HALT, Op.TABLE):
         return 0
     write, rows, across = write_cycle(config), config.rows, config.cols - 1
-    # distances from tau of the last tile; to the last event, then to each memory's last write
-    last = [write + rows - 2]
     steps = i.n_spread * spread_gap(i) if i.spread else 0
-    valid = rows if i.op in (Op.GEMM, Op.POOL) else 1
+    events = steps + i.n_pix if i.op == Op.MAC else rows - 1  # from the first to the last
+    # distances from tau of the last tile; to the last event, then to each memory's last write
+    last = [write - 1 + events]
     match i.dest:
         case Dest.ROW | Dest.ROW_TAPS | Dest.COL_TOKEN:
-            last.append(write + max(valid - 1, steps))
+            last.append(write + events)
         case Dest.COL_CHANNEL:
             last.append(write + rows - 1)
         case Dest.ROW_CHANNEL:
@@ -76,10 +79,11 @@ def drain_cycles(config: Config, i: Instruction) -> int:
     if i.mean:
         last.append(mean_row(config) + write + across)
     if i.keep:
-        last.append(Y + valid - 1 + across)
+        last.append(Y + events + across)
     if i.persist:
-        last.append(STATE_WRITE + valid - 1 + across)
-    return max(0, max(last) - (tile_cycles(i) - tile_words(i)))
+        last.append(STATE_WRITE + events + across)
+    y = i.n_y - 1
+    return max(0, max(last) - (tile_cycles(i, y) - tile_words(i, y)))
 
 
 def encode(config: Config, op: Op, **values: int) -> list[int]:
@@ -106,20 +110,34 @@ def overhead(config: Config, i: Instruction) -> int:
 START = NI + 3  #: Cycles from start to the first instruction's first issue cycle.
 
 
-def tile_words(i: Instruction) -> int:
-    """Words issued per tile."""
-    return i.n_k * i.n_dx * i.n_dy * (2 if i.xnor else 1)
+def tile_words(i: Instruction, y: int | None = None) -> int:
+    """Words issued per tile of output row ``y``; None: of one whose taps all are in the image."""
+    rows = i.n_dy if y is None else i.end_dy(y) - i.first_dy(y)
+    return i.n_k * i.n_dx * rows * (2 if i.xnor else 1)
 
 
-def tile_cycles(i: Instruction) -> int:
-    """Cycles from tile to tile; a shortcut is one more word, after the others."""
-    return max(tile_words(i) + i.shortcut, i.tile_min)
+def tile_cycles(i: Instruction, y: int | None = None) -> int:
+    """Cycles from such a tile to the next; a shortcut is one more word, after the others."""
+    return max(tile_words(i, y) + i.shortcut, i.tile_min)
+
+
+def keeps_distance(i: Instruction) -> bool:
+    """Whether a tile's last word always comes ``tile_min`` cycles or more after the one before.
+
+    Rows that are read out, and what lanes do with them, need so many. Tiles of one length keep
+    the distance; a short one behind a long one, at the image's lower edge, may not.
+    """
+    words = [tile_words(i, y) for y in range(i.n_y)]
+    after = [tile_cycles(i, y) - w for y, w in enumerate(words)]  # to the end of the tile
+    if any(pad + w < i.tile_min for pad, w in zip(after, words[1:], strict=False)):
+        return False
+    return i.n_j * i.n_h == 1 or after[-1] + i.n_par + words[0] >= i.tile_min
 
 
 def column_tile(i: Instruction) -> tuple[int, int]:
     """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
-    words = tile_words(i)
-    return words, tile_cycles(i) * i.n_t * i.n_x * i.n_y
+    rows = sum(tile_cycles(i, y) for y in range(i.n_y)) if i.clip else i.n_y * tile_cycles(i)
+    return tile_words(i, 0), rows * i.n_t * i.n_x
 
 
 def column_starts(i: Instruction) -> list[int]:

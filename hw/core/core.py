@@ -11,7 +11,7 @@ from hw.arch.isa import Op
 from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
 from hw.core.events import EXPAND, RowEvents
-from hw.core.lane_events import LaneEvents, lane_steps
+from hw.core.lane_events import LaneEvents
 from hw.core.lanes import Lanes
 from hw.core.membranes import Remembering
 from hw.core.memories import Bank, Banks, LoadPort
@@ -24,6 +24,7 @@ from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
 from hw.core.trace import trace, trace_members
 from hw.core.wire import add_parts, each
+from hw.core.words import field
 from hw.core.writeback import WriteBack
 
 
@@ -72,9 +73,13 @@ class Core(wiring.Component):
         self.row = Banks(rows, width, config.row_depth, load=Mem.ROW)
         self.col = Banks(cols, width, config.col_depth, load=Mem.COL, init=columns)
         self.pix = Bank(signed(MEMBRANE_BITS), config.pix_depth, load=Mem.PIX)
-        self.rowread, self.shortcut, self.pixels = RowRead(config), ShortcutRead(config), Pixels()
+        self.rowread, self.shortcut, self.pixels = (
+            RowRead(config),
+            ShortcutRead(config),
+            Pixels(config),
+        )
         self.array, self.pool = SystolicArray(config, target=target), PoolUnit(config)
-        self.events = RowEvents(config, most=lane_steps(config))
+        self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()
         self.lanes, self.back = Lanes(config, target=target), WriteBack(config)
         ports = {
@@ -153,7 +158,13 @@ class Core(wiring.Component):
             self.rowread.pack.eq(seq.insn.pack),
             self.rowread.slot_bytes_log2.eq(seq.insn.slot_bytes_log2),
             self.rowread.gs.eq(seq.insn.row_gs),
-            *each(self.row.read_addr, self.rowread.addr),
+            *(
+                bank.eq(Mux(self.pixels.reads, pixel, row))
+                for bank, pixel, row in zip(
+                    self.row.read_addr, self.pixels.addr, self.rowread.addr, strict=True
+                )
+            ),
+            *each(self.pixels.data, self.row.read_data),
             *each(self.rowread.data, self.row.read_data),
             *each(self.shortcut.data, self.row.read_data),
             self.shortcut.take.eq(word.sc),
@@ -173,15 +184,13 @@ class Core(wiring.Component):
         insn = self.seq.insn
         m.d.comb += [
             events.tag.eq(tags.at(EXPAND - events.latency)),
-            events.spread.eq(early.spread),
-            events.slow.eq(early.spread & insn.leak),
-            events.last.eq(
-                Mux(early.gemm | early.pooling, last, Mux(early.spread, early.n_spread, 0))
-            ),
+            events.passes.eq(early.passes),
+            events.slow.eq(insn.leak),
+            events.last.eq(Mux(early.gemm | early.pooling, last, Mux(early.mac, early.n_pix, 0))),
             self.lane_events.early.eq(early),
             self.lane_events.row.eq(events.event),
             self.lane_events.pops.eq(self.array.pops),
-            self.lane_events.pixel.eq(self.pixels.o),
+            *each(self.lane_events.pixel, self.pixels.o),
             self.lanes.event.eq(self.lane_events.event),
             self.lanes.mode.eq(self.modes.lane),
             self.lanes.res_dest.eq(insn.res_dest),
@@ -206,7 +215,7 @@ class Core(wiring.Component):
             back.pooled.eq(pooled.at(write - 1)),
             back.x.eq(x.at(write - 1)),
             back.begin.eq(delay(m, self.seq.setup, 1, name="begin", reset=True)),
-            back.mean_base.eq(self.seq.insn.centre0),  # where GEMM has mean_base
+            back.mean_base.eq(field(self.seq.insn, "mean_base")),
             *each(self.row.write_en, back.row_en),
             *each(self.row.write_addr, back.row_addr),
             *each(self.row.write_data, back.row_data),

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
-from hw.core.affine import Affine
+from hw.core.affine import Affine, pixel_names
 from hw.core.lane_events import lane_event
 from hw.core.membranes import MembraneCodes
 from hw.core.modes import LaneMode
@@ -40,8 +40,8 @@ class Lane(wiring.Component):
     event : In(lane_event(config)). next : Out(lane_event(config)), a cycle later.
     acc : In(signed(acc_bits)), array sum, at S_READY.
     col : In(32), column word of this lane's bank; a MAC weight at S_READY.
-    res_a, res_b : In(signed 18), residual words, at PRODUCT (MEAN: at S_READY).
-    sc : In(1), the shortcut spikes, at PRODUCT.
+    res_a, res_b : In(signed 18), residual words, at PICKED (MEAN: at S_READY).
+    sc : In(1), the shortcut spikes, at PICKED.
     x : Out(signed 18), at X. y : Out(signed 18), at Y.
     kept : Out(signed 18), what the residual memory stores, at Y.
     spike : Out(1), at SPIKE.
@@ -111,7 +111,9 @@ class Lane(wiring.Component):
         m.submodules.neuron = neuron = self.neuron
         for part in (affine, residual, neuron):
             m.d.comb += part.mode.eq(self.mode)
-        for name in ("side", "par_we", "par_index", "par_half", "use", "swap", "first", "load"):
+        for name in ("unit", "load", "again", *pixel_names(self.config)):
+            m.d.comb += getattr(affine, name).eq(event[name])
+        for name in ("side", "par_we", "par_index", "par_half", "use", "swap", "first"):
             m.d.comb += getattr(affine, name).eq(event[name])
         m.d.comb += [
             self.next.eq(later(m, event, name="next")),
@@ -140,7 +142,7 @@ class Lane(wiring.Component):
             m.d.comb += [
                 affine.adds.eq(event.adds),
                 affine.opens.eq(event.opens),
-                affine.takes.eq(event.mean),
+                affine.mean.eq(event.mean),
             ]
         if self.codes:
             self._store(m, self.codes)

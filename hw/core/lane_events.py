@@ -9,8 +9,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
+from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest, Keep
+from hw.core.affine import pixel_names, unit_shape
 from hw.core.events import EXPAND, row_event
 from hw.core.modes import Early
 from hw.core.pipe import Pipeline, delay
@@ -18,8 +19,8 @@ from hw.core.words import ADDR, Word, instruction_layout
 
 #: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
 _CODES = {
-    "read_a": ADDR,  #: Address of buffer A, at PRODUCT - 1.
-    "code_at": 3,  #: Place of the row's code in that word, at PRODUCT.
+    "read_a": ADDR,  #: Address of buffer A, at PICKED - 1.
+    "code_at": 3,  #: Place of the row's code in that word, at PICKED.
     "pick": 1,  #: It is the membrane of pick_row, at X.
     "pick_row": 0,
     "code_into": 2,  #: Place of the new code in its byte, at STATE_WRITE.
@@ -35,10 +36,11 @@ def lane_event(config: Config) -> data.StructLayout:
     The times are distances from tau (timing.NAME), or for MAC and MEAN from a word's issue:
     ``side`` (what is added to the array's sum), ``use``, ``swap``, ``mean_a``, ``mean_b`` at
     S_READY, ``first`` one later; ``par_*`` as the parameter word comes from the column bank;
-    ``read_b`` at PRODUCT - 1; ``load`` at PRODUCT; ``on_bus`` (x is collected) at X; ``fire``,
-    ``start``, ``row``, ``store`` and ``res_write`` (address) at Y. A core that sums means has
-    ``adds`` and ``opens`` at Y + 1, ``mean`` (x takes the mean) with ``load``. A core that stores
-    membranes has the fields of codes too.
+    ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 1; ``load`` and ``again`` at
+    PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``, ``store`` and
+    ``res_write`` (address) at Y. A core that sums means has ``adds`` and ``opens`` at Y + 1, and
+    ``mean`` (x takes the mean) at PICKED; one that stores membranes the fields of codes too, one
+    of several pixels ``pixel_u``, of unit u, at S_READY + u.
     """
     row = (config.rows - 1).bit_length()
     members: dict[str, Any] = {
@@ -52,7 +54,10 @@ def lane_event(config: Config) -> data.StructLayout:
         "mean_a": 1,
         "mean_b": 1,
         "read_b": ADDR,
+        **dict.fromkeys(pixel_names(config), signed(MEMBRANE_BITS)),
+        "unit": unit_shape(config),
         "load": 1,
+        "again": 1,
         "on_bus": 1,
         "fire": 1,
         "start": 1,
@@ -65,11 +70,6 @@ def lane_event(config: Config) -> data.StructLayout:
     if config.state_bits:
         members |= _CODES | {"pick_row": row}
     return data.StructLayout(members)
-
-
-def lane_steps(config: Config) -> int:
-    """Return the most row events of a tile for the lanes: rows, or time steps of one."""
-    return max(config.rows, MAX_STEPS)
 
 
 class _Sums(data.Struct):
@@ -103,9 +103,9 @@ class LaneEvents(wiring.Component):
     -------
     insn : In(instruction_layout()), late fields. early : In(Early).
     word : In(Word), at 0.
-    row : In(row_event(config, lane_steps(config))), at EXPAND + r.
+    row : In(row_event(config, config.rows)), at EXPAND + r.
     pops : In(signed(acc_bits)), popcount of the row, at ACC - 1 + r.
-    pixel : In(signed 18), at S_READY from its issue.
+    pixel : In(signed 18), tile_pixels times, unit u's at S_READY + u from the issue.
     event : Out(lane_event(config)), of lane 0.
     """
 
@@ -114,7 +114,7 @@ class LaneEvents(wiring.Component):
     word: Any
     row: Any
     pops: Signal
-    pixel: Signal
+    pixel: Any
     event: Any
 
     def __init__(self, config: Config):
@@ -124,9 +124,9 @@ class LaneEvents(wiring.Component):
                 "insn": In(instruction_layout()),
                 "early": In(Early),
                 "word": In(Word),
-                "row": In(row_event(config, lane_steps(config))),
+                "row": In(row_event(config, config.rows)),
                 "pops": In(signed(config.acc_bits)),
-                "pixel": In(signed(MEMBRANE_BITS)),
+                "pixel": In(signed(MEMBRANE_BITS)).array(config.tile_pixels),
                 "event": Out(lane_event(config)),
             }
         )
@@ -143,14 +143,17 @@ class LaneEvents(wiring.Component):
         pops = Pipeline(m, pops, timing.ACC - 1, name="pops").at(start)
         address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(timing.S_READY - 1)
         m.d.comb += [
-            e.side.eq(Mux(early.mac, self.pixel, pops)),
+            e.side.eq(Mux(early.mac, self.pixel[0], pops)),
+            *(e[n].eq(self.pixel[u]) for u, n in enumerate(pixel_names(self.config), 1)),
             e.use.eq(Mux(gemm, rows.at(start).use, sums.at(start).use)),
             e.swap.eq(Mux(gemm, rows.at(start).swap, sums.at(start).swap)),
             e.first.eq(gemm | sums.at(start + 1).opens),
             e.mean_a.eq(early.mean & sums.at(start).a),
             e.mean_b.eq(early.mean & sums.at(start).b),
-            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PRODUCT - 1).res)),
-            e.load.eq(rows.at(timing.PRODUCT).load),
+            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 1).res)),
+            e.unit.eq(rows.at(timing.PRODUCT).unit),
+            e.load.eq(rows.at(timing.PICKED).load),
+            e.again.eq(rows.at(timing.PICKED).again),
             e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX) | rows.at(timing.X).mean),
             e.fire.eq(rows.at(end).fire),
             e.start.eq(rows.at(end).start),
@@ -162,7 +165,7 @@ class LaneEvents(wiring.Component):
             m.d.comb += [
                 e.adds.eq(rows.at(end + 1).adds),
                 e.opens.eq(rows.at(end + 1).swap),
-                e.mean.eq(rows.at(timing.PRODUCT).mean),
+                e.mean.eq(rows.at(timing.PICKED).mean),
             ]
         if self.config.state_bits:
             self._codes(m, rows)
@@ -176,7 +179,9 @@ class LaneEvents(wiring.Component):
             "row": (self.config.rows - 1).bit_length(),
             "use": 5,
             "swap": 1,  #: The first row of a column tile: the bias changes.
-            "load": 1,  #: x takes the sum.
+            "unit": unit_shape(self.config),  #: Whose sum is x.
+            "load": 1,  #: x takes it,
+            "again": 1,  #: or what it was of the row before.
             "fire": 1,
             "start": 1,
             "store": 1,
@@ -199,11 +204,13 @@ class LaneEvents(wiring.Component):
             offset.eq(Mux(early.fused, 0, tag.nb[:log_r]) + row.row),  # nb: of after the pool
             out.row.eq(row.row),
             out.use.eq(Cat(Mux(early.per_step, tag.t, 0), tag.half)),
-            out.swap.eq(row.due & tag.new & row.first & early.gemm),
-            out.load.eq(row.due & (row.first | ~early.spread) | out.mean),
+            out.swap.eq(row.due & tag.new & row.opens & early.gemm),
+            out.unit.eq(Mux(early.mac, row.row, out.mean)),
+            out.load.eq(row.due & (row.first | (self.config.tile_pixels > 1)) | out.mean),
             out.adds.eq(valid & (i.mean != 0)),
+            out.again.eq(~row.first & ~out.mean),
             out.fire.eq(row.due & (early.gemm | early.mac)),
-            out.start.eq(Mux(early.spread, row.first, tag.start) & ~i.persist),
+            out.start.eq(row.first & tag.start & ~i.persist),
             out.store.eq(valid & (i.keep != Keep.NONE)),
             out.res.eq(Cat(offset[:log_r], group[: ADDR - log_r])),
         ]
@@ -248,11 +255,11 @@ class LaneEvents(wiring.Component):
             """Return the word of buffer A that holds code ``index``."""
             return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
 
-        read, written = rows.at(timing.PRODUCT - 1).code, rows.at(timing.STATE_WRITE)
+        read, written = rows.at(timing.PICKED - 1).code, rows.at(timing.STATE_WRITE)
         into = written.code
         m.d.comb += [
             e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
-            e.code_at.eq(rows.at(timing.PRODUCT).code[:3]),
+            e.code_at.eq(rows.at(timing.PICKED).code[:3]),
             e.pick.eq(rows.at(timing.X).fire),
             e.pick_row.eq(rows.at(timing.X).row),
             e.code_into.eq(into[:2] & Choice([3, 1, 0])[i.state_bits]),

@@ -38,7 +38,7 @@ class Lanes(wiring.Component):
     res_dest : In(1), residual buffer that is written, 0 = A.
     forget : In(1), membranes in memory count as 0. table : In(TableWrite), of membranes.
     acc : In(signed(acc_bits)), col : In(32), C times; lane c's at S_READY + c.
-    sc : In(C), shortcut spikes of a row, at PRODUCT for every lane.
+    sc : In(C), shortcut spikes of a row, at PICKED for every lane.
     spikes : Out(C), of a row, at SPIKE + C - 1.
     x : Out(signed 18), x of the lane whose event said ``on_bus``, at X + 1 + c.
     res_en, mem_en : Out(2 C), writes of residual words (A's lanes, then B's), at Y + c, and of
@@ -134,7 +134,7 @@ class Lanes(wiring.Component):
                 unit=MEMBRANE_BITS // 2 if shared else None,
                 style="distributed" if spikes_only else "block",
             )
-            assert timing.PRODUCT - 1 + bank.latency == timing.PRODUCT
+            assert timing.PICKED - 1 + bank.latency == timing.PICKED
             keep = event.store & (self.res_dest == k)
             m.d.comb += [
                 bank.read_addr.eq(event.read_a if k == 0 and cfg.state_bits else event.read_b),

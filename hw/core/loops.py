@@ -14,6 +14,92 @@ INDEX = data.StructLayout({level: BY_NAME[f"n_{level}"].bits for level in LEVELS
 EACH = data.StructLayout({level: 1 for level in LEVELS})  #: A flag for each level.
 
 
+class RowClip(wiring.Component):
+    """Which dy a tile has: those of rows in the image where the instruction says ``clip``.
+
+    Latency: none; what the row after next begins with is known 2 cycles after an advance, as no
+    tile is shorter. Throughput: an advance in two cycles.
+
+    Members
+    -------
+    insn : In(instruction_layout()), its early fields there for two cycles before setup : In(1).
+    advance : In(1), the tile that ends is the last of its output row. last : In(1), that is the
+        last row: the first is next.
+    dy : Out(2), first dy of the tiles of the row in hand, end : Out(8), one more than their last.
+    next_dy : Out(2), the one that the next tile begins with, and next_single : Out(1), whether it
+        is that tile's last too; in the cycle of ``setup``, the first tile's.
+    """
+
+    insn: Any
+    setup: Signal
+    advance: Signal
+    last: Signal
+    dy: Signal
+    end: Signal
+    next_dy: Signal
+    next_single: Signal
+
+    def __init__(self):
+        super().__init__(
+            {
+                "insn": In(instruction_layout()),
+                "setup": In(1),
+                "advance": In(1),
+                "last": In(1),
+                "dy": Out(2),
+                "end": Out(8),
+                "next_dy": Out(2),
+                "next_single": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        i = self.insn
+        step = Mux(i.y_twice, 2, 1)
+        # first dy and end of the row in hand, of the one that follows, of the first
+        dy, end = Signal(2, reset_less=True), Signal(8, reset_less=True)
+        dy_after, end_after = Signal(2, reset_less=True), Signal(8, reset_less=True)
+        dy_first, end_first = Signal(2), Signal(8, reset_less=True)
+        whole = Signal(13, reset_less=True)  # rows from the first one's dy 0 to the image's end
+        dy_below, left = Signal(2, reset_less=True), Signal(14, reset_less=True)  # y + 1
+
+        def fewer(first):
+            """First dy, a row further down."""
+            return Mux(first > step, (first - step)[:2], 0)
+
+        def until(rows):
+            """End of a row that has so many to the image's."""
+            return Mux(i.clip & (rows < i.n_dy), rows[:8], i.n_dy)
+
+        next_end = Signal(8)
+        m.d.comb += dy_first.eq(Mux(i.clip, i.pad_y, 0))
+        m.d.sync += [
+            whole.eq(i.img_h + i.pad_y),
+            end_first.eq(until(whole)),
+            dy_after.eq(Mux(self.last, dy_first, dy_below)),
+            end_after.eq(Mux(self.last, end_first, until(left))),
+        ]
+        m.d.comb += [
+            self.dy.eq(dy),
+            self.end.eq(end),
+            self.next_dy.eq(dy),
+            next_end.eq(end),
+            self.next_single.eq(self.next_dy + 1 == next_end),
+        ]
+        with m.If(self.advance):
+            m.d.comb += [self.next_dy.eq(dy_after), next_end.eq(end_after)]
+        with m.If(self.setup):
+            m.d.comb += [self.next_dy.eq(dy_first), next_end.eq(end_first)]
+        with m.If(self.advance | self.setup):
+            m.d.sync += [dy.eq(self.next_dy), end.eq(next_end)]
+            with m.If(self.setup | self.last):
+                m.d.sync += [dy_below.eq(fewer(dy_first)), left.eq(whole - step)]
+            with m.Else():
+                m.d.sync += [dy_below.eq(fewer(dy_below)), left.eq(left - step)]
+        return m
+
+
 class LoopNest(wiring.Component):
     """Counts the levels of an instruction and says when its tiles begin and end.
 
@@ -29,6 +115,7 @@ class LoopNest(wiring.Component):
     index : Out(INDEX), of the word. last : Out(EACH), each level's index is its last.
     go : Out(EACH), the level advances. ahead : Out(EACH), the outer level that will advance at the
         end of the tile; two or more cycles long, a tile is known a cycle before it ends.
+    first_dy : Out(2), the first dy of the tile (`RowClip`).
     issue : Out(1), a word is issued, phase : Out(1), as the second of an xnor pair, opening :
         Out(1), as the first of its tile, fresh : Out(1), in a column tile's first tile.
     words_done : Out(1), the tile's last word is issued. tile_end, column_end, end : Out(1), the
@@ -42,6 +129,7 @@ class LoopNest(wiring.Component):
     last: Any
     go: Any
     ahead: Any
+    first_dy: Signal
     issue: Signal
     phase: Signal
     opening: Signal
@@ -52,6 +140,7 @@ class LoopNest(wiring.Component):
     end: Signal
 
     def __init__(self):
+        self.clip = RowClip()
         flags = ("issue", "phase", "opening", "fresh", "words_done", "tile_end", "column_end")
         super().__init__(
             {
@@ -62,12 +151,14 @@ class LoopNest(wiring.Component):
                 "last": Out(EACH),
                 "go": Out(EACH),
                 "ahead": Out(EACH),
+                "first_dy": Out(2),
                 **dict.fromkeys((*flags, "end"), Out(1)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
+        m.submodules.clip = self.clip
         i, last = self.insn, self.last
         phase = Signal(reset_less=True)  # second pass of an xnor word
         pad = Signal()  # waiting for tile_min
@@ -119,8 +210,15 @@ class LoopNest(wiring.Component):
         }
         last = {lv: Signal(name=f"wrap_{lv}", reset_less=True) for lv in LEVELS}
 
+        clip = self.clip
+
         def restart(lv):
+            if lv == "dy":
+                return [index[lv].eq(clip.next_dy), last[lv].eq(clip.next_single)]
             return [index[lv].eq(0), last[lv].eq(i[f"n_{lv}"] == 1)]
+
+        def count(lv):
+            return clip.end if lv == "dy" else i[f"n_{lv}"]
 
         inner = Signal()
         m.d.comb += [
@@ -128,6 +226,13 @@ class LoopNest(wiring.Component):
             self.go.k.eq(inner & ~last["k"]),
             self.go.dx.eq(inner & last["k"] & ~last["dx"]),
             self.go.dy.eq(inner & last["k"] & last["dx"]),
+        ]
+        m.d.comb += [
+            clip.insn.eq(i),
+            clip.setup.eq(self.setup),
+            clip.last.eq(last["y"]),
+            clip.advance.eq(self.go.y | self.go.j | self.go.h),
+            self.first_dy.eq(clip.dy),
         ]
         before = Const(1, 1)
         for lv in LEVELS[len(TILE) :]:
@@ -143,7 +248,7 @@ class LoopNest(wiring.Component):
             with m.If(self.go[lv]):
                 m.d.sync += [
                     index[lv].eq(index[lv] + 1),
-                    last[lv].eq(index[lv] + 2 == i[f"n_{lv}"]),
+                    last[lv].eq(index[lv] + 2 == count(lv)),
                 ]
                 for below in LEVELS[:n]:
                     m.d.sync += restart(below)
@@ -154,12 +259,14 @@ class LoopNest(wiring.Component):
 class Addresses(wiring.Component):
     """Row and column address of a word: grow by the delta of the level that advances.
 
+    From tile to tile the address of the tile's first word grows, wherever its last one was.
+
     Latency: 1 cycle. Throughput: a word a cycle.
 
     Members
     -------
     insn : In(instruction_layout()). setup : In(1), the instruction begins. running : In(1).
-    go, ahead : In(EACH), index : In(INDEX), tile_end : In(1), of `LoopNest`.
+    go, ahead : In(EACH), index : In(INDEX), first_dy : In(2), tile_end : In(1), of `LoopNest`.
     row, col : Out(ADDR).
     """
 
@@ -169,6 +276,7 @@ class Addresses(wiring.Component):
     go: Any
     ahead: Any
     index: Any
+    first_dy: Signal
     tile_end: Signal
     row: Signal
     col: Signal
@@ -184,6 +292,7 @@ class Addresses(wiring.Component):
                 "go": In(EACH),
                 "ahead": In(EACH),
                 "index": In(INDEX),
+                "first_dy": In(2),
                 "tile_end": In(1),
                 "row": Out(ADDR),
                 "col": Out(ADDR),
@@ -195,13 +304,19 @@ class Addresses(wiring.Component):
         i = self.insn
         for name, out in (("row", self.row), ("col", self.col)):
             addr = Signal(ADDR, name=f"{name}_addr", reset_less=True)
-            outer = Signal(ADDR, name=f"{name}_outer", reset_less=True)  # at the end of the tile
+            base = Signal(ADDR, name=f"{name}_base", reset_less=True)  # the tile's first word
+            outer = Signal(ADDR, name=f"{name}_outer", reset_less=True)  # to the next tile's
             delta = Signal(ADDR, name=f"{name}_delta")
+            start = Signal(ADDR, name=f"{name}_start")
+            up = i[f"{name}_up"]
+            up = Mux(self.first_dy == 0, 0, Mux((self.first_dy == 3) & i.y_twice, up << 1, up))
             for lv in LEVELS[len(TILE) :]:
+                step = i[f"{name}_{lv}"]
                 with m.If(self.ahead[lv]):
-                    m.d.sync += outer.eq(i[f"{name}_{lv}"])
+                    m.d.sync += outer.eq(step + up if lv == "y" else step)
+            m.d.comb += start.eq(addr)
             with m.If(self.tile_end):
-                m.d.comb += delta.eq(outer)
+                m.d.comb += [delta.eq(outer), start.eq(base)]
             for lv in TILE:
                 step = i[f"{name}_{lv}"]
                 if lv != "k":  # from an odd index dx and dy have a delta of their own
@@ -209,8 +324,10 @@ class Addresses(wiring.Component):
                 with m.If(self.go[lv]):
                     m.d.comb += delta.eq(step)
             with m.If(self.running):
-                m.d.sync += addr.eq(addr + delta)
+                m.d.sync += addr.eq(start + delta)
+            with m.If(self.tile_end):
+                m.d.sync += base.eq(start + delta)
             with m.If(self.setup):
-                m.d.sync += addr.eq(i[f"{name}_base"])
+                m.d.sync += [addr.eq(i[f"{name}_base"]), base.eq(i[f"{name}_base"])]
             m.d.comb += out.eq(addr)
         return m

@@ -36,7 +36,7 @@ class MembraneCodes(wiring.Component):
     mode : In(LaneMode), constant while anything is in flight.
     u : In(signed WIDE), fired : In(1), fire : In(1), row : In(range(rows)), of `Neuron`, at Y.
     res_a : In(signed 18), the word of buffer A, code_at : In(3), the place of the row's code in
-        it, and forget : In(1), whether that counts as 0, at PRODUCT.
+        it, and forget : In(1), whether that counts as 0, at PICKED.
     pick : In(1), that code is the membrane of row pick_row : In(range(rows)), at X.
     code_into : In(2), the place of the new code in its byte, and code_keep : In(1), whether it is
         written, at STATE_WRITE.
@@ -98,7 +98,7 @@ class MembraneCodes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         mode, at = self.mode, self.code_at
-        picked = timing.PRODUCT + 1  # the byte that was read is in its register
+        picked = timing.PICKED + 1  # the byte that was read is in its register
         assert picked == timing.X  # so that it is the neuron's membrane at Y
         m.submodules.search = search = self.search
         m.submodules.bytes = bytes_ = CodeBytes(distance=timing.STATE_WRITE - picked)

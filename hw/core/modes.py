@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Mod, Op
-from hw.core.words import ADDR, instruction_layout
+from hw.core.words import ADDR, field, instruction_layout
 
 
 class LaneMode(data.Struct):
@@ -37,8 +37,9 @@ class WriteMode(data.Struct):
     dest: unsigned(3)
     pool: unsigned(1)  #: The operation is POOL: words come from the pool unit.
     fused: unsigned(1)  #: Windows of the spikes are written in their place.
-    spread: unsigned(1)
-    n_spread: unsigned(4)
+    mac: unsigned(1)
+    n_pix: unsigned(4)  #: MAC: pixels of a tile - 1.
+    passes: unsigned(4)  #: Through the rows of a tile - 1.
     gs: unsigned(ADDR)
     t: unsigned(ADDR)  #: Destination distance between steps.
     lanes: unsigned(7)
@@ -48,7 +49,7 @@ class WriteMode(data.Struct):
     img_w: unsigned(11)
     split: unsigned(1)  #: Even and odd columns in planes.
     half: unsigned(ADDR)  #: Distance from even to odd columns.
-    slow: unsigned(1)  #: Steps (spread) come every STATE_GAP cycles.
+    slow: unsigned(1)  #: A pass takes STATE_GAP cycles or more.
     mean: unsigned(1)  #: A mean of each lane is written after each column tile.
 
 
@@ -61,8 +62,8 @@ class Early(data.Struct):
     mean: unsigned(1)
     pooling: unsigned(1)
     per_step: unsigned(1)  #: The factor table is indexed by t.
-    spread: unsigned(1)
-    n_spread: unsigned(4)  #: MAC with spread: steps - 1.
+    n_pix: unsigned(4)  #: MAC: pixels of a tile - 1.
+    passes: unsigned(4)  #: Through the rows of a tile - 1: MAC with spread has one for each step.
     w_gs: unsigned(ADDR)
     w_t: unsigned(ADDR)
     w_half: unsigned(ADDR)
@@ -115,8 +116,8 @@ class Modes(wiring.Component):
                 early.mean.eq(i.op == Op.MEAN),
                 early.pooling.eq(i.op == Op.POOL),
                 early.per_step.eq(i.factor_per_step),
-                early.spread.eq(i.spread),
-                early.n_spread.eq(i.n_spread),
+                early.n_pix.eq(field(i, "n_pix")),
+                early.passes.eq(Mux(i.spread, i.n_spread, 0)),
                 early.w_gs.eq(i.w_gs),
                 early.w_t.eq(i.w_t),
                 early.w_half.eq(i.w_half),
@@ -144,8 +145,9 @@ class Modes(wiring.Component):
             write.dest.eq(i.dest),
             write.pool.eq(early.pooling),
             write.fused.eq(early.fused),
-            write.spread.eq(early.spread),
-            write.n_spread.eq(early.n_spread),
+            write.mac.eq(early.mac),
+            write.n_pix.eq(early.n_pix),
+            write.passes.eq(early.passes),
             write.gs.eq(early.w_gs),
             write.t.eq(early.w_t),
             write.lanes.eq(i.lanes),
@@ -155,7 +157,7 @@ class Modes(wiring.Component):
             write.img_w.eq(i.w_img_w),
             write.split.eq(early.split),
             write.half.eq(early.w_half),
-            write.slow.eq(early.spread & i.leak),
+            write.slow.eq(i.leak),
             write.mean.eq(i.mean != 0),
         ]
         return m

@@ -12,6 +12,7 @@ from hw.arch.isa import Op
 from hw.core.fetch import Fetch
 from hw.core.loops import Addresses, LoopNest
 from hw.core.parameters import Parameters
+from hw.core.pixels import PixelColumn
 from hw.core.shortcut import ShortcutAddress
 from hw.core.table import TableLoader, TableWrite
 from hw.core.taps import TapWindow
@@ -60,6 +61,7 @@ class Sequencer(wiring.Component):
         self.fetch, self.loops, self.addresses = Fetch(config), LoopNest(), Addresses()
         self.parameters, self.tokens = Parameters(), Tokens(config)
         self.destination, self.taps = Destination(), TapWindow()
+        self.column = PixelColumn()
         self.shortcut, self.loader = ShortcutAddress(config), TableLoader()
         super().__init__(
             {
@@ -95,7 +97,7 @@ class Sequencer(wiring.Component):
     def _connect(self, m: Module) -> None:
         """Wire the parts to each other."""
         loops, tokens = self.loops, self.tokens
-        goers = (tokens, self.destination, self.shortcut)  # from tile to tile
+        goers = (tokens, self.destination, self.shortcut, self.column)  # from tile to tile
         others = (self.addresses, self.parameters)
         m.d.comb += [
             self.prog_addr.eq(self.fetch.addr),
@@ -105,15 +107,16 @@ class Sequencer(wiring.Component):
             self.insn.eq(self.fetch.insn),
             *(part.insn.eq(self.fetch.insn) for part in (loops, *others, *goers)),
             *(part.setup.eq(self.setup) for part in (loops, *others, *goers)),
-            *(part.column_end.eq(loops.column_end) for part in (self.parameters, *goers)),
+            *(part.column_end.eq(loops.column_end) for part in (self.parameters, *goers[:-1])),
             *(part.tile_end.eq(loops.tile_end) for part in (self.addresses, *goers)),
             self.taps.insn.eq(self.fetch.insn),
-            *(part.last.eq(loops.last) for part in (tokens, self.destination)),
+            *(part.last.eq(loops.last) for part in (tokens, self.destination, self.column)),
             tokens.odd.eq(loops.index.y[0]),
-            *(part.index.eq(loops.index) for part in (self.addresses, self.taps)),
+            *(part.index.eq(loops.index) for part in (self.addresses, self.taps, self.column)),
             self.addresses.running.eq(loops.running),
             self.addresses.go.eq(loops.go),
             self.addresses.ahead.eq(loops.ahead),
+            self.addresses.first_dy.eq(loops.first_dy),
             self.parameters.first_done.eq(loops.words_done & loops.fresh),
             self.parameters.last.eq(loops.last.j),
             self.destination.crossed.eq(tokens.crossed),
@@ -215,6 +218,8 @@ class Sequencer(wiring.Component):
             word.k.eq(index.k),
             word.x_zero.eq(index.x == 0),
             word.x_left.eq(tokens.x_left),
+            word.column.eq(self.column.column),
+            word.to_end.eq(self.column.to_end),
             word.second.eq(index.h[0]),
             word.sum_ok.eq(~last_group | (index.k < i.mean_mask)),
             word.sc.eq(shortcut.now),

@@ -26,7 +26,7 @@ class ShortcutRead(wiring.Component):
     take : In(1), the address of a shortcut word is presented, at tau + 1; byte : In(4), where its
         bits begin, 0 to W / 8 - 1.
     data : In(W), R times, a cycle after ``take``.
-    o : Out(C), bits of row r at tau + PRODUCT + r; lane c delays its bit by c more.
+    o : Out(C), bits of row r at tau + PICKED + r; lane c delays its bit by c more.
     """
 
     take: Signal
@@ -47,7 +47,7 @@ class ShortcutRead(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return timing.PRODUCT - 1
+        return timing.PICKED - 1
 
     def elaborate(self, platform):
         m = Module()
@@ -63,7 +63,7 @@ class ShortcutRead(wiring.Component):
         m.d.sync += row.eq(row + 1)
         with m.If(arrived):
             m.d.sync += row.eq(0)
-        m.d.comb += self.o.eq(Pipeline(m, Choice(held)[row], 3, name="o").at(timing.PRODUCT))
+        m.d.comb += self.o.eq(Pipeline(m, Choice(held)[row], 3, name="o").at(timing.PICKED))
         return m
 
 

@@ -8,9 +8,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
-from hw.arch.isa import Mod, Step
+from hw.arch.isa import Mod, Op, Step
 from hw.core.loops import EACH
-from hw.core.words import ADDR, instruction_layout
+from hw.core.words import ADDR, field, instruction_layout
 
 
 class Tokens(wiring.Component):
@@ -83,23 +83,26 @@ class Tokens(wiring.Component):
         x_out = Signal(11, reset_less=True)
         n_step = Signal(5)
         one = i.n_step == Step.ONE
-        within = Signal(5)
+        within, pixels = Signal(5), Signal(5)
         m.d.comb += [
             self.x_left.eq(x_left),
             self.y_left.eq(y_left),
             self.x_out.eq(x_out),
             self.nb.eq(nb),
             within.eq(Mux(x_left >= rows, rows, x_left[:5])),
-            self.n_valid.eq(Mux(one, 1, within)),
+            pixels.eq(1),
+            self.n_valid.eq(Mux(one, pixels, within)),
             self.ends.eq(self.odd | last.y),
             n_step.eq(
                 Mux(
                     one,
-                    1,
+                    pixels,
                     Mux(i.n_step == Step.HALF, rows // 2, Mux(i.flat, within, rows)),
                 )
             ),
         ]
+        with m.If(i.op == Op.MAC):
+            m.d.comb += pixels.eq(Mux(last.x, field(i, "last_pix"), field(i, "n_pix")) + 1)
         nb_next = self._next(m, nb, n_step)
         with m.If(self.tile_end & last.t):
             m.d.sync += [

@@ -5,8 +5,9 @@ from typing import Any
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from hw.arch.isa import FIELDS, NI
+from hw.arch.isa import BY_NAME, FIELDS, NI
 
+COLUMN = signed(14)  #: Shape of an image column, or of tokens to the end of an image row.
 ADDR = 16  #: Width of addresses inside the core; each memory takes the low bits.
 
 
@@ -26,6 +27,12 @@ def instruction_layout() -> data.StructLayout:
 
 
 MEAN_BIAS, MEAN_FACTOR = 30, 31  #: Numbers of a mean's parameters, which come before the others.
+
+
+def field(insn: Any, name: str) -> Any:
+    """Return an instruction's field, also one that stands in the place of another."""
+    f = BY_NAME[name]
+    return insn[f.over or f.name]
 
 
 class Word(data.Struct):
@@ -49,6 +56,8 @@ class Word(data.Struct):
     k: unsigned(4)  #: k modulo 16.
     x_zero: unsigned(1)  #: x == 0.
     x_left: unsigned(12)  #: Tokens from the tile's first to the end of the image row.
+    column: COLUMN  #: MAC: image column of the tap in the tile's first pixel,
+    to_end: COLUMN  #: and tokens from there to the end of the image row.
     second: unsigned(1)  #: h == 1 (MEAN: buffer B).
     sum_ok: unsigned(1)  #: MEAN: the word is a valid token.
     edge: unsigned(1)  #: Mask as if the shift were +1 (last odd column missing).

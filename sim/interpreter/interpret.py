@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch import formats, timing
-from hw.arch.isa import CENTRES, Dest, Instruction, Op
+from hw.arch.isa import Dest, Instruction, Op
 from sim.interpreter.addresses import offsets
 from sim.interpreter.events import Events
 from sim.interpreter.lanes import Rows, finish, fire, make_table, scaled
 from sim.interpreter.machine import Memories, signed
-from sim.interpreter.operands import row_words, shortcut_bits
+from sim.interpreter.operands import pixels, row_words, shortcut_bits
 from sim.interpreter.walk import ColumnTile, Tiles, column_tiles, word_indices, word_sum
 from sim.interpreter.writes import (
     Packed,
@@ -76,11 +76,11 @@ class Machine(Memories):
         """Make the next run as the first: a write to CTRL."""
         self.cold, self.begin = True, 0
 
-    def run(self, image: np.ndarray, events: bool = True) -> Run:
-        """Load one image and run the program to HALT."""
+    def run(self, image: np.ndarray | None = None, events: bool = True) -> Run:
+        """Load one image, or take what is in memory, and run the program to HALT."""
         p = self.program
-        pixels = p.pixels(image)
-        self.pix[p.pixel_base : p.pixel_base + pixels.size] = pixels
+        if image is not None:
+            self.load(p.image_stream(image))
         self.start_record(events)
         first = self.begin
         at, cycles = timing.START, [0] * first
@@ -239,31 +239,24 @@ class Machine(Memories):
     def _mac(self, i: Instruction, start: int) -> None:
         c, walk = self.config, offsets(i, "row")
         tiles = Tiles(i, c.rows)
-        dy, dx, k = word_indices(i)
-        y = (tiles.y << i.y_twice)[:, None] + dy - i.pad_y
-        x = (tiles.x << i.x_twice)[:, None] + dx - i.shift_left
-        inside = (x >= 0) & (x < i.img_w) & (y >= 0) & (y < i.img_h)
-        centre = np.array([i.centre(n) for n in range(CENTRES)])[k % CENTRES]
-        each = tiles.sum(walk)[:, None] + word_sum(walk)
-        token = (tiles.y * i.n_x + tiles.x)[:, None]
-        rows = Rows(valid=np.ones_like(token, bool), token=token)
+        xpos = (tiles.x * (i.n_pix + 1))[:, None] + np.arange(i.n_pix + 1)  # (tiles, pixels)
+        width = (i.n_x - 1) * (i.n_pix + 1) + i.last_pix + 1
+        rows = Rows(valid=xpos < width, token=tiles.y[:, None] * width + xpos)
         for column in column_tiles(i, start):
             offset = i.row_base + walk["h"][column.head] + walk["j"][column.tile]
-            addr = self.truncate(offset + each, c.pix_depth)
-            p = self.pix[np.minimum(addr, c.pix_depth - 1)]
-            p = np.where(inside, (p << i.pix_shift) - centre, 0)
-            total = np.empty((tiles.count, c.cols), np.int64)
+            p = pixels(self, i, tiles, xpos, offset)
+            total = np.empty((*xpos.shape, c.cols), np.int64)
             for which, at in self._column_groups(i, tiles, column):
                 weight = self.column_numbers(at, formats.FACTOR_BITS)
                 total[which] = p[which].astype(np.float64) @ weight.T.astype(np.float64)
-            value = scaled(self, i, total + self.parameters(i, column.par)[0])  # (tiles, C)
+            value = scaled(self, i, total + self.parameters(i, column.par)[0])  # (tiles, pixels, C)
             if i.dest == Dest.PIX:
-                write_pixels(self, i, tiles, column, value, {"step": tiles.t[:, None]})
+                write_pixels(self, i, tiles, column, value[:, 0], {"step": tiles.t[:, None]})
             elif i.spread:
-                self._spread(i, tiles, column, rows, value)
+                self._spread(i, tiles, column, rows, value, xpos)
             else:
-                spikes = finish(self, i, tiles, column, rows, value[:, None])
-                self._spikes(i, tiles, column, rows, spikes, tiles.x[:, None])
+                spikes = finish(self, i, tiles, column, rows, value)
+                self._spikes(i, tiles, column, rows, spikes, xpos)
 
     def _spread(
         self,
@@ -272,15 +265,18 @@ class Machine(Memories):
         column: ColumnTile,
         rows: Rows,
         value: np.ndarray,
+        x: np.ndarray,
     ) -> None:
-        """Run all steps of the neuron with the same x (tiles, C)."""
+        """Run all steps of the neuron with the same x (tiles, pixels, C).
+
+        Of image columns ``x`` (tiles, pixels).
+        """
         if i.keep or i.persist or i.res:
             raise AssertionError(f"instruction {self.instruction} spreads and keeps")
         c, steps = self.config, i.n_spread + 1
         spikes, _ = fire(i, np.repeat(value[:, None], steps, axis=1), self.table)
         spikes &= np.arange(c.cols) < (i.lanes if column.last else c.cols)
-        which = np.repeat(np.arange(tiles.count), steps)
-        step = np.tile(np.arange(steps), tiles.count)
+        which, step, r = np.nonzero(rows.valid[:, None] & np.ones((1, steps, 1), bool))
         tau = column.start + tiles.tau[which] + timing.write_cycle(c)
         if i.dest == Dest.NONE:
             return
@@ -289,13 +285,13 @@ class Machine(Memories):
             i,
             column,
             Packed(
-                payload=np.packbits(spikes.reshape(-1, c.cols), axis=-1, bitorder="little"),
+                payload=np.packbits(spikes[which, step, r], axis=-1, bitorder="little"),
                 nb=tiles.nb[which],
-                r=np.zeros_like(which),
+                r=r,
                 step=step,
-                cycle=tau + step * timing.spread_gap(i),
-                token=rows.token[which, 0],
-                x=tiles.x[which],
+                cycle=tau + step * timing.spread_gap(i) + r,
+                token=rows.token[which, r],
+                x=x[which, r],
                 slot=column.slot,
                 channel=column.tile * c.cols,
             ),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw.arch.isa import Instruction, Pack, Taps
+from hw.arch.isa import CENTRES, Instruction, Pack, Taps
 from sim.interpreter.addresses import offsets
 from sim.interpreter.machine import Memories
 from sim.interpreter.walk import ColumnTile, Tiles, word_indices, word_sum
@@ -51,6 +51,27 @@ def row_words(
             mask &= np.where(dx[:, None] == 0, slot <= 1, slot == 1)
     mask = np.where(mask, 255, 0).astype(np.uint8)
     return data & mask, mask
+
+
+def pixels(m: Memories, i: Instruction, tiles: Tiles, xpos: np.ndarray, offset: int) -> np.ndarray:
+    """Pixels of a MAC as the lanes multiply them, (tiles, pixels, plain words).
+
+    ``xpos`` (tiles, pixels): their columns in the image that is written; ``offset``: address of
+    the column tile.
+    """
+    c, walk = m.config, offsets(i, "row")
+    dy, dx, k = word_indices(i)
+    y = ((tiles.y << i.y_twice)[:, None] + dy - i.pad_y)[:, None]
+    x = (xpos << i.x_twice)[..., None] + dx - i.shift_left
+    inside = (x >= 0) & (x < i.img_w) & (y >= 0) & (y < i.img_h)
+    addr = offset + (tiles.sum(walk)[:, None] + word_sum(walk))[:, None]
+    if i.image:
+        value = m.read(m.row, x % c.rows, addr + x // c.rows)
+        value = np.take_along_axis(value, (k + 0 * x)[..., None], axis=-1)[..., 0].astype(np.int64)
+    else:
+        value = m.pix[np.minimum(m.truncate(addr, c.pix_depth), c.pix_depth - 1)]
+    centre = np.array([i.centre(n) for n in range(CENTRES)])[k % CENTRES]
+    return np.where(inside, (value << i.pix_shift) - centre, 0)
 
 
 def shortcut_bits(

@@ -47,7 +47,7 @@ class Tiles:
                 if i.pool and not y % 2 and y != i.n_y - 1:
                     continue
                 if i.n_step == Step.ONE:
-                    nb += 1
+                    nb += 1 + (i.last_pix if x == i.n_x - 1 else i.n_pix)
                 elif i.n_step == Step.HALF:
                     nb += -(-valid // 2) if i.flat else rows // 2
                 else:
@@ -57,7 +57,12 @@ class Tiles:
         self.nb = np.repeat(np.array(counter), i.n_t)
         self.count = self.nb.size
         self.grid = np.arange(self.count) // i.n_t * rows if i.pool else self.nb
-        self.tau = np.arange(self.count) * timing.tile_cycles(i) + timing.tile_words(i) - 1
+        cycles, words = (
+            np.array([of(i, y) for y in range(i.n_y)])
+            for of in (timing.tile_cycles, timing.tile_words)
+        )
+        ends = np.cumsum(cycles[self.y])
+        self.tau = ends - cycles[self.y] + words[self.y] - 1
 
     def sum(self, offsets: dict[str, np.ndarray]) -> np.ndarray:
         """Address of each tile's first word, from the column tile's."""

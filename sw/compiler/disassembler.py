@@ -58,13 +58,15 @@ def _details(op: Op, i: Instruction) -> list[str]:
         flags.append(f"pack={Pack(i.pack).name}/{1 << i.slot_bytes_log2}B")
     if i.taps:
         flags.append(f"taps={Taps(i.taps).name}")
+    if i.n_pix:
+        flags.append(f"pixels={i.n_pix + 1}, at a row's end {i.last_pix + 1}")
     if i.spread:
         flags.append(f"spread={i.n_spread + 1}")
     lines = [
         f"loops {loops or '-'}  tile>={i.tile_min}  image {i.img_w}x{i.img_h}"
         f"  {' '.join(flags)}".rstrip()
     ]
-    source = {Op.MAC: "pix", Op.MEAN: "res"}.get(op, "row")
+    source = {Op.MAC: "row" if i.image else "pix", Op.MEAN: "res"}.get(op, "row")
     for name, prefix in ((source, "row"), ("col", "col")):
         if prefix == "col" and op in (Op.POOL, Op.MEAN):
             continue

@@ -19,7 +19,7 @@ from hw.common.show import listing, shown
 from sw.compiler.disassembler import disassemble
 from sw.compiler.records import Forecast, Label, Region
 
-VERSION = 3  #: Of the file format.
+VERSION = 4  #: Of the file format.
 MOST = 1 << 20  #: Of any size in a file.
 _ARRAYS = {"words": np.uint32, "columns": np.uint32}
 
@@ -40,11 +40,15 @@ class Program:
     columns : numpy.ndarray
         Column memory from address 0, uint32 [C, used, W / 32], least significant part first.
     input_shape : tuple of int
-        [C, H, W] or [T, C, H, W] bytes in this order from ``pixel_base``, one per pixel word.
+        [C, H, W] or [T, C, H, W], of bytes.
+    image_memory : str
+        ``pix``: the bytes are in pixel memory in this order from ``image_base``, one a word.
+        ``row``: in row memory, where byte c of bank x mod R at ``image_base`` + (t * H + y) * G +
+        x div R is the one of channel c, column x, image row y, and G columns div R, rounded up.
     logits_base, classes, logits_scale
         Where the logits are in pixel memory, how many; float logit = integer * scale.
     ops : tuple of (str, int)
-        Binary operations per layer, true sizes without padding.
+        Binary operations per layer, true sizes: no padding, no taps outside the image.
     stream : bool
         Images are the steps of one stream: membranes stay in memory from image to image.
     """
@@ -57,7 +61,8 @@ class Program:
     columns: np.ndarray
     steps: int
     input_shape: tuple[int, ...]
-    pixel_base: int
+    image_memory: str
+    image_base: int
     logits_base: int
     classes: int
     logits_scale: float
@@ -130,7 +135,7 @@ class Program:
         return np.concatenate(out)
 
     def pixels(self, image: np.ndarray) -> np.ndarray:
-        """Return one image as int64 pixel words; SpikeloomError if its size is wrong."""
+        """Return one image's bytes as int64, flat; SpikeloomError if its size is wrong."""
         pixels = np.asarray(image)
         sides = tuple(n for n in self.input_shape if n != 1)
         fits = pixels.ndim == 1 or tuple(n for n in pixels.shape if n != 1) == sides
@@ -145,10 +150,32 @@ class Program:
         return pixels
 
     def image_stream(self, image: np.ndarray) -> np.ndarray:
-        """Return the load port's writes for one image, uint32 [count, 2]."""
+        """Return the load port's writes for one image, uint32 [n, 2] of (address, data).
+
+        Words of a bank come in the order of their addresses, bank after bank.
+        """
         pixels = self.pixels(image)
-        addr = load_addr(Mem.PIX, 0) + self.pixel_base + np.arange(pixels.size)
-        return np.stack([addr, pixels], axis=1).astype(np.uint32)
+        if self.image_memory == "pix":
+            addr = load_addr(Mem.PIX, 0) + self.image_base + np.arange(pixels.size)
+            return np.stack([addr, pixels], axis=1).astype(np.uint32)
+        channels, height, width = self.input_shape[-3:]
+        rows, groups, parts = self.config.rows, -(-width // self.config.rows), -(-channels // 4)
+        frames = pixels.size // (channels * height * width)
+        whole = np.zeros((frames, height, groups * rows, 4 * parts), np.uint8)
+        image = pixels.reshape(frames, channels, height, width)
+        whole[:, :, :width, :channels] = image.transpose(0, 2, 3, 1)
+        words = whole.view("<u4").reshape(-1, rows, parts).transpose(1, 2, 0)  # bank, part, word
+        bank, part, word = np.indices(words.shape)
+        addr = self.image_base + word | part << 16 | bank << 20 | int(Mem.ROW) << 27
+        return np.stack([addr.ravel(), words.ravel()], axis=1).astype(np.uint32)
+
+    @property
+    def image_words(self) -> int:
+        """Words that one image takes of each bank of ``image_memory``."""
+        if self.image_memory == "pix":
+            return self.input_count
+        *steps, _, height, width = self.input_shape
+        return math.prod(steps) * height * -(-width // self.config.rows)
 
     def instructions(self) -> list[Instruction]:
         """Return the decoded program."""
@@ -238,7 +265,7 @@ def _fault(program: Program) -> str:
     """What in a program that was read does not agree with the rest of it; "" if all does."""
     c = program.config
     whole = {
-        name: getattr(program, name) for name in ("steps", "pixel_base", "logits_base", "classes")
+        name: getattr(program, name) for name in ("steps", "image_base", "logits_base", "classes")
     }
     sides = program.input_shape
     if any(type(v) is not int or not 0 <= v <= MOST for v in (*whole.values(), *sides)):
@@ -247,8 +274,16 @@ def _fault(program: Program) -> str:
         return f"an image of {sides} and {program.classes} classes"
     if not isinstance(program.name, str) or not isinstance(program.logits_scale, float):
         return "name or scale of the logits"
-    used = max(program.pixel_base + math.prod(sides), program.logits_base + program.classes)
+    if program.image_memory not in ("row", "pix") or (
+        program.image_memory == "row" and sides[-3] > c.width // 8
+    ):
+        return f"an image of {sides[-3]} channels in memory {str(program.image_memory)[:80]!r}"
+    image = program.image_base + program.image_words
+    values = program.logits_base + program.classes
+    inside = program.image_memory == "row"
+    used = values if inside else max(image, values)
     for what, taken, depth in (
+        ("row memory", image * inside, c.row_depth),
         ("program memory", program.words.size, c.prog_depth),
         ("pixel memory", used, c.pix_depth),
         ("column memory", program.columns.shape[1], c.col_depth),

@@ -32,6 +32,7 @@ def random_residual_network(
     steps: int,
     classes: int,
     halve: tuple[int, ...] = (),
+    first: tuple[int, int] = (3, 1),
     pooled: bool = False,
     flatten: bool | None = None,
     per_step_input: bool = False,
@@ -52,6 +53,7 @@ def random_residual_network(
     bits : width of the stored membranes; None draws one for each neuron, 0 leaves them whole.
     halve : convolutions of a plain net, from 1 on, that halve the sides: by stride, or, with
         ``pooled``, by averages of 2x2 spikes.
+    first : kernel and stride of a plain net's first convolution.
     flatten : whether the head reads every pixel instead of means; default in plain nets.
     stream : images are the steps of one stream; ``steps`` must be 1.
     wide : as for ``random_network``.
@@ -63,7 +65,7 @@ def random_residual_network(
     if blocks:
         source = _residual(maker, channels, widths, blocks, stem)
     else:
-        source = _plain(maker, channels, widths, halve, pooled)
+        source = _plain(maker, channels, widths, halve, pooled, first)
     maker.head(source, classes, not blocks if flatten is None else flatten)
     return maker.network(
         seed,
@@ -108,8 +110,10 @@ def _plain(
     widths: tuple[int, ...],
     halve: tuple[int, ...],
     pooled: bool,
+    first: tuple[int, int],
 ) -> str:
-    source = maker.pixel("features.0.fwd.module.0", channels, widths[0], "features.0.act")
+    name = "features.0.fwd.module.0"
+    source = maker.pixel(name, channels, widths[0], "features.0.act", *first)
     for n, out in enumerate(widths[1:], 1):
         how: dict = {"pool" if pooled else "stride": 2} if n in halve else {}
         maker.draw_state()

@@ -20,38 +20,41 @@ def gemm(**fields):
 def test_distances_of_the_pipeline():
     """Row memory 2, column skew and operand 2, popcount 2, accumulator 1; then the lane."""
     assert (timing.ROW_READ, timing.ELEMENT_IN, timing.ACC, timing.S_READY) == (2, 4, 7, 8)
-    assert (timing.PRODUCT, timing.X, timing.Y, timing.SPIKE) == (11, 12, 13, 14)
-    assert timing.STATE_WRITE == 13 + 4
+    assert (timing.PRODUCT, timing.X, timing.Y, timing.SPIKE) == (11, 13, 14, 15)
+    assert timing.STATE_WRITE == 14 + 4
     assert NI + 3 == timing.START
 
 
 @pytest.mark.parametrize(
     ("fields", "drain"),
     [
-        ({}, 2 * 4 + 24),  # no write: the last row's event in write-back
-        ({"dest": Dest.ROW}, 30 + 3),
-        ({"dest": Dest.ROW_TAPS}, 30 + 3),
-        ({"dest": Dest.COL_TOKEN}, 30 + 3),
-        ({"dest": Dest.COL_CHANNEL}, 30 + 3),
-        ({"dest": Dest.ROW_CHANNEL}, 30 + 4 + 3),
-        ({"dest": Dest.PIX}, 30 + 15),
-        ({"keep": Keep.Y}, 30 + 2),
-        ({"dest": Dest.ROW, "keep": Keep.Y}, 30 + 3),
-        ({"persist": 1, "leak": 1}, 17 + 3 + 15),
-        ({"dest": Dest.ROW, "persist": 1, "leak": 1}, 17 + 3 + 15),
-        ({"op": Op.POOL, "dest": Dest.ROW}, 30 + 3),
-        ({"op": Op.MAC, "dest": Dest.ROW}, 30 + 2),
-        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5}, 30 + 5),
-        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5, "leak": 1}, 30 + 25),
-        ({"op": Op.MAC, "persist": 1, "leak": 1}, 17 + 15),
-        ({"op": Op.MEAN, "dest": Dest.PIX}, 30 + 15),
-        ({"dest": Dest.ROW, "mean": Keep.Y}, 30 + 8 + 15),
+        ({}, 2 * 4 + 25),  # no write: the last row's event in write-back
+        ({"dest": Dest.ROW}, 31 + 3),
+        ({"dest": Dest.ROW_TAPS}, 31 + 3),
+        ({"dest": Dest.COL_TOKEN}, 31 + 3),
+        ({"dest": Dest.COL_CHANNEL}, 31 + 3),
+        ({"dest": Dest.ROW_CHANNEL}, 31 + 4 + 3),
+        ({"dest": Dest.PIX}, 31 + 15),
+        ({"keep": Keep.Y}, 31 + 2),
+        ({"dest": Dest.ROW, "keep": Keep.Y}, 31 + 3),
+        ({"persist": 1, "leak": 1}, 18 + 3 + 15),
+        ({"dest": Dest.ROW, "persist": 1, "leak": 1}, 18 + 3 + 15),
+        ({"op": Op.POOL, "dest": Dest.ROW}, 31 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW}, 31),
+        ({"op": Op.MAC, "dest": Dest.ROW, "n_pix": 3}, 31 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW, "n_pix": 3, "spread": 1, "n_spread": 5}, 31 + 5 * 4 + 3),
+        ({"op": Op.MAC, "keep": Keep.Y, "n_pix": 3}, 31 - 1 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5}, 31 + 5),
+        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5, "leak": 1}, 31 + 25),
+        ({"op": Op.MAC, "persist": 1, "leak": 1}, 18 + 15),
+        ({"op": Op.MEAN, "dest": Dest.PIX}, 31 + 15),
+        ({"dest": Dest.ROW, "mean": Keep.Y}, 31 + 9 + 15),
     ],
 )
 def test_drain(fields, drain):
-    """Of tiles without a gap at their end; R 4, C 16: row 0 is written 30 cycles after tau."""
+    """Of tiles without a gap at their end; R 4, C 16: row 0 is written 31 cycles after tau."""
     config = Config(rows=4, cols=16)
-    assert timing.write_cycle(config) == 30
+    assert timing.write_cycle(config) == 31
     assert timing.drain_cycles(config, gemm(n_k=2, **fields)) == drain
     assert timing.drain_cycles(config, gemm(n_k=2, tile_min=9, **fields)) == drain - 7
 
@@ -59,8 +62,8 @@ def test_drain(fields, drain):
 @pytest.mark.parametrize(
     ("config", "row", "channel", "pix"),
     [
-        (Config(rows=16, cols=16), 30 + 15, 30 + 16, 30 + 15),
-        (Config(rows=8, cols=64, width=64), 78 + 7, 78 + 8 + 7, 78 + 63),
+        (Config(rows=16, cols=16), 31 + 15, 31 + 16, 31 + 15),
+        (Config(rows=8, cols=64, width=64), 79 + 7, 79 + 8 + 7, 79 + 63),
     ],
 )
 def test_drain_by_size(config, row, channel, pix):
@@ -120,6 +123,9 @@ def test_gap_behind_a_column_tile_whose_mean_takes_x():
 def test_gap_of_spread_steps():
     assert timing.spread_gap(gemm(spread=1)) == 1
     assert timing.spread_gap(gemm(spread=1, leak=1)) == 5
+    assert timing.spread_gap(gemm(spread=1, n_pix=3)) == 4
+    assert timing.spread_gap(gemm(spread=1, n_pix=3, leak=1)) == 5
+    assert timing.spread_gap(gemm(spread=1, n_pix=7, leak=1)) == 8
 
 
 @pytest.mark.parametrize(

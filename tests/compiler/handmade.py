@@ -10,6 +10,7 @@ from hw.arch import isa
 from hw.arch.config import Config
 from hw.arch.isa import Op
 from sw.compiler import Forecast, Label, Program
+from sw.compiler.program import VERSION
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,13 @@ def handmade(lines: Sequence[Line], **changes) -> Program:
         name="hand",
         config=config,
         digest=config.digest,
-        version=3,
+        version=VERSION,
         words=np.array([w for line in lines for w in line.words], np.uint32),
         columns=np.zeros((config.cols, 0, config.width // 32), np.uint32),
         steps=2,
         input_shape=(1, 1, 1),
-        pixel_base=0,
+        image_memory="pix",
+        image_base=0,
         logits_base=1,
         classes=2,
         logits_scale=1.0,

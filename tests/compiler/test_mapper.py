@@ -149,4 +149,4 @@ def test_pieces_run_by_turns():
         ("logits", 0),
         ("(end)", 0),
     ]
-    assert mapper.ops == [("a", 80 * 18 * 72 * 2)]
+    assert mapper.ops == [("a", 80 * 8 * 7 * 16 * 2)]

@@ -8,7 +8,7 @@ import pytest
 
 from hw.arch import SpikeloomError
 from hw.arch.config import Config
-from hw.arch.memmap import Mem
+from hw.arch.memmap import Mem, load_addr
 from sim.interpreter import interpret
 from sw.compiler import Program, compile_network, fit_config
 from sw.testing import random_images, random_network
@@ -86,6 +86,10 @@ def test_foreign_files_are_refused(tmp_path):
         ({"version": 99}, "format version 99"),
         ({"digest": 1}, "digest 0x00000001"),
         ({"input_shape": 3}, "is damaged"),
+        ({"image_memory": "res"}, "an image of 1 channels in memory 'res'"),
+        ({"input_shape": (5, 8, 8)}, "an image of 5 channels in memory 'row'"),
+        ({"image_base": 2033}, "row memory of 2048 words, 2049 used"),
+        ({"image_memory": "pix", "image_base": 961}, "pixel memory of 1024 words, 1025 used"),
     ],
 )
 def test_other_version_or_digest_is_refused(change, message, program, tmp_path):
@@ -115,9 +119,37 @@ def test_load_stream_writes_program_columns_and_image(net, program):
         assert memories.pop((Mem.PROG, 0, a, 0)) == word
     for (bank, a, part), word in np.ndenumerate(program.columns):
         assert memories.pop((Mem.COL, bank, a, part)) == word
-    for a, pixel in enumerate(image.ravel().tolist()):
-        assert memories.pop((Mem.PIX, 0, program.pixel_base + a, 0)) == pixel
+    assert program.image_memory == "row"
+    for y, x in np.ndindex(8, 8):
+        at = (Mem.ROW, x % 4, program.image_base + 2 * y + x // 4, 0)
+        assert memories.pop(at) == image[0, y, x]
     assert memories == {(Mem.CTRL, 0, 0, 0): 0}
+
+
+@pytest.mark.parametrize(("channels", "parts"), [(1, 1), (3, 1), (4, 1), (5, 2), (8, 2)])
+def test_an_image_in_row_memory(program, channels, parts):
+    """Two frames of 3 x 5: bank by bank and part by part, words in order; banks past it get 0."""
+    config = dataclasses.replace(program.config, width=64)
+    shape = (2, channels, 3, 5)
+    held = dataclasses.replace(program, config=config, input_shape=shape, image_base=100)
+    image = np.random.default_rng(3).integers(1, 256, shape)
+    stream = held.image_stream(image)
+    assert held.image_words == 2 * 3 * 2
+    want = []
+    for bank, part, n in np.ndindex(4, parts, held.image_words):
+        frame, y, group = np.unravel_index(n, (2, 3, 2))
+        x, some = 4 * group + bank, image[frame, 4 * part : 4 * part + 4, y]
+        data = sum(int(v) << 8 * c for c, v in enumerate(some[:, x])) if x < 5 else 0
+        want.append([load_addr(Mem.ROW, 100 + int(n), bank, part), data])
+    assert stream.tolist() == want
+
+
+def test_an_image_in_pixel_memory(program):
+    image = np.random.default_rng(4).integers(256, size=(1, 8, 8))
+    held = dataclasses.replace(program, image_memory="pix", image_base=7)
+    want = [[load_addr(Mem.PIX, 7 + n), v] for n, v in enumerate(image.ravel().tolist())]
+    assert held.image_stream(image).tolist() == want
+    assert held.image_words == 64
 
 
 def test_wrong_images_are_refused(program):

@@ -1,5 +1,7 @@
 """What one image takes on the line: counted as it goes over it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,22 @@ def test_bytes_of_an_image_are_those_on_the_line(side):
     device.load(held)
     line.seen = 0
     device.infer(held, np.zeros(shape, np.uint8))
+    assert line.seen == exchange_bytes(held)
+
+
+@pytest.mark.parametrize("width", [32, 64])
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_bytes_of_an_image_in_row_memory(channels, width):
+    """A write for each bank and each four channels: of bytes where there is one channel."""
+    channels += 4 if width == 64 else 0
+    config = dataclasses.replace(CONFIG, width=width)
+    line = Counted(config, answer=logits, polls=0)
+    shape = (channels, 21, 33)
+    held = program(config, input_shape=shape, image_memory="row")
+    device = Device(line)
+    device.load(held)
+    line.seen = 0
+    device.infer(held, np.full(shape, 255, np.uint8))
     assert line.seen == exchange_bytes(held)
 
 

@@ -116,7 +116,8 @@ class Core(VirtualDevice):
 
     def do(self, code, payload):
         writes = code in (Command.WRITE, Command.WRITE_BYTES)
-        if writes and int.from_bytes(payload[:4], "little") >> 27 != Mem.PIX:
+        image = Mem[self.shape.image_memory.upper()]
+        if writes and int.from_bytes(payload[:4], "little") >> 27 != image:
             self.machine = None
         return super().do(code, payload)
 
@@ -130,9 +131,9 @@ class Core(VirtualDevice):
                 columns[bank, addr, part] = memory[at]
             held = dataclasses.replace(p, words=np.array(words, np.uint32), columns=columns)
             self.machine = Machine(held)
-        base = load_addr(Mem.PIX, p.pixel_base)
-        image = np.array([memory[base + k] for k in range(p.input_count)])
-        run = self.machine.run(image, events=False)
+        stream = p.image_stream(np.zeros(p.input_count))  # whose addresses are the image's
+        self.machine.load(np.array([(a, memory[a]) for a in stream[:, 0].tolist()]))
+        run = self.machine.run(events=False)
         self.cycles = run.cycles
         return {load_addr(Mem.PIX, p.logits_base + k): v for k, v in enumerate(run.logits.tolist())}
 
@@ -154,7 +155,8 @@ def program(config=CONFIG, **changes):
         "columns": rng.integers(0, 1 << 32, (config.cols, 70, config.width // 32), np.uint32),
         "steps": 4,
         "input_shape": (1, 16, 16),
-        "pixel_base": 100,
+        "image_memory": "pix",
+        "image_base": 100,
         "logits_base": 40,
         "classes": len(LOGITS),
         "logits_scale": 0.5,

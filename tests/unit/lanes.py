@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
+from hw.core.affine import pixel_names
 from hw.core.lane import Lane
 from tests.unit.bench import Bench
 
@@ -31,7 +32,10 @@ INPUTS = [
     "kept",
     "adds",
     "opens",
-    "takes",
+    "mean",
+    "unit",
+    "again",
+    *pixel_names(CONFIG),
     "res_a",
     "res_b",
     "fire",
@@ -132,12 +136,12 @@ class Script:
         at = self.at if at is None else at
         self.put(at, acc=acc, side=side, use=use, swap=swap)
         self.put(at + 1, first=1)
-        self.put(at + 3, load=1, res_a=res_a, res_b=res_b, **at_load)
+        self.put(at + X - 1, load=1, res_a=res_a, res_b=res_b, **at_load)
         if self.mode.get("persist"):
             assert not start
             self.put(at + PICKED, pick=fire, pick_row=row)
-        self.put(at + 5, fire=fire, row=row, start=start)
-        self.put(at + 7)
+        self.put(at + Y, fire=fire, row=row, start=start)
+        self.put(at + SPIKE + 1)
         self.at = max(self.at, at + 1)
         return at
 

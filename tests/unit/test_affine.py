@@ -124,10 +124,43 @@ def test_mac(bench):
             )
             s.put(at + 1, first=int(n == 0))
             s.at += 1
-        s.put(at + 3, load=1)
+        s.put(at + X - 1, load=1)
         total = int(ops.pixel_sum(p[None], w[None])[0, 0])
         want[at + X] = int(ops.saturate((total + bias) >> SHIFTS[2]))
     s.put(s.at + 8)
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want
+
+
+def test_several_pixels(bench):
+    """Each unit sums a pixel with the same weights, tiles back to back; x of each row, twice."""
+    rng, s, want = np.random.default_rng(10), Script(gemm=0, mac=1, shift=2), {}
+    units, bias = CONFIG.tile_pixels, 0
+    for count in (4, 9, 6, 4):
+        if count == 9:
+            bias = int(rng.integers(-BIAS_MAX, BIAS_MAX))
+            s.parameters([bias])
+        p = rng.integers(-1 << 15, 1 << 15, size=(units, count))
+        w = rng.integers(-1 << 15, 1 << 15, size=count)
+        for n in range(count):
+            s.put(s.at, side=int(p[0, n]), col=int(w[n]) & 0x3FFFF, swap=int(n == 0))
+            s.put(s.at + 1, first=int(n == 0))
+            for u in range(1, units):
+                s.put(s.at + u, **{f"pixel_{u}": int(p[u, n])})
+            s.at += 1
+        for u in range(units):
+            at = s.at - 1 + u
+            s.put(at + X - 2, unit=u)
+            s.put(at + X - 1, load=1)
+            total = int((p[u] * w).sum()) + bias
+            want[at + X] = int(ops.saturate(total >> SHIFTS[2]))
+    last = [want[s.at - 1 + u + X] for u in range(units)]
+    for n, u in enumerate([3, 0, 0, 2, 1]):  # rows of the last tile again
+        at = s.at + units + n
+        s.put(at + X - 2, unit=u)
+        s.put(at + X - 1, load=1, again=1)
+        want[at + X] = last[u]
+    s.put(s.at + 20)
     seen = s.play(bench)
     assert {t: seen[t]["x"] for t in want} == want
 
@@ -155,7 +188,7 @@ def test_mean(bench, buffer):
             )
             s.put(at + 1, first=int(n == 0))
             s.at += 1
-        s.put(at + 3, load=1)
+        s.put(at + X - 1, load=1)
         residual = (words * gate).reshape(1, 1, 1, 1, -1)
         want[at + X] = int(ops.token_mean(residual, factor, bias, SHIFTS[3])[0, 0])
     s.put(s.at + 8)

@@ -1,4 +1,4 @@
-"""Row events against their definition: rows, steps, lanes; fast and slow."""
+"""Row events against their definition: rows, passes through them, lanes; fast and slow."""
 
 import numpy as np
 import pytest
@@ -13,31 +13,32 @@ GAP = timing.STATE_GAP
 
 @pytest.fixture(scope="module")
 def bench():
-    return Bench(RowEvents(CONFIG, most=16), ["tag", "last", "spread", "slow", "step"], ["event"])
+    return Bench(RowEvents(CONFIG, most=8), ["tag", "last", "passes", "slow", "step"], ["event"])
 
 
 def tag(rng):
     return {"valid": 1, "addr": int(rng.integers(1 << 16)), "nb": int(rng.integers(256)), "t": 3}
 
 
-@pytest.mark.parametrize(("spread", "slow"), [(0, 0), (1, 0), (1, 1)])
-@pytest.mark.parametrize("count", [1, 4, 8])
-def test_events_of_a_tile(bench, count, spread, slow):
+@pytest.mark.parametrize("slow", [0, 1])
+@pytest.mark.parametrize("passes", [1, 3, 16])
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 8])
+def test_events_of_a_tile(bench, count, passes, slow):
     """Two tiles, the second as soon as the first has ended."""
-    rng, gap = np.random.default_rng(count), GAP if slow else 1
+    rng, gap = np.random.default_rng(count), max(count, GAP if slow else 1)
     tags = [tag(rng), tag(rng)]
-    still = {"last": count - 1, "spread": spread, "slow": slow, "step": 1000}
-    rows = [{**r, **still} for r in timeline(2 * count * gap + 4)]
-    at = [0, count * gap]
+    still = {"last": count - 1, "passes": passes - 1, "slow": slow, "step": 1000}
+    rows = [{**r, **still} for r in timeline(2 * passes * gap + 4)]
+    at = [0, (passes - 1) * gap + count]
     want = {}
     for begin, t in zip(at, tags, strict=True):
         rows[begin]["tag"] = t
-        for n in range(count):
-            addr = (t["addr"] + 1000 * n * spread) & 0xFFFF
-            row = 0 if spread else n % 4
-            want[begin + RowEvents.latency + gap * n] = (n, int(n == 0), row, addr, t["nb"])
+        for step, n in np.ndindex(passes, count):
+            addr = (t["addr"] + 1000 * step) & 0xFFFF
+            first = (int(n + step == 0), int(step == 0))
+            want[begin + RowEvents.latency + gap * step + n] = (n, first, n % 4, addr, t["nb"])
     seen = {
-        cycle: (e["count"], e["first"], e["row"], e["tag"]["addr"], e["tag"]["nb"])
+        cycle: (e["count"], (e["opens"], e["first"]), e["row"], e["tag"]["addr"], e["tag"]["nb"])
         for cycle, s in enumerate(bench.play(rows))
         if (e := s["event"])["due"]
     }

@@ -37,9 +37,9 @@ from tests.unit.states import entries, thresholds_of
 
 
 def test_times_are_those_of_the_timing_file():
-    assert (X, Y, SPIKE) == (4, 5, 6)
+    assert (X, Y, SPIKE) == (5, 6, 7)
     assert timing.PRODUCT - timing.S_READY == 3
-    assert (PICKED, CODE) == (4, 9)
+    assert (PICKED, CODE) == (5, 10)
     with unbuilt():
         assert Lane(CONFIG).latency == SPIKE
 

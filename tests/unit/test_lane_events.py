@@ -11,13 +11,13 @@ from hw.core.lane_events import LaneEvents, lane_event
 from tests.unit.bench import Bench, timeline
 
 CONFIG = Config(rows=4, cols=8, width=32)
+INPUTS = ["insn", "early", "word", "row", "pops", "pixel"]
 CYCLES = timing.STATE_WRITE + 10
 
 
 @pytest.fixture(scope="module")
 def bench():
-    inputs = ["insn", "early", "word", "row", "pops", "pixel"]
-    return Bench(LaneEvents(CONFIG), inputs, ["event"])
+    return Bench(LaneEvents(CONFIG), INPUTS, ["event"])
 
 
 def play(bench, op, early, at, **fields):
@@ -38,7 +38,7 @@ TAG = {"n_valid": 4, "nb": 6, "t": 5, "half": 1, "new": 1, "res": 20, "start": 1
 
 def test_a_row_of_a_gemm(bench):
     """tau = 0: row 3 of a tile whose first token is number 6, so token 9, in group 20 + 7."""
-    row = {"due": 1, "first": 0, "count": 3, "row": 3, "tag": TAG}
+    row = {"due": 1, "first": 1, "count": 3, "row": 3, "tag": TAG}
     early = {"gemm": 1, "res_gs": 7, "per_step": 1}
     at = {EXPAND: {"row": row}, timing.ACC - 1: {"pops": 11}}
     events = play(bench, Op.GEMM, early, at, keep=int(Keep.Y), rowpop=1, dest=int(Dest.PIX))
@@ -46,9 +46,9 @@ def test_a_row_of_a_gemm(bench):
     assert when(events, "side") == {timing.S_READY: -11}
     assert events[timing.S_READY]["use"] == 5 | 1 << 4
     assert not when(events, "swap")
-    assert events[timing.PRODUCT - 1]["read_b"] == word
+    assert events[timing.PICKED - 1]["read_b"] == word
     for field, cycle in (
-        ("load", timing.PRODUCT),
+        ("load", timing.PICKED),
         ("on_bus", timing.X),
         ("fire", timing.Y),
         ("store", timing.Y),
@@ -68,10 +68,10 @@ def test_a_tile_whose_spikes_are_pooled_is_a_residual_group(bench):
 
 
 def test_the_first_row_of_a_column_tile_swaps_the_bias(bench):
-    row = {"due": 1, "first": 1, "row": 0, "tag": TAG}
+    row = {"due": 1, "opens": 1, "first": 1, "row": 0, "tag": TAG}
     events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}})
     assert when(events, "swap") == {timing.S_READY: 1}
-    row = {"due": 1, "first": 1, "row": 0, "tag": {**TAG, "new": 0}}
+    row = {"due": 1, "opens": 1, "first": 1, "row": 0, "tag": {**TAG, "new": 0}}
     assert not when(play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}), "swap")
 
 
@@ -109,13 +109,30 @@ def test_a_row_that_is_no_token_is_not_stored(bench):
 
 def test_a_word_of_a_mac(bench):
     word = {"valid": 1, "first": 1, "new": 1, "half": 1}
-    at = {0: {"word": word}, timing.S_READY: {"pixel": -77}}
+    at = {0: {"word": word}, timing.S_READY: {"pixel": [-77, 0, 5, 0]}}
     events = play(bench, Op.MAC, {"mac": 1}, at)
     assert when(events, "swap") == {timing.S_READY: 1}
     assert when(events, "first") == {timing.S_READY + 1: 1}
     assert when(events, "side") == {timing.S_READY: -77}
+    assert when(events, "pixel_2") == {timing.S_READY: 5}
     assert when(events, "use") == {timing.S_READY: 1 << 4}
     assert not when(events, "mean_a")
+
+
+@pytest.mark.parametrize("first", [1, 0])
+def test_a_pixel_of_a_mac(bench, first):
+    """x is the sum of the pixel's unit; in a later pass what it was."""
+    row = {"due": 1, "first": first, "count": 2, "row": 2, "tag": TAG}
+    events = play(bench, Op.MAC, {"mac": 1}, {EXPAND: {"row": row}})
+    assert when(events, "unit") == {timing.PRODUCT: 2}
+    assert when(events, "load") == {timing.PICKED: 1}
+    assert events[timing.PICKED]["again"] == 1 - first
+    assert (events[timing.Y]["row"], events[timing.Y]["start"]) == (2, first)
+    gemm = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": {**row, "first": 1}}})
+    assert not when(gemm, "unit")
+    one = Bench(LaneEvents(dataclasses.replace(CONFIG, pixels=1)), INPUTS, ["event"])
+    events = play(one, Op.MAC, {"mac": 1}, {EXPAND: {"row": {**row, "row": 0}}})
+    assert when(events, "load") == ({timing.PICKED: 1} if first else {})
 
 
 @pytest.mark.parametrize("second", [0, 1])
@@ -145,8 +162,8 @@ def test_codes_in_memory(bench, state_bits, codes):
     events = play(bench, Op.GEMM, early, {EXPAND: {"row": row}}, persist=1, state_bits=state_bits)
     number = (100 + 5) << 2 | (6 + 1) % 4
     each = codes // 2
-    assert events[timing.PRODUCT - 1]["read_a"] == number // codes
-    assert events[timing.PRODUCT]["code_at"] == number % 8
+    assert events[timing.PICKED - 1]["read_a"] == number // codes
+    assert events[timing.PICKED]["code_at"] == number % 8
     assert when(events, "pick") == {timing.X: 1}
     assert events[timing.X]["pick_row"] == 1
     assert when(events, "code_keep") == {timing.STATE_WRITE: 1}

@@ -37,7 +37,7 @@ def test_a_row_through_all_lanes(bench, res_dest):
             rows[n + c].setdefault("col", [0] * COLS)[c] = 1600 * index
     base = 4  # tau
     events[base + READY] |= {"swap": 1}
-    events[base + timing.PRODUCT] |= {"load": 1}
+    events[base + timing.PICKED] |= {"load": 1}
     events[base + timing.X] |= {"on_bus": 1}
     events[base + timing.Y] |= {"fire": 1, "start": 1, "row": 2, "store": 1, "res_write": 33}
     for c in range(COLS):

@@ -8,10 +8,11 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch import isa
+from hw.arch import isa, timing
 from hw.arch.isa import LEVELS, Op
 from hw.core.loops import INDEX, Addresses, LoopNest
 from hw.core.words import ADDR, instruction_layout
+from sw.compiler.addresses import stream
 from tests.unit.bench import Bench, timeline
 
 FLAGS = ["issue", "phase", "opening", "fresh", "words_done", "tile_end", "column_end", "end"]
@@ -40,7 +41,7 @@ class Walk(wiring.Component):
         for part in (loops, addresses):
             for name in ("insn", "setup", "running"):
                 m.d.comb += getattr(part, name).eq(getattr(self, name))
-        for name in ("go", "ahead", "index", "tile_end"):
+        for name in ("go", "ahead", "index", "first_dy", "tile_end"):
             m.d.comb += getattr(addresses, name).eq(getattr(loops, name))
         for name in ("index", *FLAGS):
             m.d.comb += getattr(self, name).eq(getattr(loops, name))
@@ -55,9 +56,9 @@ def bench():
 
 def walk(bench, fields, cycles):
     insn = sum(w << 32 * n for n, w in enumerate(isa.encode(Op.GEMM, **fields)))
-    rows = [{"insn": insn, "running": 1} for _ in timeline(cycles + 1)]
-    rows[0] = {"insn": insn, "setup": 1}
-    return bench.play(rows)[1:]
+    rows = [{"insn": insn}, {"insn": insn}, {"insn": insn, "setup": 1}]
+    rows += [{"insn": insn, "running": 1} for _ in timeline(cycles)]
+    return bench.play(rows)[3:]
 
 
 @pytest.mark.parametrize("xnor", [0, 1])
@@ -69,7 +70,7 @@ def test_order_of_words_and_addresses(bench, seed, xnor):
     step = {
         f"{mem}_{name}": int(rng.integers(1 << 16))
         for mem in ("row", "col")
-        for name in (*LEVELS, "dx2", "dy2", "base")
+        for name in (*LEVELS, "dx2", "dy2", "base", "up")
     }
     fields = {**{f"n_{lv}": v for lv, v in n.items()}, **step, "xnor": xnor, "tile_min": 2}
     order = list(itertools.product(*(range(n[lv]) for lv in reversed(LEVELS))))
@@ -78,7 +79,7 @@ def test_order_of_words_and_addresses(bench, seed, xnor):
     seen = walk(bench, fields, length * len(order) // inner)
     words = [s for s in seen if s["issue"] and s["phase"] == xnor]
     assert sum(s["issue"] for s in seen) == len(order) * (1 + xnor)
-    at = {"row": step["row_base"], "col": step["col_base"]}
+    at = tile = {"row": step["row_base"], "col": step["col_base"]}
     for number, (index, word) in enumerate(zip(order, words, strict=True)):
         here = dict(zip(reversed(LEVELS), index, strict=True))
         assert {lv: word["index"][lv] for lv in LEVELS} == here
@@ -87,7 +88,12 @@ def test_order_of_words_and_addresses(bench, seed, xnor):
             after = dict(zip(reversed(LEVELS), order[number + 1], strict=True))
             level = next(lv for lv in reversed(LEVELS) if after[lv] != here[lv])
             name = level + "2" * (level in ("dx", "dy") and here[level] % 2)
-            at = {mem: (v + step[f"{mem}_{name}"]) & 0xFFFF for mem, v in at.items()}
+            outer = level not in LEVELS[:3]
+            at = {
+                mem: (v + step[f"{mem}_{name}"]) & 0xFFFF
+                for mem, v in (tile if outer else at).items()
+            }
+            tile = at if outer else tile
     tiles = len(order) // inner
     assert [i for i, s in enumerate(seen) if s["tile_end"]] == [
         length * (t + 1) - 1 for t in range(tiles)
@@ -99,6 +105,38 @@ def test_order_of_words_and_addresses(bench, seed, xnor):
     assert [s["fresh"] for s in seen] == [
         int(i % (length * column) < length) for i in range(len(seen))
     ]
+
+
+@pytest.mark.parametrize("twice", [0, 1])
+@pytest.mark.parametrize(("pad", "taps"), [(0, 3), (1, 3), (1, 4), (2, 5), (2, 6), (3, 7)])
+def test_clipped_tiles_read_the_same_words(bench, pad, taps, twice):
+    """Of a compiled stream: those of rows in the image, at the addresses that they have there."""
+    line, paired = 100, taps == 6 and twice
+    weight = (0, 30) if paired else 7
+    for h in (1, 2, 5, 8):
+        n = dict.fromkeys((f"n_{lv}" for lv in LEVELS), 1)
+        n |= {"n_k": 2, "n_dy": taps, "n_x": 2, "n_y": -(-h // (1 + twice)), "n_j": 2}
+        fields = {**n, "pad_y": pad, "y_twice": twice, "img_h": h, "clip": 1, "tile_min": 2}
+        i = isa.Instruction(op=Op.GEMM, **fields)
+        first = [i.first_dy(y) for y in range(i.n_y)]
+        row = {"k": 1, "dy": line, "x": 20, "y": line << twice}
+        col = {"k": 1, "dy": weight, "j": 500}
+        streams = stream("row", n, row, 40, first) | stream("col", n, col, 9, first)
+        cycles = timing.issue_cycles(i)
+        seen = [s for s in walk(bench, fields | streams, cycles) if s["issue"]]
+        want = [
+            (
+                (40 + k + line * (dy + (y << twice)) + 20 * x) & 0xFFFF,
+                9 + k + 500 * j + (dy // 2 * 30 if paired else 7 * dy),
+            )
+            for j in range(2)
+            for y in range(i.n_y)
+            for x in range(2)
+            for dy in range(taps)
+            if 0 <= (y << twice) + dy - pad < h
+            for k in range(2)
+        ]
+        assert [(s["row"], s["col"]) for s in seen] == want, h
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.unit.states import code_of, entries, thresholds_of
 INPUTS = ["mode", "u", "fired", "fire", "row", "res_a", "code_at", "forget", "pick", "pick_row"]
 INPUTS += ["code_into", "code_keep", "entry"]
 OUTPUTS = ["cell", "code", "put", "put_row", "put_v"]
-GAP = timing.STATE_WRITE - timing.PRODUCT  #: From the word that is read to the byte written.
+GAP = timing.STATE_WRITE - timing.PICKED  #: From the word that is read to the byte written.
 
 
 @pytest.fixture(scope="module")

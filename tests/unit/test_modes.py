@@ -15,7 +15,17 @@ def test_early_fields_are_kept_and_late_ones_pass():
     bench = Bench(Modes(), ["insn", "setup"], ["early", "lane", "write"])
     assert instruction_layout().size == 32 * isa.NI
     one = insn(Op.GEMM, w_gs=7, w_t=3, w_half=9, res_gs=2, st_base=77, w_mod=Mod.PAIR, theta=5)
-    two = insn(Op.MAC, spread=1, n_spread=3, factor_per_step=1, w_gs=8, theta=11, leak=1, dest=6)
+    two = insn(
+        Op.MAC,
+        spread=1,
+        n_spread=3,
+        n_pix=5,
+        factor_per_step=1,
+        w_gs=8,
+        theta=11,
+        leak=1,
+        dest=6,
+    )
     seen = bench.play(
         [{"insn": one, "setup": 1}, {"insn": two}, {"insn": two, "setup": 1}, {"insn": two}]
     )
@@ -24,10 +34,12 @@ def test_early_fields_are_kept_and_late_ones_pass():
     got = [early[n] for n in ("w_gs", "w_t", "w_half", "res_gs", "st_base", "split")]
     assert got == [7, 3, 9, 2, 77, 1]
     assert (late["lane"]["theta"], late["lane"]["gemm"], late["write"]["gs"]) == (11, 1, 7)
-    assert late["write"]["slow"] == 0
+    assert (late["write"]["slow"], late["write"]["mac"], late["write"]["passes"]) == (1, 0, 0)
     early, late = seen[2 + Modes.latency]["early"], seen[2 + Modes.latency]
-    assert [early[n] for n in ("gemm", "mac", "spread", "n_spread", "per_step")] == [0, 1, 1, 3, 1]
-    assert (late["write"]["slow"], late["write"]["dest"], late["write"]["gs"]) == (1, 6, 8)
+    assert [early[n] for n in ("gemm", "mac", "n_pix", "passes", "per_step")] == [0, 1, 5, 3, 1]
+    write = late["write"]
+    assert (write["slow"], write["dest"], write["gs"]) == (1, 6, 8)
+    assert (write["mac"], write["n_pix"], write["passes"]) == (1, 5, 3)
     assert seen[0]["lane"]["theta"] == 5
 
 

@@ -100,9 +100,7 @@ def naive(program, config=CONFIG):
         wc, slot, rc, before, fresh = i.w_base, 0, 0, None, -1
         n = {lv: i.count(lv) for lv in LEVELS}
         pixels = i.n_step == Step.ONE
-        total = timing.tile_words(i)
-        period = max(total + i.shortcut, i.tile_min)
-        assert period == timing.tile_cycles(i)
+        tile = row, col  # addresses of the tile's first word
         for column, (h, j) in enumerate(itertools.product(range(n["h"]), range(n["j"]))):
             cycle = at + starts[column]
             for p in range(i.n_par):
@@ -133,17 +131,35 @@ def naive(program, config=CONFIG):
                     groups += i.w_gs * (new // per != nb // per)
                     rgroups += i.res_gs * (new // R - nb // R)
                     nb = new
-                inner = itertools.product(range(n["dy"]), range(n["dx"]), range(n["k"]))
+                rows_in = [
+                    dy for dy in range(n["dy"]) if 0 <= (y << i.y_twice) + dy - i.pad_y < i.img_h
+                ]
+                rows_in = rows_in if i.clip else range(n["dy"])
+                total = len(rows_in) * n["dx"] * n["k"] * (1 + i.xnor)
+                period = max(total + i.shortcut, i.tile_min)
+                assert (total, period) == (timing.tile_words(i, y), timing.tile_cycles(i, y))
+                inner = itertools.product(rows_in, range(n["dx"]), range(n["k"]))
                 at_word = cycle
                 for dy, dx, k in inner:
                     here = (h, j, y, x, t, dy, dx, k)
                     if before is not None:
                         moving = next(m for m in range(8) if here[m] != before[m])
                         level = ORDER[moving]
-                        if level in ("dx", "dy") and before[moving] % 2:
-                            level += "2"
+                        if level in ("dx", "dy"):
+                            level += "2" * (before[moving] % 2)
+                        elif level != "k":
+                            row, col = tile
                         row += i.delta("row", level)
                         col += i.delta("col", level)
+                        if (
+                            level == "y"
+                            and i.clip
+                            and (left := i.pad_y - (before[2] << i.y_twice)) > 0
+                        ):
+                            times = 2 if left == 3 and i.y_twice else 1
+                            row, col = row + times * i.row_up, col + times * i.col_up
+                    if not before or here[:5] != before[:5]:
+                        tile = row, col
                     before = here
                     y_in = (2 * y if i.y_twice else y) + dy - i.pad_y
                     column_x = (2 * x if i.x_twice else x) if pixels else R * x
@@ -157,7 +173,7 @@ def naive(program, config=CONFIG):
                             "neg": neg,
                             "row_addr": row & 0xFFFF,
                             "col_addr": col & 0xFFFF,
-                            "first": int(dy == dx == k == neg == 0),
+                            "first": int(at_word == cycle),
                             "last": int(at_word == cycle + total - 1),
                             "new": int(column != fresh),
                             "k": k & 15,
@@ -276,7 +292,7 @@ def gemm(**fields):
 DELTAS = {
     f"{side}_{lv}": 3 + 5 * n + 41 * (side == "col")
     for side in ("row", "col")
-    for n, lv in enumerate((*LEVELS, "dx2", "dy2"))
+    for n, lv in enumerate((*LEVELS, "dx2", "dy2", "up"))
 }
 
 
@@ -525,6 +541,45 @@ def test_taps_beyond_the_image(runner, pad, twice):
                 )
             ],
         )
+
+
+@pytest.mark.parametrize("twice", [0, 1])
+@pytest.mark.parametrize(("pad", "taps"), [(0, 3), (1, 3), (2, 5), (2, 6), (3, 7)])
+def test_rows_outside_the_image_are_left_out(runner, pad, taps, twice):
+    """Images of 1 to 9 rows; two column tiles, so that the first row follows the last."""
+    for h, op in itertools.product((1, 2, 3, 6, 9), (Op.GEMM, Op.MAC)):
+        n_y = -(-h // (1 + twice))
+        fields = {"n_step": Step.ONE, "n_x": 2, "img_w": 2} if op == Op.MAC else {"img_w": R}
+        check(
+            runner,
+            [
+                gemm(
+                    op=op,
+                    clip=1,
+                    n_dy=taps,
+                    n_dx=2,
+                    pad_y=pad,
+                    y_twice=twice,
+                    n_y=n_y,
+                    n_t=1 + h % 2,
+                    img_h=h,
+                    n_j=2,
+                    n_par=h % 3,
+                    par_j=2,
+                    tile_min=2,
+                    **fields,
+                    **DELTAS,
+                )
+            ],
+        )
+
+
+def test_shortest_clipped_tiles(runner):
+    """Two words a tile in the middle of one column of taps, one at both ends, waiting for another:
+    each tile is another image row."""
+    fields = {"n_dy": 3, "pad_y": 1, "img_w": R, "tile_min": 2}
+    for h in (1, 2, 3, 5):
+        check(runner, [gemm(clip=1, n_y=h, img_h=h, n_j=3, **fields, **DELTAS)])
 
 
 def test_stride_of_one_side(runner):
@@ -787,6 +842,10 @@ def instruction(draw):
         )
     }
     step = draw(st.sampled_from(Step))
+    pad, clip = draw(st.integers(0, 3)), draw(st.integers(0, 1))
+    img_h = (counts["n_y"] - 1) * (1 + bits["y_twice"]) + draw(st.integers(1, 4))
+    least, most = pad + 1, (counts["n_y"] - 1) * (1 + bits["y_twice"]) - pad
+    clip = int(clip and least <= counts["n_dy"] and most < img_h)  # each row of output sees one
     taps = Taps.SIDE if step == Step.ONE else draw(st.sampled_from(Taps))
     shift_left = 1 if taps == Taps.STRIDE else draw(st.integers(0, 3 if step == Step.ONE else 1))
     return gemm(
@@ -797,14 +856,15 @@ def instruction(draw):
         n_step=int(step),
         taps=int(taps),
         shift_left=shift_left,
-        pad_y=draw(st.integers(0, 3)),
+        pad_y=pad,
+        clip=clip,
         sc_byte=draw(st.integers(0, CONFIG.width // 8 - 1)),
         spread=draw(st.integers(0, 1)),
         flat=draw(st.integers(0, 1)) if step == Step.ROWS else 0,
         n_par=draw(st.integers(0, 17)),
         tile_min=draw(st.integers(2, 12)),
         img_w=R * (counts["n_x"] - 1) + draw(st.integers(1, R)),
-        img_h=(counts["n_y"] - 1) * (1 + bits["y_twice"]) + draw(st.integers(1, 4)),
+        img_h=img_h,
         slots=draw(st.integers(1, 4)),
         w_mod=int(draw(st.sampled_from(Mod))),
         res_gs=draw(st.integers(0, 255)),

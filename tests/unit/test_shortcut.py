@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.arch import Config
-from hw.arch.timing import PRODUCT
+from hw.arch.timing import PICKED
 from hw.core.shortcut import ShortcutRead
 from tests.unit.bench import Bench
 
@@ -28,7 +28,7 @@ def play(unit, tiles, rng):
     """Tiles (tau, byte, words of R rows) among noise -> {(tau, row): bits}."""
     config, bench = unit
     rows = []
-    for _ in range(max(tau for tau, _, _ in tiles) + PRODUCT + config.rows + 1):
+    for _ in range(max(tau for tau, _, _ in tiles) + PICKED + config.rows + 1):
         noise = [int.from_bytes(rng.bytes(config.width // 8), "little") for _ in range(config.rows)]
         rows.append({"byte": int(rng.integers(16)), "data": noise})
     for tau, byte, words in tiles:
@@ -36,7 +36,7 @@ def play(unit, tiles, rng):
         rows[tau + TAKE + 1]["data"] = words
     seen = bench.play(rows)
     return {
-        (tau, r): seen[tau + PRODUCT + r]["o"] for tau, _, _ in tiles for r in range(config.rows)
+        (tau, r): seen[tau + PICKED + r]["o"] for tau, _, _ in tiles for r in range(config.rows)
     }
 
 

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
-from hw.arch.formats import MAX_STEPS, MEMBRANE_BITS
+from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest
 from hw.core.events import RowEvents
 from hw.core.modes import WriteMode
@@ -26,8 +26,8 @@ from hw.core.writeback.tokens import TokenPacking
 class WriteBack(wiring.Component):
     """Writes a tile's spikes, their windows, pooled words or x where `hw.arch.isa.Dest` says.
 
-    There is one event for each row of a tile, time step of one row (spread), or lane (PIX). The
-    means of a column tile follow its last row, while the next one's rows come.
+    There is one event for each row of a tile, again for each time step (spread), or for each lane
+    (PIX). The means of a column tile follow its last row, while the next one's rows come.
 
     Latency: ``latency`` cycles from ``tag`` to the write of row 0, one from ``spikes``. COL_CHANNEL
     writes with row R - 1, ROW_CHANNEL from one cycle after that. Throughput: a row a cycle.
@@ -67,7 +67,7 @@ class WriteBack(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         rows, cols, width = config.rows, config.cols, config.width
-        self.events = RowEvents(config, most=max(cols, rows, MAX_STEPS))
+        self.events = RowEvents(config, most=cols)
         self.rows, self.columns = RowWrites(config), ColumnWrites(config)
         super().__init__(
             {
@@ -104,9 +104,9 @@ class WriteBack(wiring.Component):
         is_pix = mode.dest == Dest.PIX
         m.d.comb += [
             events.tag.eq(self.tag),
-            events.last.eq(Mux(is_pix, cols - 1, Mux(mode.spread, mode.n_spread, n - 1))),
-            events.spread.eq(mode.spread),
-            events.slow.eq(mode.slow & mode.spread),
+            events.last.eq(Mux(is_pix, cols - 1, Mux(mode.mac, mode.n_pix, n - 1))),
+            events.passes.eq(mode.passes),
+            events.slow.eq(mode.slow),
             events.step.eq(mode.t),
         ]
         event, row = events.event, events.event.row

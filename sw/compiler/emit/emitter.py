@@ -30,6 +30,24 @@ ADDRESSES = (
 )
 
 
+SIDES = ("n_dy", "pad_y", "y_twice", "img_h")  #: Fields that tell which rows are in the image.
+#: Further ones that tell how long tiles are, and how many.
+LENGTH = ("n_k", "n_dx", "xnor", "shortcut", "tile_min", "n_par", "n_y", "n_j", "n_h")
+
+
+def _clip(op: Op, fields: Mapping[str, int]) -> int:
+    """Whether words of rows outside the image are left out.
+
+    So it is where each output row has others, and where tiles stay far enough apart.
+    """
+    if op not in (Op.GEMM, Op.MAC, Op.POOL):
+        return 0
+    i = isa.Instruction(op=op, clip=1, **{name: fields.get(name, 0) for name in (*SIDES, *LENGTH)})
+    rows = [(i.first_dy(y), i.end_dy(y)) for y in range(i.n_y)]
+    some = all(a < b for a, b in rows) and any(row != (0, i.n_dy) for row in rows)
+    return int(some and timing.keeps_distance(i))
+
+
 class Emitter:
     """A program under construction.
 
@@ -70,7 +88,11 @@ class Emitter:
         **fields: int,
     ) -> None:
         """Encode one instruction; ``row`` and ``col`` are strides."""
-        fields |= stream("row", fields, row, row_base) | stream("col", fields, col, col_base)
+        fields["clip"] = clip = _clip(op, fields)
+        plain = isa.Instruction(op=op, clip=clip, **{name: fields.get(name, 0) for name in SIDES})
+        first = [plain.first_dy(y) for y in range(fields["n_y"])] if clip else [0]
+        fields |= stream("row", fields, row, row_base, first)
+        fields |= stream("col", fields, col, col_base, first)
         for name in ADDRESSES:
             if name in fields:  # a memory too deep is reported as such, not as an address
                 fields[name] %= MOST_WORDS

@@ -112,7 +112,16 @@ def emit_convolution(
         **_mean(m, layer, first),
     )
     if not first:
-        m.ops.append((layer.name, depth * math.prod(shape) * m.steps))
+        step, pad = stride * pool, size // 2 * pool
+        sides = ((h // pool * pool, oh), (w // pool * pool, ow))
+        taps = math.prod(taps_inside(n, outs, size * pool, step, pad) for n, outs in sides)
+        m.ops.append((layer.name, channels * taps * out * m.steps))
+
+
+def taps_inside(side: int, outs: int, taps: int, step: int, pad: int) -> int:
+    """Taps in the image of all ``outs`` places along a side, ``step`` from one to the next."""
+    starts = (step * n - pad for n in range(outs))
+    return sum(min(side, start + taps) - max(0, start) for start in starts)
 
 
 def _mean(m: Emitter, layer: Layer, first: int) -> dict[str, int]:

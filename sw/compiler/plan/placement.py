@@ -21,7 +21,7 @@ from sw.compiler.plan.numberings import Numberings
 from sw.compiler.plan.residuals import Residuals
 from sw.compiler.plan.tensors import Uses
 from sw.compiler.records import Region
-from sw.network import IntegerNetwork, Layer
+from sw.network import IntegerNetwork, Layer, PixelConv
 
 
 class Placement:
@@ -37,6 +37,9 @@ class Placement:
         Layout and address of each spike tensor that is stored; addresses after `place_tensors`.
     heads : dict
         Heads of the tensors that attention reads.
+    image_memory, image_base, image_line
+        "row" or "pix", the image's first address there, and addresses from image row to image
+        row; of row memory after `place_tensors`.
     regions : list of Region
     depth : dict
         Words needed of each memory.
@@ -127,9 +130,11 @@ class Placement:
     # ---- memories --------------------------------------------------------------------------
 
     def place_tensors(self, constants: int) -> None:
-        """Place spike tensors, those in column memory above ``constants`` words."""
+        """Place the image and spike tensors, those in column memory above ``constants`` words."""
         floor = {"row": 0, "col": constants}
         places = {"row": Allocator(), "col": Allocator()}
+        if self.image_memory == "row":
+            self._place_image(places["row"])
         self.regions.append(Region(name="constants", memory="col", base=0, size=constants))
         for name, layout in self.layouts.items():
             memory = layout.memory
@@ -145,13 +150,30 @@ class Placement:
         for memory, place in places.items():
             self.depth[memory] = max(place.top, floor[memory])
 
+    def _image_memory(self) -> str:
+        """Where the image lies: in row memory if all that read it can take it from there."""
+        net, c = self.net, self.config
+        small = net.channels <= c.width // 8 and c.tile_pixels > 1
+        return "row" if small and any(isinstance(n, PixelConv) for n in net.layers) else "pix"
+
+    def _place_image(self, rows: Allocator) -> None:
+        """Place the image in row memory, where it stays until the last layer that reads it."""
+        self.image_line = ceil_div(self.net.width, self.config.rows)
+        frames = self.net.steps if self.net.per_step_input else 1
+        size = frames * self.net.height * self.image_line
+        readers = [n for n, layer in enumerate(self.net.layers) if isinstance(layer, PixelConv)]
+        self.image_base = rows.place(size, 0, readers[-1])
+        self.regions.append(Region(name="image", memory="row", base=self.image_base, size=size))
+
     def _place_pixels(self) -> None:
         """Image, features, logits: never over one another, so that logits outlive a load."""
         net, cols = self.net, self.config.cols
         self.input_shape = (net.channels, net.height, net.width)
         if net.per_step_input:
             self.input_shape = (net.steps, *self.input_shape)
-        image, features = int(np.prod(self.input_shape)), self.residuals.feature_count
+        self.image_base, self.image_memory, self.image_line = 0, self._image_memory(), net.width
+        image = int(np.prod(self.input_shape)) if self.image_memory == "pix" else 0
+        features = self.residuals.feature_count
         self.feature_base = image + self.residuals.feature_gap
         self.logits_base = self.feature_base + features
         logits = ceil_div(net.classes, cols) * cols

@@ -6,6 +6,7 @@ import pytest
 from hw.arch.config import Config
 from hw.arch.isa import Dest, Op, Pack, Step
 from sim.interpreter.addresses import offsets
+from sw.compiler.emit.gemm import taps_inside
 from sw.network import Residual, Shortcut
 from tests.compiler.emit.made import code, fields, mapped
 from tests.compiler.nets import STATE, attention, conv, mean, network, pixel, refused
@@ -72,7 +73,19 @@ def test_instruction():
         "shift": 0,
     }
     assert mapper.needs["acc_bits"] == 10  # 360 at most
-    assert mapper.ops == [("a", 360 * 20 * 54 * 3), ("b", 180 * 8 * 54 * 3)]
+    inside = (6 * 3 - 2) * (9 * 3 - 2)  # taps: all but those beyond the four edges
+    assert mapper.ops == [("a", 40 * 20 * inside * 3), ("b", 20 * 8 * inside * 3)]
+
+
+@pytest.mark.parametrize("taps", [1, 2, 3, 6])
+@pytest.mark.parametrize("step", [1, 2])
+def test_taps_inside(taps, step):
+    for side in range(1, 9):
+        outs, pad = -(-side // step), taps // 2
+        by_hand = sum(
+            0 <= step * out + tap - pad < side for out in range(outs) for tap in range(taps)
+        )
+        assert taps_inside(side, outs, taps, step, pad) == by_hand
 
 
 def test_flat_tokens_are_one_row():
@@ -93,7 +106,8 @@ def test_pool_reads_whole_windows(side, read):
     _, i = code(mapper)["a"]
     assert (i.img_h, i.img_w, i.n_y) == read
     assert mapper.needs["acc_bits"] == 10  # 8 x 9 x 4 = 288
-    assert mapper.ops == [("a", 288 * 8 * 12 * 2)]
+    taps = (4 + 6 + 4) * (4 + 6 + 6 + 4)  # of 6 x 6, two beyond each edge
+    assert mapper.ops == [("a", 8 * 8 * taps * 2)]
 
 
 def test_stride_reads_the_last_row():
@@ -111,7 +125,7 @@ def test_pieces_begin_at_their_column_tile():
     assert (i.n_j, i.lanes) == (1, 16)
     assert i.par_base == constants.params["a"] + 4 * 2
     assert i.col_base == constants.weights["a"] + 4 * 3  # of taps packed in a word
-    assert [op for op in mapper.ops if op[0] == "a"] == [("a", 72 * 80 * 18 * 2)]
+    assert [op for op in mapper.ops if op[0] == "a"] == [("a", 8 * 80 * 7 * 16 * 2)]
 
 
 def test_destination_of_pieces():

@@ -19,7 +19,7 @@ from tests.compiler.nets import attention, conv, mean, network, pixel, refused
 def test_regions_that_live_at_once_do_not_overlap(config, small):
     net = random_network(1, **small | {"depth": 3, "dim": 32, "height": 16})
     program = compile_network(net, fit_config(net, config))
-    made, last = {}, {}
+    made, last = {"image": 0}, {"image": 0}
     for n, layer in enumerate(net.layers):
         for name in (getattr(getattr(layer, "neuron", None), "name", None), layer.name):
             made.setdefault(name, n)
@@ -64,7 +64,7 @@ def test_layouts_follow_from_readers():
 
 
 def test_addresses_of_regions():
-    """p dies before c is written, so c.s lies where p was."""
+    """The image and p die before b is written, so b.s lies where they were."""
     place = placed(
         pixel(),
         conv("a", "p", size=1),
@@ -76,28 +76,39 @@ def test_addresses_of_regions():
         config=Config(means=0),
     )
     each = 4 * 3  # groups of 4 tokens, a word a step
-    assert place.base == {"p": 0, "a.s": each, "b.s": 0}
-    assert place.depth == {"row": 2 * each, "col": 100, "res": each * 4, "pix": 16 + 16 + 16}
+    p, a = 4, 4 + each  # after the image, four addresses of four pixels
+    assert place.base == {"p": p, "a.s": a, "b.s": 0}
+    assert place.depth == {"row": a + each, "col": 100, "res": each * 4, "pix": 16 + 16}
     regions = [(r.name, r.memory, r.base, r.size) for r in place.regions]
     assert regions == [
         ("c.s (A)", "res", 0, 48),
-        ("image", "pix", 0, 16),
-        ("features", "pix", 16, 16),
-        ("logits", "pix", 32, 16),
+        ("features", "pix", 0, 16),
+        ("logits", "pix", 16, 16),
+        ("image", "row", 0, 4),
         ("constants", "col", 0, 100),
-        ("p", "row", 0, each),
-        ("a.s", "row", each, each),
+        ("p", "row", p, each),
+        ("a.s", "row", a, each),
         ("b.s", "row", 0, each),
     ]
 
 
 def test_frames_of_each_step_have_pixels_of_their_own():
-    place = placed(pixel(), mean("p"), side=(4, 5), steps=3, per_step_input=True)
-    assert place.input_shape == (3, 1, 4, 5)
-    assert (place.feature_base, place.logits_base) == (60, 76)
-    place = placed(pixel(), mean("p"), side=(4, 5), steps=3)
-    assert place.input_shape == (1, 4, 5)
-    assert (place.feature_base, place.logits_base) == (20, 36)
+    for config, size in ((Config(), 4 * 2), (Config(pixels=1), 4 * 5)):
+        for frames in (1, 3):
+            place = placed(
+                pixel(),
+                mean("p"),
+                side=(4, 5),
+                steps=3,
+                per_step_input=frames > 1,
+                config=config,
+            )
+            assert place.input_shape == (*((3,) if frames > 1 else ()), 1, 4, 5)
+            image = next(r for r in place.regions if r.name == "image")
+            assert image.size == frames * size
+            assert image.memory == place.image_memory == ("pix" if config.pixels else "row")
+            features = image.size if config.pixels else 0
+            assert (place.feature_base, place.logits_base) == (features, features + 16)
 
 
 def test_operands_of_attention():

@@ -433,8 +433,8 @@ def test_row_split_of_single_tokens(unit, steps, slow):
                 "gs": gs,
                 "split": 1,
                 "half": half,
-                "spread": 1,
-                "n_spread": steps - 1,
+                "mac": 1,
+                "passes": steps - 1,
                 "t": t,
                 "slow": slow,
             },
@@ -463,7 +463,7 @@ def test_row_split_of_single_tokens(unit, steps, slow):
         assert got == sorted(want), width
 
 
-def test_slow_is_for_spread_alone(unit):
+def test_slow_is_for_passes_alone(unit):
     """A GEMM with codes: its rows come every cycle, whatever ``slow`` says."""
     c, rng = unit.config, np.random.default_rng(12)
     tiles = [{"addr": 7 * n, "nb": n * c.rows, "slot": 0} for n in range(5)]
@@ -486,8 +486,8 @@ def test_spread(unit, dest, steps, slow):
         {
             "dest": int(dest),
             "gs": gs,
-            "spread": 1,
-            "n_spread": steps - 1,
+            "mac": 1,
+            "passes": steps - 1,
             "t": t,
             "pack": int(Pack.TRIPLE),
             "img_w": img_w,
@@ -512,6 +512,58 @@ def test_spread(unit, dest, steps, slow):
                     slot_write(cycle, name, n % banks, here["addr"], 0, size, data[n][s], c)
                 )
     assert got == sorted(want)
+
+
+@pytest.mark.parametrize("dest", [Dest.ROW, Dest.ROW_TAPS])
+@pytest.mark.parametrize(("steps", "slow"), [(1, 0), (3, 0), (1, 1), (3, 1)])
+def test_passes_through_several_pixels(unit, dest, steps, slow):
+    """Tiles of several pixels, the last of an image row narrower; each step goes through all."""
+    c, rng = unit.config, np.random.default_rng(13)
+    gs, t, size = 11, 300, c.cols // 8
+    for pixels in {2, c.rows // 2, c.rows}:
+        gap = max(pixels, STATE_GAP if slow else 1)
+        width = 2 * pixels + max(1, pixels - 1)
+        tiles = [
+            {
+                "addr": 1000 + x // c.rows * gs,
+                "nb": x,
+                "x_out": x,
+                "n_valid": min(pixels, width - x),
+                "slot": 0,
+            }
+            for x in range(0, width, pixels)
+        ]
+        data = draw(rng, c, len(tiles), steps * gap)
+        got = unit.run(
+            {
+                "dest": int(dest),
+                "gs": gs,
+                "mac": 1,
+                "n_pix": pixels - 1,
+                "passes": steps - 1,
+                "t": t,
+                "pack": int(Pack.TRIPLE),
+                "img_w": width,
+                "slow": slow,
+            },
+            tiles,
+            "spikes",
+            data,
+            steps * gap,
+        )
+        want = []
+        for n, tag in enumerate(tiles):
+            for s, r in np.ndindex(steps, tag["n_valid"]):
+                cycle, spikes = (n * steps + s) * gap + WRITE + r, data[n][s * gap + r]
+                here = {**tag, "addr": tag["addr"] + s * t}
+                if dest == Dest.ROW_TAPS:
+                    want += tap_writes(c, cycle, here, r, spikes, 0, Pack.TRIPLE, width, gs)
+                else:
+                    token = tag["nb"] % c.rows + r
+                    addr = here["addr"] + token // c.rows * gs
+                    bank = token % c.rows
+                    want.append(slot_write(cycle, "row", bank, addr, 0, size, spikes, c))
+        assert got == sorted(want), pixels
 
 
 def test_pool_to_row(unit):
