@@ -52,7 +52,15 @@ WANTED = 0.97  #: Of all faults, killed or shown equivalent.
 BITS = 9  #: Of the select port.
 LIMIT = 120  #: Seconds of a fault's simulation.
 DIVISOR = 4
-_SMALL = {"height": 6, "width": 7, "channels": 2, "dim": 24, "depth": 1, "heads": 3, "classes": 5}
+_SMALL: dict[str, Any] = {
+    "height": 6,
+    "width": 7,
+    "channels": 2,
+    "dim": 24,
+    "depth": 1,
+    "heads": 3,
+    "classes": 5,
+}
 _SMALL |= {"mlp_ratio": 1, "steps": 3, "similarity": "and"}
 
 
@@ -211,7 +219,7 @@ def recording(seed: int = 0) -> list[int]:
         frame(Command.WRITE, 10, address), frame(Command.WRITE, 11, address + b"abc"),
         frame(Command.READ, 12, address + b"\0"), frame(Command.READ, 12, address + b"\xff"),
         frame(Command.WRITE_BYTES, 13, address), frame(Command.IDENTIFY, 14, b"y"),
-        frame(Command.WRITE, 15, address + bytes(252 - 4 + 4)),
+        frame(Command.WRITE, 15, address + bytes(251)),
     ]  # fmt: skip
     rest(50)
     for busy in (0, 1):
@@ -251,6 +259,7 @@ def faulty_verilog(folder: Path, name: str, count: int) -> dict[int, str]:
     base = ["proc -nomux -norom", "opt_clean", "memory_collect", f"write_rtlil {name}.base.il"]
     run_yosys([f"read_rtlil {name}.il", *base], cwd=folder, name=f"{name}.base")
     sizes: dict[str, int] = {}
+    current = ""
     for line in (folder / f"{name}.base.il").read_text(encoding="utf-8").splitlines():
         if found := re.match(r"module \\(\S+)", line):
             current = found[1]
