@@ -26,6 +26,8 @@ COMMANDS = {
     "data": ("sw.data.__main__", "list, fetch and prepare data sets"),
     "host": ("sw.host.__main__", "load a program into a board and classify images"),
     "check": ("hw.tools.check_xc7", "check a 7-series netlist for the open flow"),
+    "timing": ("hw.tools.timing_xc7", "print the longest paths of a 7-series netlist"),
+    "delays": ("hw.tools.derive_xc7", "derive 7-series cell delays from Project X-Ray's files"),
     "card": ("benchmarks.card", "measure a shipped network and write its card"),
     "ablation": ("benchmarks.ablation", "train with parts of the method left out, and compare"),
     "manual": ("benchmarks.manual", "write the reference tables of the hardware"),

@@ -85,10 +85,10 @@ class Tokens(wiring.Component):
         x_out = Signal(11, reset_less=True)
         n_step = Signal(5)
         one = i.n_step == Step.ONE
-        pixels = Signal(5)
         within = Signal(5, reset_less=True)  # rows of R that are in the image row
         first = Signal(5, reset_less=True)  # those of a row's first tile
         m.d.sync += first.eq(Mux(i.img_w >= rows, rows, i.img_w[:5]))
+        pixels = Signal(5)
         m.d.comb += [
             self.x_left.eq(x_left),
             self.y_left.eq(y_left),
@@ -134,20 +134,19 @@ class Tokens(wiring.Component):
         """Return the tokens from the start of an image row to the next one's, a register."""
         i, log_r = self.insn, self.config.rows.bit_length() - 1
         tokens, whole = (Signal(ADDR, name=n, reset_less=True) for n in ("tokens", "line_tokens"))
-        pixels = i.n_x  # times 1, 2, 4, ... pixels of a tile, whose number less 1 is all ones
-        for bit in range(log_r):
-            pixels = Mux(field(i, "n_pix")[bit], pixels << 1, pixels)
-        whole_tiles = {
-            Step.ONE: pixels,
-            Step.HALF: i.n_x << log_r - 1,
-            Step.ROWS: i.n_x << log_r,
-        }
+        steps = {Step.HALF: log_r - 1, Step.ROWS: log_r}
+        single = i.n_x  # a tile of MAC is a power of two of pixels, which divides R
+        for log in range(1, log_r + 1):
+            wide = (i.op == Op.MAC) & field(i, "n_pix")[log - 1]
+            single = Mux(wide, i.n_x << log, single)
 
         def rounded(log):
             return (tokens + (1 << log) - 1) >> log << log
 
         m.d.sync += [
-            tokens.eq(Choice([whole_tiles[step] for step in Step])[i.n_step]),
+            tokens.eq(
+                Choice([i.n_x << steps[s] if s in steps else single for s in Step])[i.n_step]
+            ),
             whole.eq(Mux(i.w_mod == Mod.PAIR, rounded(log_r + 1), rounded(log_r))),
         ]
         return whole

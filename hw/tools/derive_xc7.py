@@ -4,7 +4,7 @@
 
     git clone https://github.com/f4pga/prjxray-db
     git -C prjxray-db checkout COMMIT  # hw.tools.delays_xc7.COMMIT
-    python -m hw.tools.derive_xc7 prjxray-db > hw/tools/delays_xc7.py
+    python -m hw.tools.derive_xc7 prjxray-db --output hw/tools/delays_xc7.py
 
 A delay is a sum of the slowest entries of some kinds, over all positions in a slice and both kinds
 of slice, so that it holds wherever the placer puts a cell. ``RECIPES`` says which.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
+from hw.common.files import write
 
 FOLDER = "artix7/timings"
 FILES = ("slicel.sdf", "slicem.sdf", "BRAM_L.sdf", "DSP_L.sdf")
@@ -258,7 +259,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Print hw/tools/delays_xc7.py, its delays from a checkout of prjxray-db.",
     )
     parser.add_argument("database", metavar="FOLDER", type=Path)
-    print(module(derive(read(parser.parse_args(argv).database), RECIPES)), end="")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="write it there instead")
+    args = parser.parse_args(argv)
+    text = module(derive(read(args.database), RECIPES))
+    if args.output:
+        write(args.output, text)
+    else:
+        print(text, end="")
     return 0
 
 

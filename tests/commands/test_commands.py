@@ -36,6 +36,8 @@ MISTAKES = {
     "sw.data": ["fetch", "nothing"],
     "benchmarks.card": ["/nowhere/x.safetensors"],
     "hw.tools.check_xc7": ["/nowhere/x.json"],
+    "hw.tools.timing_xc7": ["/nowhere/x.json"],
+    "hw.tools.derive_xc7": ["/nowhere"],
     "benchmarks.array_lut": ["--form", "nothing"],
 }
 

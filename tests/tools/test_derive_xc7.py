@@ -81,6 +81,8 @@ def test_the_command_prints_the_table(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert out.endswith('DELAYS = {\n    "lut": 0.136,\n    "ff.clock": 0.496,\n}\n')
     assert 'LICENCE = "CC0-1.0"' in out
+    assert main([str(tmp_path), "--output", str(tmp_path / "delays.py")]) == 0
+    assert (tmp_path / "delays.py").read_text(encoding="utf-8") == out
 
 
 def test_a_folder_that_is_no_checkout(tmp_path, capsys):

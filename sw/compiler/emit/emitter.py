@@ -41,7 +41,8 @@ def _clip(op: Op, fields: Mapping[str, int]) -> int:
     """
     if op not in (Op.GEMM, Op.MAC, Op.POOL):
         return 0
-    i = isa.Instruction(op=op, clip=1, **{name: fields.get(name, 0) for name in (*SIDES, *LENGTH)})
+    values: dict[str, Any] = {name: fields.get(name, 0) for name in (*SIDES, *LENGTH)}
+    i = isa.Instruction(op=op, clip=1, **values)
     rows = [(i.first_dy(y), i.end_dy(y)) for y in range(i.n_y)]
     some = all(a < b for a, b in rows) and any(row != (0, i.n_dy) for row in rows)
     return int(some and timing.keeps_distance(i))
@@ -88,7 +89,8 @@ class Emitter:
     ) -> None:
         """Encode one instruction; ``row`` and ``col`` are strides."""
         fields["clip"] = clip = _clip(op, fields)
-        plain = isa.Instruction(op=op, clip=clip, **{name: fields.get(name, 0) for name in SIDES})
+        sides: dict[str, Any] = {name: fields.get(name, 0) for name in SIDES}
+        plain = isa.Instruction(op=op, clip=clip, **sides)
         first = [plain.first_dy(y) for y in range(fields["n_y"])] if clip else [0]
         fields |= stream("row", fields, row, row_base, first)
         fields |= stream("col", fields, col, col_base, first)

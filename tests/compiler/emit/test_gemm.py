@@ -125,7 +125,7 @@ def test_pieces_begin_at_their_column_tile():
     constants = mapper.constants
     assert (i.n_j, i.lanes) == (1, 16)
     assert i.par_base == constants.params["a"] + 4 * 2
-    assert i.col_base == constants.weights["a"] + 4 * 3 + 1  # of taps packed in a word
+    assert i.col_base == constants.weights["a"] + 4 * 3  # of taps packed in a word
     assert [op for op in mapper.ops if op[0] == "a"] == [("a", 8 * 80 * 7 * 16 * 2)]
 
 

@@ -36,7 +36,7 @@ def test_sum_over_tokens():
     assert fields(i, "mean_mask", "dest", "w_base", "w_j", "slots", "lanes", "n_par", "shift") == {
         "mean_mask": 2,
         "dest": Dest.PIX,
-        "w_base": 30,
+        "w_base": 0,
         "w_j": 16,
         "slots": 1,
         "lanes": 4,
@@ -73,8 +73,8 @@ def test_buffer_b_alone():
     """What A gives is written before the features, to no purpose, with zeros for parameters."""
     mapper = mapped(network(*LAYERS[:2], mean("r"), inputs=20, side=(5, 6)))
     label, i = code(mapper)["mean"]
-    assert (label.tensor, i.n_h, i.w_base) == (",mean", 2, 30)
-    assert mapper.place.feature_base == 30 + 32
+    assert (label.tensor, i.n_h, i.w_base) == (",mean", 2, 0)
+    assert mapper.place.feature_base == 32
     base = mapper.constants.params["mean"]
     assert [number(mapper, 0, base + n, 18) for n in range(4)] == [0, 0, 0, 1]
 
