@@ -15,6 +15,7 @@ import numpy as np
 import sw
 from hw.arch import Config, isa, timing
 from sim.interpreter import Events, interpret
+from sim.interpreter.interpret import ColumnReads
 from sw.api import IntegerNetwork
 from sw.compiler import Program
 from sw.data import load_digits
@@ -34,6 +35,7 @@ class Example:
     logits: np.ndarray  #: int64 (classes,).
     events: Events
     cycles: int
+    column_reads: tuple[ColumnReads, ...]  #: By instruction.
     first: bool  #: It is the first image since the program was loaded.
 
     def layer(self, name: str):
@@ -107,6 +109,7 @@ def _example(network: IntegerNetwork, program: Program, images: np.ndarray, labe
         logits=result.logits,
         events=result.events,
         cycles=result.cycles,
+        column_reads=result.column_reads,
         first=len(images) == 1,
     )
 

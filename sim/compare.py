@@ -10,6 +10,7 @@ import numpy as np
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest
 from sim.interpreter import Events, interpret, locate
+from sim.interpreter.interpret import ColumnReads
 from sim.testbench import MEMORIES, NOT_BUSY, WRITE, Outcome, SimulationError, signed
 from sim.verilator import Simulator
 from sw.compiler import Program
@@ -193,11 +194,16 @@ def _nearest(write: np.void, others: np.ndarray, width: int) -> str:
 
 
 def differences(
-    program: Program, images: np.ndarray, outcome: Outcome, writes: np.ndarray
+    program: Program,
+    images: np.ndarray,
+    outcome: Outcome,
+    writes: np.ndarray,
+    reads: list[ColumnReads] | None = None,
 ) -> Iterator[Mismatch]:
     """Yield at most one mismatch per image: the first write, else the cycles, else the logits.
 
-    ``writes``: all of ``outcome``. The forecast must equal the interpreter's cycles too.
+    ``writes``: all of ``outcome``. The forecast must equal the interpreter's cycles too. To
+    ``reads`` the column reads of each image are added, all instructions together.
     """
     runs = outcome.runs
     bounds = np.searchsorted(writes["run"], np.arange(len(runs) + 1))
@@ -205,6 +211,8 @@ def differences(
         raise SimulationError(f"{len(runs)} runs of {len(images)} images")
     for n, (run, model) in enumerate(zip(runs, interpret(program, images), strict=True)):
         assert model.events is not None
+        if reads is not None:
+            reads.append(sum(model.column_reads, ColumnReads()))
         expected = Expected(program, model.events, n)
         if found := first_difference(expected, writes[bounds[n] : bounds[n + 1]], n):
             yield found

@@ -7,6 +7,7 @@ from pathlib import Path
 import boards
 from hw.arch import Config, SpikeloomError
 from hw.common.cli import command, prog
+from sim.interpreter.interpret import ColumnReads
 from sim.simulate import Simulated, run, wave_kind
 from sw.api import IntegerNetwork, read_network, read_origin
 from sw.compiler import Program, fit_config
@@ -119,6 +120,12 @@ def report(program: Program, images: Images, result: Simulated) -> str:
     else:
         told = f"{first} forecast for the first image, {later} for each other"
     lines.append(f"cycles {cycles} simulated, {told}")
+    reads = sum(result.column_reads, ColumnReads())
+    if reads.words:
+        lines.append(
+            f"column reads {reads.words}, of which {reads.gated} ({reads.gated / reads.words:.1%}) "
+            "would meet no spike and are gated"
+        )
     golden = "golden model" in result.compared
     if result.mismatches:
         lines += [

@@ -13,6 +13,7 @@ from hw.common.errors import SpikeloomError
 from hw.common.files import disk_errors, whole
 from sim import verilator
 from sim.compare import Mismatch, differences, golden_differences
+from sim.interpreter.interpret import ColumnReads
 from sim.testbench import Commands, Outcome, SimulationError, run_free
 from sim.verilator import Simulator
 from sw.compiler import Program
@@ -31,6 +32,7 @@ class Simulated(Result):
     cycles: np.ndarray  #: int64 (B,).
     mismatches: tuple[Mismatch, ...] = ()  #: First of each image; only where checked.
     writes: int = 0  #: Memory writes compared.
+    column_reads: tuple[ColumnReads, ...] = ()  #: Of each image; only where checked.
     compared: tuple[str, ...] = ()  #: With what: of "interpreter", "golden model", "forecast".
 
 
@@ -127,6 +129,7 @@ def run(
     path = None if wave is None else Path(wave).absolute()
     simulator = verilator.build(program.config, "" if path is None else wave_kind(path))
     found: dict[int, Mismatch] = {}
+    reads: list[ColumnReads] = []
     writes = None
     with _folder() as folder:
         with disk_errors(folder, SPACE):
@@ -134,7 +137,7 @@ def run(
         outcome = _run(simulator, folder, check, path)
         if check:
             writes = outcome.writes()
-            for mismatch in differences(program, images, outcome, writes):
+            for mismatch in differences(program, images, outcome, writes, reads):
                 found.setdefault(mismatch.image, mismatch)
     if network is not None:
         for mismatch in golden_differences(program, network, images, outcome):
@@ -145,6 +148,7 @@ def run(
         cycles=np.array([r.counted for r in outcome.runs], np.int64),
         mismatches=tuple(found[n] for n in sorted(found)),
         writes=0 if writes is None else len(writes),
+        column_reads=tuple(reads),
         compared=("interpreter",) * check
         + ("golden model",) * (network is not None)
         + ("forecast",) * (check or network is not None),

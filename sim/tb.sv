@@ -57,6 +57,7 @@ module tb #(
         .t_row_en(t_row_en), .t_row_addr(t_row_addr), .t_row_data(t_row_data),
         .t_col_en(t_col_en), .t_col_addr(t_col_addr), .t_col_data(t_col_data),
         .t_res_en(t_res_en), .t_res_addr(t_res_addr), .t_res_data(t_res_data),
+        .t_col_read(),
         .t_mem_en(t_mem_en), .t_mem_addr(t_mem_addr), .t_mem_data(t_mem_data),
         .t_pix_en(t_pix_en), .t_pix_addr(t_pix_addr), .t_pix_data(t_pix_data)
     );

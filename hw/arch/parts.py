@@ -133,7 +133,7 @@ def memories(config: Config) -> list[Memory]:
             count=c.cols,
             depth=c.rows,
             registers=True,
-            width=max(STATE_BITS) + max(STATE_SHIFTS) + 2 if c.state_bits else MEMBRANE_BITS,
+            width=max(STATE_BITS) + max(STATE_SHIFTS) if c.state_bits else MEMBRANE_BITS,
         ),
         Memory(
             name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS, registers=True

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Cat, Module, Mux, Shape, Signal
+from amaranth import Const, Module, Mux, Shape, Signal, Value
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -17,10 +17,11 @@ from hw.arch.formats import (
     PRODUCT_BITS,
     SHIFTS,
 )
+from hw.core.adder import add
 from hw.core.mac import LaneMAC
 from hw.core.modes import LaneMode
 from hw.core.pipe import later
-from hw.core.saturate import saturate
+from hw.core.saturate import Unclipped, clip
 
 
 def pixel_names(config: Config) -> tuple[str, ...]:
@@ -36,10 +37,11 @@ def unit_shape(config: Config) -> Shape:
 class Affine(wiring.Component):
     """``x = saturate((bias + sum of factor * operand) >> shift)``; equal to ``sw.golden.ops``.
 
-    The operand is what the instruction computes: the array's sum (GEMM; ``affine``), a pixel,
-    whose factor is the weight on ``col`` (MAC; ``head_sum``), or a residual word (MEAN). Factors
-    and bias are written in the shadow of the column tile before: the table of factors has two
-    halves, and the bias a place to wait in.
+    The operand is what the instruction computes: the array's sum (GEMM; ``affine``), a pixel
+    (MAC; ``head_sum``), or a residual word (MEAN). A MAC's weight is its factor, and comes in the
+    same way: it is written to the table of factors a cycle before it is used. Other factors and
+    bias are written in the shadow of the column tile before: the table has two halves, and the
+    bias a place to wait in.
 
     A lane has ``config.lane_units`` multipliers, its units. Unit 0 serves every instruction. Of
     a MAC of several pixels unit u sums pixel u, with the same weights, u cycles after unit 0: so
@@ -53,50 +55,45 @@ class Affine(wiring.Component):
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for the multipliers.
+        ``generic``, ``ecp5`` or ``xc7``, for multipliers and adder.
 
     Members, their times counted from ``acc``
     -------
     mode : In(LaneMode), constant while anything is in flight.
     acc : In(signed(acc_bits)), the array's sum, at 0. side : In(signed 18), -popcount of the row
-        (GEMM) or pixel (MAC), at 0; else 0.
-    col : In(32), column word of the lane's bank; a MAC's weight at 0.
-    par_we : In(1), ``col`` is a parameter word, by par_index : In(5), 0 the bias, n factor n - 1,
-        of half par_half : In(1).
-    use : In(5), entry of the factor table (half, step), at 0. swap : In(1), take the new bias,
-        at 0.
+        (GEMM) or pixel (MAC), at 0; else 0. r : In(signed 18), the residual word of a MEAN, at 0.
+    col : In(32), column word of the lane's bank.
+    par_bias : In(1), it is a bias; par_factor : In(1), a factor, for par_entry : In(5) of the
+        table (half, step); a MAC's weight at -1.
+    use : In(5), entry of the factor table, at 0. swap : In(1), take the new bias, at 0.
     first : In(1), the sum starts from the bias, at 1.
-    mean_a, mean_b : In(1), let residual words res_a, res_b : In(signed 18) into the multiplier,
-        at 0.
-    pixel_1, ... : In(signed 18), pixel of each further unit, unit u's at u; their weight is the
-        one of ``col`` at 0.
+    pixel_1, ... : In(signed 18), pixel of each further unit, unit u's at u; their weight is unit
+        0's.
     unit : In(range(lane_units)), whose sum is taken, at the multipliers' latency.
     load : In(1), x takes that sum, a cycle later; with again : In(1), what x was of the row
         ``unit`` when it was loaded last.
-    x : Out(signed 18), at ``latency``, until the next load.
+    x : Out(signed 18), at ``latency``, until the next load; shifted : Out(Unclipped), the same.
     """
 
     mode: Any
     acc: Signal
     side: Signal
     col: Signal
-    par_we: Signal
-    par_index: Signal
-    par_half: Signal
+    par_bias: Signal
+    par_factor: Signal
+    par_entry: Signal
     use: Signal
     swap: Signal
     first: Signal
-    mean_a: Signal
-    mean_b: Signal
-    res_a: Signal
-    res_b: Signal
+    r: Signal
     unit: Signal
     load: Signal
     again: Signal
     x: Signal
+    shifted: Any
 
     def __init__(self, config: Config, *, target: str = "generic"):
-        self.config = config
+        self.config, self.target = config, target
         self.units = [LaneMAC(target=target) for _ in range(config.lane_units)]
         word = signed(MEMBRANE_BITS)
         super().__init__(
@@ -105,21 +102,19 @@ class Affine(wiring.Component):
                 "acc": In(signed(config.acc_bits)),
                 "side": In(word),
                 "col": In(32),
-                "par_we": In(1),
-                "par_index": In(5),
-                "par_half": In(1),
+                "par_bias": In(1),
+                "par_factor": In(1),
+                "par_entry": In(5),
                 "use": In(5),
                 "swap": In(1),
                 "first": In(1),
-                "mean_a": In(1),
-                "mean_b": In(1),
-                "res_a": In(word),
-                "res_b": In(word),
+                "r": In(word),
                 **dict.fromkeys(pixel_names(config), In(word)),
                 "unit": In(unit_shape(config)),
                 "load": In(1),
                 "again": In(1),
                 "x": Out(word),
+                "shifted": Out(Unclipped),
             }
         )
 
@@ -139,15 +134,13 @@ class Affine(wiring.Component):
         write, read = factors.write_port(), factors.read_port(domain="comb")
         bias_next = Signal(BIAS_BITS, reset_less=True)
         bias = Signal(signed(BIAS_BITS), reset_less=True)
-        index = Signal(5)
         m.d.comb += [
-            index.eq(self.par_index - 1),
-            write.addr.eq(Cat(index[:4], self.par_half)),
+            write.addr.eq(self.par_entry),
             write.data.eq(self.col),
-            write.en.eq(self.par_we & (self.par_index != 0)),
+            write.en.eq(self.par_factor),
             read.addr.eq(self.use),
         ]
-        with m.If(self.par_we & (self.par_index == 0)):
+        with m.If(self.par_bias):
             m.d.sync += bias_next.eq(self.col)
         with m.If(self.swap):
             m.d.sync += bias.eq(bias_next)
@@ -155,17 +148,12 @@ class Affine(wiring.Component):
         mac = self.units[0]
         for u, unit in enumerate(self.units):
             m.submodules[f"unit_{u}"] = unit
-        total = Signal(signed(MEMBRANE_BITS))
-        gated = Signal(signed(self.config.acc_bits + 1))
+        chosen = Signal(signed(MEMBRANE_BITS))
+        operand = add(m, self.side, chosen, MEMBRANE_BITS, target=self.target, name="operand")
         m.d.comb += [
-            gated.eq(Mux(mode.gemm, Mux(mode.double, self.acc << 1, self.acc), 0)),
-            total.eq(gated + self.side),
-            mac.a.eq(Mux(mode.mac, self.col[:FACTOR_BITS], read.data).as_signed()),
-            mac.b.eq(
-                total
-                | (self.res_a & self.mean_a.replicate(MEMBRANE_BITS))
-                | (self.res_b & self.mean_b.replicate(MEMBRANE_BITS))
-            ),
+            chosen.eq(Choice([0, self.acc, self.acc << 1, self.r])[mode.operand]),
+            mac.a.eq(read.data.as_signed()),
+            mac.b.eq(operand),
             mac.c.eq(bias),
             mac.first.eq(self.first),
         ]
@@ -176,28 +164,36 @@ class Affine(wiring.Component):
 
     def _pixels(self, m: Module, bias: Signal) -> None:
         """Operands of the units of further pixels: unit 0's, a cycle later from unit to unit."""
-        weight, first = self.col[:FACTOR_BITS], self.first
+        weight, first = self.units[0].a, self.first
         for name, unit in zip(pixel_names(self.config), self.units[1:], strict=False):
             weight = later(m, weight, name=f"weight_{name}")
             first = later(m, first, name=f"first_{name}")
             m.d.comb += [
-                unit.a.eq(weight.as_signed()),
+                unit.a.eq(weight),
                 unit.b.eq(getattr(self, name)),
                 unit.c.eq(bias),
                 unit.first.eq(first),
             ]
 
     def _x(self, m: Module) -> None:
-        """The sum of a unit, shifted and clipped; or x of a row as it was."""
+        """The sum of a unit, shifted; or x of a row as it was.
+
+        It is clipped behind the register, where what reads x takes that in with its own logic.
+        """
         mode, low = self.mode, min(SHIFTS)
         picked = Signal(signed(PRODUCT_BITS - low), reset_less=True)
         m.d.sync += picked.eq(Choice([unit.p[low:] for unit in self.units])[self.unit])
-        shifted = Signal(signed(len(picked)))
-        m.d.comb += shifted.eq(Choice([picked >> s - low for s in SHIFTS])[mode.shift])
-        taken: Any = saturate(m, shifted, name="x_sat")
+        taken: Any = Signal(Unclipped)
+        shifts = [shift - low for shift in SHIFTS]
+        m.d.comb += [
+            taken.low.eq(Choice([picked >> s for s in shifts])[mode.shift]),
+            taken.fits.eq(Choice(_fits(picked, shifts))[mode.shift]),
+            taken.negative.eq(picked[-1]),
+        ]
+        now: Any = taken.as_value()
         if self.config.tile_pixels > 1:
             m.submodules.kept = kept = memory.Memory(
-                shape=signed(MEMBRANE_BITS),
+                shape=len(now),
                 depth=self.config.tile_pixels,
                 init=[],
                 attrs={"ram_style": "distributed"},
@@ -207,11 +203,21 @@ class Affine(wiring.Component):
             m.d.comb += [
                 read.addr.eq(row),
                 write.addr.eq(row),
-                write.data.eq(taken),
+                write.data.eq(now),
                 write.en.eq(self.load & ~self.again),
             ]
-            taken = Mux(self.again, read.data, taken)
-        x = Signal(signed(MEMBRANE_BITS), reset_less=True)
+            now = Mux(self.again, read.data, now)
+        x: Any = Signal(Unclipped, reset_less=True)
         with m.If(self.load):
-            m.d.sync += x.eq(taken)
-        m.d.comb += self.x.eq(x)
+            m.d.sync += x.as_value().eq(now)
+        m.d.comb += [self.shifted.eq(x), self.x.eq(clip(x))]
+
+
+def _fits(p: Value, shifts: list[int]) -> list[Value]:
+    """Return for each shift whether ``p >> shift`` is a number of MEMBRANE_BITS."""
+    found, fits, top = {}, Const(1, 1), len(p) - 1
+    for shift in sorted(shifts, reverse=True):
+        part = p[shift + MEMBRANE_BITS - 1 : top]
+        fits = fits & Mux(p[-1], part.all(), ~part.any())
+        found[shift], top = fits, shift + MEMBRANE_BITS - 1
+    return [found[shift] for shift in shifts]

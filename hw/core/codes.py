@@ -16,10 +16,10 @@ from hw.core.table import CELL_BITS, COARSE, CODE_BITS, FINE, SIZE_BITS, Entry
 class StateCode(wiring.Component):
     """``code = sign(w) * (thresholds <= min(|w|, STATE_MAX))`` by the cell that |w| lies in.
 
-    A cell holds at most one threshold, so that the table's count and one comparison give the
-    code.
+    A larger |w| counts as STATE_MAX + 1, which no threshold is. A cell holds at most one
+    threshold, so that the table's count and one comparison give the code.
 
-    Latency: 4 cycles from ``u`` to ``code``, which is combinational of registers. Throughput: one
+    Latency: 4 cycles from ``u`` to ``code``, a register. Throughput: one
     a cycle.
 
     Parameters
@@ -62,25 +62,40 @@ class StateCode(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        wide, limit = self.width, (1 << SIZE_BITS) - 1
 
         def register(value, name: str):
             return delay(m, value, 1, name=name)
 
-        u, fired = register(self.u, "u_q"), register(self.fired, "fired_q")
-        # |w| = flipped + negative, cut to STATE_MAX
-        flipped = u[:-1] ^ u[-1].replicate(self.width - 1)
-        low = flipped[:SIZE_BITS]
-        most = Cat(u[-1], ~u[-1], Const((1 << SIZE_BITS - 2) - 1, SIZE_BITS - 2))
-        cut = Mux(flipped[SIZE_BITS:].any() | low[1:].all(), most, low)
-        size = register((Mux(fired, 0, cut) + (u[-1] & ~fired))[:SIZE_BITS], "size")
-        negative = register(u[-1], "negative_0")
-        beyond = size[FINE + CELL_BITS :].any()
-        fine_cell = size[FINE : FINE + CELL_BITS] | beyond.replicate(CELL_BITS)
-        m.d.comb += self.cell.eq(Mux(self.fine, fine_cell, size[COARSE:]))
-        place = register(Mux(self.fine, size[:FINE], size[:COARSE]), "place")
-        count = register((self.entry.count + (place >= self.entry.at))[: CODE_BITS - 1], "count")
-        negative = register(register(negative, "negative_1"), "negative_2")
-        m.d.comb += self.code.eq(Mux(negative, -count, count))
+        u = register(self.u, "u_q")
+        fired = delay(m, self.fired, 3, name="fired")
+        negative = u[-1]
+        # Places of fine cells count 8 times, so that both kinds of cell lie at the same bits.
+        fine = COARSE - FINE
+        scaled = Mux(self.fine, u << fine, u)[:SIZE_BITS]
+        beyond = [
+            part ^ negative.replicate(len(part))
+            for part in (u[SIZE_BITS - fine : SIZE_BITS], u[SIZE_BITS : wide - 1])
+        ]
+        over = beyond[1].any() | (self.fine & beyond[0].any())
+        total = Signal(SIZE_BITS + 1)  # |w|; what has more bits counts as the most
+        m.d.comb += total.eq(
+            ((scaled ^ negative.replicate(SIZE_BITS)) | over.replicate(SIZE_BITS))
+            + (negative & ~over)
+        )
+        size = Signal(SIZE_BITS, reset_less=True)
+        m.d.sync += size.eq(Mux(total[SIZE_BITS], limit, total[:SIZE_BITS]))
+        m.d.comb += self.cell.eq(size[COARSE:])
+        place = register(size[:COARSE], "place")
+        negative = delay(m, negative, 2, name="negative")
+        code = Signal(signed(CODE_BITS), reset_less=True)
+        reached = place >= self.entry.at
+        # -n is ~n + 1, and -(n + 1) is ~n
+        count = Cat(self.entry.count, Const(0, 1)) ^ negative.replicate(CODE_BITS)
+        m.d.sync += code.eq(count + (negative ^ reached))
+        with m.If(fired):
+            m.d.sync += code.eq(0)
+        m.d.comb += self.code.eq(code)
         return m
 
 
@@ -98,12 +113,13 @@ class CodeBytes(wiring.Component):
     Members
     -------
     bits : In(2), index into STATE_BITS.
-    byte : In(8), at : In(2), a byte that was read and the place of the code wanted in it, at 0.
+    byte : In(8), at : In(2), a byte that was read and the place of the code wanted in it, in
+        pairs of bits, at 0.
     read : Out(signed 8), that code, combinational.
-    code : In(signed 8), into : In(2), keep : In(1), a new code, its place and whether it counts,
-        at ``distance``.
-    o : Out(8), at ``distance``: codes before it as new (0 before the first), the code, those
-        after it as read. Combinational.
+    code : In(signed 8), own : In(4), below : In(4), keep : In(1), a new code, the pairs of bits
+        that are its own, those below it, and whether it counts, at ``distance``.
+    o : Out(8), at ``distance``: codes below it as new (0 before the first), the code, those
+        above it as read. Combinational.
     """
 
     bits: Signal
@@ -111,7 +127,8 @@ class CodeBytes(wiring.Component):
     at: Signal
     read: Signal
     code: Signal
-    into: Signal
+    own: Signal
+    below: Signal
     keep: Signal
     o: Signal
 
@@ -124,7 +141,8 @@ class CodeBytes(wiring.Component):
                 "at": In(2),
                 "read": Out(signed(CODE_BITS)),
                 "code": In(signed(CODE_BITS)),
-                "into": In(2),
+                "own": In(CODE_BITS // 2),
+                "below": In(CODE_BITS // 2),
                 "keep": In(1),
                 "o": Out(CODE_BITS),
             }
@@ -132,27 +150,25 @@ class CodeBytes(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        assert STATE_BITS == (2, 4, 8)
+        two, eight = self.bits == 0, self.bits[1]
+        # A code of b bits from its place on, then its sign.
+        pairs = [self.byte[2 * n : 2 * n + 2] for n in range(4)]
+        first = Choice(pairs)[self.at]
+        second = Mux(two, first[1].replicate(2), Mux(self.at[1], pairs[3], pairs[1]))
+        rest = Mux(eight, Cat(pairs[2], pairs[3]), second[1].replicate(4))
+        m.d.comb += self.read.eq(Cat(first, second, rest))
+        # The new code at every place.
+        low, high = self.code[:2], self.code[2:4]
+        high = Mux(two, low, high)
+        new = [low, high, Mux(eight, self.code[4:6], low), Mux(eight, self.code[6:8], high)]
         old = delay(m, self.byte, self.distance, name="old")
-        new = Signal(CODE_BITS, reset_less=True)  # the byte as written last
+        last = Signal(CODE_BITS, reset_less=True)  # the byte as written last
         with m.If(self.keep):
-            m.d.sync += new.eq(self.o)
-        with m.Switch(self.bits):
-            for n, b in enumerate(STATE_BITS):
-                with m.Case(n):
-                    count = CODE_BITS // b
-                    m.d.comb += self.read.eq(
-                        Choice([self.byte[b * s : b * s + b].as_signed() for s in range(count)])[
-                            self.at
-                        ]
-                    )
-                    for s in range(count):
-                        part = slice(b * s, b * s + b)
-                        before = s < self.into if count > 1 else Const(0, 1)
-                        m.d.comb += self.o[part].eq(
-                            Mux(
-                                before,
-                                new[part],
-                                Mux(self.into == s if count > 1 else 1, self.code[:b], old[part]),
-                            )
-                        )
+            m.d.sync += last.eq(self.o)
+        for n in range(4):
+            part = slice(2 * n, 2 * n + 2)
+            m.d.comb += self.o[part].eq(
+                Mux(self.below[n], last[part], Mux(self.own[n], new[n], old[part]))
+            )
         return m

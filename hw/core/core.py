@@ -1,6 +1,8 @@
 """The core: wiring of memories, sequencer, array, lanes and write-back."""
 
-from amaranth import Module, Mux, Signal
+from typing import Any
+
+from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -47,7 +49,7 @@ class Core(wiring.Component):
     -------
     start : In(1), one pulse while not busy. busy, done : Out(1). cycles : Out(32).
     load_valid, load_addr (hw.arch.memmap), load_data : In, a write a cycle while not busy;
-        it lands two cycles later.
+        it lands two cycles later in program memory, three in the others.
     peek_addr : In(16), peek_data : Out(18), pixel memory, one cycle later, while not busy.
     """
 
@@ -68,10 +70,10 @@ class Core(wiring.Component):
         words, columns = ((), None) if program is None else (program.words, _columns(program))
         rows, cols, width = config.rows, config.cols, config.width
         self.port, self.seq, self.modes = LoadPort(), Sequencer(config), Modes()
-        self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG, written=False)
-        self.row = Banks(rows, width, config.row_depth, load=Mem.ROW)
-        self.col = Banks(cols, width, config.col_depth, load=Mem.COL, init=columns)
-        self.pix = Bank(signed(MEMBRANE_BITS), config.pix_depth, load=Mem.PIX)
+        self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG)
+        self.row = Banks(rows, width, config.row_depth)
+        self.col = Banks(cols, width, config.col_depth, init=columns, gated=True)
+        self.pix = Bank(signed(MEMBRANE_BITS), config.pix_depth)
         self.rowread, self.shortcut, self.pixels = (
             RowRead(config),
             ShortcutRead(config),
@@ -113,7 +115,7 @@ class Core(wiring.Component):
             self.port.addr.eq(self.load_addr),
             self.port.data.eq(self.load_data),
             self.port.busy.eq(seq.busy),
-            *(bank.load.eq(self.port.load) for bank in (self.prog, self.row, self.col, self.pix)),
+            *(part.load.eq(self.port.load) for part in (self.prog, self.back)),
             *(part.insn.eq(seq.insn) for part in (self.modes, self.pixels, self.lane_events)),
             *(part.word.eq(word) for part in (self.rowread, self.pixels, self.lane_events)),
             *(part.first.eq(word.first) for part in (self.array, self.pool)),
@@ -129,7 +131,8 @@ class Core(wiring.Component):
         self._lanes(m, tags)
         self._write_back(m, tags)
         if self.trace:
-            trace(m, self, seq.busy, self.back, self.lanes)
+            loading = Pipeline(m, self.port.load.valid, 0, name="loading").at(1)
+            trace(m, self, seq.busy & ~loading, self.back, self.lanes)
         return m
 
     def _check(self) -> None:
@@ -150,9 +153,10 @@ class Core(wiring.Component):
         address = Pipeline(m, word.col_addr, 0, name="col_addr")
         near, far = (
             address.at(cycle - self.col.latency)
-            for cycle in (timing.ELEMENT_IN - 1, timing.S_READY)
+            for cycle in (timing.ELEMENT_IN - 1, timing.S_READY - 1)
         )
         addresses = Mux(self.modes.early.gemm, near, far)
+        read = self._column_read(m)
         m.d.comb += [
             self.rowread.pack.eq(seq.insn.pack),
             self.rowread.slot_bytes_log2.eq(seq.insn.slot_bytes_log2),
@@ -171,11 +175,28 @@ class Core(wiring.Component):
             *each(self.array.rows, self.rowread.rows),
             *each(self.pool.rows, self.rowread.rows),
             *each(self.col.read_addr, chain(m, addresses, self.config.cols, name="col_addr")),
+            *each(self.col.read_en, chain(m, read, self.config.cols, name="col_read")),
             *each(self.array.cols, self.col.read_data),
             self.pix.read_addr.eq(Mux(seq.busy, word.row_addr, self.peek_addr)),
             self.peek_data.eq(self.pix.read_data),
             self.pixels.read.eq(self.pix.read_data),
         ]
+
+    def _column_read(self, m: Module) -> Value:
+        """Whether bank 0 of column memory reads: parameters, weights, words that meet a spike.
+
+        What an element adds for a word of no spikes is 0, whatever its column word is: the one
+        read last stays. Rows meet a word one after the other, and any of them may have a spike.
+        """
+        early, word = self.modes.early, self.seq.word
+        near, far = (c - self.col.latency for c in (timing.ELEMENT_IN - 1, timing.S_READY - 1))
+        spikes = Pipeline(m, self.rowread.some, timing.ROW_READ, name="spikes").at(near)
+        parameter = Pipeline(m, word.par, 0, name="par_read").at(near)
+        weight = Pipeline(m, word.par | (word.valid & early.mac), 0, name="weight_read").at(far)
+        if self.trace:
+            traced: Any = self
+            m.d.comb += traced.t_col_read.eq(early.gemm & spikes)
+        return Mux(early.gemm, spikes | parameter, weight)
 
     def _lanes(self, m: Module, tags: Pipeline) -> None:
         """Row events to lane 0, and what every lane computes with."""

@@ -16,6 +16,7 @@ from hw.core.modes import LaneMode
 from hw.core.neuron import Neuron
 from hw.core.pipe import later
 from hw.core.residual import Residual
+from hw.core.saturate import Unclipped
 from hw.core.table import CELL_BITS, CODE_BITS, Entry
 
 
@@ -32,17 +33,17 @@ class Lane(wiring.Component):
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for the multiplier.
+        ``generic`` or ``xc7``, for multiplier and adders.
 
     Members
     -------
     mode : In(LaneMode), constant while anything is in flight.
     event : In(lane_event(config)). next : Out(lane_event(config)), a cycle later.
     acc : In(signed(acc_bits)), array sum, at S_READY.
-    col : In(32), column word of this lane's bank; a MAC weight at S_READY.
-    res_a, res_b : In(signed 18), residual words, at PICKED (MEAN: at S_READY).
+    col : In(32), column word of this lane's bank; a MAC weight at S_READY - 1.
+    res_a, res_b : In(signed 18), residual words, at PICKED (MEAN: at S_READY - 1).
     sc : In(1), the shortcut spikes, at PICKED.
-    x : Out(signed 18), at X. y : Out(signed 18), at Y.
+    x : Out(Unclipped), at X.
     kept : Out(signed 18), what the residual memory stores, at Y.
     spike : Out(1), at SPIKE.
     cell : Out, entry : In(Entry) a cycle later, address and word of the table of membranes.
@@ -60,8 +61,7 @@ class Lane(wiring.Component):
     res_a: Signal
     res_b: Signal
     sc: Signal
-    x: Signal
-    y: Signal
+    x: Any
     kept: Signal
     spike: Signal
     cell: Signal
@@ -72,7 +72,8 @@ class Lane(wiring.Component):
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config = config
         self.affine = Affine(config, target=target)
-        self.residual, self.neuron = Residual(config), Neuron(config)
+        self.residual = Residual(config, target=target)
+        self.neuron = Neuron(config, target=target)
         self.codes = MembraneCodes(config) if config.state_bits else None
         word = signed(MEMBRANE_BITS)
         super().__init__(
@@ -85,8 +86,7 @@ class Lane(wiring.Component):
                 "res_a": In(word),
                 "res_b": In(word),
                 "sc": In(1),
-                "x": Out(word),
-                "y": Out(word),
+                "x": Out(Unclipped),
                 "kept": Out(word),
                 "spike": Out(1),
                 "cell": Out(CELL_BITS),
@@ -113,27 +113,25 @@ class Lane(wiring.Component):
             m.d.comb += part.mode.eq(self.mode)
         for name in ("unit", "load", "again", *pixel_names(self.config)):
             m.d.comb += getattr(affine, name).eq(event[name])
-        for name in ("side", "par_we", "par_index", "par_half", "use", "swap", "first"):
+        for name in ("side", "use", "swap", "first", "par_bias", "par_factor", "par_entry"):
             m.d.comb += getattr(affine, name).eq(event[name])
         m.d.comb += [
             self.next.eq(later(m, event, name="next")),
-            affine.mean_a.eq(event.mean_a),
-            affine.mean_b.eq(event.mean_b),
             affine.acc.eq(self.acc),
             affine.col.eq(self.col),
-            affine.res_a.eq(self.res_a),
-            affine.res_b.eq(self.res_b),
+            affine.r.eq(residual.r),
             residual.x.eq(affine.x),
             residual.res_a.eq(self.res_a),
             residual.res_b.eq(self.res_b),
             residual.sc.eq(self.sc),
-            neuron.drive.eq(residual.drive),
+            residual.mean_a.eq(event.mean_a),
+            residual.mean_b.eq(event.mean_b),
             neuron.y.eq(residual.y),
+            neuron.keep.eq(residual.keep),
             neuron.fire.eq(event.fire),
             neuron.start.eq(event.start),
             neuron.row.eq(event.row),
-            self.x.eq(affine.x),
-            self.y.eq(residual.y),
+            self.x.eq(affine.shifted),
             self.kept.eq(neuron.kept),
             self.spike.eq(neuron.spike),
         ]
@@ -147,7 +145,7 @@ class Lane(wiring.Component):
         assert codes.latency + 1 == timing.STATE_GAP
         event, neuron = self.event, self.neuron
         m.submodules.codes = codes
-        for name in ("fire", "row", "code_at", "pick", "pick_row", "code_into", "code_keep"):
+        for name in ("code_at", "code_own", "code_below", "code_keep"):
             m.d.comb += getattr(codes, name).eq(event[name])
         m.d.comb += [
             codes.mode.eq(self.mode),
@@ -158,7 +156,7 @@ class Lane(wiring.Component):
             codes.entry.eq(self.entry),
             self.cell.eq(codes.cell),
             self.code.eq(codes.code),
-            neuron.put.eq(codes.put),
-            neuron.put_row.eq(codes.put_row),
+            neuron.put.eq(event.put),
+            neuron.put_row.eq(event.put_row),
             neuron.put_v.eq(codes.put_v),
         ]

@@ -20,10 +20,11 @@ from hw.core.words import ADDR, Word, instruction_layout
 #: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
 _CODES = {
     "read_a": ADDR,  #: Address of buffer A, at PICKED - 1.
-    "code_at": 3,  #: Place of the row's code in that word, at PICKED.
-    "pick": 1,  #: It is the membrane of pick_row, at X.
-    "pick_row": 0,
-    "code_into": 2,  #: Place of the new code in its byte, at STATE_WRITE.
+    "code_at": 3,  #: Place of the row's code in that word's bytes, in pairs of bits, at PICKED.
+    "put": 1,  #: A code is the membrane of put_row: from memory at X, a new one at STATE_WRITE.
+    "put_row": 0,
+    "code_own": 4,  #: Pairs of bits of a byte that the new code takes, at STATE_WRITE,
+    "code_below": 4,  #: and those below it.
     "code_half": 1,  #: Which byte of the word that is.
     "code_keep": 1,  #: It is written,
     "code_write": ADDR,  #: to this word of buffer A.
@@ -34,8 +35,9 @@ def lane_event(config: Config) -> data.StructLayout:
     """Return the struct that goes from lane to lane; each field at its own time for row 0.
 
     The times are distances from tau (timing.NAME), or for MAC and MEAN from a word's issue:
-    ``side`` (what is added to the array's sum), ``use``, ``swap``, ``mean_a``, ``mean_b`` at
-    S_READY, ``first`` one later; ``par_*`` as the parameter word comes from the column bank;
+    ``side`` (what is added to the array's sum), ``use``, ``swap`` at S_READY, ``first`` one
+    later, ``mean_a``, ``mean_b`` one earlier; ``par_*`` as the parameter word comes from the
+    column bank, or, as if it were one, a MAC's weight at S_READY - 1;
     ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 1; ``load`` and ``again`` at
     PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``, ``store`` and
     ``res_write`` (address) at Y. A core that stores membranes has the fields of codes too, one
@@ -44,9 +46,9 @@ def lane_event(config: Config) -> data.StructLayout:
     row = (config.rows - 1).bit_length()
     members: dict[str, Any] = {
         "side": signed(MEMBRANE_BITS),
-        "par_we": 1,
-        "par_index": 5,
-        "par_half": 1,
+        "par_bias": 1,
+        "par_factor": 1,
+        "par_entry": 5,
         "use": 5,
         "swap": 1,
         "first": 1,
@@ -65,7 +67,7 @@ def lane_event(config: Config) -> data.StructLayout:
         "res_write": ADDR,
     }
     if config.state_bits:
-        members |= _CODES | {"pick_row": row}
+        members |= _CODES | {"put_row": row}
     return data.StructLayout(members)
 
 
@@ -82,9 +84,9 @@ class _Sums(data.Struct):
 class _Parameter(data.Struct):
     """A parameter word, for the lane whose column bank reads it."""
 
-    par_we: unsigned(1)
-    par_index: unsigned(5)
-    par_half: unsigned(1)
+    par_bias: unsigned(1)
+    par_factor: unsigned(1)
+    par_entry: unsigned(5)  #: Half and step.
 
 
 class LaneEvents(wiring.Component):
@@ -138,15 +140,15 @@ class LaneEvents(wiring.Component):
         pops = Signal(signed(self.config.acc_bits + 1))
         m.d.comb += pops.eq(Mux(gemm & i.rowpop, -self.pops, 0))
         pops = Pipeline(m, pops, timing.ACC - 1, name="pops").at(start)
-        address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(timing.S_READY - 1)
+        address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(start - 2)
         m.d.comb += [
             e.side.eq(Mux(early.mac, self.pixel[0], pops)),
             *(e[n].eq(self.pixel[u]) for u, n in enumerate(pixel_names(self.config), 1)),
             e.use.eq(Mux(gemm, rows.at(start).use, sums.at(start).use)),
             e.swap.eq(Mux(gemm, rows.at(start).swap, sums.at(start).swap)),
             e.first.eq(gemm | sums.at(start + 1).opens),
-            e.mean_a.eq(early.mean & sums.at(start).a),
-            e.mean_b.eq(early.mean & sums.at(start).b),
+            e.mean_a.eq(early.mean & sums.at(start - 1).a),
+            e.mean_b.eq(early.mean & sums.at(start - 1).b),
             e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 1).res)),
             e.unit.eq(rows.at(timing.PRODUCT).unit),
             e.load.eq(rows.at(timing.PICKED).load),
@@ -222,11 +224,16 @@ class LaneEvents(wiring.Component):
         """Parameters follow the columns' words: early for the array, late for sums of the lanes."""
         word, e = self.word, self.event
         par: Any = Signal(_Parameter)
-        m.d.comb += Cat(par.par_we, par.par_index, par.par_half).eq(
-            Cat(word.par, word.par_index, word.half)
-        )
+        weight = self.early.mac & word.valid
+        index = Signal(5)
+        m.d.comb += [
+            index.eq(word.par_index - 1),
+            par.par_bias.eq(word.par & (word.par_index == 0)),
+            par.par_factor.eq(weight | word.par & (word.par_index != 0)),
+            par.par_entry.eq(Cat(Mux(weight, 0, index[:4]), word.half)),
+        ]
         moves = Pipeline(m, par, 0, name="par")
-        near, far = moves.at(timing.ELEMENT_IN - 1), moves.at(timing.S_READY)
+        near, far = moves.at(timing.ELEMENT_IN - 1), moves.at(timing.S_READY - 1)
         for name, _ in _Parameter.as_shape():
             m.d.comb += e[name].eq(Mux(self.early.gemm, near[name], far[name]))
 
@@ -239,14 +246,17 @@ class LaneEvents(wiring.Component):
             return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
 
         read, written = rows.at(timing.PICKED - 1).code, rows.at(timing.STATE_WRITE)
-        into = written.code
+        place, into = Signal(3), Signal(3)  # in a word's two bytes, in pairs of bits
         m.d.comb += [
+            place.eq(rows.at(timing.PICKED).code[:3] << i.state_bits),
+            into.eq(written.code[:3] << i.state_bits),
             e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
-            e.code_at.eq(rows.at(timing.PICKED).code[:3]),
-            e.pick.eq(rows.at(timing.X).fire),
-            e.pick_row.eq(rows.at(timing.X).row),
-            e.code_into.eq(into[:2] & Choice([3, 1, 0])[i.state_bits]),
-            e.code_half.eq(Choice([into[2], into[1], into[0]])[i.state_bits]),
+            e.code_at.eq(place),
+            e.put.eq(Mux(i.persist, rows.at(timing.X).fire, written.fire)),
+            e.put_row.eq(Mux(i.persist, rows.at(timing.X).row, written.row)),
+            e.code_own.eq(Choice([1, 3, 15])[i.state_bits] << into[:2]),
+            e.code_below.eq((1 << into[:2]) - 1),
+            e.code_half.eq(into[2]),
             e.code_keep.eq(written.code_keep),
-            e.code_write.eq(word_of(into)),
+            e.code_write.eq(word_of(written.code)),
         ]

@@ -12,8 +12,7 @@ from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS, STATE_SHIFTS
 from hw.core.codes import CodeBytes, StateCode
 from hw.core.modes import LaneMode
-from hw.core.neuron import WIDE
-from hw.core.pipe import delay
+from hw.core.neuron import KEPT, WIDE
 from hw.core.table import CELL_BITS, CODE_BITS, Entry
 
 
@@ -34,60 +33,48 @@ class MembraneCodes(wiring.Component):
     Members, their times counted from tau of row 0 (timing.NAME)
     -------
     mode : In(LaneMode), constant while anything is in flight.
-    u : In(signed WIDE), fired : In(1), fire : In(1), row : In(range(rows)), of `Neuron`, at Y.
+    u : In(signed WIDE), fired : In(1), of `Neuron`, at Y.
     res_a : In(signed 18), the word of buffer A, code_at : In(3), the place of the row's code in
-        it, and forget : In(1), whether that counts as 0, at PICKED.
-    pick : In(1), that code is the membrane of row pick_row : In(range(rows)), at X.
-    code_into : In(2), the place of the new code in its byte, and code_keep : In(1), whether it is
-        written, at STATE_WRITE.
+        its two bytes, in pairs of bits, and forget : In(1), whether that counts as 0, at PICKED.
+    code_own, code_below : In(4), pairs of bits of the byte to be written: of the new code, and
+        below it, and code_keep : In(1), whether it is written, at STATE_WRITE.
     cell : Out(range(STATE_CELLS)), entry : In(Entry) a cycle later, to and from `StateTable`.
     code : Out(8), the byte to be written, at STATE_WRITE.
-    put : Out(1), put_row : Out(range(rows)), put_v : Out(signed WIDE), membrane for `Neuron`: of
-        the code from memory at X, or of a new one at STATE_WRITE.
+    put_v : Out(signed KEPT), membrane for `Neuron`: of the code from memory at X, or of a new one
+        at STATE_WRITE.
     """
 
     mode: Any
     u: Signal
     fired: Signal
-    fire: Signal
-    row: Signal
     res_a: Signal
     code_at: Signal
     forget: Signal
-    pick: Signal
-    pick_row: Signal
-    code_into: Signal
+    code_own: Signal
+    code_below: Signal
     code_keep: Signal
     cell: Signal
     entry: Any
     code: Signal
-    put: Signal
-    put_row: Signal
     put_v: Signal
 
     def __init__(self, config: Config):
         self.search = StateCode(WIDE)
-        rows = (config.rows - 1).bit_length()
         super().__init__(
             {
                 "mode": In(LaneMode),
                 "u": In(signed(WIDE)),
                 "fired": In(1),
-                "fire": In(1),
-                "row": In(rows),
                 "res_a": In(signed(MEMBRANE_BITS)),
                 "code_at": In(3),
                 "forget": In(1),
-                "pick": In(1),
-                "pick_row": In(rows),
-                "code_into": In(2),
+                "code_own": In(CODE_BITS // 2),
+                "code_below": In(CODE_BITS // 2),
                 "code_keep": In(1),
                 "cell": Out(CELL_BITS),
                 "entry": In(Entry),
                 "code": Out(CODE_BITS),
-                "put": Out(1),
-                "put_row": Out(rows),
-                "put_v": Out(signed(WIDE)),
+                "put_v": Out(signed(KEPT)),
             }
         )
 
@@ -102,13 +89,14 @@ class MembraneCodes(wiring.Component):
         assert picked == timing.X  # so that it is the neuron's membrane at Y
         m.submodules.search = search = self.search
         m.submodules.bytes = bytes_ = CodeBytes(distance=timing.STATE_WRITE - picked)
-        half = Choice([at[2], at[1], at[0]])[mode.state_bits]  # of the word
         byte = Signal(CODE_BITS, reset_less=True)
         place = Signal(2, reset_less=True)
         m.d.sync += [
-            byte.eq(Mux(self.forget, 0, Mux(half, self.res_a[9:17], self.res_a[:8]))),
-            place.eq(at[:2] & Choice([3, 1, 0])[mode.state_bits]),
+            byte.eq(Mux(at[2], self.res_a[9:17], self.res_a[:8])),
+            place.eq(at[:2]),
         ]
+        with m.If(self.forget):
+            m.d.sync += byte.eq(0)
         from_memory = Signal(signed(CODE_BITS))
         m.d.comb += [
             bytes_.bits.eq(mode.state_bits),
@@ -116,7 +104,8 @@ class MembraneCodes(wiring.Component):
             bytes_.at.eq(place),
             from_memory.eq(bytes_.read),
             bytes_.code.eq(search.code),
-            bytes_.into.eq(self.code_into),
+            bytes_.own.eq(self.code_own),
+            bytes_.below.eq(self.code_below),
             bytes_.keep.eq(self.code_keep),
             self.code.eq(bytes_.o),
             search.u.eq(self.u),
@@ -126,13 +115,9 @@ class MembraneCodes(wiring.Component):
             search.entry.eq(self.entry),
         ]
         code = Signal(signed(CODE_BITS))
-        fire = delay(m, self.fire, search.latency, name="fire", reset=True)
-        row = delay(m, self.row, search.latency, name="row")
         m.d.comb += [
             code.eq(Mux(mode.persist, from_memory, search.code)),
-            self.put_v.eq(Choice([code << (s + 1) for s in STATE_SHIFTS])[mode.state_shift]),
-            self.put_row.eq(Mux(mode.persist, self.pick_row, row)),
-            self.put.eq(Mux(mode.persist, self.pick, fire)),
+            self.put_v.eq(Choice([code << s for s in STATE_SHIFTS])[mode.state_shift]),
         ]
         return m
 

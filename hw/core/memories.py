@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from amaranth import Cat, Const, Module, Mux, Shape, Signal
+from amaranth import Cat, Module, Shape, Signal
 from amaranth.hdl import unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -27,7 +27,11 @@ class Load(data.Struct):
 class LoadPort(wiring.Component):
     """Splits the load port's address and gates its writes.
 
-    Latency: 1 cycle; with the memory's own write a load lands two cycles after it was presented.
+    Program memory takes a load as it comes. What the core writes too, takes it by way of
+    write-back, before the registers of its write ports, which rest while the core does.
+
+    Latency: 1 cycle; a load lands two cycles after it was presented in program memory, three in
+    the others.
     Throughput: one write a cycle.
 
     Members
@@ -77,9 +81,8 @@ class LoadPort(wiring.Component):
 
 
 class Bank(wiring.Component):
-    """One memory: a read port, and a write port that the core and the load port may share.
+    """One memory: a read port, and a write port for the core or for the load port.
 
-    While a load is valid it has the write port; the core is not busy then and does not write.
     What is written while the same word is read does not show: the old word is read.
 
     Latency: 1 cycle from ``read_addr`` to ``read_data``. Throughput: a read and a write a cycle.
@@ -91,28 +94,28 @@ class Bank(wiring.Component):
     depth : int
         Words; an address that reaches beyond is cut to the bits that it needs.
     unit : int or None
-        Bits that a write enable stands for; None: one enable for the whole word. With a unit of
-        8 a load writes the bytes of its part, else the whole word.
+        Bits that a write enable stands for; None: one enable for the whole word.
     init : ints
         Contents after configuration, from word 0; the rest is 0.
-    load : Mem or None, bank : int or None
-        Where the load port finds the memory; None: nowhere, or at any bank number.
-    written : bool
-        Whether the core writes it.
+    load : Mem or None
+        What the load port, which alone writes it, calls the memory; None: the core writes it.
+    gated : bool
+        Whether reads are enabled one by one; without, the word read last stays.
     style : str
         ``block`` or ``distributed``: what tools are told to make it of.
 
     Members
     -------
-    read_addr : In(ADDR). read_data : Out(shape).
+    read_addr : In(ADDR). read_data : Out(shape). read_en : In(1), where reads are gated.
     write_en : In(number of units or 1), write_addr : In(ADDR), write_data : In(shape)
-        Only where the core writes.
+        Where the core writes.
     load : In(Load)
-        Only where the load port does.
+        Where the load port does, whole words.
     """
 
     read_addr: Signal
     read_data: Signal
+    read_en: Signal
     write_en: Signal
     write_addr: Signal
     write_data: Signal
@@ -128,21 +131,22 @@ class Bank(wiring.Component):
         unit: int | None = None,
         init: Iterable[int] = (),
         load: Mem | None = None,
-        bank: int | None = None,
-        written: bool = True,
+        gated: bool = False,
         style: Literal["block", "distributed"] = "block",
     ):
         self.shape, self.depth, self.unit = Shape.cast(shape), depth, unit
-        self.init, self.style = list(init), style
-        self.mem, self.bank, self.written = load, bank, written
+        self.init, self.style, self.mem, self.gated = list(init), style, load, gated
         members = {"read_addr": In(ADDR), "read_data": Out(self.shape)}
-        if written:
+        if gated:
+            members["read_en"] = In(1)
+        if load is None:
             members |= {
                 "write_en": In(self.shape.width // unit if unit else 1),
                 "write_addr": In(ADDR),
                 "write_data": In(self.shape),
             }
-        if load is not None:
+        else:
+            assert unit is None
             members["load"] = In(Load)
         super().__init__(members)
 
@@ -153,36 +157,19 @@ class Bank(wiring.Component):
         )
         wp, rp = mem.write_port(granularity=self.unit), mem.read_port()
         m.d.comb += [rp.addr.eq(self.read_addr), self.read_data.eq(rp.data)]
+        if self.gated:
+            m.d.comb += rp.en.eq(self.read_en)
         if self.mem is None:
             en, addr, word = self.write_en, self.write_addr, self.write_data
         else:
-            en, addr, word = self._loaded()
+            load = self.load
+            en, addr, word = load.valid & (load.mem == self.mem), load.word, load.data
         m.d.comb += [wp.en.eq(en), wp.addr.eq(addr), wp.data.eq(word)]
         return m
 
-    def _loaded(self) -> tuple[Any, Any, Any]:
-        """Return enables, address and word where loads, or they too, come to the write port."""
-        load, width = self.load, self.shape.width
-        n_parts = -(-width // 32)
-        word = load.data.replicate(n_parts)[:width]
-        word = word.as_signed() if self.shape.signed else word
-        hit = load.valid & (load.mem == self.mem)
-        if self.bank is not None:
-            hit = hit & (load.bank == self.bank)
-        parts: Any = Const(1, 1)
-        if self.unit:
-            parts = Cat((load.part == p).replicate(32 // self.unit) for p in range(n_parts))
-        if not self.written:
-            return parts & hit.replicate(len(parts)), load.word, word
-        return (
-            Mux(hit, parts, self.write_en),
-            Mux(load.valid, load.word, self.write_addr),
-            Mux(load.valid, word, self.write_data),
-        )
-
 
 class Banks(wiring.Component):
-    """Banks of one memory side by side, with ports for each; bank b is the load port's bank b.
+    """Banks of one memory side by side, with ports for each.
 
     Latency and Throughput: those of `Bank`, for every bank.
 
@@ -192,22 +179,22 @@ class Banks(wiring.Component):
         Number of banks.
     width, depth : int
         Bits and words of each; bytes are written one by one.
-    load : Mem
-        What the load port calls the memory.
     init : one sequence of ints for each bank, or None.
+    gated : bool
+        Whether reads are enabled, those of each bank by themselves.
 
     Members, each ``count`` times
     -------
     read_addr : In(ADDR), read_data : Out(width), write_en : In(width / 8), write_addr : In(ADDR),
-    write_data : In(width), as `Bank`'s; load : In(Load), once.
+    write_data : In(width), and read_en : In(1) where reads are gated, as `Bank`'s.
     """
 
     read_addr: Any
     read_data: Any
+    read_en: Any
     write_en: Any
     write_addr: Any
     write_data: Any
-    load: Any
 
     latency = Bank.latency
 
@@ -217,21 +204,22 @@ class Banks(wiring.Component):
         width: int,
         depth: int,
         *,
-        load: Mem,
         init: Sequence[Iterable[int]] | None = None,
+        gated: bool = False,
     ):
         self.banks = [
-            Bank(width, depth, unit=8, init=init[b] if init else (), load=load, bank=b)
+            Bank(width, depth, unit=8, init=init[b] if init else (), gated=gated)
             for b in range(count)
         ]
+        enables = {"read_en": In(1).array(count)} if gated else {}
         super().__init__(
-            {
+            enables
+            | {
                 "read_addr": In(ADDR).array(count),
                 "read_data": Out(width).array(count),
                 "write_en": In(width // 8).array(count),
                 "write_addr": In(ADDR).array(count),
                 "write_data": In(width).array(count),
-                "load": In(Load),
             }
         )
 
@@ -245,6 +233,6 @@ class Banks(wiring.Component):
                 bank.write_en.eq(self.write_en[b]),
                 bank.write_addr.eq(self.write_addr[b]),
                 bank.write_data.eq(self.write_data[b]),
-                bank.load.eq(self.load),
+                *([bank.read_en.eq(self.read_en[b])] if bank.gated else []),
             ]
         return m

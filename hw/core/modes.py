@@ -1,5 +1,6 @@
 """What an instruction says to lanes and write-back, and what stays of one while it drains."""
 
+import enum
 from typing import Any
 
 from amaranth import Module, Mux, Signal
@@ -12,12 +13,19 @@ from hw.arch.isa import Mod, Op
 from hw.core.words import ADDR, field, instruction_layout
 
 
+class Operand(enum.IntEnum):
+    """What a lane multiplies, beside what its event adds (`lane_event`'s ``side``)."""
+
+    PIXEL = 0  #: Nothing else: a MAC's pixel is all.
+    SUM = 1  #: The array's sum.
+    DOUBLE = 2  #: Twice that.
+    RESIDUAL = 3  #: A word of a residual buffer; ``side`` is 0.
+
+
 class LaneMode(data.Struct):
     """What the instruction sets in the lanes; constant while words are in flight."""
 
-    gemm: unsigned(1)
-    mac: unsigned(1)
-    double: unsigned(1)
+    operand: unsigned(2)  #: Operand.
     soft: unsigned(1)
     res: unsigned(2)
     shift: unsigned(2)
@@ -126,9 +134,13 @@ class Modes(wiring.Component):
             ]
         m.d.comb += [
             self.early.eq(early),
-            lane.gemm.eq(early.gemm),
-            lane.mac.eq(early.mac),
-            lane.double.eq(i.double),
+            lane.operand.eq(
+                Mux(
+                    early.gemm,
+                    Mux(i.double, Operand.DOUBLE, Operand.SUM),
+                    Mux(early.mean, Operand.RESIDUAL, Operand.PIXEL),
+                )
+            ),
             lane.soft.eq(i.soft),
             lane.res.eq(i.res),
             lane.shift.eq(i.shift),

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal
+from amaranth import Array as Choice
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
 from hw.arch.formats import MEMBRANE_BITS
-from hw.arch.isa import Res
+from hw.arch.isa import Keep, Res
+from hw.core.adder import add
 from hw.core.modes import LaneMode
 from hw.core.saturate import saturate
 
@@ -17,20 +19,24 @@ from hw.core.saturate import saturate
 class Residual(wiring.Component):
     """``y = saturate(x + r)``, r as `hw.arch.isa.Res` says: nothing, a spike's value, B or (A+B)/2.
 
+    In a MEAN, where nothing is added, r is the word of A or B that the lane sums.
+
     Latency: 1 cycle from ``x`` to ``y``, 2 from the residual words. Throughput: one a cycle.
 
     Parameters
     ----------
     config : Config
+    target : str
+        ``generic``, ``ecp5`` or ``xc7``, for the adders.
 
     Members, their times counted from ``x``
     -------
     mode : In(LaneMode), constant while anything is in flight.
     x : In(signed 18), at 0.
     res_a, res_b : In(signed 18), residual words, at -1. sc : In(1), the shortcut spikes, at -1.
-    y : Out(signed 18), at 1.
-    drive : Out(signed 19), at 1: y, or 2 * y for a neuron that leaks, whose membrane is
-        (v + drive) >> 1 in either case.
+    mean_a, mean_b : In(1), of a MEAN (Res.NONE), at -1: r is A, or B, and not 0.
+    r : Out(signed 18), at 0.
+    y : Out(signed 18), at 1. keep : Out(signed 18), at 1: y, or 0 where the spike is kept.
     """
 
     mode: Any
@@ -38,13 +44,16 @@ class Residual(wiring.Component):
     res_a: Signal
     res_b: Signal
     sc: Signal
+    mean_a: Signal
+    mean_b: Signal
+    r: Signal
     y: Signal
-    drive: Signal
+    keep: Signal
 
     latency = 1
 
-    def __init__(self, config: Config):
-        self.config = config
+    def __init__(self, config: Config, *, target: str = "generic"):
+        self.config, self.target = config, target
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -53,30 +62,38 @@ class Residual(wiring.Component):
                 "res_a": In(word),
                 "res_b": In(word),
                 "sc": In(1),
+                "mean_a": In(1),
+                "mean_b": In(1),
+                "r": Out(word),
                 "y": Out(word),
-                "drive": Out(signed(MEMBRANE_BITS + 1)),
+                "keep": Out(word),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        mode = self.mode
-        rsum = Signal(signed(MEMBRANE_BITS), reset_less=True)
-        average = mode.res == Res.AVERAGE
-        both = Signal(signed(MEMBRANE_BITS + 1))
-        m.d.comb += both.eq(Mux(average, self.res_a, 0) + self.res_b)
-        with m.If(mode.res[1]):
-            m.d.sync += rsum.eq(Mux(average, both >> 1, both))
-        with m.Else():  # Res.SPIKE, or nothing
-            m.d.sync += rsum.eq(Mux(self.sc & mode.res[0], mode.sc_value, 0))
-        doubled = mode.leak if self.config.state_bits else Const(0, 1)
-        drive = Signal(signed(MEMBRANE_BITS + 1), reset_less=True)
-        added = Signal(signed(MEMBRANE_BITS + 1))
+        mode, word = self.mode, signed(MEMBRANE_BITS)
+        assert (Res.NONE, Res.SPIKE, Res.ADD, Res.AVERAGE) == (0, 1, 2, 3)
+        wide = MEMBRANE_BITS + 1
+        gated = Mux(mode.res[0], self.res_a, 0)
+        both = add(m, self.res_b, gated, wide, target=self.target, name="both")  # B, or A + B
+        source = Signal(2)  # as Res, but A in place of NONE
+        adds = Signal()
         m.d.comb += [
-            added.eq(self.x + rsum),
-            self.drive.eq(drive),
-            self.y.eq(Mux(doubled, drive >> 1, drive)),
+            source.eq(Cat(mode.res[0], mode.res[1] | self.mean_b)),
+            adds.eq(source[1] | Mux(source[0], self.sc, self.mean_a)),
         ]
-        y = saturate(m, added, name="y_sat")
-        m.d.sync += drive.eq(Mux(doubled, y << 1, y))
+        r = Signal(word, reset_less=True)
+        with m.If(adds):
+            m.d.sync += r.eq(Choice([self.res_a, mode.sc_value, both, both >> 1])[source])
+        with m.Else():
+            m.d.sync += r.eq(0)
+        # Each reader clips its own copy, with its own logic.
+        added = Signal(signed(wide), reset_less=True)
+        kept = Signal(signed(wide), reset_less=True)
+        total = add(m, r, self.x, wide, target=self.target, name="add")
+        m.d.sync += [added.eq(total), kept.eq(total)]
+        with m.If(mode.keep == Keep.SPIKE):
+            m.d.sync += kept.eq(0)
+        m.d.comb += [self.r.eq(r), self.y.eq(saturate(added)), self.keep.eq(saturate(kept))]
         return m

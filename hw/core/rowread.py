@@ -31,6 +31,7 @@ class RowRead(wiring.Component):
         groups of R tokens: fields of the instruction, at 0.
     addr : Out(ADDR), R times, bank addresses at 0; data : In(W), R times, at 1.
     rows : Out(W), R times; row r at ROW_READ + r.
+    some : Out(1), at ROW_READ: a row's word, of any row, is not 0.
     """
 
     word: Any
@@ -40,6 +41,7 @@ class RowRead(wiring.Component):
     addr: Any
     data: Any
     rows: Any
+    some: Signal
 
     latency = 1
 
@@ -54,6 +56,7 @@ class RowRead(wiring.Component):
                 "addr": Out(ADDR).array(config.rows),
                 "data": In(config.width).array(config.rows),
                 "rows": Out(config.width).array(config.rows),
+                "some": Out(1),
             }
         )
 
@@ -74,6 +77,7 @@ class RowRead(wiring.Component):
             delay(m, s, 1, name=f"rot_{t}")
             for s, t in ((w.left, "l"), (w.right, "r"), (w.neg, "n"))
         )
+        words = []
         for r in range(n):
             near = []  # tap at shift - 1, shift, shift + 1
             for q in (-1, 0, 1):
@@ -113,4 +117,6 @@ class RowRead(wiring.Component):
                 with m.Else():
                     m.d.sync += q[8 * b : 8 * b + 8].eq(0)
             m.d.comb += self.rows[r].eq(delay(m, q, r, name=f"skew_{r}"))
+            words.append(q)
+        m.d.comb += self.some.eq(Cat(*words).any())
         return m

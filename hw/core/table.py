@@ -28,6 +28,7 @@ class Entry(data.Struct):
 
     count: unsigned(CODE_BITS - 1)  #: Thresholds below the cell.
     at: unsigned(COARSE + 1)  #: Place of the threshold in it, STATE_CELL_COARSE where none.
+    #: Places of a fine cell are spread over those of a coarse one: they count 8 times.
 
 
 class TableWrite(data.Struct):
@@ -169,6 +170,6 @@ class TableLoader(wiring.Component):
         with m.If(self.load | self.take):
             m.d.sync += [
                 mine.eq(Mux(self.fine, t[FINE : FINE + CELL_BITS], t[COARSE:])),
-                place.eq(Mux(self.fine, t[:FINE], t[:COARSE])),
+                place.eq(Mux(self.fine, t << COARSE - FINE, t)),
             ]
         return m

@@ -18,6 +18,7 @@ def trace_members(config: Config) -> dict[str, Out]:
 
     Row and column memory have an enable a byte, of R and C banks; residual memory one for each
     lane of buffer A, then of B; ``mem`` (membrane codes) two for each lane, its word's bytes.
+    ``t_col_read`` is not a write: the word in hand of a GEMM is read in all column banks.
     """
     r, c, w = config.rows, config.cols, config.width
     sizes = {
@@ -27,7 +28,7 @@ def trace_members(config: Config) -> dict[str, Out]:
         "pix": (1, ADDR, MEMBRANE_BITS),
         "mem": (2 * c, c * ADDR, 2 * CODE_BITS * c),
     }
-    return {
+    return {"t_col_read": Out(1)} | {
         f"t_{kind}_{part}": Out(bits)
         for kind, each in sizes.items()
         for part, bits in zip(("en", "addr", "data"), each, strict=True)
@@ -35,7 +36,7 @@ def trace_members(config: Config) -> dict[str, Out]:
 
 
 def trace(m: Module, core: Any, busy, back: WriteBack, lanes: Lanes) -> None:
-    """Drive the trace ports of ``core``: write-back's writes while it is busy, the lanes'."""
+    """Drive the trace ports of ``core``: write-back's writes while it is ``busy``, the lanes'."""
     m.d.comb += [
         core.t_row_en.eq(Cat(*back.row_en) & busy.replicate(len(core.t_row_en))),
         core.t_row_addr.eq(Cat(*back.row_addr)),

@@ -35,6 +35,25 @@ class Run:
     cycles: int  #: Busy time.
     instruction_cycles: tuple[int, ...]  #: Its parts, one per instruction.
     events: Events | None
+    column_reads: tuple["ColumnReads", ...]  #: Of words of GEMMs, one per instruction.
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnReads:
+    """Reads of column memory for the words of an instruction: C banks a word.
+
+    A read whose word would meet nothing but row words of 0 is gated: it does not happen.
+    """
+
+    words: int = 0  #: All of them.
+    gated: int = 0  #: Those that do not happen.
+
+    def __add__(self, other: "ColumnReads") -> "ColumnReads":
+        return ColumnReads(words=self.words + other.words, gated=self.gated + other.gated)
+
+    def times(self, banks: int) -> "ColumnReads":
+        """The same words, each read in so many banks."""
+        return ColumnReads(words=self.words * banks, gated=self.gated * banks)
 
 
 def interpret(program: Program, images: np.ndarray, events: bool = True) -> Iterator[Run]:
@@ -60,6 +79,7 @@ class _Left:
 
     bits: np.ndarray  #: float32 (tiles, R, bits of all words).
     ones: np.ndarray  #: int64 (tiles, R): their popcounts.
+    reads: ColumnReads  #: Of the column tile.
     inverted: np.ndarray | None  #: float32, the zeros among them; with XNOR only.
 
 
@@ -83,21 +103,26 @@ class Machine(Memories):
             self.load(p.image_stream(image))
         self.start_record(events)
         first = self.begin
-        at, cycles = timing.START, [0] * first
+        at, cycles, reads = timing.START, [0] * first, [ColumnReads()] * first
         for n, i in enumerate(self.code[first:], first):
-            begin, self.instruction = at, n
+            begin, self.instruction, self.column_reads = at, n, ColumnReads()
             if i.op == Op.HALT:
                 at += 1
             else:
                 self._execute(i, at)
                 at += timing.issue_cycles(i) + timing.overhead(self.config, i)
             cycles.append(at - begin + (timing.START if n == first else 0))
+            reads.append(self.column_reads)
             if i.op == Op.TABLE and i.once:
                 self.begin = n + 1
         self.cold = False
         logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
         return Run(
-            logits=logits, cycles=at, instruction_cycles=tuple(cycles), events=self.recorded()
+            logits=logits,
+            cycles=at,
+            instruction_cycles=tuple(cycles),
+            events=self.recorded(),
+            column_reads=tuple(reads),
         )
 
     def _execute(self, i: Instruction, at: int) -> None:
@@ -138,6 +163,7 @@ class Machine(Memories):
             if cached is None or offset != cached[0]:
                 cached = offset, self._left(i, tiles, offset)
             left = cached[1]
+            self.column_reads += left.reads
             acc = np.empty((tiles.count, c.rows, c.cols), np.int64)
             for which, addr in self._column_groups(i, tiles, column):
                 col = self.column_words(addr)
@@ -165,8 +191,11 @@ class Machine(Memories):
         if i.xnor:
             inside = np.unpackbits(mask.reshape(flat), axis=-1, bitorder="little")
             inverted = (inside - bits).astype(np.float32)
+        passes = [words, words ^ mask] if i.xnor else [words]
+        spikes = np.stack([p.any(axis=(1, 3)) for p in passes])  # of any row, a word an entry
+        reads = ColumnReads(words=spikes.size, gated=int((~spikes).sum())).times(self.config.cols)
         ones = bits.sum(axis=-1, dtype=np.int64)
-        return _Left(bits=bits.astype(np.float32), ones=ones, inverted=inverted)
+        return _Left(bits=bits.astype(np.float32), ones=ones, inverted=inverted, reads=reads)
 
     def _spikes(
         self,

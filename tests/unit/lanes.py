@@ -11,6 +11,7 @@ from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
 from hw.core.affine import pixel_names
 from hw.core.lane import Lane
+from hw.core.modes import Operand
 from tests.unit.bench import Bench
 
 CONFIG = Config(rows=4, cols=8, width=32)
@@ -20,9 +21,9 @@ INPUTS = [
     "acc",
     "side",
     "col",
-    "par_we",
-    "par_index",
-    "par_half",
+    "par_bias",
+    "par_factor",
+    "par_entry",
     "use",
     "swap",
     "first",
@@ -41,9 +42,10 @@ INPUTS = [
     "entry",
     "code_at",
     "forget",
-    "pick",
-    "pick_row",
-    "code_into",
+    "put",
+    "put_row",
+    "code_own",
+    "code_below",
     "code_keep",
 ]
 CORNERS = [MEMBRANE_MIN, MEMBRANE_MIN + 1, -1, 0, 1, MEMBRANE_MAX - 1, MEMBRANE_MAX]
@@ -51,8 +53,7 @@ X, Y, SPIKE = (t - timing.S_READY for t in (timing.X, timing.Y, timing.SPIKE))
 NOISE = {
     "mode",
     "col",
-    "par_index",
-    "par_half",
+    "par_entry",
     "row",
     "start",
     "acc",
@@ -62,9 +63,9 @@ NOISE = {
     "entry",
     "code_at",
     "forget",
-    "pick",
-    "pick_row",
-    "code_into",
+    "put_row",
+    "code_own",
+    "code_below",
     "code_keep",
 }
 #: These may stand anywhere.
@@ -75,7 +76,7 @@ class Script:
     """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless."""
 
     def __init__(self, seed=0, **mode):
-        self.rng, self.mode = np.random.default_rng(seed), {"gemm": 1, **mode}
+        self.rng, self.mode = np.random.default_rng(seed), {"operand": Operand.SUM, **mode}
         self.rows, self.at, self.table = [], 0, None
 
     def put(self, cycle, **values):
@@ -85,22 +86,24 @@ class Script:
                 {
                     "mode": self.mode,
                     "col": r[0],
-                    "par_index": r[1] & 31,
-                    "par_half": r[2] & 1,
+                    "par_entry": r[1] & 31,
                     "row": r[3] & 3,
                     "start": r[4] & 1,
                     "sc": r[8] & 1,
                     "code_at": r[9] & 7,
                     "forget": r[10] & 1,
-                    "code_into": r[11] & 3,
-                    "pick_row": r[12] & 3,
+                    "code_own": r[11] & 15,
+                    "code_below": r[2] & 15,
+                    "put_row": r[12] & 3,
                 }
             )
             if not self.mode.get("leak"):
                 self.rows[-1] |= {"code_keep": r[13] & 1, "entry": r[14] & 0x1FFF}
-            if not self.mode.get("persist"):
-                self.rows[-1] |= {"pick": r[15] & 1}
-            if self.mode["gemm"]:  # P is opened by every event: what is between does not matter
+                self.rows[-1] |= {"put": r[15] & 1}
+            if self.mode["operand"] in (
+                Operand.SUM,
+                Operand.DOUBLE,
+            ):  # P is opened by every event: what is between does not matter
                 self.rows[-1] |= {"acc": r[5], "side": r[6], "use": r[7] & 31}
         taken = values.keys() & self.rows[cycle].keys() - NOISE
         assert not taken, taken
@@ -110,7 +113,8 @@ class Script:
         """Bias, then factors, on consecutive cycles."""
         at = self.at if at is None else at
         for n, v in enumerate(words):
-            self.put(at + n, col=int(v), par_we=1, par_index=n, par_half=half)
+            what = {"par_factor": 1, "par_entry": n - 1 | half << 4} if n else {"par_bias": 1}
+            self.put(at + n, col=int(v), **what)
         self.at = max(self.at, at + len(words))
 
     def event(
@@ -135,7 +139,9 @@ class Script:
         self.put(at + X - 1, load=1, res_a=res_a, res_b=res_b, **at_load)
         if self.mode.get("persist"):
             assert not start
-            self.put(at + PICKED, pick=fire, pick_row=row)
+            self.put(at + PICKED, put=fire, put_row=row)
+        elif self.mode.get("leak"):
+            self.put(at + CODE, put=fire, put_row=row)
         self.put(at + Y, fire=fire, row=row, start=start)
         self.put(at + SPIKE + 1)
         self.at = max(self.at, at + 1)
@@ -155,18 +161,21 @@ class FlatLane(wiring.Component):
         self.lane = lane = Lane(config)
         self.told = dict(lane.event.shape())
         event: dict[str, Any] = {name: In(field.shape) for name, field in self.told.items()}
-        codes = {"code_at": In(3), "pick": In(1), "pick_row": In(2), "code_into": In(2)}
-        event = codes | {"code_keep": In(1)} | event
-        ports = {n: m for n, m in lane.signature.members.items() if n not in ("event", "next")}
-        super().__init__({**event, **ports, "next": Out(lane.next.shape())})
+        codes = {"code_at": In(3), "put": In(1), "put_row": In(2), "code_own": In(4)}
+        event = codes | {"code_below": In(4), "code_keep": In(1)} | event
+        ports = {n: m for n, m in lane.signature.members.items() if n not in ("event", "next", "x")}
+        more = {"next": Out(lane.next.shape()), "y": Out(lane.residual.y.shape())}
+        more["x"] = Out(lane.affine.x.shape())
+        super().__init__({**event, **ports, **more})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.lane = lane = self.lane
         m.d.comb += [lane.event[name].eq(getattr(self, name)) for name in self.told]
-        m.d.comb += self.next.eq(lane.next)
+        m.d.comb += [self.next.eq(lane.next), self.y.eq(lane.residual.y)]
+        m.d.comb += self.x.eq(lane.affine.x)
         for name, member in lane.signature.members.items():
-            if name not in ("event", "next"):
+            if name not in ("event", "next", "x"):
                 ends = getattr(self, name), getattr(lane, name)
                 target, value = ends if member.flow is Out else ends[::-1]
                 m.d.comb += target.eq(value)
@@ -178,6 +187,12 @@ class PartBench(Bench):
 
     def _encode(self, row):
         return super()._encode({name: v for name, v in row.items() if name in self._in})
+
+
+def code_place(index, bits):
+    """Ports that tell a lane where code ``index`` goes: the pairs of bits of its byte."""
+    first, size = index * bits % 8 // 2, bits // 2
+    return {"code_own": ((1 << size) - 1) << first, "code_below": (1 << first) - 1}
 
 
 def numbers(rng, low, high, n):

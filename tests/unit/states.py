@@ -21,14 +21,17 @@ def last_cell(cell):
 
 
 def entries(thresholds, cell):
-    """Entries of a table as numbers: count of the thresholds below a cell, place of its own."""
+    """Entries of a table as numbers: count of the thresholds below a cell, place of its own.
+
+    Places are those of a coarse cell: of a fine one they count 8 times.
+    """
     own: dict[int, int] = {}
     for t in thresholds:
         if t <= STATE_MAX:
             assert t > 0
             assert t // cell < last_cell(cell)
             assert t // cell not in own
-            own[t // cell] = t % cell
+            own[t // cell] = t % cell * (STATE_CELL_COARSE // cell)
     out, count = [], 0
     for n in range(STATE_CELLS):
         out.append(count | own.get(n, STATE_CELL_COARSE) << AT)

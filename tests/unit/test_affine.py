@@ -5,6 +5,7 @@ import pytest
 
 from hw.arch.formats import BIAS_MAX, FACTOR_MAX, MEMBRANE_MAX, MEMBRANE_MIN, PRODUCT_BITS, SHIFTS
 from hw.core.affine import Affine
+from hw.core.modes import Operand
 from sw.golden import ops
 from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, numbers
 
@@ -13,14 +14,17 @@ from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, number
 def bench():
     dut = Affine(CONFIG)
     assert dut.latency == X
-    return PartBench(dut, [n for n in INPUTS if n in dut.signature.members], ["x"])
+    return PartBench(dut, [*(n for n in INPUTS if n in dut.signature.members), "r"], ["x"])
 
 
 @pytest.mark.parametrize("double", [0, 1])
 @pytest.mark.parametrize("shift", range(len(SHIFTS)))
 def test_affine(bench, shift, double):
     """x of back-to-back rows; new bias and factors before each group."""
-    rng, s = np.random.default_rng(shift), Script(shift, shift=shift, double=double)
+    rng, s = (
+        np.random.default_rng(shift),
+        Script(shift, shift=shift, operand=Operand.DOUBLE if double else Operand.SUM),
+    )
     want, top = {}, 1 << (CONFIG.acc_bits - 1)
     for group in range(8):
         bias = numbers(rng, -BIAS_MAX - 1, BIAS_MAX, 1)[0]
@@ -101,22 +105,24 @@ def test_factor_table_per_step(bench):
 
 def test_mac(bench):
     """Pixels by 18-bit weights of the column words, sums of several lengths back to back."""
-    rng, s, want = np.random.default_rng(8), Script(gemm=0, mac=1, shift=2), {}
-    bias = 0
+    rng, s, want = np.random.default_rng(8), Script(operand=Operand.PIXEL, shift=2), {}
+    bias, s.at = 0, 1
     for count in (1, 5, 3, 9, 1, 1, 4):
         if count in (5, 9):
             bias = int(rng.integers(-BIAS_MAX, BIAS_MAX))
             s.parameters([bias])
+            s.at += 1
         p = rng.integers(-1 << 15, 1 << 15, size=count)
         w = rng.integers(-1 << 15, 1 << 15, size=count)
         w[0] = rng.choice([FACTOR_MAX, -FACTOR_MAX - 1])
         garbage = int(rng.integers(1 << 14)) << 18  # bits above the weight
         for n in range(count):
             at = s.at
+            s.put(at - 1, col=int(w[n]) & 0x3FFFF | garbage, par_factor=1, par_entry=9)
             s.put(
                 at,
                 side=int(p[n]),
-                col=int(w[n]) & 0x3FFFF | garbage,
+                use=9,
                 swap=int(n == 0),
                 acc=int(rng.integers(4096)),
             )
@@ -132,16 +138,18 @@ def test_mac(bench):
 
 def test_several_pixels(bench):
     """Each unit sums a pixel with the same weights, tiles back to back; x of each row, twice."""
-    rng, s, want = np.random.default_rng(10), Script(gemm=0, mac=1, shift=2), {}
-    units, bias = CONFIG.tile_pixels, 0
+    rng, s, want = np.random.default_rng(10), Script(operand=Operand.PIXEL, shift=2), {}
+    units, bias, s.at = CONFIG.tile_pixels, 0, 1
     for count in (4, 9, 6, 4):
         if count == 9:
             bias = int(rng.integers(-BIAS_MAX, BIAS_MAX))
             s.parameters([bias])
+            s.at += 1
         p = rng.integers(-1 << 15, 1 << 15, size=(units, count))
         w = rng.integers(-1 << 15, 1 << 15, size=count)
         for n in range(count):
-            s.put(s.at, side=int(p[0, n]), col=int(w[n]) & 0x3FFFF, swap=int(n == 0))
+            s.put(s.at - 1, col=int(w[n]) & 0x3FFFF, par_factor=1, par_entry=16)
+            s.put(s.at, side=int(p[0, n]), use=16, swap=int(n == 0))
             s.put(s.at + 1, first=int(n == 0))
             for u in range(1, units):
                 s.put(s.at + u, **{f"pixel_{u}": int(p[u, n])})
@@ -163,31 +171,21 @@ def test_several_pixels(bench):
     assert {t: seen[t]["x"] for t in want} == want
 
 
-@pytest.mark.parametrize("buffer", ["a", "b"])
-def test_mean(bench, buffer):
-    """Residual words by one factor; words that are not gated in count nothing."""
-    rng, s = np.random.default_rng(9), Script(gemm=0, shift=3)
-    other = "b" if buffer == "a" else "a"
+def test_mean(bench):
+    """Residual words by one factor; words that are not gated in come as 0."""
+    rng, s = np.random.default_rng(9), Script(operand=Operand.RESIDUAL, shift=3)
     bias, factor, want = -12345, 77, {}
     s.parameters([bias, factor])
     for count in (6, 1, 8):
         words = rng.integers(MEMBRANE_MIN, MEMBRANE_MAX + 1, size=count)
-        gate = rng.random(count) < 0.7
+        words *= rng.random(count) < 0.7
         for n in range(count):
             at = s.at
-            s.put(
-                at,
-                **{
-                    f"mean_{buffer}": int(gate[n]),
-                    f"res_{buffer}": int(words[n]),
-                    f"res_{other}": int(rng.integers(1 << 17)),
-                    "swap": int(n == 0),
-                },
-            )
+            s.put(at, r=int(words[n]), acc=int(rng.integers(4096)), swap=int(n == 0))
             s.put(at + 1, first=int(n == 0))
             s.at += 1
         s.put(at + X - 1, load=1)
-        residual = (words * gate).reshape(1, 1, 1, 1, -1)
+        residual = words.reshape(1, 1, 1, 1, -1)
         want[at + X] = int(ops.token_mean(residual, factor, bias, SHIFTS[3])[0, 0])
     s.put(s.at + 8)
     seen = s.play(bench)

@@ -287,7 +287,9 @@ DISTANCE = 5
 @pytest.fixture(scope="module")
 def codes_bench():
     return Bench(
-        CodeBytes(distance=DISTANCE), ["bits", "byte", "at", "code", "into", "keep"], ["read", "o"]
+        CodeBytes(distance=DISTANCE),
+        ["bits", "byte", "at", "code", "own", "below", "keep"],
+        ["read", "o"],
     )
 
 
@@ -313,15 +315,22 @@ class Codes:
     def put(self, cycle, **values):
         while len(self.rows) <= cycle:
             byte, at, code, into = self.rng.integers((256, 4, 256, 8 // self.bits)).tolist()
-            self.rows.append(
-                {"bits": self.index, "byte": byte, "at": at, "code": code, "into": into, "keep": 0}
-            )
+            row = {"bits": self.index, "byte": byte, "at": at, "code": code, "keep": 0}
+            self.rows.append(row | self.place(into))
         self.rows[cycle] |= values
+
+    def place(self, into):
+        """The pairs of bits of code ``into`` of a byte, and those below it."""
+        pairs = self.bits // 2
+        return {
+            "own": ((1 << pairs) - 1) << into * pairs,
+            "below": (1 << into * pairs) - 1,
+        }
 
     def code(self, cycle, byte, place, code, before, keep=1):
         """Read and write at ``place`` of ``byte``; ``before``: codes below, as written."""
-        self.put(cycle, byte=byte, at=place)
-        self.put(cycle + DISTANCE, code=code, into=place, keep=keep)
+        self.put(cycle, byte=byte, at=place * self.bits // 2)
+        self.put(cycle + DISTANCE, code=code, keep=keep, **self.place(place))
         self.want[cycle, "read"] = signed(
             byte >> self.bits * place & (1 << self.bits) - 1, self.bits
         )

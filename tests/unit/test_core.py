@@ -1,5 +1,7 @@
 """The whole core on a program of a few words: load port, peek, start, busy, writes by cycle."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from hw.arch.formats import MEMBRANE_MAX, SHIFTS, STATE_BITS, STATE_SHIFTS, stat
 from hw.arch.isa import LEVELS, NI, Dest, Keep, Mod, Op, Res, Step
 from hw.arch.memmap import Mem, load_addr
 from hw.core.core import Core
+from sim.interpreter.interpret import ColumnReads
+from sim.interpreter.interpret import Machine as Interpreter
 from sw.golden import ops
 from tests.unit.bench import Bench, timeline
 from tests.unit.states import thresholds_of
@@ -16,7 +20,7 @@ CONFIG = Config(
     rows=4, cols=8, width=64, row_depth=64, col_depth=64, res_depth=64, pix_depth=64, prog_depth=256
 )
 R, C, W = CONFIG.rows, CONFIG.cols, CONFIG.width
-LAND = 2  #: Cycles from a write at the load port to the cycle that can read it.
+LAND = 3  #: Cycles from a load to its word, of all memories but the program.
 TRACE = [
     "t_row_en",
     "t_row_addr",
@@ -30,6 +34,7 @@ TRACE = [
     "t_mem_en",
     "t_mem_addr",
     "t_mem_data",
+    "t_col_read",
 ]
 
 
@@ -88,7 +93,7 @@ def test_pixels_are_read_back_with_their_sign(machine):
     assert values_of(machine.play(rows), len(values)) == values
 
 
-def test_a_load_lands_two_cycles_later(machine):
+def test_a_load_lands_three_cycles_later(machine):
     """Peeking the word being written: the old value until LAND cycles have passed."""
     rows = [put(load_addr(Mem.PIX, 5), 111), *timeline(4), put(load_addr(Mem.PIX, 5), 222)]
     rows += [{"peek_addr": 5}] * 6
@@ -297,6 +302,64 @@ def test_small_program(machine, seed):
     assert seen[-1]["cycles"] == total
 
 
+@pytest.mark.parametrize("empty", [(), (0,), (1,), (0, 1)])
+def test_column_words_that_meet_no_spike_are_not_read(machine, empty):
+    """RTL and interpreter count the same reads, and what is computed stays as it is.
+
+    The last row is none of the image: its spikes are masked, and do not count.
+    """
+    d = small_data(np.random.default_rng(5))
+    for k in empty:
+        d["q"][: R - 1, k * W : (k + 1) * W] = 0
+    d["q"][R - 1] = 1
+    if empty == (1,):
+        d["q"][1, W + 3] = 1  # one spike in one row is enough
+    total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
+    rows = [*load_small(d), {"start": 1}]
+    seen = machine.play([*rows, *timeline(total + 3), *peeks(range(50, 50 + C))])
+    x, spikes, logits = expected(d)
+    got = [w[1:] for w in writes_of(seen)]
+    assert [w for w in got if w[0] == "row"] == [
+        ("row", r, 30, number(spikes[r])) for r in range(R - 1)
+    ]
+    assert sorted(w for w in got if w[0] == "res") == sorted(
+        ("res", c, r, int(x[r, c])) for r in range(R - 1) for c in range(C)
+    )
+    assert values_of(seen, C) == logits.tolist()
+    reads = interpreted(d).column_reads
+    assert reads[0].words == 2 * C
+    assert reads[0].words - reads[0].gated == C * sum(s["t_col_read"] for s in seen)
+    silent = 0 if empty == (1,) else len(empty)
+    assert reads == (ColumnReads(words=2 * C, gated=silent * C), ColumnReads(), ColumnReads())
+
+
+def interpreted(d):
+    """Run of the interpreter on the small program and its data."""
+    columns = np.zeros((C, 64, W // 32), np.uint32)
+    for c in range(C):
+        for k in range(2):
+            columns[c, 8 + k] = [
+                number(d["w"][c, k * W + 32 * n : k * W + 32 * n + 32]) for n in range(W // 32)
+            ]
+        columns[c, 20:22, 0] = [int(d[name][c]) & 0xFFFFFFFF for name in ("bias", "factor")]
+        columns[c, 39, 0] = int(d["head_bias"][c]) & 0xFFFFFFFF
+        columns[c, 40:45, 0] = d["head"][c] & 0xFFFFFFFF
+    program = SimpleNamespace(
+        config=CONFIG,
+        columns=columns,
+        instructions=lambda: isa.instructions(small_program()),
+        logits_base=50,
+        classes=C,
+    )
+    interpreter = Interpreter(program)
+    for r in range(R):
+        for k in range(2):
+            word = d["q"][r, k * W : (k + 1) * W].astype(np.uint8)
+            interpreter.row[r, 4 + k] = np.packbits(word, bitorder="little")
+    interpreter.pix[2:7] = d["pixels"]
+    return interpreter.run(events=False)
+
+
 def test_start_and_loads_while_busy_are_ignored(machine):
     """From the first busy cycle to the last: program, weights, spikes and pixels stay."""
     d = small_data(np.random.default_rng(5))
@@ -328,6 +391,15 @@ def test_a_load_with_start_still_lands(machine):
     total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
     seen = machine.play([*rows, *timeline(total + 2), *peeks(range(50, 50 + C))])
     assert values_of(seen, C) == expected(d)[2].tolist()
+
+
+def test_a_load_with_start_is_no_write_of_the_run(machine):
+    """It lands while the core is busy already, and yet the trace does not tell of it."""
+    bank = load_addr(Mem.ROW, 2, 1)
+    rows = [{**put(bank, 17), "start": 1}, *timeline(9)]
+    seen = machine.play(rows)
+    assert any(s["busy"] for s in seen)
+    assert not any(s[en] for s in seen for en in ("t_row_en", "t_pix_en"))
 
 
 # ---- membranes that are stored as codes

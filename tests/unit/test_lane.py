@@ -18,6 +18,7 @@ from hw.arch.formats import (
 )
 from hw.arch.isa import Keep, Res
 from hw.core.lane import Lane
+from hw.core.modes import Operand
 from sw.golden import ops
 from tests.unit.bench import Bench, unbuilt
 from tests.unit.lanes import (
@@ -32,6 +33,7 @@ from tests.unit.lanes import (
     Script,
     X,
     Y,
+    code_place,
 )
 from tests.unit.states import entries, thresholds_of
 
@@ -310,7 +312,7 @@ def test_old_neuron_after_codes(benches):
     s = leaky(4, 8, range(4, 512, 4), state_shift=0, theta=100)
     s.event(side=50, start=1)
     s.at += 12
-    s.mode = {"gemm": 1, "theta": 100, "soft": 1}
+    s.mode = {"operand": Operand.SUM, "theta": 100, "soft": 1}
     first = s.event(side=250, start=1)  # u = 125, v = 25
     second = s.event(side=175)  # (25 + 175) >> 1 = 100, v = 0
     third = s.event(side=199)  # 99
@@ -372,10 +374,10 @@ def test_codes_in_memory(benches, hard, bits, forget, kind):
             side=y,
             row=n % CONFIG.rows,
             res_a=memory.word(index, int(rng.integers(4))),
-            code_at=index & 7,
+            code_at=index * bits % 16 // 2,
             forget=forget,
         )
-        s.put(at + CODE, code_into=index % each, code_keep=valid)
+        s.put(at + CODE, **code_place(index, bits), code_keep=valid)
         if valid:
             code, spike = ops.state_step(old, y, theta, thresholds, amount)
             new[index], spikes[at + SPIKE] = int(code), int(spike)

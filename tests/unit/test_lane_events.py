@@ -91,6 +91,10 @@ def test_a_word_of_a_mac(bench):
     assert when(events, "side") == {timing.S_READY: -77}
     assert when(events, "pixel_2") == {timing.S_READY: 5}
     assert when(events, "use") == {timing.S_READY: 1 << 4}
+    weight = timing.S_READY - 1
+    assert when(events, "par_factor") == {weight: 1}
+    assert events[weight]["par_entry"] == 1 << 4
+    assert not when(events, "par_bias")
     assert not when(events, "mean_a")
 
 
@@ -114,19 +118,22 @@ def test_a_pixel_of_a_mac(bench, first):
 def test_a_word_of_a_mean_reads_its_buffer(bench, second):
     word = {"valid": 1, "sum_ok": 1, "second": second, "row_addr": 0x1234}
     events = play(bench, Op.MEAN, {"mean": 1}, {0: {"word": word}})
-    assert when(events, "mean_b" if second else "mean_a") == {timing.S_READY: 1}
+    assert when(events, "mean_b" if second else "mean_a") == {timing.S_READY - 1: 1}
     assert not when(events, "mean_a" if second else "mean_b")
-    assert when(events, "read_b") == {timing.S_READY - 1: 0x1234}
+    assert when(events, "read_b") == {timing.S_READY - 2: 0x1234}
 
 
 @pytest.mark.parametrize("op", [Op.GEMM, Op.MAC])
 def test_parameters_come_with_their_columns_word(bench, op):
-    word = {"par": 1, "par_index": 9, "half": 1}
-    events = play(bench, op, {op.name.lower(): 1}, {0: {"word": word}})
-    cycle = timing.ELEMENT_IN - 1 if op == Op.GEMM else timing.S_READY
-    assert when(events, "par_we") == {cycle: 1}
-    assert when(events, "par_index") == {cycle: 9}
-    assert when(events, "par_half") == {cycle: 1}
+    word = {"par": 1, "half": 1}
+    cycle = timing.ELEMENT_IN - 1 if op == Op.GEMM else timing.S_READY - 1
+    for index in (0, 1, 9, 16):
+        at = {0: {"word": {**word, "par_index": index}}}
+        events = play(bench, op, {op.name.lower(): 1}, at)
+        assert when(events, "par_bias") == ({} if index else {cycle: 1})
+        assert when(events, "par_factor") == ({cycle: 1} if index else {})
+        if index:
+            assert events[cycle]["par_entry"] == index - 1 | 1 << 4
 
 
 @pytest.mark.parametrize(("state_bits", "codes"), [(0, 8), (1, 4), (2, 2)])
@@ -138,17 +145,27 @@ def test_codes_in_memory(bench, state_bits, codes):
     number = (100 + 5) << 2 | (6 + 1) % 4
     each = codes // 2
     assert events[timing.PICKED - 1]["read_a"] == number // codes
-    assert events[timing.PICKED]["code_at"] == number % 8
-    assert when(events, "pick") == {timing.X: 1}
-    assert events[timing.X]["pick_row"] == 1
+    pairs = 4 // each  # of bits, of a code
+    assert events[timing.PICKED]["code_at"] == number % codes * pairs
+    assert when(events, "put") == {timing.X: 1}
+    assert events[timing.X]["put_row"] == 1
     assert when(events, "code_keep") == {timing.STATE_WRITE: 1}
     written = events[timing.STATE_WRITE]
     assert written["code_write"] == number // codes
     assert written["code_half"] == number % codes // each
-    assert written["code_into"] == number % each
+    assert written["code_own"] == ((1 << pairs) - 1) << number % each * pairs
+    assert written["code_below"] == (1 << number % each * pairs) - 1
     assert not events[timing.Y]["start"]  # the membrane is the code's
 
 
 def test_a_core_without_codes_has_no_fields_of_them():
     without = lane_event(dataclasses.replace(CONFIG, state_bits=0))
     assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} >= {"read_a", "code_write"}
+
+
+def test_a_new_code_is_put_when_it_is_there(bench):
+    """Without memory: at STATE_WRITE, of a row that steps."""
+    row = {"due": 1, "first": 1, "row": 1, "tag": TAG}
+    events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}, leak=1)
+    assert when(events, "put") == {timing.STATE_WRITE: 1}
+    assert events[timing.STATE_WRITE]["put_row"] == 1

@@ -6,6 +6,7 @@ import pytest
 from hw.arch import Config, timing
 from hw.arch.isa import Keep
 from hw.core.lanes import Lanes
+from hw.core.modes import Operand
 from tests.unit.bench import Bench, timeline, unbuilt
 
 CONFIG = Config(rows=4, cols=8, width=32, res_depth=64)
@@ -24,7 +25,7 @@ def bench():
 def test_a_row_through_all_lanes(bench, res_dest):
     """x = 100 acc in each; the row's spikes come together, x and writes lane by lane."""
     acc = np.random.default_rng(res_dest).integers(-9, 10, size=COLS).tolist()
-    mode = {"gemm": 1, "theta": 50, "keep": int(Keep.Y)}
+    mode = {"operand": Operand.SUM, "theta": 50, "keep": int(Keep.Y)}
     with unbuilt():
         far = READY + Lanes(CONFIG).latency
     assert far == timing.SPIKE + COLS - 1
@@ -32,7 +33,7 @@ def test_a_row_through_all_lanes(bench, res_dest):
     events = [{"first": 1} for _ in rows]
     # parameters before: bias 0, factor 100 << 4 in entry 0; bias taken with the row
     for n, index in enumerate((0, 1)):
-        events[n] |= {"par_we": 1, "par_index": index}
+        events[n] |= {"par_factor": 1} if index else {"par_bias": 1}
         for c in range(COLS):
             rows[n + c].setdefault("col", [0] * COLS)[c] = 1600 * index
     base = 4  # tau

@@ -10,9 +10,9 @@ from tests.unit.bench import Bench, timeline, unbuilt
 from tests.unit.lanes import CONFIG
 from tests.unit.states import code_of, entries, thresholds_of
 
-INPUTS = ["mode", "u", "fired", "fire", "row", "res_a", "code_at", "forget", "pick", "pick_row"]
-INPUTS += ["code_into", "code_keep", "entry"]
-OUTPUTS = ["cell", "code", "put", "put_row", "put_v"]
+INPUTS = ["mode", "u", "fired", "res_a", "code_at", "forget"]
+INPUTS += ["code_own", "code_below", "code_keep", "entry"]
+OUTPUTS = ["cell", "code", "put_v"]
 GAP = timing.STATE_WRITE - timing.PICKED  #: From the word that is read to the byte written.
 
 
@@ -23,7 +23,7 @@ def bench():
 
 @pytest.mark.parametrize("shift", range(len(STATE_SHIFTS)))
 def test_what_a_step_leaves_is_put_back(bench, shift):
-    """Steps back to back: code << (shift + 1), the membrane doubled, ``latency`` after u."""
+    """Steps back to back: code << shift, ``latency`` after u."""
     rng = np.random.default_rng(shift)
     thresholds = thresholds_of(rng, 7, shift).tolist()
     table = entries(thresholds, 4 if shift == 0 else 32)
@@ -33,13 +33,12 @@ def test_what_a_step_leaves_is_put_back(bench, shift):
     rows, want = [], {}
     for n in range(200):
         u, fired = int(rng.integers(-20000, 20000)), int(rng.random() < 0.2)
-        fire, row = int(rng.random() < 0.8), int(rng.integers(4))
-        rows.append({"mode": mode, "u": u, "fired": fired, "fire": fire, "row": row})
+        rows.append({"mode": mode, "u": u, "fired": fired})
         code = 0 if fired else code_of(u, thresholds)
-        want[n + latency] = (fire, row, code << STATE_SHIFTS[shift] + 1)
+        want[n + latency] = code << STATE_SHIFTS[shift]
     rows += [{**r, "mode": mode} for r in timeline(latency)]
     seen = bench.play(rows, lambda _, out: {"entry": table[out["cell"]]})
-    assert {n: tuple(seen[n][k] for k in ("put", "put_row", "put_v")) for n in want} == want
+    assert {n: seen[n]["put_v"] for n in want} == want
 
 
 @pytest.mark.parametrize("forget", [0, 1])
@@ -51,21 +50,20 @@ def test_a_code_from_memory_is_put_a_cycle_after_its_word(bench, forget):
     rows = [{**r, "mode": mode} for r in timeline(12)]
     for place in range(8):
         rows[place] |= {"res_a": word, "code_at": place, "forget": forget}
-        rows[place + 1] |= {"pick": 1, "pick_row": place % 4}
     seen = bench.play(rows)
     for place, code in enumerate(codes):
-        got = tuple(seen[place + 1][k] for k in ("put", "put_row", "put_v"))
-        assert got == (1, place % 4, 0 if forget else code << STATE_SHIFTS[1] + 1)
+        assert seen[place + 1]["put_v"] == (0 if forget else code << STATE_SHIFTS[1])
 
 
 def test_a_byte_is_written_with_the_codes_after_it_as_read(bench):
     mode = {"leak": 1, "persist": 1, "state_shift": 1, "state_bits": 2}
     rows = [{**r, "mode": mode, "entry": 32 << 7} for r in timeline(GAP + 2)]
     rows[0] |= {"res_a": 0x5A, "code_at": 0}
-    rows[GAP] |= {"code_keep": 1}
+    rows[GAP] |= {"code_keep": 1, "code_own": 15}
     assert bench.play(rows)[GAP]["code"] == 0  # one code of eight bits: the new one, of u = 0
     mode["state_bits"] = 0
     rows = [{**r, "mode": mode} for r in rows]
+    rows[GAP] |= {"code_own": 1}
     assert bench.play(rows)[GAP]["code"] == 0x58  # the lowest two bits are new
 
 

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import signed
 
 from hw.arch.memmap import Mem, load_addr
 from hw.core.memories import Bank, Banks, LoadPort
@@ -41,43 +40,27 @@ def test_bytes_are_written_one_by_one_and_read_a_cycle_later():
     assert [s["read_data"] for s in seen[Bank.latency :]] == want
 
 
-def test_a_load_goes_to_its_part_of_its_bank_alone():
-    bank = Bank(WIDTH, DEPTH, unit=8, load=Mem.ROW, bank=3)
-    bench = Bench(bank, ["read_addr", "load"], ["read_data"])
-    rows = [
-        load(Mem.ROW, 5, 0x11111111, bank=3, part=0),
-        load(Mem.ROW, 5, 0x22222222, bank=3, part=1),
-        load(Mem.ROW, 5, 0x33333333, bank=2, part=1),
-        load(Mem.COL, 5, 0x44444444, bank=3, part=1),
-        load(Mem.ROW, 5, 0x55555555, bank=3, part=2),
-        load(Mem.ROW, 5, 0x66666666, bank=3, part=1, valid=0),
-        {},
-    ]
-    assert bench.play([{**r, "read_addr": 5} for r in rows])[-1]["read_data"] == 0x2222222211111111
-
-
-def test_a_word_without_bytes_is_loaded_whole_with_its_sign():
-    bench = Bench(Bank(signed(18), DEPTH, load=Mem.PIX), ["read_addr", "load"], ["read_data"])
-    rows = [load(Mem.PIX, 9, 0x3FFFE, bank=77, part=4), {"read_addr": 9}, {}]
-    assert bench.play(rows)[2]["read_data"] == -2
-
-
 def test_a_memory_that_the_core_does_not_write_has_no_such_ports():
-    bank = Bank(32, DEPTH, init=[4, 5], load=Mem.PROG, written=False)
+    bank = Bank(32, DEPTH, init=[4, 5], load=Mem.PROG)
     assert {"write_en", "write_addr", "write_data"}.isdisjoint(bank.signature.members)
     bench = Bench(bank, ["read_addr", "load"], ["read_data"])
-    rows = [load(Mem.PROG, 1, 99), {"read_addr": 0}, {"read_addr": 1}, {}]
+    rows = [
+        load(Mem.PROG, 1, 99),
+        {**load(Mem.PROG, 0, 98, valid=0), "read_addr": 0},
+        {"read_addr": 1},
+        {},
+    ]
     assert [s["read_data"] for s in bench.play(rows)[2:]] == [4, 99]
 
 
 def test_banks_are_numbered():
     init = [[10 * b + n for n in range(4)] for b in range(3)]
-    banks = Banks(3, 32, DEPTH, load=Mem.COL, init=init)
-    ports = ["read_addr", "write_en", "write_addr", "write_data", "load"]
+    banks = Banks(3, 32, DEPTH, init=init)
+    ports = ["read_addr", "write_en", "write_addr", "write_data"]
     bench = Bench(banks, ports, ["read_data"])
     rows = [
         {"write_en": [15, 0, 15], "write_addr": [2, 2, 3], "write_data": [70, 71, 72]},
-        load(Mem.COL, 1, 88, bank=1),
+        {"write_en": [0, 1, 0], "write_addr": [1, 1, 1], "write_data": [1, 88, 3]},
         {"read_addr": [2, 1, 3]},
         {"read_addr": [0, 2, 1]},
         {},
@@ -109,18 +92,15 @@ def test_the_load_port_takes_addresses_apart_and_stops_while_busy():
     assert [s["forget"] for s in seen] == [0, 1, 0, 0]
 
 
-def test_a_load_in_a_busy_bank_has_the_write_port():
-    """Address and data are the load's even where another bank is meant: the core is idle then."""
-    bank = Bank(32, DEPTH, unit=8, load=Mem.ROW, bank=0)
-    bench = Bench(
-        bank, ["read_addr", "write_en", "write_addr", "write_data", "load"], ["read_data"]
-    )
-    rows = [{**load(Mem.ROW, 2, 7), "write_addr": 1, "write_data": 9}, {"read_addr": 2}, {}]
-    assert bench.play(rows)[2]["read_data"] == 7
-
-
 @pytest.mark.parametrize("style", ["block", "distributed"])
 def test_style_is_told_to_the_tools(style):
     from amaranth.back import rtlil
 
     assert f'"{style}"' in rtlil.convert(Bank(8, 16, style=style), name="top")
+
+
+def test_a_gated_bank_keeps_the_word_read_last():
+    bank = Bank(32, DEPTH, init=range(10, 20), gated=True)
+    bench = Bench(bank, ["read_addr", "read_en"], ["read_data"])
+    rows = [{"read_addr": n, "read_en": n in (1, 4, 5)} for n in range(8)]
+    assert [s["read_data"] for s in bench.play(rows)[2:]] == [11, 11, 11, 14, 15, 15]

@@ -1,8 +1,10 @@
 """Modes: early fields stay from setup to setup, late fields pass."""
 
+import pytest
+
 from hw.arch import isa
 from hw.arch.isa import Mod, Op
-from hw.core.modes import Modes
+from hw.core.modes import Modes, Operand
 from hw.core.words import instruction_layout
 from tests.unit.bench import Bench
 
@@ -33,7 +35,7 @@ def test_early_fields_are_kept_and_late_ones_pass():
     assert [early[n] for n in ("gemm", "mac", "mean", "pooling")] == [1, 0, 0, 0]
     got = [early[n] for n in ("w_gs", "w_t", "w_half", "res_gs", "st_base", "split")]
     assert got == [7, 3, 9, 2, 77, 1]
-    assert (late["lane"]["theta"], late["lane"]["gemm"], late["write"]["gs"]) == (11, 1, 7)
+    assert (late["lane"]["theta"], late["write"]["gs"]) == (11, 7)
     assert (late["write"]["slow"], late["write"]["mac"], late["write"]["passes"]) == (1, 0, 0)
     early, late = seen[2 + Modes.latency]["early"], seen[2 + Modes.latency]
     assert [early[n] for n in ("gemm", "mac", "n_pix", "passes", "per_step")] == [0, 1, 5, 3, 1]
@@ -41,6 +43,21 @@ def test_early_fields_are_kept_and_late_ones_pass():
     assert (write["slow"], write["dest"], write["gs"]) == (1, 6, 8)
     assert (write["mac"], write["n_pix"], write["passes"]) == (1, 5, 3)
     assert seen[0]["lane"]["theta"] == 5
+
+
+@pytest.mark.parametrize(
+    ("op", "fields", "operand"),
+    [
+        (Op.GEMM, {}, Operand.SUM),
+        (Op.GEMM, {"double": 1}, Operand.DOUBLE),
+        (Op.MAC, {}, Operand.PIXEL),
+        (Op.MEAN, {}, Operand.RESIDUAL),
+    ],
+)
+def test_each_operation_has_its_operand(op, fields, operand):
+    bench = Bench(Modes(), ["insn", "setup"], ["lane"])
+    seen = bench.play([{"insn": insn(op, **fields), "setup": n} for n in (1, 0)])
+    assert seen[1]["lane"]["operand"] == operand
 
 
 def test_each_operation_has_its_flag():

@@ -7,12 +7,12 @@ import pytest
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
 from hw.arch.isa import Keep
-from hw.core.neuron import WIDE, Neuron
+from hw.core.neuron import KEPT, Neuron
 from sw.golden import ops
 from tests.unit.bench import Bench
 from tests.unit.lanes import CONFIG, numbers
 
-INPUTS = ["mode", "drive", "y", "fire", "row", "start", "put", "put_row", "put_v"]
+INPUTS = ["mode", "y", "keep", "fire", "row", "start", "put", "put_row", "put_v"]
 OUTPUTS = ["u", "fired", "kept", "spike"]
 
 
@@ -38,7 +38,8 @@ def test_steps_of_four_rows(benches, theta, soft, bits):
         for r in range(4):
             mode = {"theta": theta, "soft": soft, "keep": keep}
             rows.append(
-                {"mode": mode, "drive": int(y[r]), "y": int(y[r]), "fire": 1, "row": r}
+                {"mode": mode, "y": int(y[r]), "fire": 1, "row": r}
+                | {"keep": 0 if keep == Keep.SPIKE else int(y[r])}
                 | {"start": int(t % 6 == 0), "put": 1, "put_row": r, "put_v": 99}
             )
             spike = int(s[r]) if theta else 0
@@ -52,13 +53,13 @@ def test_steps_of_four_rows(benches, theta, soft, bits):
 def test_a_leaky_neuron_takes_its_membrane_from_outside(benches):
     """What is put a cycle before the step is its v; what the step leaves is not stored."""
     mode = {"theta": 500, "leak": 1}
-    for v in (0, 1, -1, 2 * MEMBRANE_MAX, 2 * MEMBRANE_MIN, 77):
+    ends = [side << KEPT - 1 for side in (1, -1)]
+    for v in (0, 1, -1, 2 * MEMBRANE_MAX, 2 * MEMBRANE_MIN, 77, ends[0] - 1, ends[1]):
         rows = [
             {"mode": mode, "put": 1, "put_row": 2, "put_v": v},
-            {"mode": mode, "drive": 40, "fire": 1, "row": 2},
-            {"mode": mode, "drive": 40, "row": 2},
+            {"mode": mode, "y": 40, "fire": 1, "row": 2},
+            {"mode": mode, "y": 40, "row": 2},
         ]
         seen = benches[8].play(rows)
-        assert abs(v) < 1 << WIDE - 1
-        assert [s["u"] for s in seen[1:]] == [(v + 40) >> 1] * 2
-        assert seen[1]["fired"] == (((v + 40) >> 1) >= 500)
+        assert [s["u"] for s in seen[1:]] == [v + 40] * 2
+        assert seen[1]["fired"] == (v + 40 >= 500)

@@ -1,12 +1,12 @@
 """Residual alone against the golden sums, in the cycles its docstring states."""
 
-import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
-from hw.arch.isa import Res
+from hw.arch.isa import Keep, Res
 from hw.core.residual import Residual
 from tests.unit.bench import Bench
 from tests.unit.lanes import CONFIG, CORNERS, numbers
@@ -15,39 +15,48 @@ N = 200
 
 
 @pytest.fixture(scope="module")
-def benches():
-    return {
-        bits: Bench(
-            Residual(dataclasses.replace(CONFIG, state_bits=bits)),
-            ["mode", "x", "res_a", "res_b", "sc"],
-            ["y", "drive"],
-        )
-        for bits in (0, 8)
-    }
+def bench():
+    ports = ["mode", "x", "res_a", "res_b", "sc", "mean_a", "mean_b"]
+    return Bench(Residual(CONFIG), ports, ["r", "y", "keep"])
 
 
-@pytest.mark.parametrize("bits", [0, 8])
-@pytest.mark.parametrize("leak", [0, 1])
+@pytest.mark.parametrize("keep", [Keep.Y, Keep.SPIKE])
 @pytest.mark.parametrize("res", Res)
-def test_equals_golden(benches, res, leak, bits):
-    """Back to back: residual words a cycle before x, y a cycle after it."""
+def test_equals_golden(bench, res, keep):
+    """Back to back: residual words a cycle before x, y a cycle after it; all pairs of corners."""
     rng = np.random.default_rng(int(res))
     x, a, b = ([*CORNERS, *numbers(rng, MEMBRANE_MIN, MEMBRANE_MAX, N - 7)] for _ in range(3))
-    sc = rng.integers(2, size=N).tolist()
-    mode = {"res": int(res), "sc_value": -4321, "leak": leak}
-    rows = [{"mode": mode} for _ in range(N + 2)]
-    for n in range(N):
+    pairs = [*itertools.product(CORNERS, CORNERS)]
+    x += [first for first, _ in pairs]
+    b += [second for _, second in pairs]
+    a += [CORNERS[n % len(CORNERS)] for n in range(len(pairs))]
+    sc = rng.integers(2, size=len(x)).tolist()
+    mode = {"res": int(res), "sc_value": -4321, "keep": int(keep)}
+    rows = [{"mode": mode} for _ in range(len(x) + 2)]
+    for n in range(len(x)):
         rows[n] |= {"res_a": a[n], "res_b": b[n], "sc": sc[n]}
         rows[n + 1] |= {"x": x[n]}
-    seen = benches[bits].play(rows)
-    for n in range(N):
+    seen = bench.play(rows)
+    for n in range(len(x)):
         r = {
             Res.NONE: 0,
             Res.SPIKE: -4321 * sc[n],
             Res.ADD: b[n],
             Res.AVERAGE: (a[n] + b[n]) >> 1,
         }[res]
-        r -= (r + (1 << 17) >> 18) << 18
+        assert seen[n + 1]["r"] == r, n
         y = min(max(x[n] + r, MEMBRANE_MIN), MEMBRANE_MAX)
         out = seen[n + 1 + Residual.latency]
-        assert (out["y"], out["drive"]) == (y, 2 * y if leak and bits else y), n
+        assert (out["y"], out["keep"]) == (y, 0 if keep == Keep.SPIKE else y), n
+
+
+def test_a_mean_takes_a_word_of_either_buffer_or_none(bench):
+    rng = np.random.default_rng(9)
+    a, b = ([*CORNERS, *numbers(rng, MEMBRANE_MIN, MEMBRANE_MAX, N - 7)] for _ in range(2))
+    takes = rng.integers(3, size=N).tolist()
+    rows = [
+        {"res_a": a[n], "res_b": b[n], "mean_a": take == 1, "mean_b": take == 2}
+        for n, take in enumerate(takes)
+    ]
+    seen = bench.play([*rows, {}])
+    assert [s["r"] for s in seen[1:]] == [(0, a[n], b[n])[take] for n, take in enumerate(takes)]

@@ -1,28 +1,48 @@
-"""Saturation against the golden one, at every corner."""
+"""Saturation against the golden one: every number of one bit too many, and of more."""
 
+import numpy as np
 from amaranth import Module
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.formats import MEMBRANE_BITS, MEMBRANE_MAX, MEMBRANE_MIN
-from hw.core.saturate import saturate
+from hw.core.saturate import Unclipped, clip, saturate
 from sw.golden import ops
 from tests.unit.bench import Bench
 
 
 class Clip(wiring.Component):
-    i: In(signed(32))
+    i: In(signed(MEMBRANE_BITS + 1))
+    number: In(Unclipped)
     o: Out(signed(MEMBRANE_BITS))
+    clipped: Out(signed(MEMBRANE_BITS))
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.o.eq(saturate(m, self.i, name="clipped"))
+        m.d.comb += [self.o.eq(saturate(self.i)), self.clipped.eq(clip(self.number))]
         return m
 
 
 def test_equals_golden():
-    edges = (MEMBRANE_MIN, MEMBRANE_MAX, 0, -(1 << 31), (1 << 31) - 1, 1 << 18, -(1 << 18))
-    values = [v + d for v in edges for d in (-1, 0, 1) if -(1 << 31) <= v + d < 1 << 31]
+    ends = (MEMBRANE_MIN, MEMBRANE_MAX, 0, -1 << MEMBRANE_BITS, (1 << MEMBRANE_BITS) - 1)
+    near = {v + d for v in ends for d in range(-40, 41)}
+    values = sorted(v for v in near if -1 << MEMBRANE_BITS <= v < 1 << MEMBRANE_BITS)
+    values += np.random.default_rng(0).integers(-1 << 18, 1 << 18, size=2000).tolist()
     seen = Bench(Clip(), ["i"], ["o"]).play({"i": v} for v in values)
     assert [s["o"] for s in seen] == [int(ops.saturate(v)) for v in values]
+
+
+def test_a_number_that_does_not_fit_is_the_end_on_its_side():
+    rows = [
+        {"number": {"low": low, "fits": fits, "negative": negative}}
+        for low in (0, 1, (1 << MEMBRANE_BITS) - 1)
+        for fits in (0, 1)
+        for negative in (0, 1)
+    ]
+    seen = Bench(Clip(), ["number"], ["clipped"]).play(rows)
+    ends = {0: MEMBRANE_MAX, 1: MEMBRANE_MIN}
+    for row, got in zip(rows, seen, strict=True):
+        low, fits, negative = row["number"].values()
+        low -= low >> MEMBRANE_BITS - 1 << MEMBRANE_BITS
+        assert got["clipped"] == (low if fits else ends[negative])

@@ -28,6 +28,7 @@ class ColumnWrites(wiring.Component):
     -------
     dest : In(3), hw.arch.isa.Dest, from a cycle before the first write on. addr : In(ADDR).
     valid : In(1), a row is written: of token : In(log2 C), as word : In(W), bytes en : In(W / 8).
+    load : In(1), that row comes from outside, whatever ``dest``.
     closing : In(1), pieces are written: pieces : In(max(R, 8)), C times, bytes piece_en :
         In(W / 8), the word's head as head : In(1) says.
     o_en : Out(W / 8), o_addr : Out(ADDR), o_data : Out(W), C times, registers.
@@ -36,6 +37,7 @@ class ColumnWrites(wiring.Component):
     dest: Signal
     addr: Signal
     valid: Signal
+    load: Signal
     token: Signal
     word: Signal
     en: Signal
@@ -57,6 +59,7 @@ class ColumnWrites(wiring.Component):
                 "dest": In(3),
                 "addr": In(ADDR),
                 "valid": In(1),
+                "load": In(1),
                 "token": In(range(cols)),
                 "word": In(width),
                 "en": In(width // 8),
@@ -84,9 +87,9 @@ class ColumnWrites(wiring.Component):
             word = Signal(width, name=f"data_{c}_q", reset_less=True)
             m.d.comb += [self.o_en[c].eq(en), self.o_addr[c].eq(addr), self.o_data[c].eq(word)]
             m.d.sync += [en.eq(0), addr.eq(self.addr), word.eq(self.word)]
-            with m.If(by_token & self.valid & (self.token == c)):
+            with m.If((by_token | self.load) & self.valid & (self.token == c)):
                 m.d.sync += en.eq(self.en)
-            with m.If(by_channel):
+            with m.If(by_channel & ~self.load):
                 m.d.sync += word.eq(head_and_rest(self.pieces[c], self.head, width))
                 with m.If(self.closing):
                     m.d.sync += en.eq(self.piece_en)

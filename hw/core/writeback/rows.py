@@ -108,6 +108,7 @@ class RowWrites(wiring.Component):
     valid : In(1), a row is written: to place : In(place_layout(config)).
     slot_word : In(W), slot_en : In(W / 8), channel-packed. tap_word : In(W), tap_en : In(W / 8),
         three times, tap-packed. pooled : In(W), whole words.
+    load : In(1), what is channel-packed comes from outside, whatever the mode.
     burst : In(1), burst_addr : In(ADDR), burst_en : In(W / 8), burst_data : In(W), R times, of
         `ChannelBurst`.
     en : Out(W / 8), addr : Out(ADDR), data : Out(W), R times, registers.
@@ -115,6 +116,7 @@ class RowWrites(wiring.Component):
 
     mode: Any
     valid: Signal
+    load: Signal
     place: Any
     slot_word: Signal
     slot_en: Signal
@@ -138,6 +140,7 @@ class RowWrites(wiring.Component):
             {
                 "mode": In(WriteMode),
                 "valid": In(1),
+                "load": In(1),
                 "place": In(place_layout(config)),
                 "slot_word": In(width),
                 "slot_en": In(width // 8),
@@ -158,6 +161,7 @@ class RowWrites(wiring.Component):
         m = Module()
         n, width = self.config.rows, self.config.width
         mode, place = self.mode, self.place
+        pool = mode.pool & ~self.load
         to_rows, to_taps = Signal(), Signal()
         m.d.sync += [
             to_rows.eq(mode.dest == Dest.ROW),
@@ -171,7 +175,7 @@ class RowWrites(wiring.Component):
             m.d.sync += [
                 en.eq(0),
                 addr.eq(place.centre),
-                word.eq(Mux(mode.pool, self.pooled, self.slot_word)),
+                word.eq(Mux(pool, self.pooled, self.slot_word)),
             ]
             with m.If(self.burst):
                 m.d.sync += [
@@ -179,10 +183,10 @@ class RowWrites(wiring.Component):
                     addr.eq(self.burst_addr),
                     word.eq(self.burst_data[b]),
                 ]
-            with m.If(to_rows):
+            with m.If(to_rows | self.load):
                 with m.If(self.valid & (place.bank == b)):
-                    m.d.sync += en.eq(Mux(mode.pool, ~Const(0, width // 8), self.slot_en))
-            with m.If(to_taps):
+                    m.d.sync += en.eq(Mux(pool, ~Const(0, width // 8), self.slot_en))
+            with m.If(to_taps & ~self.load):
                 m.d.sync += word.eq(self.tap_word)
                 self._taps(m, b, en, addr)
         return m

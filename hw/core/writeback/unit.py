@@ -10,7 +10,9 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import Config
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Dest
+from hw.arch.memmap import Mem
 from hw.core.events import RowEvents
+from hw.core.memories import Load
 from hw.core.modes import WriteMode
 from hw.core.pipe import later
 from hw.core.wire import each
@@ -39,6 +41,7 @@ class WriteBack(wiring.Component):
     Members, their times counted from ``tag``
     -------
     mode : In(WriteMode), constant while tags are in flight.
+    load : In(Load), a write from outside, while no tag is in flight: it is written a cycle later.
     tag : In(Tag), at 0, two cycles before row 0's spikes are complete.
     spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 2 + r.
     row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
@@ -47,6 +50,7 @@ class WriteBack(wiring.Component):
     """
 
     mode: Any
+    load: Any
     tag: Any
     spikes: Signal
     pooled: Signal
@@ -69,6 +73,7 @@ class WriteBack(wiring.Component):
         super().__init__(
             {
                 "mode": In(WriteMode),
+                "load": In(Load),
                 "tag": In(Tag),
                 "spikes": In(cols),
                 "pooled": In(width),
@@ -140,16 +145,23 @@ class WriteBack(wiring.Component):
             tokens.closing.eq(closing),
             tokens.tag.eq(tag),
         ]
-        self._rows(m, valid, closing, tag.addr, place, slots, taps, tokens)
-        self._columns(m, valid, closing, tag, row, slots, tokens)
+        load, n_parts = self.load, cfg.width // 32
+        part = Cat((load.part == p).replicate(4) for p in range(n_parts))
+        word, en = Signal(cfg.width), Signal(cfg.width // 8)  # channel-packed, or loaded
+        m.d.comb += [
+            word.eq(Mux(load.valid, load.data.replicate(n_parts), slots.word)),
+            en.eq(Mux(load.valid, part, slots.en)),
+        ]
+        self._rows(m, valid, closing, tag.addr, place, word, en, taps, tokens)
+        self._columns(m, valid, closing, tag, row, word, en, tokens)
 
         pix_en = Signal()
         pix_addr = Signal(ADDR, reset_less=True)
         pix_data = Signal(signed(MEMBRANE_BITS), reset_less=True)
         m.d.sync += [
-            pix_en.eq(event.due & is_pix),
-            pix_addr.eq(tag.addr + event.count),
-            pix_data.eq(self.x),
+            pix_en.eq(event.due & is_pix | load.valid & (load.mem == Mem.PIX)),
+            pix_addr.eq(Mux(load.valid, load.word, tag.addr + event.count)),
+            pix_data.eq(Mux(load.valid, load.data[:MEMBRANE_BITS].as_signed(), self.x)),
         ]
         m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
         return m
@@ -169,9 +181,10 @@ class WriteBack(wiring.Component):
         with m.If(self.mode.fused):
             m.d.comb += [valid.eq(fused.valid), bits.eq(fused.window)]
 
-    def _rows(self, m: Module, valid, closing, addr, place, slots, taps, tokens) -> None:
+    def _rows(self, m: Module, valid, closing, addr, place, word, en, taps, tokens) -> None:
         """Wire the write ports of row memory."""
-        mode = self.mode
+        mode, load = self.mode, self.load
+        loads = load.valid & (load.mem == Mem.ROW) & (load.bank < self.config.rows)
         m.submodules.burst = burst = ChannelBurst(self.config)
         m.submodules.rows = rows = self.rows
         m.d.comb += [
@@ -182,10 +195,13 @@ class WriteBack(wiring.Component):
             burst.gs.eq(mode.chan_gs),
             *each(burst.pieces, tokens.pieces),
             rows.mode.eq(mode),
-            rows.valid.eq(valid),
+            rows.valid.eq(valid | loads),
+            rows.load.eq(load.valid),
             rows.place.eq(place.place),
-            rows.slot_word.eq(slots.word),
-            rows.slot_en.eq(slots.en),
+            rows.place.bank.eq(Mux(load.valid, load.bank, place.place.bank)),
+            rows.place.centre.eq(Mux(load.valid, load.word, place.place.centre)),
+            rows.slot_word.eq(word),
+            rows.slot_en.eq(en),
             rows.tap_word.eq(taps.word),
             *each(rows.tap_en, taps.en),
             rows.pooled.eq(self.pooled),
@@ -198,16 +214,19 @@ class WriteBack(wiring.Component):
             *each(self.row_data, rows.data),
         ]
 
-    def _columns(self, m: Module, valid, closing, tag, row, slots, tokens) -> None:
+    def _columns(self, m: Module, valid, closing, tag, row, word, en, tokens) -> None:
         """Wire the write ports of column memory."""
         m.submodules.columns = columns = self.columns
+        load = self.load
+        loads = load.valid & (load.mem == Mem.COL) & (load.bank < self.config.cols)
         m.d.comb += [
             columns.dest.eq(self.mode.dest),
-            columns.addr.eq(tag.addr),
-            columns.valid.eq(valid),
-            columns.token.eq(tag.nb + row),
-            columns.word.eq(slots.word),
-            columns.en.eq(slots.en),
+            columns.load.eq(load.valid),
+            columns.addr.eq(Mux(load.valid, load.word, tag.addr)),
+            columns.valid.eq(valid | loads),
+            columns.token.eq(Mux(load.valid, load.bank, tag.nb + row)),
+            columns.word.eq(word),
+            columns.en.eq(en),
             columns.closing.eq(closing),
             *each(columns.pieces, tokens.pieces),
             columns.piece_en.eq(tokens.en),

@@ -11,6 +11,7 @@ import pytest
 
 from hw.arch import Config
 from hw.arch.isa import SLOT_BYTES, Dest, Pack
+from hw.arch.memmap import Mem
 from hw.arch.timing import STATE_GAP
 from hw.core.writeback.unit import WriteBack
 from sw.network.layers.pool import pool3x3
@@ -57,7 +58,7 @@ class Unit:
         self.config = config
         self.bench = Bench(
             WriteBack(config),
-            ["mode", "tag", "spikes", "pooled", "x"],
+            ["mode", "load", "tag", "spikes", "pooled", "x"],
             [*OUTPUTS, "pix_en", "pix_addr", "pix_data"],
         )
 
@@ -76,6 +77,10 @@ class Unit:
             stimulus[n * period]["tag"] = {"valid": 1, "n_valid": self.config.rows, **tag}
             for e, v in enumerate(data):
                 stimulus[n * period + WRITE - 1 + e * gap][key] = v
+        return self.writes(stimulus)
+
+    def writes(self, stimulus):
+        """Play; return the writes."""
         out = []
         for cycle, s in enumerate(self.bench.play(stimulus)):
             for memory in ("row", "col"):
@@ -93,6 +98,34 @@ class Unit:
 @pytest.fixture(scope="module", params=CONFIGS)
 def unit(request):
     return Unit(CONFIGS[request.param])
+
+
+@pytest.mark.parametrize("dest", Dest)
+@pytest.mark.parametrize("pool", [0, 1])
+def test_loads(unit, dest, pool):
+    """A load is written a cycle later, to its part of its bank alone, whatever ran before."""
+    c, rng = unit.config, np.random.default_rng(int(dest))
+    stimulus, want = timeline(120), []
+    for row in stimulus:
+        mode = {"dest": int(dest), "pool": pool, "pack": 2, "img_w": 9}
+        row |= {"mode": mode, "spikes": -1, "pooled": -1, "x": 77}
+    places = {Mem.ROW: ("row", c.rows), Mem.COL: ("col", c.cols)}
+    for cycle in range(0, 118):
+        mem = Mem(int(rng.choice([Mem.ROW, Mem.COL, Mem.PIX, Mem.PROG, Mem.CTRL])))
+        name, banks = places.get(mem, ("pix", 1))
+        bank = int(rng.integers(banks if rng.random() < 0.7 else 128))
+        word, value = int(rng.integers(1 << 16)), int(rng.integers(1 << 32))
+        part, valid = int(rng.integers(2 * c.width // 32)), int(rng.random() < 0.8)
+        load = {"word": word, "part": part, "bank": bank, "mem": int(mem)}
+        stimulus[cycle]["load"] = load | {"data": value, "valid": valid}
+        if not valid:
+            continue
+        if mem == Mem.PIX:
+            x = value % (1 << 18)
+            want.append(Write(cycle + 1, "pix", 0, word, 1, x - (x >> 17 << 18)))
+        elif mem in places and bank < banks and part < c.width // 32:
+            want.append(Write(cycle + 1, name, bank, word, 15 << 4 * part, value << 32 * part))
+    assert unit.writes(stimulus) == sorted(want)
 
 
 def draw(rng, config, tiles, count):
