@@ -1,11 +1,13 @@
 """Speed of the core's simulators: ``python -m benchmarks.simulator``.
 
-Clock cycles per second of the Verilator model (whole inferences of digits, with and without a
-comparison of every memory write) and of Amaranth's own simulator (the same core, its first cycles
-of the same inference), in the Arty A7-35T's configuration.
+Clock cycles per second of processor time of the Verilator model without a log of writes, and beside
+it what is wanted; clock cycles per second of the Verilator model with every memory write compared,
+and of Amaranth's own simulator (the same core, its first cycles of the same inference). All in the
+Arty A7-35T's configuration, the former two of whole inferences of digits.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -28,17 +30,20 @@ from sw.compiler import Program
 from sw.data import load_digits
 
 CLOCK = 1e-8
+WANTED = 1_000_000  #: Cycles per second of processor time, of the Verilator model without a log.
 
 
 def verilator_rate(program: Program, images: np.ndarray) -> float:
-    """Return busy cycles per second of the compiled model alone; loading is part of the time."""
+    """Return busy cycles per second of the compiled model's processor time, loading included."""
     simulator = verilator.build(program.config)
     with tempfile.TemporaryDirectory(prefix="spikeloom-bench-") as name:
         folder = Path(name)
         commands(program, frames(program, images)).write(folder)
-        began = time.perf_counter()
+        began = os.times()
         outcome = run_free(simulator, folder, log=False)
-        seconds = time.perf_counter() - began
+        ended = os.times()
+    seconds = ended.children_user + ended.children_system
+    seconds -= began.children_user + began.children_system
     return sum(r.counted for r in outcome.runs) / seconds
 
 
@@ -92,7 +97,8 @@ def main(argv: list[str] | None = None) -> int:
     slow = pysim_rate(program, args.cycles)
     c = program.config
     print(f"core of {c.rows} x {c.cols} x {c.width} bits, digits")
-    print(plain("Verilator", fast, "cycles/s"))
+    mark = "PASS" if fast >= WANTED else "MISS"
+    print(plain("Verilator, a second of CPU", fast, f"cycles/s  {mark} ({WANTED:,} wanted)"))
     print(plain("Verilator, every write compared", checked, "cycles/s"))
     print(plain("pysim", slow, "cycles/s"))
     print(plain("Verilator / pysim", fast / slow, "x"))

@@ -30,6 +30,7 @@ from hw.common import files, process
 HERE = Path(__file__).parent
 TESTBENCH = HERE / "tb.sv"
 MAIN = HERE / "main.cpp"
+COUNTONES = HERE / "countones.sv"  #: Module of the simulated core's popcounts.
 WAVES = ("", "vcd", "fst")
 SEAL = "seal.json"  #: Of a compiled simulator: the machine it is for, digests of its files.
 LOG_LINES = 10  #: Lines of a failed tool's log in the error.
@@ -462,7 +463,10 @@ def _sources_digest() -> str:
 
 
 def core_verilog(config: Config) -> str:
-    """Return the traced core as Verilog; cached under a hash of the sources it is made from."""
+    """Return the traced core as Verilog, its popcounts calls of the simulator.
+
+    Cached under a hash of the sources it is made from.
+    """
     from hw.tools.export import export_verilog
 
     root = cache_folder()
@@ -477,10 +481,12 @@ def core_verilog(config: Config) -> str:
                     tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder,
                 ):
                     text = export_verilog(
-                        Core(config, trace=True), Path(folder) / "core.v", name="core"
+                        Core(config, trace=True, target="simulation"),
+                        Path(folder) / "core.v",
+                        name="core",
                     )
                     _keep(text, path)
-    return _text(path)
+    return _text(path) + _text(COUNTONES)
 
 
 @cache

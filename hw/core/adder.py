@@ -22,7 +22,7 @@ class Adder(wiring.Component):
     width : int
         Bits of operands and sum.
     target : str
-        ``generic``, ``ecp5``: behavioural. ``xc7``: CARRY4 cells; equal bit for bit.
+        ``generic``, ``ecp5``, ``simulation``: behavioural. ``xc7``: CARRY4 cells; equal bit for bit.
 
     Members
     -------
@@ -74,7 +74,7 @@ class Adder(wiring.Component):
         return m
 
     #: How each set of primitives makes it.
-    FORMS = {"generic": _generic, "ecp5": _generic, "xc7": _xc7}
+    FORMS = {"generic": _generic, "ecp5": _generic, "simulation": _generic, "xc7": _xc7}
 
 
 def add(m: Module, plain: Value, other: Value, width: int, *, target: str, name: str) -> Signal:

@@ -15,7 +15,7 @@ from hw.core import widemux
 from hw.core.carrysave import CarrySave
 from hw.core.fields import FieldSums
 from hw.core.pipe import chain, delay
-from hw.core.popcount import MaskedPopcount
+from hw.core.popcount import MaskedPopcount, SimulatedPopcount
 from hw.core.ripple import RippleCount, RippleSum
 
 
@@ -29,6 +29,7 @@ class Element(wiring.Component):
     config : Config
     target : str
         ``generic``: behavioural. ``ecp5``: instantiated carry cells; equal bit for bit.
+        ``simulation``: behavioural, its count a call of a compiled simulator.
 
     Members
     -------
@@ -46,8 +47,8 @@ class Element(wiring.Component):
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
-        count: Any = RippleCount if target == "ecp5" else MaskedPopcount
-        self.pop = count(config.width)
+        counts: dict[str, Any] = {"ecp5": RippleCount, "simulation": SimulatedPopcount}
+        self.pop = counts.get(target, MaskedPopcount)(config.width)
         super().__init__(
             {
                 "a": In(config.width),
@@ -114,6 +115,7 @@ class SystolicArray(wiring.Component):
         ``generic``: behavioural elements. ``ecp5``: elements of carry cells, sums selected by wide
         multiplexers. ``xc7``: elements that leave two numbers, of LUT6_2 cells, and one DSP48E1
         for the sums of four elements of a diagonal (two where a sum may pass 4095).
+        ``simulation``: as generic, with counts that a compiled simulator makes in one step.
 
     Members, their times counted from the issue of a word, for sums from tau, a tile's last word
     -------
@@ -276,5 +278,6 @@ class SystolicArray(wiring.Component):
     FORMS = {
         "generic": _elements,
         "ecp5": _elements,
+        "simulation": _elements,
         "xc7": _shared,
     }

@@ -62,7 +62,8 @@ class RowClip(wiring.Component):
         dy_after, end_after = Signal(2, reset_less=True), Signal(8, reset_less=True)
         dy_first, end_first = Signal(2), Signal(8, reset_less=True)
         whole = Signal(13, reset_less=True)  # rows from the first one's dy 0 to the image's end
-        dy_below, left = Signal(2, reset_less=True), Signal(14, reset_less=True)  # y + 1
+        dy_below = Signal(2, reset_less=True)  # of the output row below
+        left = Signal(14, reset_less=True)  # rows from that one's dy 0 to the image's end
 
         def fewer(first):
             """First dy, a row further down."""

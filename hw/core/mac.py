@@ -23,8 +23,8 @@ class LaneMAC(wiring.Component):
     Parameters
     ----------
     target : str
-        ``generic`` and ``ecp5``: behavioural. ``xc7``: one DSP48E1 and no other cell; equal bit
-        for bit.
+        ``generic``, ``ecp5``, ``simulation``: behavioural. ``xc7``: one DSP48E1 and no other
+        cell; equal bit for bit.
 
     Members
     -------
@@ -161,5 +161,6 @@ class LaneMAC(wiring.Component):
     FORMS = {
         "generic": _generic,
         "ecp5": _generic,
+        "simulation": _generic,
         "xc7": _xc7,
     }

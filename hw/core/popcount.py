@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Cat, Const, Module, Signal, Value
+from amaranth import Cat, Const, Instance, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -65,6 +65,25 @@ class MaskedPopcount(wiring.Component):
         )
         o = Signal(self.o.shape(), reset_less=True)
         m.d.sync += o.eq(total)
+        m.d.comb += self.o.eq(o)
+        return m
+
+
+class SimulatedPopcount(MaskedPopcount):
+    """The same count by the module ``countones`` (sim/countones.sv), for compiled simulators alone.
+
+    Latency: 2 cycles. Throughput: 1 per cycle. Parameters and Members: those of `MaskedPopcount`.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        count = Signal(self.o.shape())
+        middle = Signal(self.o.shape(), reset_less=True)
+        o = Signal(self.o.shape(), reset_less=True)
+        m.submodules.ones = Instance(
+            "countones", p_WIDTH=self.width, i_a=self.a & self.b, o_o=count
+        )
+        m.d.sync += [middle.eq(count), o.eq(middle)]
         m.d.comb += self.o.eq(o)
         return m
 

@@ -1,6 +1,8 @@
 """RTL of an Amaranth design: RTLIL for synthesis, Verilog for simulators and people."""
 
+import itertools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,9 @@ def export_verilog(
     """Write a design as Verilog to ``path``, through Yosys; options as for ``rtlil_text``.
 
     Processes become assignments before they are written, so that no ``always @*`` block waits for
-    ever at time 0; memories stay arrays. The RTLIL it came from stays beside it (``.il``).
+    ever at time 0; memories stay arrays. A bit that is repeated, as a sign is, is written as a
+    replication, which simulators take as one step. The RTLIL it came from stays beside it
+    (``.il``).
     """
     path = Path(path)
     export_rtlil(design, path.with_suffix(".il"), ports, **options)
@@ -58,7 +62,19 @@ def verilog_from_rtlil(source: Path, path: Path) -> Path:
             cwd=path.parent,
             name=f"{path.stem}.export",
         )
+        text = replicated(path.with_name(part).read_text(encoding="utf-8"))
+        path.with_name(part).write_text(text, encoding="utf-8")
         os.replace(path.with_name(part), path)
     finally:
         path.with_name(part).unlink(missing_ok=True)
     return path
+
+
+def replicated(verilog: str) -> str:
+    """Return Verilog in which ``{ a, a, b }`` reads ``{ {2{a}}, b }``; Yosys spells it out."""
+
+    def shorter(found: re.Match[str]) -> str:
+        groups = ((part, len(list(run))) for part, run in itertools.groupby(found[1].split(", ")))
+        return f"{{ {', '.join(p if n == 1 else f'{{{n}{{{p}}}}}' for p, n in groups)} }}"
+
+    return re.sub(r"\{ ([^{}\n]*) \}", shorter, verilog)

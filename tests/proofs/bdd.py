@@ -7,6 +7,7 @@ that holds state is a variable (what it holds) and a function (what it takes).
 """
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +37,12 @@ def graph(
     folder: Path,
     family: str = "generic",
     fault: Callable[[str], str] = lambda text: text,
+    sources: Sequence[Path] = (),
 ) -> Graph:
     """Return the graph of a component whose cells are of ``family``.
 
-    ``fault`` changes the RTLIL, to see that a proof can fail.
+    ``fault`` changes the RTLIL, to see that a proof can fail. ``sources``: SystemVerilog of modules
+    that the component names.
     """
     text = rtlil_text(component)
     changed = fault(text)
@@ -48,6 +51,7 @@ def graph(
     run_yosys(
         [
             *models(family, folder),
+            *(f"read_verilog -sv {Path(shutil.copy(path, folder)).name}" for path in sources),
             "read_rtlil top.il",
             "hierarchy -top top -check",
             "proc",

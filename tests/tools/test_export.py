@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from hw.tools import export_verilog
+from hw.tools.export import replicated
 from tests.synth.designs import Counter
 
 
@@ -28,3 +29,10 @@ def test_verilog_has_no_block_that_waits_for_ever(tmp_path):
     text = export_verilog(Counter(), tmp_path / "c.v").read_text(encoding="utf-8")
     assert "always @*" not in text
     assert "posedge clk" in text
+
+
+def test_repeated_bits_are_replications():
+    text = "assign y = { a[3], a[3], a[3:0], 2'h0, b };\nassign z = { \\s , \\s  };\n"
+    assert replicated(text) == (
+        "assign y = { {2{a[3]}}, a[3:0], 2'h0, b };\nassign z = { {2{\\s }} };\n"
+    )

@@ -6,7 +6,7 @@ from amaranth.sim import Simulator
 
 from hw.arch import timing
 from hw.common.errors import SpikeloomError
-from hw.core.popcount import MaskedPopcount
+from hw.core.popcount import MaskedPopcount, SimulatedPopcount
 from tests.unit.operands import vectors
 
 WIDTHS = (8, 32, 64, 128)
@@ -35,3 +35,9 @@ def test_counts_with_stated_latency(width):
 def test_refuses_a_width():
     with pytest.raises(SpikeloomError, match="popcount width 1: it must be 2 to 256"):
         MaskedPopcount(1)
+
+
+def test_the_simulated_form_has_ports_and_latency_of_the_other():
+    usual, simulated = MaskedPopcount(32), SimulatedPopcount(32)
+    assert usual.signature == simulated.signature
+    assert usual.latency == simulated.latency
