@@ -51,7 +51,7 @@ FAULTS = {"core": 220, "link": 40}  #: Of each copy.
 WANTED = 0.97  #: Of all faults, killed or shown equivalent.
 BITS = 9  #: Of the select port.
 LIMIT = 120  #: Seconds of a fault's simulation.
-DIVISOR = 4
+DIVISOR = 5  #: Odd: a register that turns in every cycle is not back at the next bit.
 _SMALL: dict[str, Any] = {
     "height": 6,
     "width": 7,
