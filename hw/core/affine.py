@@ -211,26 +211,29 @@ class Affine(wiring.Component):
             taken.fits.eq(Choice(_fits(picked, shifts))[shift]),
             taken.negative.eq(picked[-1]),
         ]
-        now: Any = taken.as_value()
-        if self.config.tile_pixels > 1:
+        if self.config.tile_pixels == 1:
+            x: Any = Signal(Unclipped, reset_less=True)
+            with m.If(self.load):
+                m.d.sync += x.eq(taken)
+        else:  # the memory of all rows' x, written by each load, is the register
             m.submodules.kept = kept = memory.Memory(
-                shape=len(now),
+                shape=Unclipped,
                 depth=self.config.tile_pixels,
                 init=[],
                 attrs={"ram_style": "distributed"},
             )
             write, read = kept.write_port(), kept.read_port(domain="comb")
             row = later(m, self.unit, name="unit")
+            now = Signal(len(row), reset_less=True)
+            with m.If(self.load):
+                m.d.sync += now.eq(row)
             m.d.comb += [
-                read.addr.eq(row),
+                read.addr.eq(now),
                 write.addr.eq(row),
-                write.data.eq(now),
+                write.data.eq(taken),
                 write.en.eq(self.load & ~self.again),
             ]
-            now = Mux(self.again, read.data, now)
-        x: Any = Signal(Unclipped, reset_less=True)
-        with m.If(self.load):
-            m.d.sync += x.as_value().eq(now)
+            x = read.data
         m.d.comb += [self.shifted.eq(x), self.x.eq(clip(x))]
 
     def _sum(self, m: Module, bias: Signal) -> None:

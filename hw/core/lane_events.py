@@ -193,7 +193,7 @@ class LaneEvents(wiring.Component):
             "mean": 1,  #: No row, but the column tile's mean.
         }
         if self.config.state_bits:
-            layout |= {"code": ADDR, "code_keep": 1}  #: Number of the row's code in memory.
+            layout |= {"code_keep": 1}
         out: Any = Signal(data.StructLayout(layout))
         valid = row.due & (row.row < tag.n_valid)
         if self.config.means:
@@ -218,10 +218,7 @@ class LaneEvents(wiring.Component):
             out.res.eq(Cat(offset[:log_r], group[: ADDR - log_r])),
         ]
         if self.config.state_bits:
-            m.d.comb += [
-                out.code.eq(Cat(offset[:log_r], (group + early.st_base)[: ADDR - log_r])),
-                out.code_keep.eq(valid & i.persist),
-            ]
+            m.d.comb += out.code_keep.eq(valid & i.persist)
         return out
 
     def _sums(self, m: Module) -> Any:
@@ -270,11 +267,17 @@ class LaneEvents(wiring.Component):
             """Return the word of buffer A that holds code ``index``."""
             return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
 
-        read, written = rows.at(timing.PICKED - 1).code, rows.at(timing.STATE_WRITE)
+        log_r = self.config.rows.bit_length() - 1
+        at = EXPAND + 1  # a register behind the residual word, whose number it shares
+        res = rows.at(at).res
+        code = Cat(res[:log_r], (res[log_r:] + self.early.st_base)[: ADDR - log_r])
+        codes = Pipeline(m, code, at, name="code")  # number of the row's code in memory
+        read, written = codes.at(timing.PICKED - 1), rows.at(timing.STATE_WRITE)
+        into_code = codes.at(timing.STATE_WRITE)
         place, into = Signal(3), Signal(3)  # in a word's two bytes, in pairs of bits
         m.d.comb += [
-            place.eq(rows.at(timing.PICKED).code[:3] << i.state_bits),
-            into.eq(written.code[:3] << i.state_bits),
+            place.eq(codes.at(timing.PICKED)[:3] << i.state_bits),
+            into.eq(into_code[:3] << i.state_bits),
             e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
             e.code_at.eq(place),
             e.put.eq(Mux(i.persist, rows.at(timing.X).fire, written.fire)),
@@ -283,5 +286,5 @@ class LaneEvents(wiring.Component):
             e.code_below.eq((1 << into[:2]) - 1),
             e.code_half.eq(into[2]),
             e.code_keep.eq(written.code_keep),
-            e.code_write.eq(word_of(written.code)),
+            e.code_write.eq(word_of(into_code)),
         ]

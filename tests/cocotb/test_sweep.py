@@ -8,6 +8,7 @@ few networks on the core of the Arty A7-35T, whose simulator other tests compile
 
 import dataclasses
 import random
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from sw.compiler import compile_network
 from sw.testing import random_images, random_network, random_residual_network
 from tests.cocotb.inference import CONFIGS, check_free
 
-_DEEP = {"row_depth": 2048, "col_depth": 4096, "res_depth": 2048, "pix_depth": 4096}
+_DEEP: dict[str, Any] = {"row_depth": 2048, "col_depth": 4096, "res_depth": 2048, "pix_depth": 4096}
 _DEEP |= {"prog_depth": 2048}
 
 #: Rows 4, 8, 16 by widths 32, 64; beside the fullest form of a core each, forms without parts.
@@ -36,7 +37,7 @@ NETWORKS = 36  #: Of each core; 324 in all.
 
 def drawn(rng, kind):
     """A random network of a family: attention, residual or plain, or a stream's."""
-    common = {
+    common: dict[str, Any] = {
         "seed": rng.randrange(1 << 30),
         "height": rng.randint(4, 14),
         "width": rng.randint(4, 14),
@@ -59,7 +60,9 @@ def drawn(rng, kind):
             per_step_input=rng.random() < 0.3,
         )
     stages = rng.randint(1, 3)
-    shape = {"widths": tuple(rng.choice([3, 8, 16, 20, 32, 40]) for _ in range(stages))}
+    shape: dict[str, Any] = {
+        "widths": tuple(rng.choice([3, 8, 16, 20, 32, 40]) for _ in range(stages))
+    }
     if rng.random() < 0.5:
         shape |= {"blocks": (1,) * stages, "stem": rng.choice([3, 5, 7])}
     else:

@@ -1,6 +1,6 @@
 """Proofs over all time: assertions of a component by k-induction, with the solver inside Yosys.
 
-A property is a component around the one in question, with ``Assert`` and ``Assume``. The base
+A property is a component around the one in question, with `always` and `given`. The base
 case starts from the registers' initial values; the step from any state that held the assertions
 for k cycles. So what is proved holds for ever, not for as many cycles as a simulation ran. What a
 memory reads is taken as any word at all: less is assumed than is so.
@@ -11,10 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Module, Value
+from amaranth.hdl import Assert, Assume, ClockDomain, Module, Value
 
 from hw.tools.export import rtlil_text
 from hw.tools.yosys import run_yosys
+
+
+def always(condition: Any) -> Any:
+    """Return the statement that a condition holds: what is to be proved."""
+    return Assert(condition, "")
+
+
+def given(condition: Any) -> Any:
+    """Return the statement that a condition holds in all that is looked at."""
+    return Assume(condition, "")
 
 
 def proved(
@@ -26,7 +36,7 @@ def proved(
     most: int = 12,
     limit: int = 60,
 ) -> bool:
-    """Return whether every ``Assert`` of a design holds in every cycle.
+    """Return whether every `always` of a design holds in every cycle.
 
     Parameters
     ----------
@@ -38,7 +48,8 @@ def proved(
     limit : seconds of the solver.
     """
     m, looks = Module(), dict(inside or {})
-    m.domains.sync = clock = ClockDomain("sync", reset_less=True)
+    clock: Any = ClockDomain("sync", reset_less=True)
+    m.domains.sync = clock
     m.submodules.design = design
     (folder / "proof.il").write_text(
         rtlil_text(m, ports=[clock.clk, *ports], name="proof"), encoding="utf-8"

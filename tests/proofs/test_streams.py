@@ -5,11 +5,11 @@ What a producer shows stays as it is until it is taken.
 """
 
 import pytest
-from amaranth.hdl import Assert, Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, Signal
 
 from hw.arch import Config
 from hw.soc import link
-from tests.proofs.induction import proved
+from tests.proofs.induction import always, proved
 from tests.proofs.sources import faulty
 
 
@@ -30,11 +30,11 @@ class EndpointRules(Elaboratable):
         waits, byte = Signal(), Signal(8)
         m.d.sync += [waits.eq(d.o.valid & ~d.o.ready), byte.eq(d.o.payload)]
         with m.If(waits):
-            m.d.comb += [Assert(d.o.valid), Assert(d.o.payload == byte)]
+            m.d.comb += [always(d.o.valid), always(d.o.payload == byte)]
         m.d.comb += [
-            Assert(~(d.o.valid & d.i.ready)),
-            Assert(~(d.load_valid & (d.o.valid | d.i.ready))),
-            Assert(~(d.start & (d.o.valid | d.i.ready | d.load_valid))),
+            always(~(d.o.valid & d.i.ready)),
+            always(~(d.load_valid & (d.o.valid | d.i.ready))),
+            always(~(d.start & (d.o.valid | d.i.ready | d.load_valid))),
         ]
         return m
 

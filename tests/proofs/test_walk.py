@@ -8,12 +8,12 @@ ahead in registers; that it never looks wrongly is what is proved.
 """
 
 import pytest
-from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, Signal, signed
+from amaranth.hdl import Elaboratable, Module, Mux, Signal, signed
 
 from hw.arch.isa import BY_NAME, LEVELS
 from hw.core import loops
 from hw.core.words import ADDR, instruction_layout
-from tests.proofs.induction import proved
+from tests.proofs.induction import always, given, proved
 from tests.proofs.sources import faulty
 
 TILE = LEVELS[:3]
@@ -63,18 +63,18 @@ class Walker(Elaboratable):
         equal = i.as_value() == old
         m.d.sync += kept.eq(Mux(equal, Mux(kept == 2, 2, kept + 1), 0))
         with m.If(active):
-            m.d.comb += [Assume(equal), Assume(~self.setup)]
+            m.d.comb += [given(equal), given(~self.setup)]
         with m.If(self.setup):
-            m.d.comb += [Assume(equal & (kept != 0)), Assume(~self.running)]
+            m.d.comb += [given(equal & (kept != 0)), given(~self.running)]
             m.d.sync += active.eq(1)
         with m.Elif(nest.end):
             m.d.sync += active.eq(0)
         with m.If(self.running):
-            m.d.comb += Assume(active)
-        m.d.comb += [Assume(i[f"n_{lv}"] != 0) for lv in LEVELS]
-        m.d.comb += Assume(i.tile_min >= 2)
+            m.d.comb += given(active)
+        m.d.comb += [given(i[f"n_{lv}"] != 0) for lv in LEVELS]
+        m.d.comb += given(i.tile_min >= 2)
         with m.If(active):
-            m.d.comb += Assert(kept != 0)
+            m.d.comb += always(kept != 0)
         return active
 
     def _rows(self, m, y):
@@ -89,7 +89,7 @@ class Walker(Elaboratable):
         ]
         # A tile has a row; where none may be, the compiler does not clip.
         with m.If(y < i.n_y):
-            m.d.comb += Assume(Mux(i.clip, (left > 0) & (first < end), 1))
+            m.d.comb += given(Mux(i.clip, (left > 0) & (first < end), 1))
         return first, end
 
     def _nest(self, m, active):
@@ -106,26 +106,26 @@ class Walker(Elaboratable):
             m.d.comb += last[lv].eq(at[lv] + 1 == count)
         # What the walker shows is where the loops are.
         with m.If(active):
-            m.d.comb += [Assert(nest.index[lv] == at[lv]) for lv in LEVELS] + [
-                Assert(nest.last[lv] == last[lv]) for lv in LEVELS
+            m.d.comb += [always(nest.index[lv] == at[lv]) for lv in LEVELS] + [
+                always(nest.last[lv] == last[lv]) for lv in LEVELS
             ]
-            m.d.comb += [Assert(at[lv] < i[f"n_{lv}"]) for lv in LEVELS if lv != "dy"]
-            m.d.comb += Assert((at["dy"] >= first) & (at["dy"] < end))
-            m.d.comb += Assert(nest.first_dy == first)
-            m.d.comb += Assert(nest.clip.end == end)
+            m.d.comb += [always(at[lv] < i[f"n_{lv}"]) for lv in LEVELS if lv != "dy"]
+            m.d.comb += always((at["dy"] >= first) & (at["dy"] < end))
+            m.d.comb += always(nest.first_dy == first)
+            m.d.comb += always(nest.clip.end == end)
             # What it keeps of the row below (the induction needs to know).
             rows = Mux(i.y_twice, following << 1, following)
-            m.d.comb += Assert(self.seen["seen_below"] == below)
-            m.d.comb += Assert(self.seen["seen_left"] == (i.img_h + i.pad_y - rows)[:14])
+            m.d.comb += always(self.seen["seen_below"] == below)
+            m.d.comb += always(self.seen["seen_left"] == (i.img_h + i.pad_y - rows)[:14])
         word = Signal()  # the loops advance by one
         m.d.comb += word.eq(nest.issue & (nest.phase | ~i.xnor))
         ends = Signal()
         m.d.comb += ends.eq(last["k"] & last["dx"] & last["dy"])
-        m.d.comb += Assert(nest.words_done == (word & ends))
+        m.d.comb += always(nest.words_done == (word & ends))
         with m.If(active & self.seen["seen_pad"]):
-            m.d.comb += Assert(ends)
+            m.d.comb += always(ends)
         with m.If(nest.tile_end):
-            m.d.comb += Assert(ends)
+            m.d.comb += always(ends)
         self._addresses(m, active, at, last, word & ~ends, first)
         inner = word & ~ends
         for levels, advance in ((TILE, inner), (LEVELS[3:], nest.tile_end)):
@@ -142,8 +142,8 @@ class Walker(Elaboratable):
         with m.If(moves):
             m.d.sync += at["dy"].eq(Mux(last["y"], top, below))
         m.d.comb += [
-            Assert(nest.column_end == (nest.tile_end & last["t"] & last["x"] & last["y"])),
-            Assert(nest.end == (nest.column_end & last["j"] & last["h"])),
+            always(nest.column_end == (nest.tile_end & last["t"] & last["x"] & last["y"])),
+            always(nest.end == (nest.column_end & last["j"] & last["h"])),
         ]
         with m.If(self.setup):
             m.d.sync += [at[lv].eq(top if lv == "dy" else 0) for lv in LEVELS]
@@ -154,7 +154,7 @@ class Walker(Elaboratable):
         for name, shown in (("row", self.addresses.row), ("col", self.addresses.col)):
             addr, tile = Signal(ADDR, name=f"want_{name}"), Signal(ADDR, name=f"tile_{name}")
             with m.If(active):
-                m.d.comb += [Assert(shown == addr), Assert(self.seen[f"seen_{name}"] == tile)]
+                m.d.comb += [always(shown == addr), always(self.seen[f"seen_{name}"] == tile)]
             taken = {False: inner, True: nest.tile_end}
             for lv in LEVELS:
                 outer = lv not in TILE
@@ -184,7 +184,7 @@ def test_walker_is_nested_loops(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("m.d.sync += known.eq(self.ahead[lv])", "m.d.sync += known.eq(before)"),
+        ("m.d.sync += known.eq(self.ahead[lv])", "m.d.sync += known.eq(before & last[lv])"),
         ("dy_below.eq(fewer(dy_below))", "dy_below.eq(fewer(dy_first))"),
         ("m.d.sync += base.eq(start + delta)", "m.d.sync += base.eq(addr + delta)"),
         ("outer_end.eq(last.t & last.x & last.y)", "outer_end.eq(last.t & last.x)"),
