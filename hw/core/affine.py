@@ -74,8 +74,8 @@ class Affine(wiring.Component):
         ``unit`` when it was loaded last.
     par_mean_bias, par_mean_factor : In(1), ``col`` is the bias (with par_bias), the factor of a
         mean. kept : In(signed 18), what it sums in unit 1; adds : In(1), opens : In(1), a cycle
-        later: it counts, and begins a sum. mean : In(1), with ``load``: that sum has a shift of its own.
-        Without ``config.means`` they do nothing.
+        later: it counts, and begins a sum. mean : In(1), with ``load``: that sum has a shift of
+        its own. Without ``config.means`` they do nothing.
     x : Out(signed 18), at ``latency``, until the next load; shifted : Out(Unclipped), the same.
     """
 

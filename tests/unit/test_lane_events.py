@@ -198,4 +198,6 @@ def test_a_new_code_is_put_when_it_is_there(bench):
 
 def test_a_core_without_means_has_no_fields_of_them():
     without = lane_event(dataclasses.replace(CONFIG, means=0))
-    assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} == {"adds", "opens", "mean"}
+    assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} == {
+        *("adds", "opens", "mean", "par_mean_bias", "par_mean_factor")
+    }
