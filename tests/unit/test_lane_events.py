@@ -76,24 +76,25 @@ def test_the_first_row_of_a_column_tile_swaps_the_bias(bench):
 
 
 def test_what_is_kept_is_summed_and_the_mean_takes_x():
-    """Row 0 opens the sum; behind row 3 of the last tile, five cycles on, x takes it."""
+    """Row 0 opens the sum; behind row 3 of the last tile, six cycles on, x takes it."""
     bench = Bench(LaneEvents(CONFIG), ["insn", "early", "word", "row", "pops", "pixel"], ["event"])
     for mean in (Keep.NONE, Keep.Y, Keep.SPIKE):
         for closes in (0, 1):
             tag = {**TAG, "closes": closes, "n_valid": 3}
             at = {
                 EXPAND + r: {
-                    "row": {"due": 1, "first": int(r == 0), "count": r, "row": r, "tag": tag}
+                    "row": {"due": 1, "opens": int(r == 0), "first": 1, "count": r, "row": r}
+                    | {"tag": tag}
                 }
                 for r in range(4)
             }
             events = play(bench, Op.GEMM, {"gemm": 1}, at, mean=int(mean))
-            takes = timing.PRODUCT + timing.mean_row(CONFIG) if mean and closes else None
+            takes = timing.PICKED + timing.mean_row(CONFIG) if mean and closes else None
             begin = timing.Y + 1
             assert when(events, "adds") == ({begin + r: 1 for r in range(3)} if mean else {})
             assert when(events, "opens") == {begin: 1}
             assert when(events, "mean") == ({takes: 1} if takes else {})
-            loads = [timing.PRODUCT + r for r in range(4)] + ([takes] if takes else [])
+            loads = [timing.PICKED + r for r in range(4)] + ([takes] if takes else [])
             assert sorted(when(events, "load")) == loads
             assert when(events, "on_bus") == ({takes + 1: 1} if takes else {})
             assert sorted(when(events, "fire")) == [timing.Y + r for r in range(4)]
