@@ -131,7 +131,7 @@ def memories(config: Config) -> list[Memory]:
         Memory(
             name="lane membranes",
             count=c.cols,
-            depth=c.rows,
+            depth=2 * c.rows,  # a row of zeros, which nothing writes, for each
             registers=True,
             width=max(STATE_BITS) + max(STATE_SHIFTS) if c.state_bits else MEMBRANE_BITS,
         ),
@@ -144,7 +144,7 @@ def memories(config: Config) -> list[Memory]:
             Memory(
                 name="lane sums",
                 count=c.cols,
-                width=MEMBRANE_BITS,
+                width=MEMBRANE_BITS + 2,  # of a number that is still to be clipped
                 depth=c.tile_pixels,
                 registers=True,
             )

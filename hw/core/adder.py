@@ -22,7 +22,8 @@ class Adder(wiring.Component):
     width : int
         Bits of operands and sum.
     target : str
-        ``generic``, ``ecp5``, ``simulation``: behavioural. ``xc7``: CARRY4 cells; equal bit for bit.
+        ``generic``, ``ecp5``, ``simulation``: behavioural. ``xc7``: CARRY4 cells; equal bit for
+        bit.
 
     Members
     -------
