@@ -191,7 +191,10 @@ class Instruction:
     flat: int = _bits(1, "output tokens are numbered without gaps at image-row ends")
     n_step: int = _bits(2, "Step: output tokens per tile")
     factor_per_step: int = _bits(1, "factor table is indexed by t (AV)")
-    n_par: int = _bits(5, "parameter words read per column tile: 0, or 1 bias + 1..16 factors")
+    n_par: int = _bits(
+        5,
+        "parameter words read per column tile: 0, or 1 bias + 1..16 factors, after two of the mean",
+    )
     spread: int = _bits(
         1, "MAC: one x a pixel, all steps of the neuron (image the same at each step)"
     )
@@ -208,6 +211,7 @@ class Instruction:
     n_spread: int = _bits(4, "MAC with spread: steps - 1")
     img_w: int = _word(12, "input image width (tokens, for 1x1 layers)")
     img_h: int = _bits(12, "input image height")
+    gap: int = _bits(5, "cycles between column tiles, timing.mean_gap")
     clip: int = _bits(1, "GEMM, MAC, POOL: dy of rows outside the image are left out")
     row_k: int = _delta("row address delta when k advances", new=True)
     row_dx: int = _delta("row address delta when dx advances")
@@ -281,6 +285,8 @@ class Instruction:
     state_shift: int = _bits(2, "index into formats.STATE_SHIFTS")
     state_bits: int = _bits(2, "index into formats.STATE_BITS")
     persist: int = _bits(1, "codes live in residual buffer A, from run to run")
+    mean: int = _bits(2, "GEMM: Keep of what is summed over all tokens and steps, in each lane")
+    mean_shift: int = _bits(2, "GEMM: index into formats.SHIFTS, of the mean")
     # ---- fields that stand in the place of others in instructions of one operation
     centre4: int = _over("sc_base", Op.MAC, "channel 4 mod 8", signed=True)
     centre5: int = _over("sc_gs", Op.MAC, "channel 5 mod 8", signed=True)
@@ -289,6 +295,7 @@ class Instruction:
     n_pix: int = _over("mean_mask", Op.MAC, "pixels of a tile - 1")
     last_pix: int = _over("sc_byte", Op.MAC, "pixels of the last tile of an image row - 1")
     image: int = _over("odd_w", Op.MAC, "pixels come from row memory, as bytes")
+    mean_base: int = _over("centre0", Op.GEMM, "pixel address of the first mean")
     once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction")
     table: tuple[int, ...] = ()  #: TABLE: the words that follow.
 

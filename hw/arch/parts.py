@@ -131,7 +131,7 @@ def memories(config: Config) -> list[Memory]:
         Memory(
             name="lane membranes",
             count=c.cols,
-            depth=2 * c.rows,  # a row of zeros, which nothing writes, for each
+            depth=2 * c.rows,  # of which half are 0, where neurons start
             registers=True,
             width=max(STATE_BITS) + max(STATE_SHIFTS) if c.state_bits else MEMBRANE_BITS,
         ),
@@ -144,7 +144,7 @@ def memories(config: Config) -> list[Memory]:
             Memory(
                 name="lane sums",
                 count=c.cols,
-                width=MEMBRANE_BITS + 2,  # of a number that is still to be clipped
+                width=MEMBRANE_BITS + 2,  # before they are clipped: whether they fit, and sign
                 depth=c.tile_pixels,
                 registers=True,
             )

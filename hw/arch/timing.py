@@ -32,6 +32,23 @@ def write_cycle(config: Config) -> int:
     return SPIKE + config.cols
 
 
+def mean_row(config: Config) -> int:
+    """Place after tau, as if it were a row of the last tile, at which a mean takes the lanes' x.
+
+    What is kept of row R - 1 goes through a multiplier of its own, as row 0's sum went before.
+    """
+    return Y - S_READY + config.rows - 1
+
+
+def mean_gap(config: Config, i: Instruction) -> int:
+    """Least cycles between column tiles for which no row of the next one needs x with the mean."""
+    if not i.mean:
+        return 0
+    y = i.n_y - 1
+    between = tile_cycles(i, y) - tile_words(i, y) + i.n_par + tile_words(i, 0)  # tau to tau
+    return max(0, mean_row(config) + 1 - between)
+
+
 def spread_gap(i: Instruction) -> int:
     """Cycles from step to step of a MAC with spread: a pass through the pixels of a tile."""
     return max(i.n_pix + 1, STATE_GAP if i.leak else 1)
@@ -59,6 +76,8 @@ def drain_cycles(config: Config, i: Instruction) -> int:
             last.append(write + rows + config.cols // rows - 1)
         case Dest.PIX:
             last.append(write + across)
+    if i.mean:
+        last.append(mean_row(config) + write + across)
     if i.keep:
         last.append(Y + events + across)
     if i.persist:
@@ -68,9 +87,10 @@ def drain_cycles(config: Config, i: Instruction) -> int:
 
 
 def encode(config: Config, op: Op, **values: int) -> list[int]:
-    """Return the words of an instruction as `isa.encode` does, its drain filled in."""
+    """Return the words of an instruction as `isa.encode` does, its gap and drain filled in."""
     i = isa.decode(isa.encode(op, **values))
-    return isa.encode(op, **{"drain": drain_cycles(config, i)} | values)
+    filled = {"gap": mean_gap(config, i), "drain": drain_cycles(config, i)}
+    return isa.encode(op, **filled | values)
 
 
 def overhead(config: Config, i: Instruction) -> int:
@@ -123,15 +143,16 @@ def column_tile(i: Instruction) -> tuple[int, int]:
 def column_starts(i: Instruction) -> list[int]:
     """Issue cycle of each column tile's first parameter (or word), from instruction start.
 
-    The parameters of a column tile wait for the previous one's first tile to have left SWAP
-    cycles of pipeline behind it. One more entry gives the end of issue.
+    The parameters of a column tile come ``gap`` cycles after the previous one's last tile, and
+    wait for its first tile to have left SWAP cycles of pipeline behind it. One more entry gives
+    the end of issue.
     """
     words, length = column_tile(i)
     starts, at = [], 0
     for n in range(i.n_j * i.n_h):
         if n and i.n_par:
             tau = starts[-1] + i.n_par + words - 1
-            at = max(at, tau + SWAP)
+            at = max(at + i.gap, tau + SWAP)
         starts.append(at)
         at += i.n_par + length
     return [*starts, at]

@@ -19,8 +19,8 @@ from hw.arch.formats import (
 )
 from hw.core.adder import add
 from hw.core.mac import LaneMAC
-from hw.core.modes import LaneMode
-from hw.core.pipe import later
+from hw.core.modes import LaneMode, Operand
+from hw.core.pipe import delay, later
 from hw.core.saturate import Unclipped, clip
 
 
@@ -72,6 +72,10 @@ class Affine(wiring.Component):
     unit : In(range(lane_units)), whose sum is taken, at the multipliers' latency.
     load : In(1), x takes that sum, a cycle later; with again : In(1), what x was of the row
         ``unit`` when it was loaded last.
+    par_mean_bias, par_mean_factor : In(1), ``col`` is the bias (with par_bias), the factor of a
+        mean. kept : In(signed 18), what it sums in unit 1; adds : In(1), opens : In(1), a cycle
+        later: it counts, and begins a sum. mean : In(1), with ``load``: that sum has a shift of
+        its own. Without ``config.means`` they do nothing.
     x : Out(signed 18), at ``latency``, until the next load; shifted : Out(Unclipped), the same.
     """
 
@@ -89,6 +93,12 @@ class Affine(wiring.Component):
     unit: Signal
     load: Signal
     again: Signal
+    kept: Signal
+    par_mean_bias: Signal
+    par_mean_factor: Signal
+    adds: Signal
+    opens: Signal
+    mean: Signal
     x: Signal
     shifted: Any
 
@@ -113,6 +123,12 @@ class Affine(wiring.Component):
                 "unit": In(unit_shape(config)),
                 "load": In(1),
                 "again": In(1),
+                "kept": In(word),
+                "par_mean_bias": In(1),
+                "par_mean_factor": In(1),
+                "adds": In(1),
+                "opens": In(1),
+                "mean": In(1),
                 "x": Out(word),
                 "shifted": Out(Unclipped),
             }
@@ -159,6 +175,8 @@ class Affine(wiring.Component):
         ]
 
         self._pixels(m, bias)
+        if self.config.means:
+            self._sum(m, bias_next)
         self._x(m)
         return m
 
@@ -168,6 +186,8 @@ class Affine(wiring.Component):
         for name, unit in zip(pixel_names(self.config), self.units[1:], strict=False):
             weight = later(m, weight, name=f"weight_{name}")
             first = later(m, first, name=f"first_{name}")
+            if unit is self.units[1] and self.config.means:
+                continue  # it sums means too
             m.d.comb += [
                 unit.a.eq(weight),
                 unit.b.eq(getattr(self, name)),
@@ -181,13 +201,14 @@ class Affine(wiring.Component):
         It is clipped behind the register, where what reads x takes that in with its own logic.
         """
         mode, low = self.mode, min(SHIFTS)
+        shift = Mux(self.mean, mode.mean_shift, mode.shift) if self.config.means else mode.shift
         picked = Signal(signed(PRODUCT_BITS - low), reset_less=True)
         m.d.sync += picked.eq(Choice([unit.p[low:] for unit in self.units])[self.unit])
         taken: Any = Signal(Unclipped)
         shifts = [shift - low for shift in SHIFTS]
         m.d.comb += [
-            taken.low.eq(Choice([picked >> s for s in shifts])[mode.shift]),
-            taken.fits.eq(Choice(_fits(picked, shifts))[mode.shift]),
+            taken.low.eq(Choice([picked >> s for s in shifts])[shift]),
+            taken.fits.eq(Choice(_fits(picked, shifts))[shift]),
             taken.negative.eq(picked[-1]),
         ]
         if self.config.tile_pixels == 1:
@@ -214,6 +235,28 @@ class Affine(wiring.Component):
             ]
             x = read.data
         m.d.comb += [self.shifted.eq(x), self.x.eq(clip(x))]
+
+    def _sum(self, m: Module, bias: Signal) -> None:
+        """Let unit 1 sum what is kept, in a MAC its pixels: its registers hold factor and bias."""
+        unit, mac = self.units[1], self.mode.operand == Operand.PIXEL
+        # A weight of unit 0 goes through the table; unit 1's comes as late by registers.
+        weight = delay(m, self.col[:FACTOR_BITS], 2, name="factor")
+        factor = delay(m, self.par_mean_factor, 2, name="mean_factor", reset=True)
+        begins = delay(m, self.par_mean_bias, 1, name="mean_bias", reset=True)
+        m.d.comb += [
+            unit.a.eq(weight.as_signed()),
+            unit.a_en.eq(mac | factor),
+            unit.b.eq(self.kept),
+            unit.c.eq(bias.as_signed()),
+            unit.c_en.eq(Mux(mac, self.swap, begins)),
+            unit.first.eq(self.opens),
+            unit.adds.eq(self.adds),
+        ]
+        if self.config.tile_pixels > 1:
+            first = later(m, self.first, name="first_pixel")
+            with m.If(mac):
+                m.d.comb += [unit.b.eq(self.pixel_1), unit.first.eq(first)]
+                m.d.comb += unit.adds.eq(1)
 
 
 def _fits(p: Value, shifts: list[int]) -> list[Value]:

@@ -18,7 +18,7 @@ from hw.core.lanes import Lanes
 from hw.core.membranes import Remembering
 from hw.core.memories import Bank, Banks, LoadPort
 from hw.core.modes import Modes
-from hw.core.pipe import Pipeline, chain
+from hw.core.pipe import Pipeline, chain, delay
 from hw.core.pixels import Pixels
 from hw.core.pool import PoolUnit
 from hw.core.rowread import RowRead
@@ -26,6 +26,7 @@ from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
 from hw.core.trace import trace, trace_members
 from hw.core.wire import add_parts, each
+from hw.core.words import field
 from hw.core.writeback import WriteBack
 
 
@@ -234,6 +235,8 @@ class Core(wiring.Component):
             back.spikes.eq(self.lanes.spikes),
             back.pooled.eq(pooled.at(write - 1)),
             back.x.eq(x.at(write - 1)),
+            back.begin.eq(delay(m, self.seq.setup, 1, name="begin", reset=True)),
+            back.mean_base.eq(field(self.seq.insn, "mean_base")),
             *each(self.row.write_en, back.row_en),
             *each(self.row.write_addr, back.row_addr),
             *each(self.row.write_data, back.row_data),

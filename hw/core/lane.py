@@ -117,6 +117,7 @@ class Lane(wiring.Component):
             m.d.comb += getattr(affine, name).eq(event[name])
         m.d.comb += [
             self.next.eq(later(m, event, name="next")),
+            affine.kept.eq(neuron.kept),
             affine.acc.eq(self.acc),
             affine.col.eq(self.col),
             affine.r.eq(residual.r),
@@ -135,6 +136,14 @@ class Lane(wiring.Component):
             self.kept.eq(neuron.kept),
             self.spike.eq(neuron.spike),
         ]
+        if self.config.means:
+            m.d.comb += [
+                affine.par_mean_bias.eq(event.par_mean_bias),
+                affine.par_mean_factor.eq(event.par_mean_factor),
+                affine.adds.eq(event.adds),
+                affine.opens.eq(event.opens),
+                affine.mean.eq(event.mean),
+            ]
         if self.codes:
             self._store(m, self.codes)
         return m

@@ -14,8 +14,8 @@ from hw.arch.isa import Dest, Keep
 from hw.core.affine import pixel_names, unit_shape
 from hw.core.events import EXPAND, row_event
 from hw.core.modes import Early
-from hw.core.pipe import Pipeline
-from hw.core.words import ADDR, Word, instruction_layout
+from hw.core.pipe import Pipeline, delay
+from hw.core.words import ADDR, MEAN_BIAS, MEAN_FACTOR, Word, instruction_layout
 
 #: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
 _CODES = {
@@ -40,8 +40,10 @@ def lane_event(config: Config) -> data.StructLayout:
     column bank, or, as if it were one, a MAC's weight at S_READY - 1;
     ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 1; ``load`` and ``again`` at
     PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``, ``store`` and
-    ``res_write`` (address) at Y. A core that stores membranes has the fields of codes too, one
-    of several pixels ``pixel_u``, of unit u, at S_READY + u.
+    ``res_write`` (address) at Y. A core that sums means has ``par_mean_*`` as its words come,
+    ``adds`` and ``opens`` at Y + 1, and ``mean`` (x takes the mean) at PICKED; one that stores
+    membranes the fields of codes too, one of several pixels ``pixel_u``, of unit u, at
+    S_READY + u.
     """
     row = (config.rows - 1).bit_length()
     members: dict[str, Any] = {
@@ -66,6 +68,8 @@ def lane_event(config: Config) -> data.StructLayout:
         "store": 1,
         "res_write": ADDR,
     }
+    if config.means:
+        members |= {"adds": 1, "opens": 1, "mean": 1, "par_mean_bias": 1, "par_mean_factor": 1}
     if config.state_bits:
         members |= _CODES | {"put_row": row}
     return data.StructLayout(members)
@@ -153,13 +157,19 @@ class LaneEvents(wiring.Component):
             e.unit.eq(rows.at(timing.PRODUCT).unit),
             e.load.eq(rows.at(timing.PICKED).load),
             e.again.eq(rows.at(timing.PICKED).again),
-            e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX)),
+            e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX) | rows.at(timing.X).mean),
             e.fire.eq(rows.at(end).fire),
             e.start.eq(rows.at(end).start),
             e.row.eq(rows.at(end).row),
             e.store.eq(rows.at(end).store),
             e.res_write.eq(rows.at(end).res),
         ]
+        if self.config.means:
+            m.d.comb += [
+                e.adds.eq(rows.at(end + 1).adds),
+                e.opens.eq(rows.at(end + 1).swap),
+                e.mean.eq(rows.at(timing.PICKED).mean),
+            ]
         if self.config.state_bits:
             self._codes(m, rows)
         return m
@@ -179,11 +189,18 @@ class LaneEvents(wiring.Component):
             "start": 1,
             "store": 1,
             "res": ADDR,  #: Residual word of the row.
+            "adds": 1,  #: What is kept of the row adds to the mean.
+            "mean": 1,  #: No row, but the column tile's mean.
         }
         if self.config.state_bits:
             layout |= {"code_keep": 1}
         out: Any = Signal(data.StructLayout(layout))
         valid = row.due & (row.row < tag.n_valid)
+        if self.config.means:
+            last = self.config.rows - 1
+            closing = row.due & (row.count == last) & tag.closes & (i.mean != 0)
+            wait = timing.mean_row(self.config) - last
+            m.d.comb += out.mean.eq(delay(m, closing, wait, name="closing", reset=True))
         offset = Signal(range(2 * self.config.rows))
         group = tag.res + Mux(offset[log_r], early.res_gs, 0)
         m.d.comb += [
@@ -191,9 +208,10 @@ class LaneEvents(wiring.Component):
             out.row.eq(row.row),
             out.use.eq(Cat(Mux(early.per_step, tag.t, 0), tag.half)),
             out.swap.eq(row.due & tag.new & row.opens & early.gemm),
-            out.unit.eq(Mux(early.mac, row.row, 0)),
-            out.load.eq(row.due & (row.first | (self.config.tile_pixels > 1))),
-            out.again.eq(~row.first),
+            out.unit.eq(Mux(early.mac, row.row, out.mean)),
+            out.load.eq(row.due & (row.first | (self.config.tile_pixels > 1)) | out.mean),
+            out.adds.eq(valid & (i.mean != 0)),
+            out.again.eq(~row.first & ~out.mean),
             out.fire.eq(row.due & (early.gemm | early.mac)),
             out.start.eq(row.first & tag.start & ~i.persist),
             out.store.eq(valid & (i.keep != Keep.NONE)),
@@ -222,17 +240,24 @@ class LaneEvents(wiring.Component):
         word, e = self.word, self.event
         par: Any = Signal(_Parameter)
         weight = self.early.mac & word.valid
+        mean_bias, mean_factor = (word.par_index == n for n in (MEAN_BIAS, MEAN_FACTOR))
         index = Signal(5)
         m.d.comb += [
             index.eq(word.par_index - 1),
-            par.par_bias.eq(word.par & (word.par_index == 0)),
-            par.par_factor.eq(weight | word.par & (word.par_index != 0)),
+            par.par_bias.eq(word.par & ((word.par_index == 0) | mean_bias)),
+            par.par_factor.eq(
+                weight | word.par & (word.par_index != 0) & ~mean_bias & ~mean_factor
+            ),
             par.par_entry.eq(Cat(Mux(weight, 0, index[:4]), word.half)),
         ]
         moves = Pipeline(m, par, 0, name="par")
         near, far = moves.at(timing.ELEMENT_IN - 1), moves.at(timing.S_READY - 1)
         for name, _ in _Parameter.as_shape():
             m.d.comb += e[name].eq(Mux(self.early.gemm, near[name], far[name]))
+        if self.config.means:
+            for name, mine in (("bias", mean_bias), ("factor", mean_factor)):
+                mean = Pipeline(m, word.par & mine, 0, name=f"par_mean_{name}")
+                m.d.comb += e[f"par_mean_{name}"].eq(mean.at(timing.ELEMENT_IN - 1))
 
     def _codes(self, m: Module, rows: Pipeline) -> None:
         """Places of codes in residual buffer A, which holds two bytes of them a word."""

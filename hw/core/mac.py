@@ -14,11 +14,12 @@ _P = formats.PRODUCT_BITS
 
 
 class LaneMAC(wiring.Component):
-    """``p = (c if first else p) + a * b`` in every cycle, modulo 2**36.
+    """``p = (c if first else p) + (a * b if adds else 0)`` in every cycle, modulo 2**36.
 
-    Latency: a, b at cycle t; the matching c and first at t + 1; p at t + 3. Throughput: 1 per
-    cycle. p moves in every cycle: an idle one presents b = 0 and, a cycle later, first = 0. No
-    register has a reset; p is arbitrary until the first ``first``.
+    Latency: a, b at cycle t; the matching c, first and adds at t + 1; p at t + 3. Throughput: 1
+    per cycle. Where a_en or c_en is 0, a or c is what it was the cycle before. p moves in every
+    cycle: an idle one presents b = 0, or later adds = 0, and first = 0. No register has a reset;
+    p is arbitrary until the first ``first``.
 
     Parameters
     ----------
@@ -34,6 +35,10 @@ class LaneMAC(wiring.Component):
         What the sum starts from.
     first : In(1)
         Start a sum.
+    adds : In(1)
+        The product is added; 1 if not driven.
+    a_en, c_en : In(1)
+        a and c are taken; 1 if not driven.
     p : Out(signed(36))
         The sum; a register.
     """
@@ -42,6 +47,9 @@ class LaneMAC(wiring.Component):
     b: Value
     c: Value
     first: Value
+    adds: Value
+    a_en: Value
+    c_en: Value
     p: Value
 
     latency = 3  #: From operands to sum.
@@ -57,6 +65,9 @@ class LaneMAC(wiring.Component):
                 "b": In(signed(_FACTOR)),
                 "c": In(signed(_BIAS)),
                 "first": In(1),
+                "adds": In(1, init=1),
+                "a_en": In(1, init=1),
+                "c_en": In(1, init=1),
                 "p": Out(signed(_P)),
             }
         )
@@ -77,15 +88,18 @@ class LaneMAC(wiring.Component):
         b = Signal(signed(_FACTOR), reset_less=True)
         product = Signal(signed(_X + _FACTOR), reset_less=True)
         c = Signal(signed(_BIAS), reset_less=True)
-        first = Signal(reset_less=True)
+        first, adds = Signal(reset_less=True), Signal(reset_less=True)
         p = Signal(signed(_P), reset_less=True)
+        with m.If(self.a_en):
+            m.d.sync += a.eq(self.a)
+        with m.If(self.c_en):
+            m.d.sync += c.eq(self.c)
         m.d.sync += [
-            a.eq(self.a),
             b.eq(self.b),
             product.eq(a * b),
-            c.eq(self.c),
             first.eq(self.first),
-            p.eq(Mux(first, c, p) + product),
+            adds.eq(self.adds),
+            p.eq(Mux(first, c, p) + Mux(adds, product, 0)),
         ]
         m.d.comb += self.p.eq(p)
         return m
@@ -94,8 +108,8 @@ class LaneMAC(wiring.Component):
         def extended(value: Value, width: int) -> Value:
             return Cat(value, value[-1].replicate(width - len(value)))
 
-        # OPMODE: X = Y = M (01, 01); Z = P (010) or C (011), so ``first`` is its bit 4.
-        opmode = Cat(Const(0b0101, 4), self.first, Const(0b01, 2))
+        # OPMODE: X = Y = M (01, 01) or 0 (00, 00); Z = P (010) or C (011): ``first`` is bit 4.
+        opmode = Cat(self.adds, Const(0, 1), self.adds, Const(0, 1), self.first, Const(0b01, 2))
         return Instance(
             "DSP48E1",
             p_A_INPUT="DIRECT",
@@ -134,7 +148,9 @@ class LaneMAC(wiring.Component):
             i_CARRYCASCIN=Const(0, 1),
             i_MULTSIGNIN=Const(0, 1),
             # One register each on A and B is the second of the two: CEA2, CEB2.
-            **{f"i_CE{name}": Const(1, 1) for name in ("A2", "B2", "C", "M", "P", "CTRL")},
+            i_CEA2=self.a_en,
+            i_CEC=self.c_en,
+            **{f"i_CE{name}": Const(1, 1) for name in ("B2", "M", "P", "CTRL")},
             **{
                 f"i_CE{name}": Const(0, 1)
                 for name in ("A1", "B1", "AD", "D", "ALUMODE", "CARRYIN", "INMODE")

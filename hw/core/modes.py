@@ -36,6 +36,7 @@ class LaneMode(data.Struct):
     state_shift: unsigned(2)
     state_bits: unsigned(2)
     persist: unsigned(1)
+    mean_shift: unsigned(2)
 
 
 class WriteMode(data.Struct):
@@ -57,6 +58,7 @@ class WriteMode(data.Struct):
     split: unsigned(1)  #: Even and odd columns in planes.
     half: unsigned(ADDR)  #: Distance from even to odd columns.
     slow: unsigned(1)  #: A pass takes STATE_GAP cycles or more.
+    mean: unsigned(1)  #: A mean of each lane is written after each column tile.
 
 
 class Early(data.Struct):
@@ -145,12 +147,13 @@ class Modes(wiring.Component):
             lane.res.eq(i.res),
             lane.shift.eq(i.shift),
             lane.theta.eq(i.theta),
-            lane.keep.eq(i.keep),
+            lane.keep.eq(i.keep | i.mean),  # the same where both are not NONE
             lane.sc_value.eq(i.sc_value),
             lane.leak.eq(i.leak),
             lane.state_shift.eq(i.state_shift),
             lane.state_bits.eq(i.state_bits),
             lane.persist.eq(i.persist),
+            lane.mean_shift.eq(i.mean_shift),
             write.dest.eq(i.dest),
             write.pool.eq(early.pooling),
             write.fused.eq(early.fused),
@@ -167,5 +170,6 @@ class Modes(wiring.Component):
             write.split.eq(early.split),
             write.half.eq(early.w_half),
             write.slow.eq(i.leak),
+            write.mean.eq(i.mean != 0),
         ]
         return m

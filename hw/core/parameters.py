@@ -7,11 +7,15 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import timing
-from hw.core.words import ADDR, instruction_layout
+from hw.arch.isa import BY_NAME
+from hw.core.words import ADDR, MEAN_BIAS, instruction_layout
 
 
 class Parameters(wiring.Component):
     """Counts the parameter words of a column tile, which wait for the one before to be under way.
+
+    They also wait ``gap`` cycles after its end. Where an instruction sums a mean, the first two
+    are numbered MEAN_BIAS and MEAN_FACTOR, and those after them from 0.
 
     Latency: combinational of ``run``. Throughput: a word a cycle.
 
@@ -59,17 +63,20 @@ class Parameters(wiring.Component):
         i = self.insn
         half = Signal()
         swap = Signal(range(timing.SWAP + 1))  # parameters must wait while not 0
+        gap = Signal(BY_NAME["gap"].bits)
         index = Signal(5, reset_less=True)
         first, addr = (Signal(ADDR, name=n, reset_less=True) for n in ("par_first", "par_addr"))
         step = Signal(ADDR)  # from the column tile's first word to the next one's
         m.d.comb += [
-            self.issue.eq(self.run & ((swap == 0) | (index != 0))),
-            self.index.eq(index),
+            self.issue.eq(self.run & (((swap == 0) & (gap == 0)) | (index != 0))),
+            self.index.eq(index + Mux(i.mean != 0, MEAN_BIAS, 0)),
             self.addr.eq(addr),
             step.eq(Mux(self.last, i.par_h, i.par_j)),
             self.half.eq(half),
             self.done.eq(self.issue & (index + 1 == i.n_par)),
         ]
+        with m.If(gap != 0):
+            m.d.sync += gap.eq(gap - 1)
         with m.If(swap != 0):
             m.d.sync += swap.eq(swap - 1)
         with m.If(self.first_done):
@@ -80,9 +87,11 @@ class Parameters(wiring.Component):
             m.d.sync += [
                 half.eq(~half),
                 index.eq(0),
+                gap.eq(i.gap),
                 first.eq(first + step),
                 addr.eq(first + step),
             ]
         with m.If(self.setup):
-            m.d.sync += [index.eq(0), first.eq(i.par_base), addr.eq(i.par_base), swap.eq(0)]
+            m.d.sync += [index.eq(0), first.eq(i.par_base), addr.eq(i.par_base)]
+            m.d.sync += [swap.eq(0), gap.eq(0)]
         return m

@@ -244,6 +244,7 @@ class Sequencer(wiring.Component):
             tag.slot.eq(destination.slot),
             tag.res.eq(destination.res + loops.index.t),
             tag.x_out.eq(tokens.x_out),
+            tag.closes.eq(loops.last.t & loops.last.x & loops.last.y),
             tag.odd.eq(loops.index.y[0]),
             tag.ends.eq(tokens.ends),
         ]

@@ -26,6 +26,9 @@ def instruction_layout() -> data.StructLayout:
     return data.StructLayout(members)
 
 
+MEAN_BIAS, MEAN_FACTOR = 30, 31  #: Numbers of a mean's parameters, which come before the others.
+
+
 def field(insn: Any, name: str) -> Any:
     """Return an instruction's field, also one that stands in the place of another."""
     f = BY_NAME[name]
@@ -37,7 +40,7 @@ class Word(data.Struct):
 
     valid: unsigned(1)  #: A word of the current tile.
     par: unsigned(1)  #: A parameter word.
-    par_index: unsigned(5)
+    par_index: unsigned(5)  #: 0 the bias, then factors; MEAN_BIAS, MEAN_FACTOR.
     half: unsigned(1)  #: Which half of the factor table parameters go to, or words use.
     row_addr: unsigned(ADDR)
     col_addr: unsigned(ADDR)
@@ -77,5 +80,6 @@ class Tag(data.Struct):
     slot: unsigned(5)
     res: unsigned(ADDR)  #: Residual group of row 0.
     x_out: unsigned(11)  #: Destination image column of row 0.
+    closes: unsigned(1)  #: Last tile of a column tile.
     odd: unsigned(1)  #: y is odd.
     ends: unsigned(1)  #: Windows of a fused pool end in this image row: y is odd or the last.

@@ -82,7 +82,7 @@ def locate(program: Program, memory: str, event: np.void) -> Place:
     label = program.labels[int(event["instruction"])]
     return Place(
         layer=label.layer,
-        tensor=(label.residual if memory == "res" else label.pooled) or label.tensor,
+        tensor={"res": label.residual, "pix": label.mean}.get(memory, label.pooled) or label.tensor,
         step=int(event["step"]),
         token=int(event["token"]),
         channel=label.first + int(event["head"]) * label.head_width + int(event["channel"]),
@@ -93,8 +93,8 @@ def recover(program: Program, events: Events) -> dict[str, np.ndarray]:
     """Return all tensors that a run wrote, by name, from its memory writes alone.
 
     Spikes and residuals (T, C, H, W), maps as `sw.network` shapes them without B, means and
-    logits (C,), means of single tokens (C * H * W,). Residuals that nobody reads, and spikes whose
-    windows alone are written, are in no memory.
+    logits (C,), means of single tokens (C * H * W,). Residuals that nobody reads, spikes whose
+    windows alone are written, and what is only summed while it is made, are in no memory.
     """
     out: dict[str, np.ndarray] = {}
     decoded = program.instructions()
@@ -103,29 +103,32 @@ def recover(program: Program, events: Events) -> dict[str, np.ndarray]:
             values = events.pix[events.pix["instruction"] == n]
             for head, name in enumerate(label.tensor.split(",")):
                 if name:
-                    part = _values(label, values[values["head"] == head])
+                    part = _values(label, values[values["head"] == head], label.shape)
                     out[name] = out[name] + part if label.first else part
             continue
         parts = {}
+        if label.mean:
+            values = events.pix[events.pix["instruction"] == n]
+            parts[label.mean] = _values(label, values, label.shape[:1])
         if label.residual:
             parts[label.residual] = _residual(program, events, n)
         if label.pooled:
             parts[label.pooled] = _spikes(program, events, n, i)
         elif label.tensor and i.dest == Dest.NONE and i.keep == Keep.SPIKE:
             parts[label.tensor] = _residual(program, events, n).astype(np.uint8)
-        elif label.tensor:
+        elif label.tensor and i.dest != Dest.NONE:
             parts[label.tensor] = _spikes(program, events, n, i)
         for name, part in parts.items():
             out[name] = out[name] + part if label.first else part
     return out
 
 
-def _values(label: Label, values: np.ndarray) -> np.ndarray:
+def _values(label: Label, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Features or logits."""
     values = values[label.first + values["channel"] < label.shape[0]]
     channel = label.first + values["channel"]
     if not label.pitch:
-        out = np.zeros(label.shape, np.int64)
+        out = np.zeros(shape, np.int64)
         out[channel] = values["value"]
         return out
     _, h, w = label.shape

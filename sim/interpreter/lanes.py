@@ -15,11 +15,11 @@ WORD_BITS = formats.MEMBRANE_BITS
 HALF_BITS = WORD_BITS // 2  #: Of a word of buffer A: a byte of codes and a 0.
 
 
-def scaled(m: Memories, i: Instruction, p: np.ndarray) -> np.ndarray:
-    """Return x of accumulators P."""
+def scaled(m: Memories, i: Instruction, p: np.ndarray, shift: int | None = None) -> np.ndarray:
+    """Return x of accumulators P; ``shift``: index into SHIFTS, if not the instruction's."""
     if np.abs(p).max(initial=0) >= 1 << (formats.PRODUCT_BITS - 1):
         raise AssertionError(f"instruction {m.instruction} overflows the lane accumulator")
-    return formats.saturate(p >> formats.SHIFTS[i.shift])
+    return formats.saturate(p >> formats.SHIFTS[i.shift if shift is None else shift])
 
 
 def make_table(i: Instruction) -> np.ndarray:
@@ -112,11 +112,30 @@ def finish(
     else:
         fired, _ = fire(i, frames, m.table)
     fired = fired.reshape(y.shape)
-    if i.keep != Keep.NONE:
-        kept = fired.astype(np.int64) if i.keep == Keep.SPIKE else y
-        _store(m, i, tiles, column, rows, addr, kept)
+    if (what := i.keep | i.mean) != Keep.NONE:
+        kept = fired.astype(np.int64) if what == Keep.SPIKE else y
+        if i.keep:
+            _store(m, i, tiles, column, rows, addr, kept)
+        if i.mean:
+            _mean(m, i, tiles, column, kept[rows.valid].sum(axis=0))
     lanes = np.arange(c.cols) < (i.lanes if column.last else c.cols)
     return fired & rows.valid[..., None] & lanes
+
+
+def _mean(m: Memories, i: Instruction, tiles: Tiles, column: ColumnTile, total: np.ndarray) -> None:
+    """Write the mean of what was kept in each lane, summed over a column tile: total (C,)."""
+    c, lanes = m.config, np.arange(m.config.cols)
+    if not c.means or (i.keep and i.keep != i.mean):
+        raise AssertionError(f"instruction {m.instruction} sums what it cannot")
+    bias, factor = m.mean_parameters(column.par)
+    value = scaled(m, i, total * factor + bias, i.mean_shift)
+    addr = m.check(i.mean_base + column.index * c.cols + lanes, c.pix_depth, "pixel")
+    m.pix[addr] = value
+    if m.recording:
+        tau = column.start + tiles.tau[-1] + timing.mean_row(c)
+        place = {"head": column.head, "channel": column.tile * c.cols + lanes}
+        cycle = tau + timing.write_cycle(c) + lanes
+        m.record("pix", m.events("pix", c.cols, cycle=cycle, addr=addr, value=value, **place))
 
 
 def _added(

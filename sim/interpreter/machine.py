@@ -79,12 +79,21 @@ class Memories:
         return signed(low, bits)
 
     def parameters(self, i: Instruction, addr: int) -> tuple[np.ndarray, np.ndarray]:
-        """Bias (C,) and factors (entries, C); zeros where an instruction has none."""
+        """Bias (C,) and factors (entries, C); zeros where an instruction has none.
+
+        Those of a mean come before them: `mean_parameters`.
+        """
         if not i.n_par:
             return np.zeros(self.config.cols, np.int64), np.zeros((1, self.config.cols), np.int64)
-        at = addr + np.arange(i.n_par)
+        at = addr + np.arange(2 if i.mean else 0, i.n_par)
         bias = self.column_numbers(at[:1], formats.BIAS_BITS)[:, 0]
         return bias, self.column_numbers(at[1:], formats.FACTOR_BITS).T
+
+    def mean_parameters(self, addr: int) -> tuple[np.ndarray, np.ndarray]:
+        """Bias (C,) and factor (C,) of a mean that is summed while it is written."""
+        at = addr + np.arange(2)
+        bias = self.column_numbers(at[:1], formats.BIAS_BITS)[:, 0]
+        return bias, self.column_numbers(at[1:], formats.FACTOR_BITS)[:, 0]
 
     # ---- loading ---------------------------------------------------------------------------
 

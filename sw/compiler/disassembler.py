@@ -17,7 +17,7 @@ def disassemble(
     for i, label, told in zip(code, labels, forecast, strict=True):
         op = Op(i.op)
         written = [label.pooled] if label.pooled else label.tensor.split(",")
-        writes = ", ".join(t for t in (*written, label.residual) if t)
+        writes = ", ".join(t for t in (*written, label.residual, label.mean) if t)
         out.append(
             f"{at:5d}  {op.name:4s}  {label.layer}  -> {writes or '-'}  [{told.cycles} cycles]"
         )
@@ -94,6 +94,10 @@ def _details(op: Op, i: Instruction) -> list[str]:
     if i.res in (Res.ADD, Res.AVERAGE) or i.keep:
         kept = f", {Keep(i.keep).name} kept in {'AB'[i.res_dest]}" if i.keep else ""
         lines.append(f"res {Res(i.res).name}{kept}  group+{i.res_gs} j+{i.res_j}")
+    if i.mean:
+        lines.append(
+            f"mean of {Keep(i.mean).name} @{i.mean_base:#06x}  shift {formats.SHIFTS[i.mean_shift]}"
+        )
     if i.dest:
         text = (
             f"dest {Dest(i.dest).name} @{i.w_base:#06x}  group+{i.w_gs} per "

@@ -12,7 +12,8 @@ class Label:
     heads (0: it does not); ``transposed``: the map is written transposed; ``pitch``: features of
     single tokens, tokens per image row in residual memory (0: features are sums over tokens);
     ``first``: the instruction's first channel, where several make a tensor; ``pooled``: the tensor
-    that is written in place of ``tensor``, maxima of 3x3 windows of it at stride 2.
+    that is written in place of ``tensor``, maxima of 3x3 windows of it at stride 2; ``mean``: the
+    one that is summed, of ``residual`` or ``tensor``.
     """
 
     layer: str
@@ -26,6 +27,7 @@ class Label:
     pitch: int = 0
     first: int = 0
     pooled: str = ""
+    mean: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ def test_distances_of_the_pipeline():
         ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5, "leak": 1}, 31 + 25),
         ({"op": Op.MAC, "persist": 1, "leak": 1}, 18 + 15),
         ({"op": Op.MEAN, "dest": Dest.PIX}, 31 + 15),
+        ({"dest": Dest.ROW, "mean": Keep.Y}, 31 + 9 + 15),
     ],
 )
 def test_drain(fields, drain):
@@ -97,6 +98,26 @@ def test_overhead():
     assert timing.overhead(after, gemm(n_k=2)) == early + late
     for config in (ahead, after):
         assert timing.overhead(config, Instruction(op=Op.TABLE)) == 1 + 512 + NI + 2
+
+
+def test_gap_behind_a_column_tile_whose_mean_takes_x():
+    """The mean takes x where row 9 of the last tile would; the next tile's row 0 comes later."""
+    config = Config(rows=4, cols=16)
+    assert timing.mean_row(config) == 9
+    assert timing.mean_row(Config(rows=16, cols=16)) == 21
+    assert timing.mean_gap(config, gemm(n_k=4, n_par=4)) == 0  # there is none
+    for words, gap in ((1, 4), (2, 4), (4, 2), (6, 0), (9, 0)):
+        i = gemm(n_k=words, n_par=4, mean=1, tile_min=2)
+        assert timing.mean_gap(config, i) == (gap if words > 2 else 10 - 2 - 4)
+        i = gemm(
+            n_k=words, n_par=4, mean=1, tile_min=2, n_j=2, n_t=9, gap=timing.mean_gap(config, i)
+        )
+        tau = [s + 4 + words - 1 for s in timing.column_starts(i)[:2]]
+        last = tau[0] + 8 * timing.tile_cycles(i)
+        assert tau[1] > last + timing.mean_row(config)
+    assert (
+        isa.decode(timing.encode(config, Op.GEMM, n_k=4, n_dx=1, n_dy=1, n_par=4, mean=1)).gap == 2
+    )
 
 
 def test_gap_of_spread_steps():
@@ -157,6 +178,7 @@ def test_column_starts_by_hand():
             "tile_min": st.integers(2, 12),
             "xnor": st.integers(0, 1),
             "shortcut": st.integers(0, 1),
+            "gap": st.integers(0, 20),
         }
     )
 )
@@ -166,7 +188,8 @@ def test_issue_cycles_of_a_sequencer(fields):
     cycle, first_tau, starts = 0, None, []
     for _ in itertools.product(range(i.n_h), range(i.n_j)):
         if first_tau is not None and i.n_par:
-            while cycle < first_tau + timing.SWAP:
+            ended = cycle
+            while cycle < first_tau + timing.SWAP or cycle < ended + i.gap:
                 cycle += 1
         starts.append(cycle)
         cycle += i.n_par

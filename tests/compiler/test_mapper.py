@@ -20,6 +20,7 @@ def test_all_misfits_are_told_at_once(small):
         compile_network(net, few)
     needs = required(net, few)
     assert (needs.pop("state_bits"), needs.pop("res_bits")) == (0, 18)
+    assert needs.pop("pool_depth") <= few.pool_depth  # else the pools have instructions
     for field, least in needs.items():
         assert f"{field} >= {least} would make it fit" in str(e.value), field
     assert "row memory: " in str(e.value)
@@ -83,6 +84,7 @@ def test_misfits_of_a_stream_are_told_at_once(bits):
     )
     needs = required(net, few)
     assert needs["state_bits"] == bits
+    assert needs.pop("pool_depth") == 0
     with pytest.raises(SpikeloomError) as e:
         compile_network(net, few)
     for field, least in needs.items():
@@ -102,7 +104,7 @@ def test_a_wide_enough_config_is_left_alone(small):
 def test_needs_by_hand():
     """A pixel layer, a 1x1 layer of 20 channels, a mean: every memory counted."""
     net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
-    assert required(net, Config(rows=8)) == {
+    assert required(net, Config(rows=8, means=0)) == {
         "row_depth": 64,  # 30 tokens in 4 groups, 2 steps: 8 words
         "col_depth": 64,  # parameters 2 + 4 + 2 + 2, weights 9 + 2 * 1 + 32 words: 53
         "res_depth": 128,  # 2 column tiles x 2 steps x 4 groups x 8
@@ -111,12 +113,15 @@ def test_needs_by_hand():
         "acc_bits": 8,  # 5 would do for a sum of 8
         "state_bits": 0,
         "res_bits": 1,
+        "pool_depth": 0,
     }
+    summed = required(net, Config(rows=8))  # by the lanes: an instruction and a buffer less
+    assert (summed["prog_depth"], summed["res_depth"]) == (4 * isa.NI, 64)
 
 
 def test_needs_below_the_smallest_core():
     net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
-    needs = Mapper(net, Config(rows=8)).needs
+    needs = Mapper(net, Config(rows=8, means=0)).needs
     assert (needs["row_depth"], needs["col_depth"], needs["acc_bits"]) == (8, 53, 5)
 
 
@@ -136,7 +141,8 @@ def test_misfit_of_one_setting():
 def test_pieces_run_by_turns():
     """Each piece runs all of its layers before the next."""
     net = network(pixel(), conv("a", "p", out=80), mean("a.s"), inputs=80, side=(3, 6))
-    mapper = Mapper(net, Config(res_depth=100))
+    assert len(Mapper(net, Config(res_depth=100)).labels) == 4  # the lanes sum: nothing is kept
+    mapper = Mapper(net, Config(res_depth=100, means=0))
     assert [(label.layer, label.first) for label in mapper.labels] == [
         ("pixel", 0),
         *(("a", 0), ("mean", 0), ("a", 32), ("mean", 32), ("a", 64), ("mean", 64)),

@@ -25,8 +25,7 @@ def test_labels_of_a_program():
     assert program.labels == (
         Label(layer="pixel", op="MAC", tensor="p", kind="spikes", shape=(8, 5, 6)),
         Label(layer="a", op="GEMM", residual="r", **image),
-        Label(layer="b", op="GEMM", tensor="b.s", **image),
-        Label(layer="m", op="MEAN", tensor="m", kind="values", shape=(20,), head_width=20),
+        Label(layer="b", op="GEMM", tensor="b.s", mean="m", **image),
         Label(layer="n", op="MEAN", tensor="n", kind="values", shape=(20,), head_width=20),
         Label(layer="logits", op="MAC", tensor="logits", kind="values", shape=(2,)),
         Label(layer="(end)", op="HALT"),

@@ -184,7 +184,7 @@ def test_walker_is_nested_loops(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("m.d.sync += known.eq(self.ahead[lv])", "m.d.sync += known.eq(before)"),
+        ("m.d.sync += known.eq(self.ahead[lv])", "m.d.sync += known.eq(before & last[lv])"),
         ("dy_below.eq(fewer(dy_below))", "dy_below.eq(fewer(dy_first))"),
         ("m.d.sync += base.eq(start + delta)", "m.d.sync += base.eq(addr + delta)"),
         ("outer_end.eq(last.t & last.x & last.y)", "outer_end.eq(last.t & last.x)"),

@@ -5,9 +5,10 @@ import pytest
 
 from hw.arch.formats import BIAS_MAX, FACTOR_MAX, MEMBRANE_MAX, MEMBRANE_MIN, PRODUCT_BITS, SHIFTS
 from hw.core.affine import Affine
+from hw.core.mac import LaneMAC
 from hw.core.modes import Operand
 from sw.golden import ops
-from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, numbers
+from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, Y, numbers
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +200,34 @@ def test_x_holds_until_load(bench):
     s.put(at + 20)
     seen = s.play(bench)
     assert [r["x"] for r in seen[at + X : at + 20]] == [321] * (20 - X)
+
+
+@pytest.mark.parametrize("shift", range(len(SHIFTS)))
+def test_a_sum_beside_rows_of_the_array(bench, shift):
+    """Words that count, each a cycle before it is told so; rows use x before and after the mean."""
+    rng, s, want = np.random.default_rng(shift), Script(shift=1, mean_shift=shift), {}
+    bias, factor = int(rng.integers(-(1 << 20), 1 << 20)), int(rng.integers(-5000, 5000))
+    s.put(0, col=bias & 0xFFFFFFFF, par_bias=1, par_mean_bias=1)
+    s.put(1, col=factor & 0x3FFFF, par_mean_factor=1)
+    s.at = 2
+    s.parameters([-5, 77])
+    for count in (6, 1, 9):
+        kept = numbers(rng, MEMBRANE_MIN, MEMBRANE_MAX, count)
+        counts = [True, *(rng.random(count - 1) < 0.7)]
+        begin = s.at
+        for n in range(count):
+            at = s.event(acc=n + 3, swap=int(count == 6 and n == 0))
+            want[at + X] = int(ops.affine(n + 3, 77, -5, SHIFTS[1]))
+        for n in range(count + 4):  # any words of rows that do not count
+            one = n < count and counts[n]
+            s.put(begin + Y + n, kept=kept[n] if n < count else int(rng.integers(999)))
+            s.put(begin + Y + n + 1, adds=int(one), opens=int(n == 0))
+        takes = begin + Y + count - 1 + LaneMAC.latency
+        s.put(takes, unit=1)
+        s.put(takes + 1, load=1, mean=1)
+        total = sum(k for k, c in zip(kept, counts, strict=True) if c)
+        want[takes + 2] = int(ops.saturate((total * factor + bias) >> SHIFTS[shift]))
+        s.at = takes + 2
+    s.put(s.at + X + 2)
+    seen = s.play(bench)
+    assert {t: seen[t]["x"] for t in want} == want

@@ -12,7 +12,7 @@ from tests.unit.bench import Bench, timeline
 
 CONFIG = Config(rows=4, cols=8, width=32)
 INPUTS = ["insn", "early", "word", "row", "pops", "pixel"]
-CYCLES = timing.STATE_WRITE + 6
+CYCLES = timing.STATE_WRITE + 10
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,31 @@ def test_the_first_row_of_a_column_tile_swaps_the_bias(bench):
     assert when(events, "swap") == {timing.S_READY: 1}
     row = {"due": 1, "opens": 1, "first": 1, "row": 0, "tag": {**TAG, "new": 0}}
     assert not when(play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}), "swap")
+
+
+def test_what_is_kept_is_summed_and_the_mean_takes_x():
+    """Row 0 opens the sum; behind row 3 of the last tile, five cycles on, x takes it."""
+    bench = Bench(LaneEvents(CONFIG), ["insn", "early", "word", "row", "pops", "pixel"], ["event"])
+    for mean in (Keep.NONE, Keep.Y, Keep.SPIKE):
+        for closes in (0, 1):
+            tag = {**TAG, "closes": closes, "n_valid": 3}
+            at = {
+                EXPAND + r: {
+                    "row": {"due": 1, "first": int(r == 0), "count": r, "row": r, "tag": tag}
+                }
+                for r in range(4)
+            }
+            events = play(bench, Op.GEMM, {"gemm": 1}, at, mean=int(mean))
+            takes = timing.PRODUCT + timing.mean_row(CONFIG) if mean and closes else None
+            begin = timing.Y + 1
+            assert when(events, "adds") == ({begin + r: 1 for r in range(3)} if mean else {})
+            assert when(events, "opens") == {begin: 1}
+            assert when(events, "mean") == ({takes: 1} if takes else {})
+            loads = [timing.PRODUCT + r for r in range(4)] + ([takes] if takes else [])
+            assert sorted(when(events, "load")) == loads
+            assert when(events, "on_bus") == ({takes + 1: 1} if takes else {})
+            assert sorted(when(events, "fire")) == [timing.Y + r for r in range(4)]
+            assert not when(events, "store")
 
 
 def test_a_row_that_is_no_token_is_not_stored(bench):
@@ -169,3 +194,10 @@ def test_a_new_code_is_put_when_it_is_there(bench):
     events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}, leak=1)
     assert when(events, "put") == {timing.STATE_WRITE: 1}
     assert events[timing.STATE_WRITE]["put_row"] == 1
+
+
+def test_a_core_without_means_has_no_fields_of_them():
+    without = lane_event(dataclasses.replace(CONFIG, means=0))
+    assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} == {
+        *("adds", "opens", "mean", "par_mean_bias", "par_mean_factor")
+    }

@@ -12,7 +12,7 @@ from tests.unit import netlist
 
 
 def vectors(n=2000):
-    """Return a, b, c, first per cycle (as the pins see them) and p after each edge."""
+    """Return what the pins see in each cycle, and p after each edge."""
     rng = random.Random(0)
     half = 1 << 17
     extremes = (-half, half - 1, -1, 0, 1)
@@ -27,11 +27,20 @@ def vectors(n=2000):
         for _ in range(n)
     ]
     first = [int(rng.random() < 0.1 or k < 2) for k in range(n)]
+    adds = [int(rng.random() < 0.7) for _ in range(n)]
+    a_en, c_en = ([int(rng.random() < 0.6 or k < 3) for k in range(n)] for _ in "ac")
+    held = {}
+    for name, values, takes in (("a", a, a_en), ("c", c, c_en)):
+        held[name] = values[:1]
+        for k in range(1, n):
+            held[name].append(values[k] if takes[k] else held[name][-1])
     p, want = 0, [None, None]
     for t in range(n - 2):  # c and first of cycle t + 1 meet a and b of cycle t at the end of t + 2
-        p = (c[t + 1] if first[t + 1] else p) + a[t] * b[t]
+        p = held["c"][t + 1] if first[t + 1] else p
+        p += held["a"][t] * b[t] if adds[t + 1] else 0
         want.append(p & ((1 << 36) - 1))
-    return {"a": a, "b": b, "c": c, "first": first}, want
+    stimulus = {"a": a, "b": b, "c": c, "first": first}
+    return stimulus | {"adds": adds, "a_en": a_en, "c_en": c_en}, want
 
 
 def test_generic_accumulates_with_stated_latency():

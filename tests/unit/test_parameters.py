@@ -1,8 +1,11 @@
 """Parameter words: numbered, addressed by column tile, held back for the first tile."""
 
+import pytest
+
 from hw.arch import isa, timing
 from hw.arch.isa import Op
 from hw.core.parameters import Parameters
+from hw.core.words import MEAN_BIAS, MEAN_FACTOR
 from tests.unit.bench import Bench, timeline
 
 INSN = sum(
@@ -43,3 +46,28 @@ def test_they_wait_until_the_first_tile_has_left_the_pipeline_behind_it():
         for r in rows[2 + ends :]:
             r["run"] = 1
         assert issued(bench().play(rows))[0][0] == 1 + max(timing.SWAP, ends + 1)
+
+
+def test_those_of_a_mean_come_first():
+    insn = isa.encode(Op.GEMM, n_par=4, par_base=40, par_j=4, mean=1)
+    insn = sum(w << 32 * n for n, w in enumerate(insn))
+    rows = [{**r, "insn": insn, "run": 1} for r in timeline(5)]
+    rows[0] = {"insn": insn, "setup": 1}
+    got = issued(bench().play(rows))
+    assert [(index, addr, done) for _, index, addr, _, done in got] == [
+        (MEAN_BIAS, 40, 0),
+        (MEAN_FACTOR, 41, 0),
+        (0, 42, 0),
+        (1, 43, 1),
+    ]
+
+
+@pytest.mark.parametrize("gap", [0, 1, 7, 31])
+def test_they_wait_for_a_gap_behind_a_column_tile(gap):
+    insn = isa.encode(Op.GEMM, n_par=2, gap=gap)
+    insn = sum(w << 32 * n for n, w in enumerate(insn))
+    rows = [{**r, "insn": insn} for r in timeline(gap + 8)]
+    rows[0]["setup"] = rows[2]["column_end"] = 1
+    for r in rows[3:]:
+        r["run"] = 1
+    assert [n for n, *_ in issued(bench().play(rows))][:2] == [3 + gap, 4 + gap]

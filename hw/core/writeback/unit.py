@@ -19,6 +19,7 @@ from hw.core.wire import each
 from hw.core.words import ADDR, Tag
 from hw.core.writeback.addressing import TokenPlace
 from hw.core.writeback.columns import ColumnWrites
+from hw.core.writeback.means import MeanBurst
 from hw.core.writeback.packing import SlotPacking, TapPacking
 from hw.core.writeback.pooling import FusedPool
 from hw.core.writeback.rows import ChannelBurst, RowWrites
@@ -29,7 +30,7 @@ class WriteBack(wiring.Component):
     """Writes a tile's spikes, their windows, pooled words or x where `hw.arch.isa.Dest` says.
 
     There is one event for each row of a tile, again for each time step (spread), or for each lane
-    (PIX).
+    (PIX). The means of a column tile follow its last row, while the next one's rows come.
 
     Latency: ``latency`` cycles from ``tag`` to the write of row 0, one from ``spikes``. COL_CHANNEL
     writes with row R - 1, ROW_CHANNEL from one cycle after that. Throughput: a row a cycle.
@@ -42,6 +43,7 @@ class WriteBack(wiring.Component):
     -------
     mode : In(WriteMode), constant while tags are in flight.
     load : In(Load), a write from outside, while no tag is in flight: it is written a cycle later.
+    begin : In(1), an instruction begins, whose first mean goes to mean_base : In(ADDR).
     tag : In(Tag), at 0, two cycles before row 0's spikes are complete.
     spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 2 + r.
     row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
@@ -51,6 +53,8 @@ class WriteBack(wiring.Component):
 
     mode: Any
     load: Any
+    begin: Signal
+    mean_base: Signal
     tag: Any
     spikes: Signal
     pooled: Signal
@@ -74,6 +78,8 @@ class WriteBack(wiring.Component):
             {
                 "mode": In(WriteMode),
                 "load": In(Load),
+                "begin": In(1),
+                "mean_base": In(ADDR),
                 "tag": In(Tag),
                 "spikes": In(cols),
                 "pooled": In(width),
@@ -155,16 +161,30 @@ class WriteBack(wiring.Component):
         self._rows(m, valid, closing, tag.addr, place, word, en, taps, tokens)
         self._columns(m, valid, closing, tag, row, word, en, tokens)
 
+        self._pixels(m, event, is_pix, closing)
+        return m
+
+    def _pixels(self, m: Module, event, is_pix, closing) -> None:
+        """Write x of each lane: of the events of PIX, and means after their column tile."""
+        due, addr = event.due & is_pix, event.tag.addr + event.count
+        if self.config.means:
+            m.submodules.means = means = MeanBurst(self.config)
+            m.d.comb += [
+                means.begin.eq(self.begin),
+                means.base.eq(self.mean_base),
+                means.take.eq(closing & event.tag.closes & self.mode.mean),
+            ]
+            due, addr = due | means.due, Mux(means.due, means.addr, addr)
         pix_en = Signal()
         pix_addr = Signal(ADDR, reset_less=True)
         pix_data = Signal(signed(MEMBRANE_BITS), reset_less=True)
+        load = self.load
         m.d.sync += [
-            pix_en.eq(event.due & is_pix | load.valid & (load.mem == Mem.PIX)),
-            pix_addr.eq(Mux(load.valid, load.word, tag.addr + event.count)),
+            pix_en.eq(due | load.valid & (load.mem == Mem.PIX)),
+            pix_addr.eq(Mux(load.valid, load.word, addr)),
             pix_data.eq(Mux(load.valid, load.data[:MEMBRANE_BITS].as_signed(), self.x)),
         ]
         m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
-        return m
 
     def _fuse(self, m: Module, event, spikes, place, valid, bits) -> None:
         """Windows in place of spikes: an odd row's, of itself and the even row before it."""

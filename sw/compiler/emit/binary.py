@@ -16,6 +16,7 @@ class BinaryEmission(Emission[BinaryLayer]):
     layer = BinaryLayer
     keeps_spikes = True
     in_pieces = True
+    sums = True
     writes_windows = True
 
     def wants(self, layer: BinaryLayer, name: str) -> Iterable[Numbering]:
@@ -41,7 +42,8 @@ class BinaryEmission(Emission[BinaryLayer]):
         slots = slots.reshape(-1, slots.shape[-1])
         factor = constants.lanes_of(layer.affine.factor, slots)
         bias = constants.lanes_of(layer.affine.bias, slots)
-        constants.params[layer.name] = constants.parameters(bias, factor[:, None])
+        mean = constants.place.fusions.means.get(layer.name)
+        constants.params[layer.name] = constants.parameters(bias, factor[:, None], mean)
         constants.weights[layer.name] = constants.binary_weights(layer.weight, layer.source, slots)
 
     def emit(self, m: Emitter, layer: BinaryLayer, part: range | None = None) -> None:

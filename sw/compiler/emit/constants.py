@@ -6,7 +6,7 @@ from hw.arch import formats
 from hw.arch.isa import Pack
 from sw.compiler.plan.layout import ceil_div
 from sw.compiler.plan.placement import Placement
-from sw.network import Head, PixelConv
+from sw.network import Head, Mean, PixelConv
 
 
 class Constants:
@@ -67,11 +67,25 @@ class Constants:
         out[..., :4] = np.ascontiguousarray(low)[..., None].view(np.uint8)
         return out
 
-    def parameters(self, bias: np.ndarray, factors: np.ndarray) -> int:
-        """Append parameter words: bias (tiles, C), factors (tiles, entries, C)."""
+    def parameters(self, bias: np.ndarray, factors: np.ndarray, mean: Mean | None = None) -> int:
+        """Append parameter words: bias (tiles, C), factors (tiles, entries, C).
+
+        ``mean``: one that is summed while the layer writes; its two words come first.
+        """
         bias = self.numbers(bias, formats.BIAS_BITS)[:, None]  # (tiles, 1, C, bytes)
         factors = self.numbers(factors, formats.FACTOR_BITS)
         both = np.concatenate([bias, factors], axis=1)  # (tiles, words, C, bytes)
+        if mean is not None:
+            first = np.full((len(both), self.config.cols), mean.bias)[:, None]
+            second = np.full((len(both), self.config.cols), mean.factor)[:, None]
+            both = np.concatenate(
+                [
+                    self.numbers(first, formats.BIAS_BITS),
+                    self.numbers(second, formats.FACTOR_BITS),
+                    both,
+                ],
+                axis=1,
+            )
         return self.append(
             both.transpose(2, 0, 1, 3).reshape(self.config.cols, -1, self.config.width // 8)
         )

@@ -26,6 +26,7 @@ ADDRESSES = (
     "sc_base",
     "sc_gs",
     "sc_t",
+    "mean_base",
 )
 
 

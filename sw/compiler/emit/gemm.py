@@ -2,7 +2,8 @@
 
 import math
 
-from hw.arch.isa import Dest, Op, Step
+from hw.arch import formats
+from hw.arch.isa import Dest, Keep, Op, Step
 from sw.compiler.emit.emitter import Emitter
 from sw.compiler.emit.walks import choose_walk
 from sw.compiler.plan.layout import ceil_div
@@ -60,7 +61,8 @@ def emit_convolution(
         target["w_base"] += first // target["slots"] * target["w_j"]
     if "st_base" in target:
         target["st_base"] += first * target["res_j"]
-    lane = m.neuron(layer)
+    lane, mean = m.neuron(layer), place.fusions.means.get(layer.name)
+    n_par = 2 if mean is None else 4
     m.emit(
         Op.GEMM,
         Label(
@@ -70,6 +72,7 @@ def emit_convolution(
             shape=shape,
             head_width=out // heads if heads > 1 else 0,
             first=first * c.cols,
+            mean="" if mean is None else mean.name,
             pooled=(pool_layer and pool_layer.spikes()) or "",
             **m.tensors(layer),
         ),
@@ -91,10 +94,10 @@ def emit_convolution(
         n_h=heads,
         n_step=Step.ROWS if pool_layer is None else Step.HALF,
         pool=int(pool_layer is not None),
-        n_par=2,
-        par_base=m.constants.params[layer.name] + 2 * first,
-        par_j=2,
-        par_h=2,
+        n_par=n_par,
+        par_base=m.constants.params[layer.name] + n_par * first,
+        par_j=n_par,
+        par_h=n_par,
         tile_min=m.tile_min(c.rows, lane),
         img_w=ow,
         img_h=h // pool * pool,
@@ -106,6 +109,7 @@ def emit_convolution(
         **target,
         **lane,
         **_shortcut(m, layer, first),
+        **_mean(m, layer, first),
     )
     if not first:
         step, pad = stride * pool, size // 2 * pool
@@ -118,6 +122,19 @@ def taps_inside(side: int, outs: int, taps: int, step: int, pad: int) -> int:
     """Taps in the image of all ``outs`` places along a side, ``step`` from one to the next."""
     starts = (step * n - pad for n in range(outs))
     return sum(min(side, start + taps) - max(0, start) for start in starts)
+
+
+def _mean(m: Emitter, layer: Layer, first: int) -> dict[str, int]:
+    """Fields of a mean that is summed while the layer writes, from column tile ``first`` on."""
+    mean = m.place.fusions.means.get(layer.name)
+    if mean is None:
+        return {}
+    offset, _ = m.place.residuals.features[mean.name]
+    return {
+        "mean": Keep.SPIKE if mean.source == layer.spikes() else Keep.Y,
+        "mean_shift": formats.SHIFTS.index(mean.shift),
+        "mean_base": m.place.feature_base + offset + first * m.config.cols,
+    }
 
 
 def _shortcut(m: Emitter, layer: Layer, first: int) -> dict[str, int]:

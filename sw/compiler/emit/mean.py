@@ -15,7 +15,10 @@ from sw.network import Mean
 
 
 class MeanEmission(Emission[Mean]):
-    """One MEAN instruction for a run of means: the last of them makes it."""
+    """One MEAN instruction for a run of means: the last of them makes it.
+
+    A mean that the lanes sum while they write has none.
+    """
 
     layer = Mean
     sums_residuals = True

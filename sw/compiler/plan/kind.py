@@ -23,6 +23,8 @@ class Kind(Generic[L]):
     sums_residuals = False
     #: Whether its spikes are those of an image, (C, H, W), which attention may read.
     writes_image = True
+    #: Whether a mean over all tokens and steps of what it makes can be summed while it is made.
+    sums = False
     #: Whether maxima of 3x3 windows of its spikes, at stride 2, can be written in their place.
     writes_windows = False
     #: Whether it gives such maxima, and nothing else.

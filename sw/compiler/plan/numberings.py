@@ -62,8 +62,8 @@ class Numberings:
         residual = residual_of(layer)
         if residual is None:
             return []
-        stored = [residual.output] if self.uses.readers[residual.output] else []
-        return [*residual.inputs, *stored]
+        stored = self.uses.residual(layer)
+        return [*residual.inputs, *([stored] if stored else [])]
 
     def _settle(self) -> bool:
         """Pass on what one layer's numbering means for others; whether anything changed."""

@@ -227,8 +227,11 @@ class Residuals:
     def _group_means(self) -> None:
         """Find means that share an instruction: sums of A and B, same shift and shape.
 
+        Those that are summed while what they read is made have none.
+
         B's numbers come C * (column tiles) words after A's, which are written first.
         """
+        summed = [self.net.layers[n] for n in sorted(self.uses.summed)]
         self.mean_runs: list[dict[int, Mean]] = []
         self.features: dict[str, tuple[int, int]] = {}
         for _, group in groupby(self.net.layers, key=type):
@@ -236,6 +239,8 @@ class Residuals:
             for layer in group:
                 if not isinstance(layer, Mean):
                     break
+                if any(layer is mean for mean in summed):
+                    continue
                 self._check_mean(layer)
                 buffer, other = self._buffer[layer.source], next(iter(run.values()), layer)
                 alike = layer.over_tokens and self._kind(layer) == self._kind(other)
@@ -258,6 +263,10 @@ class Residuals:
             if not first.over_tokens:
                 tokens = self.numbers.groups[first.source] * self.config.rows
             at += (max(run) + tokens) * across
+        for layer in summed:
+            assert isinstance(layer, Mean)
+            self.features[layer.name] = (at, self.uses.shape[layer.source][0])
+            at += self._tiles(layer.source) * self.config.cols
         self.feature_count = at
 
     def _kind(self, mean: Mean) -> tuple:

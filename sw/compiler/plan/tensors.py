@@ -18,10 +18,14 @@ class Uses:
         (C, H, W) of spikes and residuals, (H, rows, columns) of maps, (C,) of features.
     maker, readers : dict
         Tensor to the index of the layer that writes it, and of those that read it.
+    summed : set
+        Indices of means that are summed while what they read is made: no memory holds that for
+        them. Empty until `Fusions` fills it.
     """
 
     def __init__(self, net: IntegerNetwork, kinds: Kinds):
         self.net, self.kinds = net, kinds
+        self.summed: set[int] = set()  # readers that need no memory, see `Fusions`
         self.shape = tensor_shapes(net).shape
         self.maker: dict[str, int] = {}
         self.readers: dict[str, list[int]] = {}
@@ -36,8 +40,12 @@ class Uses:
         return SpikeloomError(f"network {self.net.name!r}, layer {layer!r}: {what}")
 
     def last_use(self, name: str) -> int:
-        """Index of the last layer that needs a tensor."""
-        return max(self.readers[name], default=self.maker[name])
+        """Index of the last layer that needs a tensor in memory."""
+        return max(self._in_memory(name), default=self.maker[name])
+
+    def _in_memory(self, name: str) -> list[int]:
+        """Indices of the layers that read a tensor from memory."""
+        return [n for n in self.readers[name] if n not in self.summed]
 
     def readers_of(self, name: str) -> Iterator[Layer]:
         """Layers that read a tensor."""
@@ -53,8 +61,9 @@ class Uses:
         return self.kinds[type(layer)]
 
     def sums(self, name: str) -> list[Layer]:
-        """Layers that sum a tensor over its steps: means."""
-        return [r for r in self.readers_of(name) if self.kind(r).sums_residuals]
+        """Layers that sum a tensor over its steps, from residual memory: means."""
+        readers = (self.net.layers[n] for n in self._in_memory(name))
+        return [r for r in readers if self.kind(r).sums_residuals]
 
     def kept(self, layer: Layer) -> str | None:
         """Name of the spikes that a layer keeps in residual memory, for a mean."""
@@ -72,4 +81,6 @@ class Uses:
     def residual(self, layer: Layer) -> str | None:
         """Name of the residual that a layer stores because somebody reads it."""
         residual = residual_of(layer)
-        return residual.output if residual is not None and self.readers[residual.output] else None
+        return (
+            residual.output if residual is not None and self._in_memory(residual.output) else None
+        )

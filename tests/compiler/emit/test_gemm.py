@@ -120,7 +120,7 @@ def test_stride_reads_the_last_row():
 def test_pieces_begin_at_their_column_tile():
     """80 channels in pieces of two tiles, a word of spikes; 18 tokens in 5 groups, 2 steps."""
     net = network(pixel(), conv("a", "p", out=80), mean("a.s"), inputs=80, side=(3, 6))
-    mapper = mapped(net, Config(res_depth=100))
+    mapper = mapped(net, Config(res_depth=100, means=0))
     _, i = code(mapper)["a"]  # the last: tile 4
     constants = mapper.constants
     assert (i.n_j, i.lanes) == (1, 16)

@@ -46,6 +46,7 @@ def test_defaults():
     facts = ("keeps_spikes", "sums_residuals", "writes_image", "in_pieces")
     assert [getattr(kind, fact) for fact in facts] == [False, False, True, False]
     assert not kind.writes_windows
+    assert not kind.sums
     assert not kind.windows
     assert tuple(kind.wants(layer, "p")) == ()
     assert kind.follows(layer, True) is None
@@ -56,20 +57,20 @@ def test_defaults():
 
 
 def test_facts_of_the_layer_kinds():
-    """Kept spikes, sums, images, pieces, windows of spikes and their maxima."""
+    """Kept spikes, sums, images, pieces, windows of spikes and their maxima, summed on the way."""
     facts = ("keeps_spikes", "sums_residuals", "writes_image", "in_pieces")
-    facts += ("writes_windows", "windows")
+    facts += ("writes_windows", "windows", "sums")
     assert {
         layer.__name__: "".join("-+"[getattr(kind, fact)] for fact in facts)
         for layer, kind in emissions().items()
     } == {
-        "PixelConv": "+-+---",
-        "BinaryLayer": "+-+++-",
-        "SpikePool": "--+--+",
-        "AttentionMap": "------",
-        "AttentionApply": "--+---",
-        "Mean": "-++---",
-        "Head": "--+---",
+        "PixelConv": "+-+----",
+        "BinaryLayer": "+-+++-+",
+        "SpikePool": "--+--+-",
+        "AttentionMap": "-------",
+        "AttentionApply": "--+----",
+        "Mean": "-++----",
+        "Head": "--+----",
     }
 
 

@@ -25,6 +25,8 @@ def test_regions_that_live_at_once_do_not_overlap(config, small):
             made.setdefault(name, n)
         for field in ("source", "left", "right", "map"):
             last[getattr(layer, field, None)] = n
+    pooled = {label.pooled: label.tensor for label in program.labels if label.pooled}
+    made |= {pool: made[spikes] for pool, spikes in pooled.items()}
     for memory in ("row", "col"):
         regions = [r for r in program.regions if r.memory == memory]
         for a, b in itertools.combinations(regions, 2):
@@ -71,6 +73,7 @@ def test_addresses_of_regions():
         mean("c.s"),
         side=(4, 4),
         steps=3,
+        config=Config(means=0),
     )
     each = 4 * 3  # groups of 4 tokens, a word a step
     p, a = 4, 4 + each  # after the image, four addresses of four pixels

@@ -12,7 +12,7 @@ import pytest
 from hw.arch import Config
 from hw.arch.isa import SLOT_BYTES, Dest, Pack
 from hw.arch.memmap import Mem
-from hw.arch.timing import STATE_GAP
+from hw.arch.timing import STATE_GAP, mean_row
 from hw.core.writeback.unit import WriteBack
 from sw.network.layers.pool import pool3x3
 from tests.unit.bench import Bench, timeline
@@ -58,7 +58,7 @@ class Unit:
         self.config = config
         self.bench = Bench(
             WriteBack(config),
-            ["mode", "load", "tag", "spikes", "pooled", "x"],
+            ["mode", "load", "begin", "mean_base", "tag", "spikes", "pooled", "x"],
             [*OUTPUTS, "pix_en", "pix_addr", "pix_data"],
         )
 
@@ -705,6 +705,33 @@ def test_windows_of_spikes(unit, pack, height):
     dest = {"dest": int(Dest.ROW_TAPS), "slot_log2": log2, "pack": int(pack), "img_w": out_w}
     mode = {"gs": gs, "fused": 1, "lanes": lanes, **(dest if pack else {"dest": int(Dest.ROW)})}
     assert unit.run(mode, tiles, "spikes", data, c.rows) == sorted(want)
+
+
+def test_means_beside_rows(unit):
+    """After the last tile of two column tiles x of each lane, while the next one's rows come."""
+    c, rng = unit.config, np.random.default_rng(5)
+    count = -(-c.cols // c.rows) + 2
+    tiles = [{"addr": 7, "nb": 0, "closes": int(n % count == count - 1)} for n in range(2 * count)]
+    data = draw(rng, c, len(tiles), c.rows)
+    cycles = (len(tiles) + 3) * c.rows + c.cols + 20
+    stimulus = timeline(cycles)
+    for n, s in enumerate(stimulus):
+        s |= {"mode": {"lanes": c.cols, "dest": int(Dest.ROW), "mean": 1}, "x": n - 99}
+    stimulus[0] |= {"begin": 1, "mean_base": 300}
+    for n, (tag, spikes) in enumerate(zip(tiles, data, strict=True)):
+        stimulus[1 + n * c.rows]["tag"] = {"valid": 1, "n_valid": c.rows, **tag}
+        for r, bits in enumerate(spikes):
+            stimulus[2 + n * c.rows + r]["spikes"] = bits
+    seen = unit.bench.play(stimulus)
+    found = [(n, s["pix_addr"], s["pix_data"]) for n, s in enumerate(seen) if s["pix_en"]]
+    wanted = []
+    for column in range(2):
+        tag = 1 + ((column + 1) * count - 1) * c.rows
+        first = tag + WRITE + mean_row(c)
+        each = range(c.cols)
+        wanted += [(first + k, 300 + c.cols * column + k, first + k - 1 - 99) for k in each]
+    assert found == wanted
+    assert sum(any(s["row_en"]) for s in seen) == len(tiles) * c.rows
 
 
 def test_no_valid_row(unit):
