@@ -255,7 +255,10 @@ class Affine(wiring.Component):
         if self.config.tile_pixels > 1:
             first = later(m, self.first, name="first_pixel")
             with m.If(mac):
-                m.d.comb += [unit.b.eq(self.pixel_1), unit.first.eq(first)]
+                m.d.comb += [
+                    unit.b.eq(getattr(self, pixel_names(self.config)[0])),
+                    unit.first.eq(first),
+                ]
                 m.d.comb += unit.adds.eq(1)
 
 

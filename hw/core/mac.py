@@ -65,9 +65,9 @@ class LaneMAC(wiring.Component):
                 "b": In(signed(_FACTOR)),
                 "c": In(signed(_BIAS)),
                 "first": In(1),
-                "adds": In(1, init=1),
-                "a_en": In(1, init=1),
-                "c_en": In(1, init=1),
+                "adds": In(1, init=1),  # pyright: ignore[reportCallIssue]  # init is a port's
+                "a_en": In(1, init=1),  # pyright: ignore[reportCallIssue]  # init is a port's
+                "c_en": In(1, init=1),  # pyright: ignore[reportCallIssue]  # init is a port's
                 "p": Out(signed(_P)),
             }
         )

@@ -43,7 +43,8 @@ class Fusions:
         """Find the mean of what a layer makes that its lanes can sum: one, of y or of spikes."""
         uses, layers = self.uses, self.uses.net.layers
         residual, spikes = residual_of(layer), layer.spikes()
-        names = {residual.output if residual is not None else None, spikes} - {None}
+        written = (residual.output if residual is not None else None, spikes)
+        names = {name for name in written if name is not None}
         found = [
             n
             for name in sorted(names)
@@ -56,7 +57,8 @@ class Fusions:
         assert isinstance(mean, Mean)
         _, h, w = uses.shape[mean.source]
         # what the lanes hand to memory is of one kind, and by heads it has places of its own
-        alone = all(uses.readers[name] == [] for name in names - {mean.source, spikes})
+        others = (name for name in names if name not in (mean.source, spikes))
+        alone = all(uses.readers[name] == [] for name in others)
         if mean.source != spikes and spikes is not None:
             alone = not any(uses.kind(r).sums_residuals for r in uses.readers_of(spikes))
         heads = any(
