@@ -8,7 +8,7 @@ BOARD = Board(
     title="Digilent Arty A7-35T",
     part="xc7a35ticsg324-1L",
     platform="amaranth_boards.arty_a7:ArtyA7_35Platform",
-    core_clock=75_000_000,
+    core_clock=80_000_000,
     config=Config(),
     loader="arty_a7_35t",
 )

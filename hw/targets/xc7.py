@@ -119,9 +119,11 @@ class Xc7(Target):
         """DSPs are instantiated, not inferred.
 
         The step ``map_luts`` of synth_xilinx stands here in full: it takes a net to cost `NET`
-        instead of 300 ps, so that fewer LUTs follow each other where that decides the clock.
+        instead of 300 ps, so that fewer LUTs follow each other where that decides the clock. Delays
+        stay flip-flops, of which there are many: a shift register out of a LUT takes that LUT, and
+        is four times as slow at its output.
         """
-        synth = "synth_xilinx -family xc7 -flatten -nodsp -top top -run"
+        synth = "synth_xilinx -family xc7 -flatten -nodsp -nosrl -top top -run"
         return [
             f"read_rtlil {rtlil}",
             f"{synth} begin:map_luts",
@@ -129,7 +131,6 @@ class Xc7(Target):
             "read_verilog -icells -lib -specify +/xilinx/abc9_model.v",
             f"abc9 -W {NET}",
             "clean",
-            "xilinx_srl -fixed -minlen 3",
             "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
             "xilinx_dffopt",
             "opt_lut_ins -tech xilinx",
