@@ -31,15 +31,17 @@ def images():
 
 @pytest.fixture(scope="module")
 def bit(program, images):
-    """A word and bit of program memory whose flip changes the cycles."""
+    """A word and bit of program memory whose flip changes the cycles of first and later runs."""
+    known = program.first_cycles, program.cycles
     for word, bit in flips(program, 1000):
         words = program.words.copy()
         words[word] ^= np.uint32(1 << bit)
         try:
-            run = Machine(dataclasses.replace(program, words=words)).run(images[0], events=False)
+            machine = Machine(dataclasses.replace(program, words=words))
+            first, later = (machine.run(images[0], events=False).cycles for _ in range(2))
         except REFUSALS:
             continue
-        if run.cycles != program.cycles:
+        if first not in known and later not in known:
             return word, bit
     raise AssertionError("no flip changes the cycles")
 

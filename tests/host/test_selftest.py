@@ -21,7 +21,10 @@ def test_a_good_device_passes(network, program, images):
     assert found.faults == ()
     assert found.model == "golden model"
     assert found.predictions == network.run(images).predictions.tolist()
-    assert {(a.cycles, a.forecast) for a in found.answers} == {(program.cycles, program.cycles)}
+    first, later = program.first_cycles, program.cycles
+    assert first > later
+    assert [a.cycles for a in found.answers] == [first, later, later]
+    assert [a.forecast for a in found.answers] == [first, later, later]
     alone = self_test(device, program, images)
     assert (alone.faults, alone.model) == ((), "interpreter")
 
@@ -46,7 +49,8 @@ def test_flipped_bits_of_the_program_are_found(network, program, images, bit):
             answer = answer_of(device, program, images[0])
         if answer is None:
             continue
-        assert len(said) == (answer.cycles != program.cycles)
+        assert len(said) == (answer.cycles not in (program.first_cycles, program.cycles))
+        device.restart()  # its first run loads the table again, as the one above did
         faults = self_test(device, program, images[:1], network).faults
         differs = answer.logits.tolist() != golden
         assert len(faults) == (differs or bool(said))

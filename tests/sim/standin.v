@@ -12,6 +12,7 @@ module core #(
     output reg [17:0] peek_data,
     output [R*B-1:0] t_row_en, output [R*16-1:0] t_row_addr, output [R*W-1:0] t_row_data,
     output [C*B-1:0] t_col_en, output [C*16-1:0] t_col_addr, output [C*W-1:0] t_col_data,
+    output t_col_read,
     output [2*C-1:0] t_res_en, output [C*16-1:0] t_res_addr, output [C*18-1:0] t_res_data,
     output [2*C-1:0] t_mem_en, output [C*16-1:0] t_mem_addr, output [C*16-1:0] t_mem_data,
     output t_pix_en, output [15:0] t_pix_addr, output [17:0] t_pix_data
@@ -56,6 +57,7 @@ module core #(
     assign t_col_en = (busy && cycles == 4) ? {4'hf, {(C * B - B) {1'b0}}} : 0;  // last bank
     assign t_col_addr = 16'h0042 << (16 * (C - 1));
     assign t_col_data = 32'hcafef00d << (W * (C - 1));
+    assign t_col_read = 0;  // no word is read: nothing is made of one here
     assign t_res_en = (busy && cycles == 5) ? (1 << 2) | (1 << (C + 3)) : 0;  // A lane 2, B lane 3
     assign t_res_addr = (16'd7 << 32) | (16'd9 << 48);
     assign t_res_data = (18'h3ffff << 36) | (18'd5 << 54);
