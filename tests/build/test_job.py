@@ -27,7 +27,7 @@ def job(tmp_path):
     return job
 
 
-@pytest.mark.parametrize(("name", "primitives"), [("arty_a7", "xc7"), ("ulx3s", "generic")])
+@pytest.mark.parametrize(("name", "primitives"), [("arty_a7", "xc7"), ("ulx3s", "ecp5")])
 def test_design_of_a_board(name, primitives):
     board = dataclasses.replace(boards.get(name), core_clock=48_000_000, config=Config(rows=8))
     program = object()

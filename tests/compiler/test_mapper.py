@@ -43,7 +43,10 @@ def test_more_than_any_core_holds(small):
         1, **small | {"height": 150, "width": 150, "channels": 3, "variant": "imagenet", "steps": 1}
     )
     with pytest.raises(SpikeloomError, match=r"no pix_depth is large enough \(at most 65536\)"):
-        compile_network(net)
+        compile_network(net, Config(pixels=1))
+    with pytest.raises(SpikeloomError, match="row memory: 11400 words per bank needed, 2048") as e:
+        compile_network(net)  # the image lies there: 150 rows of 38 words, and the spikes
+    assert len(str(e.value).splitlines()) == 2  # all else fits
 
 
 def test_words_of_one_bit_hold_spikes_alone():
@@ -81,6 +84,7 @@ def test_misfits_of_a_stream_are_told_at_once(bits):
         acc_bits=8,
         state_bits=0,
         res_bits=1,
+        pixels=1,
     )
     needs = required(net, few)
     assert needs["state_bits"] == bits
@@ -105,16 +109,17 @@ def test_needs_by_hand():
     """A pixel layer, a 1x1 layer of 20 channels, a mean: every memory counted."""
     net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
     assert required(net, Config(rows=8, means=0)) == {
-        "row_depth": 64,  # 30 tokens in 4 groups, 2 steps: 8 words
+        "row_depth": 64,  # 30 tokens in 4 groups, 2 steps: 8 words; 5 of the image
         "col_depth": 64,  # parameters 2 + 4 + 2 + 2, weights 9 + 2 * 1 + 32 words: 53
         "res_depth": 128,  # 2 column tiles x 2 steps x 4 groups x 8
-        "pix_depth": 78,  # 30 pixels, 32 features, 16 logits
+        "pix_depth": 64,  # 32 features, 16 logits: 48
         "prog_depth": 5 * isa.NI,
         "acc_bits": 8,  # 5 would do for a sum of 8
         "state_bits": 0,
         "res_bits": 1,
         "pool_depth": 0,
     }
+    assert required(net, Config(rows=8, pixels=1))["pix_depth"] == 78  # 30 pixels more
     summed = required(net, Config(rows=8))  # by the lanes: an instruction and a buffer less
     assert (summed["prog_depth"], summed["res_depth"]) == (4 * isa.NI, 64)
 
@@ -122,13 +127,17 @@ def test_needs_by_hand():
 def test_needs_below_the_smallest_core():
     net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
     needs = Mapper(net, Config(rows=8, means=0)).needs
-    assert (needs["row_depth"], needs["col_depth"], needs["acc_bits"]) == (8, 53, 5)
+    names = ("row_depth", "col_depth", "pix_depth", "acc_bits")
+    assert [needs[name] for name in names] == [8 + 5, 53, 48, 5]
+    needs = Mapper(net, Config(rows=8, means=0, pixels=1)).needs
+    assert [needs[name] for name in names] == [8, 53, 78, 5]
 
 
 def test_misfit_of_one_setting():
     net = network(pixel(), conv("a", "p", out=20, size=1), mean("a.s"), inputs=20, side=(5, 6))
     assert Mapper(net, Config(rows=8)).misfits() == []
-    assert Mapper(net, Config(rows=8, pix_depth=77)).misfits() == [
+    assert Mapper(net, Config(rows=8, pix_depth=77)).misfits() == []
+    assert Mapper(net, Config(rows=8, pix_depth=77, pixels=1)).misfits() == [
         "pixel memory: 78 words needed, 77 there; pix_depth >= 78 would make it fit"
     ]
     wide = network(pixel(), conv("a", "p", out=20), mean("a.s"), inputs=20, side=(5, 6))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hw.arch.config import Config
 from sw.compiler.emit import EMISSIONS
 from sw.compiler.emit.base import Emission
 from sw.compiler.plan.kind import Kind
@@ -26,7 +27,10 @@ def test_defaults():
 def test_constants_of_means_alone_come_late():
     assert [e.layer for e in EMISSIONS if e.late] == [Mean]
     net = network(pixel(), conv("a", "p"), mean("a.s"))
-    constants = mapped(net).constants
+    constants = mapped(net, Config(means=0)).constants
     assert constants.params["mean"] == max(*constants.params.values(), *constants.weights.values())
     assert constants.params["mean"] + 2 == constants.size
     assert np.shape(constants.image)[1] == constants.size
+    summed = mapped(net).constants  # by the lanes: its two words stand before the layer's own
+    assert "mean" not in summed.params
+    assert (summed.params["a"], summed.size) == (constants.params["a"], constants.size)

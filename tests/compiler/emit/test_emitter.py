@@ -16,6 +16,8 @@ from sw.testing import random_network
 from tests.compiler.emit.made import mapped
 from tests.compiler.nets import conv, mean, network, pixel
 
+OWN = Config(means=0)  # means have instructions of their own
+
 
 def test_a_field_that_is_too_narrow_is_named(small, monkeypatch):
     net = random_network(1, **small | {"classes": 300})
@@ -135,7 +137,7 @@ def test_where_a_layer_writes():
         conv("b", "a.s", size=1, residual=Residual(output="s", inputs=("r",))),
         mean("b.s"),
     ]
-    m = mapped(network(*layers))
+    m = mapped(network(*layers), OWN)
     wanted = {"flat": 1, "w_mod": 0}
     first = m.written(layers[1], 8)
     spikes = {
@@ -154,10 +156,17 @@ def test_where_a_layer_writes():
     assert m.needs["res_bits"] == 18
     assert m.tensors(layers[1]) == {"tensor": "a.s", "residual": "r"}
     assert m.tensors(layers[2]) == {"tensor": "b.s", "residual": ""}
+    summed = mapped(network(*layers))  # by the lanes: no memory holds b.s
+    assert summed.written(layers[1], 8) == first
+    assert summed.written(layers[2], 8) == second | {"keep": Keep.NONE}
+    assert summed.needs["res_bits"] == 18
 
 
 def test_spikes_alone_need_one_bit():
     layers = pixel(), conv("a", "p", size=1), mean("a.s")
-    m = mapped(network(*layers))
+    m = mapped(network(*layers), OWN)
     assert m.written(layers[1], 8)["keep"] == Keep.SPIKE
     assert m.needs["res_bits"] == 1
+    summed = mapped(network(*layers))  # by the lanes: nothing is kept
+    assert summed.written(layers[1], 8)["keep"] == Keep.NONE
+    assert summed.needs["res_bits"] == 1

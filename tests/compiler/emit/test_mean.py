@@ -105,36 +105,42 @@ def test_more_groups_than_a_count_holds():
     assert (i.n_k, i.n_dx, i.n_dy, i.mean_mask) == (2304 * 2, 1, 1, 0)
 
 
-def test_a_mean_without_instruction():
-    """The layer before it sums: two parameters more, the mean's; no residual memory."""
+@pytest.mark.parametrize(("pixels", "base"), [(0, 0), (1, 30)], ids=["row", "pix"])
+def test_a_mean_without_instruction(pixels, base):
+    """The layer before it sums: two parameters more, the mean's; no residual memory.
+
+    It lies at the start of pixel memory, or behind the image there.
+    """
     layer = dataclasses.replace(mean("r"), bias=-77, factor=1234, shift=10)
     net = network(*LAYERS[:2], layer, inputs=20, side=(5, 6))
-    mapper = mapped(net)
+    mapper = mapped(net, Config(pixels=pixels))
     found = code(mapper)
     assert "mean" not in found
     label, i = found["a"]
     assert (label.mean, label.residual, label.tensor) == ("mean", "", "a.s")
-    base = mapper.constants.params["a"]
+    par = mapper.constants.params["a"]
     names = ("mean", "mean_shift", "mean_base", "keep", "n_par", "par_base", "par_j", "gap")
     assert fields(i, *names) == {
         "mean": Keep.Y,
         "mean_shift": 2,
-        "mean_base": 30,
+        "mean_base": base,
         "keep": Keep.NONE,
         "n_par": 4,
-        "par_base": base,
+        "par_base": par,
         "par_j": 4,
-        "gap": 1,  # x is free 9 cycles after tau; tiles of 4, and 4 parameters
+        "gap": 2,  # x is free 10 cycles after tau; tiles of 4, and 4 parameters
     }
     for tile in range(2):
-        words = [number(mapper, 5, base + 4 * tile + n, b) for n, b in ((0, 32), (1, 18), (3, 18))]
+        words = [number(mapper, 5, par + 4 * tile + n, b) for n, b in ((0, 32), (1, 18), (3, 18))]
         assert words == [-77, 1234, int(16 * tile + 5 < 20)]
     assert mapper.needs["res_depth"] == 0
     assert mapper.needs["res_bits"] == 1
-    assert (mapper.place.feature_base, mapper.place.residuals.features) == (30, {"mean": (0, 20)})
+    place = mapper.place
+    assert (place.feature_base, place.residuals.features) == (base, {"mean": (0, 20)})
 
 
-def test_a_mean_of_spikes_beside_one_with_an_instruction():
+@pytest.mark.parametrize(("pixels", "base"), [(0, 0), (1, 16)], ids=["row", "pix"])
+def test_a_mean_of_spikes_beside_one_with_an_instruction(pixels, base):
     """One sum a lane: the first mean of the spikes; the other reads what is kept for it."""
     net = network(
         *LAYERS[:1],
@@ -145,26 +151,27 @@ def test_a_mean_of_spikes_beside_one_with_an_instruction():
         inputs=16,
         side=(4, 4),
     )
-    found = code(mapped(net))
+    found = code(mapped(net, Config(pixels=pixels)))
     _, i = found["a"]
     assert fields(i, "mean", "keep", "mean_base") == {
         "mean": Keep.SPIKE,
         "keep": Keep.SPIKE,
-        "mean_base": 16 + 16,
+        "mean_base": base + 16,
     }
-    assert found["n"][1].w_base == 16
+    assert found["n"][1].w_base == base
     assert "m" not in found
 
 
-def test_means_of_pieces_follow_each_other():
+@pytest.mark.parametrize(("pixels", "base"), [(0, 0), (1, 18)], ids=["row", "pix"])
+def test_means_of_pieces_follow_each_other(pixels, base):
     """A projection and the layer that adds it, in pieces of two column tiles, a word of spikes."""
     projection = conv("q", "p", out=80, neuron=False, residual=Residual(output="r"))
     layer = conv("a", "p", out=80, residual=Residual(output="s", inputs=("r",)))
     net = network(pixel(), projection, layer, mean("s"), inputs=80, side=(3, 6))
-    mapper = mapped(net, Config(res_depth=100))
+    mapper = mapped(net, Config(res_depth=100, pixels=pixels))
     decoded = isa.instructions(mapper.words)
     mine = [i for label, i in zip(mapper.labels, decoded, strict=True) if label.layer == "a"]
-    assert [i.mean_base for i in mine] == [18, 18 + 32, 18 + 64]
+    assert [i.mean_base for i in mine] == [base, base + 32, base + 64]
     assert [i.par_base - mine[0].par_base for i in mine] == [0, 8, 16]
 
 
