@@ -91,7 +91,8 @@ def test_the_open_script_makes_no_bitstream_of_a_clock_that_is_missed(figures, m
         cwd=tmp_path,
         env={**os.environ, **names, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
-        text=True, encoding="utf-8",
+        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert (tmp_path / "top.bit").exists() == met
@@ -127,7 +128,8 @@ def test_the_vivado_script_makes_no_bitstream_of_a_clock_that_is_missed(setup, h
         ["tclsh"],
         input=f"if {{[catch {{{tools}{vivado_script(board)}}} why]}} {{puts $why; exit 1}}",
         capture_output=True,
-        text=True, encoding="utf-8",
+        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert said in done.stdout
