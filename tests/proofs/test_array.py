@@ -61,7 +61,9 @@ def test_ripple_count(width, tmp_path):
     assert wrong == never
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "width", [32, *(pytest.param(n, marks=pytest.mark.slow) for n in (64, 128))]
+)
 def test_behavioural_count(width, tmp_path):
     wrong, never = count_differs(MaskedPopcount(width), ("o",), "generic", tmp_path)
     assert wrong == never
