@@ -94,14 +94,15 @@ def test_tiles_of_pixels(tokens):
     """Four pixels a tile, at the end of an image row of ten two; without gaps, and with them."""
     for flat, numbers in ((1, [0, 4, 8, 10, 14, 18, 20]), (0, [0, 4, 8, 12, 16, 20, 24])):
         fields = {"n_step": int(Step.ONE), "n_pix": 3, "last_pix": 1, "flat": flat, "img_w": 99}
+        fields["n_x"] = 3
         word = sum(w << 32 * n for n, w in enumerate(isa.encode(Op.MAC, **fields)))
-        rows, want = [{"insn": word, "setup": 1}], []
+        rows, want = [{"insn": word}, {"insn": word}, {"insn": word, "setup": 1}], []
         for tile, nb in enumerate(numbers[:-1]):
             ends = int(tile % 3 == 2)
             last = {"t": 1, "x": ends}
             rows += [{"insn": word, "last": last}, {"insn": word, "last": last, "tile_end": 1}]
             want.append({"nb": nb, "x_out": tile % 3 * 4, "n_valid": 2 if ends else 4})
-        seen = tokens.play(rows)[2::2]
+        seen = tokens.play(rows)[4::2]
         assert [{name: s[name] for name in want[0]} for s in seen] == want
 
 
