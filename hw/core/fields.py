@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal
+from amaranth import Cat, Const, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.formats import ADDER_BITS, FIELD_BITS
+from hw.core.dsp48 import dsp48e1
 
 
 class FieldSums(wiring.Component):
@@ -76,49 +77,14 @@ class FieldSums(wiring.Component):
         # Z - (X + Y) (0011).
         opmode = Cat(Const(0b1111, 4), Const(0, 1), self.keep, Const(0, 1))
         alumode = Cat(self.neg, self.neg, Const(0, 2))
-        resets = ("A", "B", "C", "D", "M", "P", "CTRL", "ALLCARRYIN", "ALUMODE", "INMODE")
-        return Instance(
-            "DSP48E1",
-            p_A_INPUT="DIRECT",
-            p_B_INPUT="DIRECT",
-            p_USE_DPORT="FALSE",
+        return dsp48e1(
+            registers=("A", "B", "C", "P", "OPMODE", "ALUMODE"),
+            enabled=("A2", "B2", "C", "P", "CTRL", "ALUMODE"),
             p_USE_MULT="NONE",
-            p_USE_SIMD="ONE48",
-            p_USE_PATTERN_DETECT="NO_PATDET",
-            p_AREG=1,
-            p_ACASCREG=1,
-            p_BREG=1,
-            p_BCASCREG=1,
-            p_CREG=1,
-            p_MREG=0,
-            p_PREG=1,
-            p_OPMODEREG=1,
-            p_ADREG=0,
-            p_DREG=0,
-            p_INMODEREG=0,
-            p_ALUMODEREG=1,
-            p_CARRYINREG=0,
-            p_CARRYINSELREG=0,
-            i_CLK=ClockSignal(),
             i_A=ab[18:],
             i_B=ab[:18],
             i_C=c,
             i_OPMODE=opmode,
             i_ALUMODE=alumode,
-            i_D=Const(0, 25),
-            i_INMODE=Const(0, 5),
-            i_CARRYINSEL=Const(0, 3),
-            i_CARRYIN=Const(0, 1),
-            i_ACIN=Const(0, 30),
-            i_BCIN=Const(0, 18),
-            i_PCIN=Const(0, 48),
-            i_CARRYCASCIN=Const(0, 1),
-            i_MULTSIGNIN=Const(0, 1),
-            **{f"i_CE{name}": Const(1, 1) for name in ("A2", "B2", "C", "P", "CTRL", "ALUMODE")},
-            **{
-                f"i_CE{name}": Const(0, 1)
-                for name in ("A1", "B1", "AD", "D", "CARRYIN", "INMODE", "M")
-            },
-            **{f"i_RST{name}": Const(0, 1) for name in resets},
             o_P=p,
         )

@@ -1,11 +1,12 @@
 """Multiply-accumulate unit of a lane."""
 
-from amaranth import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Instance, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import formats
 from hw.common.errors import SpikeloomError
+from hw.core.dsp48 import dsp48e1
 
 _X = formats.MEMBRANE_BITS
 _FACTOR = formats.FACTOR_BITS
@@ -110,66 +111,16 @@ class LaneMAC(wiring.Component):
 
         # OPMODE: X = Y = M (01, 01) or 0 (00, 00); Z = P (010) or C (011): ``first`` is bit 4.
         opmode = Cat(self.adds, Const(0, 1), self.adds, Const(0, 1), self.first, Const(0b01, 2))
-        return Instance(
-            "DSP48E1",
-            p_A_INPUT="DIRECT",
-            p_B_INPUT="DIRECT",
-            p_USE_DPORT="FALSE",
+        return dsp48e1(
+            registers=("A", "B", "C", "M", "P", "OPMODE"),
+            enabled=("B2", "M", "P", "CTRL"),
             p_USE_MULT="MULTIPLY",
-            p_USE_SIMD="ONE48",
-            p_USE_PATTERN_DETECT="NO_PATDET",
-            p_AREG=1,
-            p_ACASCREG=1,
-            p_BREG=1,
-            p_BCASCREG=1,
-            p_CREG=1,
-            p_MREG=1,
-            p_PREG=1,
-            p_OPMODEREG=1,
-            p_ADREG=0,
-            p_DREG=0,
-            p_INMODEREG=0,
-            p_ALUMODEREG=0,
-            p_CARRYINREG=0,
-            p_CARRYINSELREG=0,
-            i_CLK=ClockSignal(),
             i_A=extended(self.a, 30),
             i_B=self.b,
             i_C=extended(self.c, 48),
             i_OPMODE=opmode,
-            i_D=Const(0, 25),
-            i_INMODE=Const(0, 5),
-            i_ALUMODE=Const(0, 4),
-            i_CARRYINSEL=Const(0, 3),
-            i_CARRYIN=Const(0, 1),
-            i_ACIN=Const(0, 30),
-            i_BCIN=Const(0, 18),
-            i_PCIN=Const(0, 48),
-            i_CARRYCASCIN=Const(0, 1),
-            i_MULTSIGNIN=Const(0, 1),
-            # One register each on A and B is the second of the two: CEA2, CEB2.
             i_CEA2=self.a_en,
             i_CEC=self.c_en,
-            **{f"i_CE{name}": Const(1, 1) for name in ("B2", "M", "P", "CTRL")},
-            **{
-                f"i_CE{name}": Const(0, 1)
-                for name in ("A1", "B1", "AD", "D", "ALUMODE", "CARRYIN", "INMODE")
-            },
-            **{
-                f"i_RST{name}": Const(0, 1)
-                for name in (
-                    "A",
-                    "B",
-                    "C",
-                    "D",
-                    "M",
-                    "P",
-                    "CTRL",
-                    "ALLCARRYIN",
-                    "ALUMODE",
-                    "INMODE",
-                )
-            },
             o_P=p,
         )
 
