@@ -258,8 +258,8 @@ class Affine(wiring.Component):
                 m.d.comb += [
                     unit.b.eq(getattr(self, pixel_names(self.config)[0])),
                     unit.first.eq(first),
+                    unit.adds.eq(1),
                 ]
-                m.d.comb += unit.adds.eq(1)
 
 
 def _fits(p: Value, shifts: list[int]) -> list[Value]:

@@ -30,23 +30,23 @@ ADDRESSES = (
 )
 
 
-SIDES = ("n_dy", "pad_y", "y_twice", "img_h")  #: Fields that tell which rows are in the image.
-#: Further ones that tell how long tiles are, and how many.
-LENGTH = ("n_k", "n_dx", "xnor", "shortcut", "tile_min", "n_par", "n_y", "n_j", "n_h")
+#: Fields that tell which rows are in the image, how long tiles are, and how many.
+TILES = ("n_dy", "pad_y", "y_twice", "img_h", "n_k", "n_dx", "xnor", "shortcut", "tile_min")
+TILES += ("n_par", "n_y", "n_j", "n_h")
 
 
-def _clip(op: Op, fields: Mapping[str, int]) -> int:
-    """Whether words of rows outside the image are left out.
+def _first_rows(op: Op, fields: Mapping[str, int]) -> list[int] | None:
+    """First dy of the tiles of each output row, where words of rows outside the image are left out.
 
-    So it is where each output row has others, and where tiles stay far enough apart.
+    So it is where each output row has others, and where tiles stay far enough apart; else None.
     """
     if op not in (Op.GEMM, Op.MAC, Op.POOL):
-        return 0
-    values: dict[str, Any] = {name: fields.get(name, 0) for name in (*SIDES, *LENGTH)}
+        return None
+    values: dict[str, Any] = {name: fields.get(name, 0) for name in TILES}
     i = isa.Instruction(op=op, clip=1, **values)
     rows = [(i.first_dy(y), i.end_dy(y)) for y in range(i.n_y)]
     some = all(a < b for a, b in rows) and any(row != (0, i.n_dy) for row in rows)
-    return int(some and timing.keeps_distance(i))
+    return [first for first, _ in rows] if some and timing.keeps_distance(i) else None
 
 
 class Emitter:
@@ -89,10 +89,9 @@ class Emitter:
         **fields: int,
     ) -> None:
         """Encode one instruction; ``row`` and ``col`` are strides."""
-        fields["clip"] = clip = _clip(op, fields)
-        sides: dict[str, Any] = {name: fields.get(name, 0) for name in SIDES}
-        plain = isa.Instruction(op=op, clip=clip, **sides)
-        first = [plain.first_dy(y) for y in range(fields["n_y"])] if clip else [0]
+        clipped = _first_rows(op, fields)
+        first = clipped or (0,)
+        fields |= {"clip": int(clipped is not None)}
         fields |= stream("row", fields, row, row_base, first)
         fields |= stream("col", fields, col, col_base, first)
         for name in ADDRESSES:

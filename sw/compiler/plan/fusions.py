@@ -43,8 +43,8 @@ class Fusions:
         """Find the mean of what a layer makes that its lanes can sum: one, of y or of spikes."""
         uses, layers = self.uses, self.uses.net.layers
         residual, spikes = residual_of(layer), layer.spikes()
-        written = (residual.output if residual is not None else None, spikes)
-        names = {name for name in written if name is not None}
+        stored = residual.output if residual is not None else None
+        names = {name for name in (stored, spikes) if name is not None}
         found = [
             n
             for name in sorted(names)
@@ -57,10 +57,12 @@ class Fusions:
         assert isinstance(mean, Mean)
         _, h, w = uses.shape[mean.source]
         # what the lanes hand to memory is of one kind, and by heads it has places of its own
-        others = (name for name in names if name not in (mean.source, spikes))
-        alone = all(uses.readers[name] == [] for name in others)
-        if mean.source != spikes and spikes is not None:
-            alone = not any(uses.kind(r).sums_residuals for r in uses.readers_of(spikes))
+        if mean.source == spikes:
+            alone = stored is None or not uses.readers[stored]
+        else:
+            alone = spikes is None or not any(
+                uses.kind(r).sums_residuals for r in uses.readers_of(spikes)
+            )
         heads = any(
             uses.kind(r).roles(r, mean.source) != ((),) for r in uses.readers_of(mean.source)
         )
