@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from sw.golden.execute import IMAGE
-from sw.network import Head, Mean, Residual, State
-from sw.testing.maker import SAMPLES, Maker
+from sw.network import Head, Mean, Residual
+from tests.pooled import beginning
 
 
 def meaned_network(seed, build, *, side, steps=2, bits=0, stream=False):
@@ -12,14 +11,7 @@ def meaned_network(seed, build, *, side, steps=2, bits=0, stream=False):
 
     ``build`` returns the names of its means.
     """
-    maker = Maker(seed, steps, 12, stream=stream)
-    if bits:
-        levels = (1 << (bits - 1)) - 1
-        maker.one = 4096
-        thresholds = np.sort(maker.rng.choice(250, levels, replace=False)) * 32 + 40
-        maker.state = State(bits=bits, thresholds=thresholds, shift=4)
-    frames = (SAMPLES, 1) if stream else (1, SAMPLES)
-    maker.env[IMAGE] = maker.rng.integers(0, 256, (*frames, 1, *side), dtype=np.uint8)
+    maker = beginning(seed, side, steps=steps, bits=bits, stream=stream)
     maker.pixel("pixel", 1, 8, "p")
     names = build(maker)
     inputs = sum(maker.env[name].shape[1] for name in names)

@@ -6,6 +6,29 @@ from sw.golden.execute import IMAGE
 from sw.network import Head, Mean, Residual, SpikePool, State
 from sw.testing.maker import SAMPLES, Maker
 
+#: Options of `pooled_network`, which draw every form of a layer.
+KINDS = {
+    "plain": {},
+    "codes": {"bits": 4},
+    "stream": {"bits": 2, "steps": 1, "stream": True},
+    "another reader": {"shared": True},
+    "taps": {"widths": (8, 16, 24)},
+    "words": {"widths": (32, 40, 16), "size": 1},
+}
+
+
+def beginning(seed, side, *, steps, bits, stream):
+    """Maker with images of one channel, of neurons that store membranes of ``bits`` (0: none)."""
+    maker = Maker(seed, steps, 12, stream=stream)
+    if bits:
+        levels = (1 << (bits - 1)) - 1
+        maker.one = 4096
+        thresholds = np.sort(maker.rng.choice(250, levels, replace=False)) * 32 + 40
+        maker.state = State(bits=bits, thresholds=thresholds, shift=4)
+    frames = (SAMPLES, 1) if stream else (1, SAMPLES)
+    maker.env[IMAGE] = maker.rng.integers(0, 256, (*frames, 1, *side), dtype=np.uint8)
+    return maker
+
 
 def pooled_network(
     seed, *, side, steps=2, widths=(8, 24, 40), size=3, bits=0, stream=False, shared=False
@@ -21,15 +44,8 @@ def pooled_network(
     stream : images are steps; ``steps`` must be 1.
     shared : the first pool's spikes have another reader, too.
     """
-    maker = Maker(seed, steps, 12, stream=stream)
-    if bits:
-        levels = (1 << (bits - 1)) - 1
-        maker.one = 4096
-        thresholds = np.sort(maker.rng.choice(250, levels, replace=False)) * 32 + 40
-        maker.state = State(bits=bits, thresholds=thresholds, shift=4)
+    maker = beginning(seed, side, steps=steps, bits=bits, stream=stream)
     first, inner, last = widths
-    frames = (SAMPLES, 1) if stream else (1, SAMPLES)
-    maker.env[IMAGE] = maker.rng.integers(0, 256, (*frames, 1, *side), dtype=np.uint8)
     p = maker.pixel("pixel", 1, first, "p")
     a = maker.binary("a", p, first, 3, "a.s")
     a = maker.add(SpikePool(name="a.pool", source=a), "a.pool")

@@ -8,16 +8,8 @@ from hw.arch import Config
 from sw.compiler import compile_network
 from sw.testing import random_images
 from tests.cocotb.inference import CONFIGS, check_free
-from tests.pooled import pooled_network
+from tests.pooled import KINDS, pooled_network
 
-KINDS = {
-    "plain": {},
-    "codes": {"bits": 4},
-    "stream": {"bits": 2, "steps": 1, "stream": True},
-    "another reader": {"shared": True},
-    "taps": {"widths": (8, 16, 24)},
-    "words": {"widths": (32, 40, 16), "size": 1},
-}
 SIDES = [(9, 13), (8, 6), (1, 5)]
 CORES = {
     "r4": CONFIGS["arty_a7"],

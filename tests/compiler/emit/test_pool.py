@@ -14,7 +14,7 @@ from sw.network import SpikePool
 from sw.testing import random_images
 from tests.compiler.emit.made import code, fields, mapped
 from tests.compiler.nets import conv, mean, network, pixel, refused
-from tests.pooled import pooled_network
+from tests.pooled import KINDS, pooled_network
 
 
 @pytest.mark.parametrize("how", [{"stride": 2}, {"pool": 2}])
@@ -157,14 +157,6 @@ def test_spikes_that_wait_for_their_pool_live_from_the_layer_before():
         assert not set(pool) & set(other)
 
 
-KINDS = {
-    "plain": {},
-    "codes": {"bits": 4},
-    "stream": {"bits": 2, "steps": 1, "stream": True},
-    "another reader": {"shared": True},
-    "taps": {"widths": (8, 16, 24)},
-    "words": {"widths": (32, 40, 16), "size": 1},
-}
 CORES = {
     "r4": Config(),
     "r4c8": Config(cols=8),
