@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cells import XC7, cells
 from benchmarks.floor import Floor, plain
 from hw.arch import Config
 from hw.common.cli import command
@@ -19,14 +20,9 @@ from hw.common.errors import SpikeloomError
 from hw.core.array import SystolicArray
 from hw.targets.ecp5 import luts
 from hw.targets.xc7 import lut_cells
-from hw.tools import export_rtlil, run_yosys
-from hw.tools.netlist import Netlist
 
 CONFIG, WIDE = Config(), Config(width=64)
-SYNTHESIS = {
-    "xc7": "synth_xilinx -family xc7 -flatten -nodsp -noiopad -noclkbuf -top top",
-    "ecp5": "synth_ecp5 -nowidelut -top top",
-}
+SYNTHESIS = {"xc7": XC7, "ecp5": "synth_ecp5 -nowidelut -top top"}
 COUNT = {"xc7": lut_cells, "ecp5": luts}
 
 
@@ -61,22 +57,18 @@ FORMS = {
 
 def count(form: Form, folder: Path) -> dict[str, int]:
     """Return the cells of the array by type."""
-    export_rtlil(SystolicArray(form.config, target=form.target), folder / "array.il")
-    commands = [
-        "read_rtlil array.il",
-        SYNTHESIS[form.family],
-        "write_json -noscopeinfo array.json",
-    ]
-    run_yosys(commands, cwd=folder, name="array")
-    return Netlist.load(folder / "array.json").counts()
+    array = SystolicArray(form.config, target=form.target)
+    return cells(array, SYNTHESIS[form.family], folder)
 
 
-def lines(form: Form, cells: Mapping[str, int]) -> tuple[str, bool]:
+def lines(form: Form, counts: Mapping[str, int]) -> tuple[str, bool]:
     """Return the figure of an array as text, and whether it keeps its floor."""
-    n = COUNT[form.family](cells)
+    n = COUNT[form.family](counts)
     value = n / form.config.peak
-    others = ", ".join(f"{cells[name]} {name}" for name in ("DSP48E1", "PFUMX") if cells.get(name))
-    ffs = sum(v for k, v in cells.items() if k.startswith(("FD", "TRELLIS_FF")))
+    others = ", ".join(
+        f"{counts[name]} {name}" for name in ("DSP48E1", "PFUMX") if counts.get(name)
+    )
+    ffs = sum(v for k, v in counts.items() if k.startswith(("FD", "TRELLIS_FF")))
     tail = (
         f"  ({n} of {form.config.peak} operations; {ffs} flip-flops{', ' * bool(others)}{others})"
     )

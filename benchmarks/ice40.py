@@ -9,12 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.cells import cells
 from benchmarks.floor import Floor, plain
 from hw.arch.parts import fit, part
 from hw.common.cli import command
 from hw.core.core import Core
-from hw.tools import export_rtlil, run_yosys
-from hw.tools.netlist import Netlist
 
 LUTS, DSPS = 5280, 8
 
@@ -26,17 +25,13 @@ def main(argv: list[str] | None = None) -> int:
     target = part("ice40up5k")
     config = target.config
     with tempfile.TemporaryDirectory() as folder:
-        rtlil = export_rtlil(Core(config), Path(folder) / "core.il")
         # there is no LUT RAM: what is to lie there becomes registers
-        text = rtlil.read_text(encoding="utf-8").replace('"distributed"', '"logic"')
-        rtlil.write_text(text, encoding="utf-8")
-        commands = [
-            "read_rtlil core.il",
+        counts = cells(
+            Core(config),
             "synth_ice40 -device u -dsp -spram -top top",
-            "write_json -noscopeinfo core.json",
-        ]
-        run_yosys(commands, cwd=Path(folder), name="core")
-        counts = Netlist.load(Path(folder) / "core.json").counts()
+            Path(folder),
+            change=lambda text: text.replace('"distributed"', '"logic"'),
+        )
     print({name: n for name, n in sorted(counts.items())})
     placed = fit(config, target)
     blocks = placed.used["SB_RAM40_4K"]

@@ -19,6 +19,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 import boards
+from benchmarks.cells import XC7, cells
 from hw.arch import Config
 from hw.common.cli import command
 from hw.core.lane import Lane
@@ -26,8 +27,6 @@ from hw.core.memories import LoadPort
 from hw.core.sequencer import Sequencer
 from hw.core.writeback import WriteBack
 from hw.targets.xc7 import MEMORY_LUTS, lut_cells
-from hw.tools import export_rtlil, run_yosys
-from hw.tools.netlist import Netlist
 
 CEILINGS = {"lane": 330, "lane without stored membranes": 250, "load port": 700}
 
@@ -85,15 +84,8 @@ class Loaded(wiring.Component):
 
 def count(component: wiring.Component, folder: Path) -> int:
     """Return the LUTs of a component by itself."""
-    export_rtlil(component, folder / "part.il")
-    commands = [
-        "read_rtlil part.il",
-        "synth_xilinx -family xc7 -flatten -nodsp -noiopad -noclkbuf -top top",
-        "write_json -noscopeinfo part.json",
-    ]
-    run_yosys(commands, cwd=folder, name="part")
-    cells = Netlist.load(folder / "part.json").counts()
-    return lut_cells(cells) + sum(cells.get(t, 0) * n for t, n in MEMORY_LUTS.items())
+    counts = cells(component, XC7, folder)
+    return lut_cells(counts) + sum(counts.get(t, 0) * n for t, n in MEMORY_LUTS.items())
 
 
 def figures(config: Config) -> dict[str, Callable[[Path], int]]:
