@@ -61,5 +61,5 @@ def test_identity_byte_by_byte():
     assert payload[8:12] == b"\x04\x03\x02\x01"
     words = [int.from_bytes(payload[k : k + 4], "little") for k in range(12, len(payload), 4)]
     assert words == [50_000_000, *CONFIG.as_dict().values()]
-    assert len(payload) == link.IDENTITY_PAYLOAD
+    assert len(payload) == link.IDENTITY_PAYLOAD <= link.MAX_PAYLOAD
     assert link.Identity.decode(payload) == identity

@@ -212,3 +212,24 @@ def test_cycles_of_a_program():
     loaded, ran = 1 + 512 + NI + 2, 9 + timing.overhead(config, one)
     assert timing.program_cycles(config, [table, one, halt]) == [NI + 3 + loaded, ran, 1]
     assert timing.program_cycles(config, [halt]) == [NI + 3 + 1]
+
+
+def test_the_longest_drain_and_gap_have_room_in_their_fields():
+    """Of every size of array, the slowest neuron, the shortest tile, every destination."""
+    drains, gaps = set(), set()
+    sizes = [(r, c, w) for r in (4, 8, 16) for c in (8, 16, 32, 64) for w in (32, 64, 128)]
+    sizes = [(r, c, w) for r, c, w in sizes if r <= c <= r * r and not w % c]
+    for rows, cols, width in sizes:
+        config = Config(rows=rows, cols=cols, width=width)
+        one = {"n_k": 1, "n_dx": 1, "n_dy": 1, "tile_min": 1, "n_par": 0}
+        slow = {"spread": 1, "n_spread": 15, "n_pix": rows - 1, "leak": 1}
+        for dest in Dest:
+            drains.add(
+                timing.drain_cycles(config, Instruction(op=Op.MAC, dest=dest, **one, **slow))
+            )
+        for mean, persist in ((1, 0), (0, 1)):
+            i = gemm(**one, mean=mean, persist=persist)
+            drains.add(timing.drain_cycles(config, i))
+            gaps.add(timing.mean_gap(config, i))
+    assert 256 < max(drains) <= isa.BY_NAME["drain"].most
+    assert 16 < max(gaps) <= isa.BY_NAME["gap"].most

@@ -1,6 +1,5 @@
 """Usual values of what a user gives, from the checkpoint to a netlist that passed its checks."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -22,20 +21,27 @@ SMALL = (
 )
 
 
+#: The core without what makes it fast, each part on its own switch.
+BARE = "pixels=1,pool_depth=0,means=0,prefetch=0"
+
+
 @pytest.mark.parametrize(
-    ("board", "clock", "norm", "size"),
+    ("board", "clock", "norm", "size", "form"),
     [
-        ("ulx3s", 40_000_000, "cifar10", [13, 11]),
-        ("arty_a7", 80_000_000, "imagenet", [12, 12]),
+        ("ulx3s", 40_000_000, "cifar10", [13, 11], "pixels=0"),
+        ("arty_a7", 80_000_000, "imagenet", [12, 12], "pixels=0"),
+        ("arty_a7", 60_000_000, "cifar10", [13, 11], BARE),
+        ("arty_a7", 62_500_000, "imagenet", [9, 14], "pixels=2,pool_depth=256"),
     ],
 )
-def test_from_checkpoint_to_checked_netlist(board, clock, norm, size, tmp_path):
+def test_from_checkpoint_to_checked_netlist(board, clock, norm, size, form, tmp_path):
     mean, std = NORMS[norm]
     np.savez(tmp_path / "net.npz", **make_state(2, channels=len(mean)))
     side = {"mean": list(mean), "std": list(std), "image_size": size}
     (tmp_path / "net.json").write_text(json.dumps(side), encoding="utf-8")
-    given = dataclasses.replace(boards.get(board), core_clock=clock)
-    build(given, str(tmp_path / "net.npz"), tmp_path / "out", config=SMALL, last="check")
+    given, core = boards.get(board), f"{SMALL},{form}"
+    options = {"config": core, "clock": clock / 1e6, "last": "check"}
+    build(given, str(tmp_path / "net.npz"), tmp_path / "out", **options)
     checked = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
     assert 0 < checked["resources"]["lut"] < given.die.resources["lut"]
     assert made_clock(tmp_path / "out" / "top.json", given) == clock

@@ -11,6 +11,7 @@ import pytest
 from amaranth.lib import wiring
 
 import hw.core
+from hw.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 LINES = 120  #: Most lines of a function that makes hardware.
@@ -117,3 +118,16 @@ def test_core_only_wires():
     assert "m.If" not in source
     assert "Signal(" not in source
     assert "m.d.sync" not in source
+
+
+def test_every_form_is_there_for_every_target():
+    """What is made of a target's cells knows each target's name, and the simulated view."""
+    forms = {
+        f"{name}.{kind.__name__}": set(kind.FORMS)
+        for name in modules()
+        for kind in vars(importlib.import_module(name)).values()
+        if isinstance(kind, type) and kind.__module__ == name and "FORMS" in vars(kind)
+    }
+    wanted = {"simulation"} | {target.primitives for target in TARGETS.values()} | {"generic"}
+    assert len(forms) >= 3
+    assert {name: wanted for name in forms} == forms
