@@ -55,7 +55,7 @@ class Affine(wiring.Component):
     ----------
     config : Config
     target : str
-        ``generic``, ``ecp5`` or ``xc7``, for multipliers and adder.
+        What multipliers and adder are made of, as `hw.core.mac.LaneMAC` has it.
 
     Members, their times counted from ``acc``
     -------

@@ -33,7 +33,7 @@ class Lane(wiring.Component):
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for multiplier and adders.
+        What multipliers and adders are made of, as `hw.core.mac.LaneMAC` has it.
 
     Members
     -------

@@ -30,7 +30,7 @@ class Lanes(wiring.Component):
     ----------
     config : Config
     target : str
-        ``generic`` or ``xc7``, for the multipliers.
+        What multipliers and adders are made of, as `hw.core.mac.LaneMAC` has it.
 
     Members
     -------
