@@ -5,6 +5,7 @@ Address bits: [15:0] word, [19:16] 32-bit part of the word (0 = least significan
 """
 
 import enum
+from typing import Any
 
 MOST_WORDS = 1 << 16  #: Of a bank of any memory: addresses have 16 bits.
 
@@ -19,10 +20,20 @@ class Mem(enum.IntEnum):
     CTRL = 4  #: One word; whatever is written, the next run is as the first after a reset.
 
 
-def load_addr(mem: Mem, word: int, bank: int = 0, part: int = 0) -> int:
-    """Return the load port address of a 32-bit part of a word.
+def load_addr(mem: Mem, word: Any, bank: Any = 0, part: Any = 0) -> Any:
+    """Return the load port address of a 32-bit part of a word; of integer arrays, theirs.
 
     ``word`` is 0 to 65535, ``part`` 0 to 15 (0 is the least significant), ``bank`` 0 to 127.
     """
-    assert 0 <= word < MOST_WORDS and 0 <= part < 16 and 0 <= bank < 128
+    assert _within(word, MOST_WORDS) and _within(part, 16) and _within(bank, 128)
     return word | part << 16 | bank << 20 | int(mem) << 27
+
+
+def split_addr(addr: Any) -> tuple[Any, Any, Any, Any]:
+    """Return number of memory, word, bank and part of a load port address, or of an array."""
+    return addr >> 27, addr % MOST_WORDS, addr >> 20 & 127, addr >> 16 & 15
+
+
+def _within(value: Any, end: int) -> bool:
+    inside = (value >= 0) & (value < end)
+    return bool(inside if isinstance(value, int) else inside.all())

@@ -7,7 +7,7 @@ import numpy as np
 from hw.arch import formats
 from hw.arch.config import Config
 from hw.arch.isa import Instruction
-from hw.arch.memmap import MOST_WORDS, Mem
+from hw.arch.memmap import MOST_WORDS, Mem, split_addr
 from sim.interpreter.events import MEMBRANE, PIXEL, RESIDUAL, Events, word_dtype
 
 
@@ -100,8 +100,7 @@ class Memories:
     def load(self, stream: np.ndarray) -> None:
         """Do load port writes to row and pixel memory, uint32 [n, 2] of (address, data)."""
         addr, data = np.asarray(stream, np.uint32).astype(np.int64).T
-        word, part, bank = addr % MOST_WORDS, addr >> 16 & 15, addr >> 20 & 127
-        memory = addr >> 27
+        memory, word, bank, part = split_addr(addr)
         assert np.isin(memory, [Mem.ROW, Mem.PIX]).all(), "only images are loaded here"
         row, pix = memory == Mem.ROW, memory == Mem.PIX
         parts = self.row.view("<u4")

@@ -126,7 +126,7 @@ class Program:
         prog = [(load_addr(Mem.PROG, a), int(w)) for a, w in enumerate(self.words)]
         banks, used, parts = self.columns.shape
         b, a, p = np.meshgrid(np.arange(banks), np.arange(used), np.arange(parts), indexing="ij")
-        addr = a | p << 16 | b << 20 | int(Mem.COL) << 27
+        addr = load_addr(Mem.COL, a, b, p)
         cols = np.stack([addr.ravel(), self.columns.ravel()], axis=1).astype(np.uint32)
         out = [np.array(prog, np.uint32).reshape(-1, 2), cols]
         if images is not None:
@@ -156,7 +156,7 @@ class Program:
         """
         pixels = self.pixels(image)
         if self.image_memory == "pix":
-            addr = load_addr(Mem.PIX, 0) + self.image_base + np.arange(pixels.size)
+            addr = load_addr(Mem.PIX, self.image_base + np.arange(pixels.size))
             return np.stack([addr, pixels], axis=1).astype(np.uint32)
         channels, height, width = self.input_shape[-3:]
         rows, groups, parts = self.config.rows, -(-width // self.config.rows), -(-channels // 4)
@@ -166,7 +166,7 @@ class Program:
         whole[:, :, :width, :channels] = image.transpose(0, 2, 3, 1)
         words = whole.view("<u4").reshape(-1, rows, parts).transpose(1, 2, 0)  # bank, part, word
         bank, part, word = np.indices(words.shape)
-        addr = self.image_base + word | part << 16 | bank << 20 | int(Mem.ROW) << 27
+        addr = load_addr(Mem.ROW, self.image_base + word, bank, part)
         return np.stack([addr.ravel(), words.ravel()], axis=1).astype(np.uint32)
 
     @property

@@ -1,8 +1,9 @@
 """Load port addresses hold what they should."""
 
+import numpy as np
 import pytest
 
-from hw.arch.memmap import Mem, load_addr
+from hw.arch.memmap import Mem, load_addr, split_addr
 
 
 def test_load_addr_fields_do_not_overlap():
@@ -29,3 +30,19 @@ def test_load_addr_refuses(bad):
     """A defect of the caller, not of the user: an assertion."""
     with pytest.raises(AssertionError):
         load_addr(Mem.ROW, **bad)
+
+
+def test_addresses_of_arrays_come_apart_again():
+    rng = np.random.default_rng(0)
+    word, bank, part = (rng.integers(n, size=500) for n in (1 << 16, 128, 16))
+    for mem in Mem:
+        addr = load_addr(mem, word, bank, part)
+        each = zip(word.tolist(), bank.tolist(), part.tolist(), strict=True)
+        assert addr.tolist() == [load_addr(mem, *place) for place in each]
+        assert set(split_addr(addr)[0].tolist()) == {mem}
+        for got, given in zip(split_addr(addr)[1:], (word, bank, part), strict=True):
+            assert (got == given).all()
+    for bad in ((-1, 0, 0), (1 << 16, 0, 0), (0, 128, 0), (0, 0, 16)):
+        for kind in (int, np.array):
+            with pytest.raises(AssertionError):
+                load_addr(Mem.ROW, *map(kind, bad))

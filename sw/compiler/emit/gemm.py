@@ -8,7 +8,7 @@ from sw.compiler.emit.emitter import Emitter
 from sw.compiler.emit.walks import choose_walk
 from sw.compiler.plan.layout import ceil_div
 from sw.compiler.records import Label
-from sw.network import Layer
+from sw.network import Layer, Mean
 from sw.network.layers import shortcut_of
 
 IMAGES = (Dest.ROW, Dest.ROW_TAPS)
@@ -109,7 +109,7 @@ def emit_convolution(
         **target,
         **lane,
         **_shortcut(m, layer, first),
-        **_mean(m, layer, first),
+        **_mean(m, layer, mean, first),
     )
     if not first:
         step, pad = stride * pool, size // 2 * pool
@@ -124,9 +124,8 @@ def taps_inside(side: int, outs: int, taps: int, step: int, pad: int) -> int:
     return sum(min(side, start + taps) - max(0, start) for start in starts)
 
 
-def _mean(m: Emitter, layer: Layer, first: int) -> dict[str, int]:
+def _mean(m: Emitter, layer: Layer, mean: Mean | None, first: int) -> dict[str, int]:
     """Fields of a mean that is summed while the layer writes, from column tile ``first`` on."""
-    mean = m.place.fusions.means.get(layer.name)
     if mean is None:
         return {}
     offset, _ = m.place.residuals.features[mean.name]
