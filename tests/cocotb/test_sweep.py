@@ -73,6 +73,8 @@ def drawn(rng, kind):
             "flatten": rng.random() < 0.5,
         }
         shape |= {"first": rng.choice([(3, 1), (3, 2), (5, 1), (5, 2), (7, 2)])}
+        least = 2 << len(halve)  # pools of 2 leave nothing of a side of 1
+        common |= {side: max(common[side], least) for side in ("height", "width")}
     if kind == "stream":
         shape |= {"steps": 1, "bits": rng.choice([2, 4, 8]), "stream": True}
     else:
