@@ -55,6 +55,7 @@ def _synthesise(job: Job, work: Path) -> None:
     yosys.run_yosys(commands, cwd=work, name="synthesise")
     (work / "top.il").unlink()
     Netlist.load(work / "top.json")
+    job.target.finish(work / "top.json")
 
 
 def _check(job: Job, work: Path) -> None:

@@ -120,7 +120,7 @@ class SystolicArray(wiring.Component):
     Members, their times counted from the issue of a word, for sums from tau, a tile's last word
     -------
     rows : In(W), R times; row r at ROW_READ + r. Column words cols : In(W), C times; column c
-        at ELEMENT_IN - 1 + c.
+        at ELEMENT_IN + c.
     first, neg : In(1), at 0: the word opens a tile; the word subtracts. One that opens does not.
     xnor : In(1), words may subtract; constant from the first word to the last sum.
     row_ones : In(range(R)), row index for the popcount column, at ACC - 1 + r.
@@ -204,8 +204,8 @@ class SystolicArray(wiring.Component):
             top = self.cols[c]
             for r in range(cfg.rows):
                 left[r] = delay(m, left[r], 1, name=f"a{r}_{c}")
-                top = delay(m, top, 1, name=f"b{r}_{c}")
                 found[r, c] = left[r], top
+                top = delay(m, top, 1, name=f"b{r + 1}_{c}") if r + 1 < cfg.rows else top
         return found
 
     def _diagonals(self, m: Module, value: Value, late: int, name: str) -> list[Value]:

@@ -71,9 +71,12 @@ class Core(wiring.Component):
         words, columns = ((), None) if program is None else (program.words, _columns(program))
         rows, cols, width = config.rows, config.cols, config.width
         self.port, self.seq, self.modes = LoadPort(), Sequencer(config), Modes()
-        self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG)
-        self.row = Banks(rows, width, config.row_depth)
-        self.col = Banks(cols, width, config.col_depth, init=columns, gated=True)
+        apart: Any = {"apart": True, "strict": trace}
+        self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG, **apart)
+        self.row = Banks(rows, width, config.row_depth, **apart)
+        self.col = Banks(
+            cols, width, config.col_depth, init=columns, gated=True, registered=True, **apart
+        )
         self.pix = Bank(signed(MEMBRANE_BITS), config.pix_depth)
         self.rowread, self.shortcut, self.pixels = (
             RowRead(config),
@@ -83,7 +86,7 @@ class Core(wiring.Component):
         self.array, self.pool = SystolicArray(config, target=target), PoolUnit(config)
         self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()
-        self.lanes, self.back = Lanes(config, target=target), WriteBack(config)
+        self.lanes, self.back = Lanes(config, target=target, strict=trace), WriteBack(config)
         ports = {
             "start": In(1),
             "busy": Out(1),
@@ -142,7 +145,7 @@ class Core(wiring.Component):
         assert timing.ROW_READ + self.array.operand_latency == timing.ELEMENT_IN
         assert timing.ROW_READ + self.array.latency == timing.S_READY
         # Lane 0 takes its bias before the next column tile's can be there.
-        assert timing.SWAP + timing.ELEMENT_IN - 1 >= timing.S_READY
+        assert timing.SWAP + timing.ELEMENT_IN >= timing.S_READY
 
     def _loading(self, memory: Mem):
         """Whether a word comes into a memory from outside."""
@@ -154,7 +157,7 @@ class Core(wiring.Component):
         address = Pipeline(m, word.col_addr, 0, name="col_addr")
         near, far = (
             address.at(cycle - self.col.latency)
-            for cycle in (timing.ELEMENT_IN - 1, timing.S_READY - 1)
+            for cycle in (timing.ELEMENT_IN, timing.S_READY - 1)
         )
         addresses = Mux(self.modes.early.gemm, near, far)
         read = self._column_read(m)
@@ -190,7 +193,7 @@ class Core(wiring.Component):
         read last stays. Rows meet a word one after the other, and any of them may have a spike.
         """
         early, word = self.modes.early, self.seq.word
-        near, far = (c - self.col.latency for c in (timing.ELEMENT_IN - 1, timing.S_READY - 1))
+        near, far = (c - self.col.latency for c in (timing.ELEMENT_IN, timing.S_READY - 1))
         spikes = Pipeline(m, self.rowread.some, timing.ROW_READ, name="spikes").at(near)
         parameter = Pipeline(m, word.par, 0, name="par_read").at(near)
         weight = Pipeline(m, word.par | (word.valid & early.mac), 0, name="weight_read").at(far)

@@ -19,7 +19,7 @@ from hw.core.words import ADDR, MEAN_BIAS, MEAN_FACTOR, Word, instruction_layout
 
 #: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
 _CODES = {
-    "read_a": ADDR,  #: Address of buffer A, at PICKED - 1.
+    "read_a": ADDR,  #: Address of buffer A, at PICKED - 2.
     "code_at": 3,  #: Place of the row's code in that word's bytes, in pairs of bits, at PICKED.
     "put": 1,  #: A code is the membrane of put_row: from memory at X, a new one at STATE_WRITE.
     "put_row": 0,
@@ -38,7 +38,7 @@ def lane_event(config: Config) -> data.StructLayout:
     ``side`` (what is added to the array's sum), ``use``, ``swap`` at S_READY, ``first`` one
     later, ``mean_a``, ``mean_b`` one earlier; ``par_*`` as the parameter word comes from the
     column bank, or, as if it were one, a MAC's weight at S_READY - 1;
-    ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 1; ``load`` and ``again`` at
+    ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 2; ``load`` and ``again`` at
     PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``, ``store`` and
     ``res_write`` (address) at Y. A core that sums means has ``par_mean_*`` as its words come,
     ``adds`` and ``opens`` at Y + 1, and ``mean`` (x takes the mean) at PICKED; one that stores
@@ -144,7 +144,7 @@ class LaneEvents(wiring.Component):
         pops = Signal(signed(self.config.acc_bits + 1))
         m.d.comb += pops.eq(Mux(gemm & i.rowpop, -self.pops, 0))
         pops = Pipeline(m, pops, timing.ACC - 1, name="pops").at(start)
-        address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(start - 2)
+        address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(start - 3)
         m.d.comb += [
             e.side.eq(Mux(early.mac, self.pixel[0], pops)),
             *(e[n].eq(self.pixel[u]) for u, n in enumerate(pixel_names(self.config), 1)),
@@ -153,7 +153,7 @@ class LaneEvents(wiring.Component):
             e.first.eq(gemm | sums.at(start + 1).opens),
             e.mean_a.eq(early.mean & sums.at(start - 1).a),
             e.mean_b.eq(early.mean & sums.at(start - 1).b),
-            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 1).res)),
+            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 2).res)),
             e.unit.eq(rows.at(timing.PRODUCT).unit),
             e.load.eq(rows.at(timing.PICKED).load),
             e.again.eq(rows.at(timing.PICKED).again),
@@ -251,13 +251,13 @@ class LaneEvents(wiring.Component):
             par.par_entry.eq(Cat(Mux(weight, 0, index[:4]), word.half)),
         ]
         moves = Pipeline(m, par, 0, name="par")
-        near, far = moves.at(timing.ELEMENT_IN - 1), moves.at(timing.S_READY - 1)
+        near, far = moves.at(timing.ELEMENT_IN), moves.at(timing.S_READY - 1)
         for name, _ in _Parameter.as_shape():
             m.d.comb += e[name].eq(Mux(self.early.gemm, near[name], far[name]))
         if self.config.means:
             for name, mine in (("bias", mean_bias), ("factor", mean_factor)):
                 mean = Pipeline(m, word.par & mine, 0, name=f"par_mean_{name}")
-                m.d.comb += e[f"par_mean_{name}"].eq(mean.at(timing.ELEMENT_IN - 1))
+                m.d.comb += e[f"par_mean_{name}"].eq(mean.at(timing.ELEMENT_IN))
 
     def _codes(self, m: Module, rows: Pipeline) -> None:
         """Places of codes in residual buffer A, which holds two bytes of them a word."""
@@ -272,7 +272,7 @@ class LaneEvents(wiring.Component):
         res = rows.at(at).res
         code = Cat(res[:log_r], (res[log_r:] + self.early.st_base)[: ADDR - log_r])
         codes = Pipeline(m, code, at, name="code")  # number of the row's code in memory
-        read, written = codes.at(timing.PICKED - 1), rows.at(timing.STATE_WRITE)
+        read, written = codes.at(timing.PICKED - 2), rows.at(timing.STATE_WRITE)
         into_code = codes.at(timing.STATE_WRITE)
         place, into = Signal(3), Signal(3)  # in a word's two bytes, in pairs of bits
         m.d.comb += [

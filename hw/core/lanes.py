@@ -31,6 +31,8 @@ class Lanes(wiring.Component):
     config : Config
     target : str
         What multipliers and adders are made of, as `hw.core.mac.LaneMAC` has it.
+    strict : bool
+        Of the residual banks, as `Bank`'s.
 
     Members
     -------
@@ -65,8 +67,8 @@ class Lanes(wiring.Component):
     mem_addr: Any
     code: Any
 
-    def __init__(self, config: Config, *, target: str = "generic"):
-        self.config = config
+    def __init__(self, config: Config, *, target: str = "generic", strict: bool = False):
+        self.config, self.strict = config, strict
         self.lanes = [Lane(config, target=target) for _ in range(config.cols)]
         cols = config.cols
         super().__init__(
@@ -134,8 +136,12 @@ class Lanes(wiring.Component):
                 cfg.res_depth,
                 unit=MEMBRANE_BITS // 2 if shared else None,
                 style="distributed" if spikes_only else "block",
+                registered=True,
+                # Rows' codes share words: one row's is written while another's is read.
+                apart=not (shared or spikes_only),
+                strict=self.strict,
             )
-            assert timing.PICKED - 1 + bank.latency == timing.PICKED
+            assert timing.PICKED - 2 + bank.latency == timing.PICKED
             keep = event.store & (self.res_dest == k)
             m.d.comb += [
                 bank.read_addr.eq(event.read_a if k == 0 and cfg.state_bits else event.read_b),

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from amaranth import Cat, Module, Shape, Signal
+from amaranth import Cat, Module, Shape, Signal, Value
 from amaranth.hdl import unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.memmap import Mem
-from hw.core.pipe import Pipeline
+from hw.common.attributes import APART
+from hw.core.pipe import Pipeline, delay
 from hw.core.words import ADDR
 
 
@@ -83,9 +84,11 @@ class LoadPort(wiring.Component):
 class Bank(wiring.Component):
     """One memory: a read port, and a write port for the core or for the load port.
 
-    What is written while the same word is read does not show: the old word is read.
+    What is written while the same word is read does not show: the old word is read. Where nobody
+    reads so (``apart``), what is read then is not defined.
 
-    Latency: 1 cycle from ``read_addr`` to ``read_data``. Throughput: a read and a write a cycle.
+    Latency: ``latency`` cycles from ``read_addr`` to ``read_data``, 1, or 2 where it is
+    registered. Throughput: a read and a write a cycle.
 
     Parameters
     ----------
@@ -101,6 +104,12 @@ class Bank(wiring.Component):
         What the load port, which alone writes it, calls the memory; None: the core writes it.
     gated : bool
         Whether reads are enabled one by one; without, the word read last stays.
+    registered : bool
+        A register takes what is read: the memory's own, where an FPGA's has one.
+    apart : bool
+        No word whose reading matters is written in the cycle that reads it.
+    strict : bool
+        Where one is, all its bits are read inverted: who relied on it is found out.
     style : str
         ``block`` or ``distributed``: what tools are told to make it of.
 
@@ -121,8 +130,6 @@ class Bank(wiring.Component):
     write_data: Signal
     load: Any
 
-    latency = 1
-
     def __init__(
         self,
         shape: Any,
@@ -132,10 +139,14 @@ class Bank(wiring.Component):
         init: Iterable[int] = (),
         load: Mem | None = None,
         gated: bool = False,
+        registered: bool = False,
+        apart: bool = False,
+        strict: bool = False,
         style: Literal["block", "distributed"] = "block",
     ):
         self.shape, self.depth, self.unit = Shape.cast(shape), depth, unit
         self.init, self.style, self.mem, self.gated = list(init), style, load, gated
+        self.registered, self.apart, self.strict = registered, apart, apart and strict
         members = {"read_addr": In(ADDR), "read_data": Out(self.shape)}
         if gated:
             members["read_en"] = In(1)
@@ -150,13 +161,21 @@ class Bank(wiring.Component):
             members["load"] = In(Load)
         super().__init__(members)
 
+    @property
+    def latency(self) -> int:
+        return 2 if self.registered else 1
+
     def elaborate(self, platform):
         m = Module()
+        attributes = {"ram_style": self.style} | ({APART: "1"} if self.apart else {})
         m.submodules.mem = mem = memory.Memory(
-            shape=self.shape, depth=self.depth, init=self.init, attrs={"ram_style": self.style}
+            shape=self.shape, depth=self.depth, init=self.init, attrs=attributes
         )
         wp, rp = mem.write_port(granularity=self.unit), mem.read_port()
-        m.d.comb += [rp.addr.eq(self.read_addr), self.read_data.eq(rp.data)]
+        word = self._spoiled(m, wp, rp) if self.strict else rp.data
+        if self.registered:
+            word = delay(m, word, 1, name="read")
+        m.d.comb += [rp.addr.eq(self.read_addr), self.read_data.eq(word)]
         if self.gated:
             m.d.comb += rp.en.eq(self.read_en)
         if self.mem is None:
@@ -166,6 +185,13 @@ class Bank(wiring.Component):
             en, addr, word = load.valid & (load.mem == self.mem), load.word, load.data
         m.d.comb += [wp.en.eq(en), wp.addr.eq(addr), wp.data.eq(word)]
         return m
+
+    def _spoiled(self, m: Module, write: Any, read: Any) -> Value:
+        """Return the word read, its bits inverted where that very word was written."""
+        met = Signal()
+        with m.If(read.en):
+            m.d.sync += met.eq(write.en.any() & (write.addr == read.addr))
+        return read.data ^ met.replicate(len(read.data))
 
 
 class Banks(wiring.Component):
@@ -182,6 +208,8 @@ class Banks(wiring.Component):
     init : one sequence of ints for each bank, or None.
     gated : bool
         Whether reads are enabled, those of each bank by themselves.
+    registered, apart, strict : bool
+        As `Bank`'s.
 
     Members, each ``count`` times
     -------
@@ -196,7 +224,9 @@ class Banks(wiring.Component):
     write_addr: Any
     write_data: Any
 
-    latency = Bank.latency
+    @property
+    def latency(self) -> int:
+        return self.banks[0].latency
 
     def __init__(
         self,
@@ -206,9 +236,21 @@ class Banks(wiring.Component):
         *,
         init: Sequence[Iterable[int]] | None = None,
         gated: bool = False,
+        registered: bool = False,
+        apart: bool = False,
+        strict: bool = False,
     ):
         self.banks = [
-            Bank(width, depth, unit=8, init=init[b] if init else (), gated=gated)
+            Bank(
+                width,
+                depth,
+                unit=8,
+                init=init[b] if init else (),
+                gated=gated,
+                registered=registered,
+                apart=apart,
+                strict=strict,
+            )
             for b in range(count)
         ]
         enables = {"read_en": In(1).array(count)} if gated else {}

@@ -14,6 +14,7 @@ from hw.arch.formats import (
     STATE_CELLS,
     STATE_MAX,
 )
+from hw.common.attributes import APART
 
 CODE_BITS = max(STATE_BITS)
 CELL_BITS = (STATE_CELLS - 1).bit_length()
@@ -69,7 +70,10 @@ class StateTable(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = mem = memory.Memory(
-            shape=Entry.as_shape().size, depth=STATE_CELLS, init=[], attrs={"ram_style": "block"}
+            shape=Entry.as_shape().size,
+            depth=STATE_CELLS,
+            init=[],
+            attrs={"ram_style": "block", APART: "1"},  # what is read meanwhile is nobody's entry
         )
         wp, a, b = mem.write_port(), mem.read_port(), mem.read_port()
         own = Signal(CELL_BITS)

@@ -9,10 +9,12 @@ from typing import Any
 from amaranth import Const, Instance, Module, Signal
 
 from boards import Board
+from hw.common.attributes import APART
 from hw.common.errors import SpikeloomError
 from hw.common.files import write, write_json
 from hw.targets import pll
 from hw.targets.target import Clocks, Estimate, Pins, Placed, Target
+from hw.tools import outreg_ecp5
 from hw.tools.find import run_tool
 from hw.tools.netlist import Netlist
 from hw.tools.yosys import without_paths
@@ -98,14 +100,24 @@ class Ecp5(Target):
         return m
 
     def synthesis(self, rtlil: str, netlist: str, stat: str) -> list[str]:
-        """Wide multiplexers (PFUMX, L6MUX21) are left out: adder trees take half the LUTs so."""
+        """Wide multiplexers (PFUMX, L6MUX21) are left out: adder trees take half the LUTs so.
+
+        A DP16KD gives neither the old nor the new word where one is read that is written; what
+        Yosys puts around it to give the old one is left away where nobody reads so.
+        """
         return [
             f"read_rtlil {rtlil}",
+            "proc",
+            "memory_collect",
+            f"setparam -set RD_COLLISION_X_MASK 1'1 t:$mem_v2 a:{APART} %i",
             "synth_ecp5 -nowidelut -top top",
             f"tee -q -o {stat} stat",
             *without_paths("top"),
             f"write_json -noscopeinfo {netlist}",
         ]
+
+    def finish(self, netlist: Path) -> None:
+        outreg_ecp5.absorb(netlist)
 
     def resources(self, counts: Mapping[str, int]) -> dict[str, int | float]:
         """Cells before packing."""

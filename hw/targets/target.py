@@ -90,6 +90,9 @@ class Target(ABC):
         They write the flat netlist as JSON to ``netlist`` and cell counts to ``stat``.
         """
 
+    def finish(self, netlist: Path) -> None:  # noqa: B027  # few have more to do
+        """Change the netlist that Yosys wrote, where Yosys cannot."""
+
     @abstractmethod
     def resources(self, counts: Mapping[str, int]) -> dict[str, int | float]:
         """Return what cells take of a die, by the names of `titles`, from cells by type."""

@@ -80,7 +80,7 @@ class Wave:
             for r, word in enumerate(pack(left)):
                 stimulus[t + timing.ROW_READ + r]["rows"][r] = word
             for c, word in enumerate(pack(top)):
-                stimulus[t + timing.ELEMENT_IN - 1 + c]["cols"][c] = word
+                stimulus[t + timing.ELEMENT_IN + c]["cols"][c] = word
         for tau in taus:
             for r in range(cfg.rows):
                 stimulus[tau + timing.ACC - 1 + r]["row_ones"] = r

@@ -46,7 +46,7 @@ def test_a_row_of_a_gemm(bench):
     assert when(events, "side") == {timing.S_READY: -11}
     assert events[timing.S_READY]["use"] == 5 | 1 << 4
     assert not when(events, "swap")
-    assert events[timing.PICKED - 1]["read_b"] == word
+    assert events[timing.PICKED - 2]["read_b"] == word
     for field, cycle in (
         ("load", timing.PICKED),
         ("on_bus", timing.X),
@@ -146,13 +146,13 @@ def test_a_word_of_a_mean_reads_its_buffer(bench, second):
     events = play(bench, Op.MEAN, {"mean": 1}, {0: {"word": word}})
     assert when(events, "mean_b" if second else "mean_a") == {timing.S_READY - 1: 1}
     assert not when(events, "mean_a" if second else "mean_b")
-    assert when(events, "read_b") == {timing.S_READY - 2: 0x1234}
+    assert when(events, "read_b") == {timing.S_READY - 3: 0x1234}
 
 
 @pytest.mark.parametrize("op", [Op.GEMM, Op.MAC])
 def test_parameters_come_with_their_columns_word(bench, op):
     word = {"par": 1, "half": 1}
-    cycle = timing.ELEMENT_IN - 1 if op == Op.GEMM else timing.S_READY - 1
+    cycle = timing.ELEMENT_IN if op == Op.GEMM else timing.S_READY - 1
     for index in (0, 1, 9, 16):
         at = {0: {"word": {**word, "par_index": index}}}
         events = play(bench, op, {op.name.lower(): 1}, at)
@@ -170,7 +170,7 @@ def test_codes_in_memory(bench, state_bits, codes):
     events = play(bench, Op.GEMM, early, {EXPAND: {"row": row}}, persist=1, state_bits=state_bits)
     number = (100 + 5) << 2 | (6 + 1) % 4
     each = codes // 2
-    assert events[timing.PICKED - 1]["read_a"] == number // codes
+    assert events[timing.PICKED - 2]["read_a"] == number // codes
     pairs = 4 // each  # of bits, of a code
     assert events[timing.PICKED]["code_at"] == number % codes * pairs
     assert when(events, "put") == {timing.X: 1}

@@ -55,7 +55,7 @@ def test_a_distance_that_is_not_the_hardwares_is_refused(monkeypatch, name, by):
     if name in LOWER_BOUNDS:
         if by > 0:
             return
-        value = timing.S_READY - timing.ELEMENT_IN + 1  # the least: the next one down is refused
+        value = timing.S_READY - timing.ELEMENT_IN  # the least: the next one down is refused
         monkeypatch.setattr(timing, name, value)
         build()
     monkeypatch.setattr(timing, name, value + by)

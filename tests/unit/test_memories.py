@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hw.arch.memmap import Mem, load_addr
+from hw.common.attributes import APART
 from hw.core.memories import Bank, Banks, LoadPort
 from tests.unit.bench import Bench
 
@@ -24,9 +25,12 @@ def load(mem, word, data, *, bank=0, part=0, valid=1):
     }
 
 
-def test_bytes_are_written_one_by_one_and_read_a_cycle_later():
+@pytest.mark.parametrize("registered", [False, True])
+def test_bytes_are_written_one_by_one_and_read_a_cycle_later(registered):
+    """Or two, where a register takes what is read."""
     rng = np.random.default_rng(0)
-    bank = Bank(WIDTH, DEPTH, unit=8, init=range(DEPTH))
+    bank = Bank(WIDTH, DEPTH, unit=8, init=range(DEPTH), registered=registered)
+    assert bank.latency == 1 + registered
     bench = Bench(bank, ["read_addr", "write_en", "write_addr", "write_data"], ["read_data"])
     model, rows, want = list(range(DEPTH)), [], []
     for _ in range(400):
@@ -36,8 +40,8 @@ def test_bytes_are_written_one_by_one_and_read_a_cycle_later():
         want.append(model[read])  # before this cycle's write
         mask = sum(255 << 8 * n for n in range(8) if en >> n & 1)
         model[addr] = model[addr] & ~mask | data & mask
-    seen = bench.play([*rows, {}])
-    assert [s["read_data"] for s in seen[Bank.latency :]] == want
+    seen = bench.play([*rows, *[{}] * bank.latency])[: len(rows) + bank.latency]
+    assert [s["read_data"] for s in seen[bank.latency :]] == want
 
 
 def test_a_memory_that_the_core_does_not_write_has_no_such_ports():
@@ -66,7 +70,7 @@ def test_banks_are_numbered():
         {},
     ]
     seen = bench.play(rows)
-    assert [s["read_data"] for s in seen[2 + Banks.latency :]] == [[70, 88, 72], [0, 12, 21]]
+    assert [s["read_data"] for s in seen[2 + banks.latency :]] == [[70, 88, 72], [0, 12, 21]]
 
 
 def test_the_load_port_takes_addresses_apart_and_stops_while_busy():
@@ -104,3 +108,24 @@ def test_a_gated_bank_keeps_the_word_read_last():
     bench = Bench(bank, ["read_addr", "read_en"], ["read_data"])
     rows = [{"read_addr": n, "read_en": n in (1, 4, 5)} for n in range(8)]
     assert [s["read_data"] for s in bench.play(rows)[2:]] == [11, 11, 11, 14, 15, 15]
+
+
+def test_a_strict_bank_spoils_a_word_that_is_written_while_it_is_read():
+    bank = Bank(32, DEPTH, init=[1, 2, 3], apart=True, strict=True)
+    bench = Bench(bank, ["read_addr", "write_en", "write_addr", "write_data"], ["read_data"])
+    rows = [
+        {"read_addr": 1, "write_en": 0, "write_addr": 1, "write_data": 9},
+        {"read_addr": 1, "write_en": 1, "write_addr": 1, "write_data": 9},
+        {"read_addr": 1, "write_en": 1, "write_addr": 2, "write_data": 9},
+        {"read_addr": 2},
+        {},
+    ]
+    seen = [s["read_data"] for s in bench.play(rows)[1:]]
+    assert seen == [2, 2 ^ 0xFFFFFFFF, 9, 9]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_whether_reads_and_writes_meet_is_told_to_the_tools(apart):
+    from amaranth.back import rtlil
+
+    assert (f"attribute \\{APART} " in rtlil.convert(Bank(8, 16, apart=apart), name="top")) == apart
