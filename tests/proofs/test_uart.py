@@ -140,8 +140,6 @@ class Receives(Elaboratable):
                     m.d.comb += always(shift[9 - n :] == byte[: n - 1])
 
 
-
-
 @pytest.mark.parametrize("divisor", DIVISORS)
 def test_a_byte_is_sent_as_a_frame(tmp_path, divisor):
     design = Sends(uart, divisor)
@@ -180,7 +178,10 @@ def test_frames_are_received(tmp_path, divisor, length):
         ("bits.eq(9)]", "bits.eq(8)]"),
         ("timer.eq(self.divisor // 2 - 1)", "timer.eq(self.divisor - 1)"),
         ("with m.If(self.o.ready):", "with m.If(1):"),
-        ("with m.If(bits == 0):\n                m.d.sync += active.eq(0)", "with m.If(bits == 0):"),
+        (
+            "with m.If(bits == 0):\n                m.d.sync += active.eq(0)",
+            "with m.If(bits == 0):",
+        ),
         ("[payload.eq(shift), valid.eq(1)]", "[payload.eq(shift[1:]), valid.eq(1)]"),
     ],
 )
