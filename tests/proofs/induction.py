@@ -72,9 +72,8 @@ def proved(
             "hierarchy -top proof -check",
             "proc -norom",
             "flatten",
-            "opt_clean",
             *(f"delete -input w:{port}" for port in looks),
-            *(f"connect -set {port} \\design.{signal}" for port, signal in looks.items()),
+            *(f"connect -nounset -set {port} \\design.{signal}" for port, signal in looks.items()),
             "chformal -lower",
             "delete t:$scopeinfo t:$mem_v2 t:$mem*",  # what a memory reads is any word
             "setundef -undriven -anyseq",

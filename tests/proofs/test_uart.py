@@ -11,7 +11,7 @@ import pytest
 from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
 
 from hw.soc import uart
-from tests.proofs.induction import always, given, proved
+from tests.proofs.induction import always, proved
 from tests.proofs.sources import faulty
 
 DIVISORS = [4, 5, 16, 434]
@@ -168,7 +168,7 @@ def test_a_fault_of_the_transmitter_is_seen(tmp_path, old, new):
 )
 def test_frames_are_received(tmp_path, divisor, length):
     design = Receives(uart, divisor, length)
-    assert proved(design, design.ports, tmp_path, inside=design.inside, most=5)
+    assert proved(design, design.ports, tmp_path, inside=design.inside, most=3)
 
 
 @pytest.mark.parametrize(
@@ -187,4 +187,4 @@ def test_frames_are_received(tmp_path, divisor, length):
 )
 def test_a_fault_of_the_receiver_is_seen(tmp_path, old, new):
     design = Receives(faulty(uart, old, new), 5, 5)
-    assert not proved(design, design.ports, tmp_path, inside=design.inside, most=5)
+    assert not proved(design, design.ports, tmp_path, inside=design.inside, most=3)
