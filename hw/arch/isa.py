@@ -207,7 +207,7 @@ class Instruction:
     n_y: int = _bits(12, "count of y")
     n_j: int = _word(12, "count of column tiles j")
     n_h: int = _bits(8, "count of heads h")
-    tile_min: int = _bits(8, "least cycles per tile, 2 or more")
+    tile_min: int = _bits(8, "least cycles from tau to tau, 2 or more")
     n_spread: int = _bits(4, "MAC with spread: steps - 1")
     img_w: int = _word(12, "input image width (tokens, for 1x1 layers)")
     img_h: int = _bits(12, "input image height")

@@ -1,9 +1,10 @@
 # amaranth: UnusedElaboratable=no
 """Parts that hold data from a producer until a consumer's cycle: nothing lost, nothing twice.
 
-None of them can stall its producer, which has to keep a distance instead; `hw.arch.timing` and the
-compiler keep it (`tile_min`, and ``keeps_distance``). Under that distance it is proved for all time
-that what came in leaves unchanged, in order, in its own cycle, and that nothing else does.
+None of them can stall its producer, which has to keep a distance instead: `tile_min` from the last
+word of a tile to that of the next one, as `test_walk` proves of the walker. Under that distance it
+is proved for all time that what came in leaves unchanged, in order, in its own cycle, and that
+nothing else does.
 """
 
 from typing import Any
