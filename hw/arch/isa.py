@@ -207,7 +207,7 @@ class Instruction:
     n_y: int = _bits(12, "count of y")
     n_j: int = _word(12, "count of column tiles j")
     n_h: int = _bits(8, "count of heads h")
-    tile_min: int = _bits(8, "least cycles per tile, 2 or more")
+    tile_min: int = _bits(8, "least cycles from tau to tau, 2 or more")
     n_spread: int = _bits(4, "MAC with spread: steps - 1")
     img_w: int = _word(12, "input image width (tokens, for 1x1 layers)")
     img_h: int = _bits(12, "input image height")
@@ -352,6 +352,7 @@ MAX_KERNEL = 15  #: Taps of a MAC along an image's side: 4 bits tell how far ahe
 CENTRES = 8  #: Centres of a MAC; channels k and k + 8 share one.
 BY_NAME = {f.name: f for f in (*FIELDS, *OVERLAYS)}
 NI = FIELDS[-1].word + 1  #: Words per instruction.
+MEANING = 1  #: One more whenever a field that keeps its place comes to mean something else.
 LATE_WORD = BY_NAME["dest"].word  #: First word that lanes and write-back use during the drain.
 
 
@@ -405,8 +406,9 @@ def _value(f: Field, words: Sequence[int]) -> int:
 
 
 def fingerprint() -> list[list[str | int]]:
-    """Names and places of all fields, for the digest."""
-    return [[f.name, f.word, f.low, f.bits] for f in (*FIELDS, *OVERLAYS)]
+    """Names and places of all fields, for the digest, and how often their meaning changed."""
+    places = [[f.name, f.word, f.low, f.bits] for f in (*FIELDS, *OVERLAYS)]
+    return [*places, ["meaning", MEANING]]
 
 
 def instructions(program: Iterable[int]) -> list[Instruction]:

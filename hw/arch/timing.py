@@ -44,9 +44,8 @@ def mean_gap(config: Config, i: Instruction) -> int:
     """Least cycles between column tiles for which no row of the next one needs x with the mean."""
     if not i.mean:
         return 0
-    y = i.n_y - 1
-    between = tile_cycles(i, y) - tile_words(i, y) + i.n_par + tile_words(i, 0)  # tau to tau
-    return max(0, mean_row(config) + 1 - between)
+    apart, between = mean_row(config) + 1, i.shortcut + i.n_par + tile_words(i, 0)  # tau to tau
+    return 0 if i.tile_min >= apart else max(0, apart - between)
 
 
 def spread_gap(i: Instruction) -> int:
@@ -82,8 +81,7 @@ def drain_cycles(config: Config, i: Instruction) -> int:
         last.append(Y + events + across)
     if i.persist:
         last.append(STATE_WRITE + events + across)
-    y = i.n_y - 1
-    return max(0, max(last) - (tile_cycles(i, y) - tile_words(i, y)))
+    return max(0, max(last) - i.shortcut)
 
 
 def encode(config: Config, op: Op, **values: int) -> list[int]:
@@ -117,27 +115,19 @@ def tile_words(i: Instruction, y: int | None = None) -> int:
 
 
 def tile_cycles(i: Instruction, y: int | None = None) -> int:
-    """Cycles from such a tile to the next; a shortcut is one more word, after the others."""
+    """Cycles from a tile's last word to that of such a tile behind it.
+
+    A shortcut is one more word, after the last one. A tile that is short waits before its last
+    word: rows that are read out, and what lanes do with them, need ``tile_min`` cycles from tau
+    to tau.
+    """
     return max(tile_words(i, y) + i.shortcut, i.tile_min)
 
 
-def keeps_distance(i: Instruction) -> bool:
-    """Whether a tile's last word always comes ``tile_min`` cycles or more after the one before.
-
-    Rows that are read out, and what lanes do with them, need so many. Tiles of one length keep
-    the distance; a short one behind a long one, at the image's lower edge, may not.
-    """
-    words = [tile_words(i, y) for y in range(i.n_y)]
-    after = [tile_cycles(i, y) - w for y, w in enumerate(words)]  # to the end of the tile
-    if any(pad + w < i.tile_min for pad, w in zip(after, words[1:], strict=False)):
-        return False
-    return i.n_j * i.n_h == 1 or after[-1] + i.n_par + words[0] >= i.tile_min
-
-
 def column_tile(i: Instruction) -> tuple[int, int]:
-    """Return (words to the first tau, issue cycles) of one column tile, parameters excluded."""
+    """Return (words to the first tau, cycles from it to the last tau) of one column tile."""
     rows = sum(tile_cycles(i, y) for y in range(i.n_y)) if i.clip else i.n_y * tile_cycles(i)
-    return tile_words(i, 0), rows * i.n_t * i.n_x
+    return tile_words(i, 0), rows * i.n_t * i.n_x - tile_cycles(i, 0)
 
 
 def column_starts(i: Instruction) -> list[int]:
@@ -147,15 +137,28 @@ def column_starts(i: Instruction) -> list[int]:
     wait for its first tile to have left SWAP cycles of pipeline behind it. One more entry gives
     the end of issue.
     """
+    return _columns(i)[0]
+
+
+def column_taus(i: Instruction) -> list[int]:
+    """Issue cycle of the last word of each column tile's first tile, from instruction start.
+
+    It comes ``tile_min`` cycles or more after the tau before, and one or more after the start.
+    """
+    return _columns(i)[1]
+
+
+def _columns(i: Instruction) -> tuple[list[int], list[int]]:
     words, length = column_tile(i)
-    starts, at = [], 0
+    starts, taus, at, soonest = [], [], 0, 1
     for n in range(i.n_j * i.n_h):
         if n and i.n_par:
-            tau = starts[-1] + i.n_par + words - 1
-            at = max(at + i.gap, tau + SWAP)
+            at = max(at + i.gap, taus[-1] + SWAP)
         starts.append(at)
-        at += i.n_par + length
-    return [*starts, at]
+        taus.append(max(at + i.n_par + words - 1, soonest))
+        last = taus[-1] + length
+        at, soonest = last + 1 + i.shortcut, last + i.tile_min
+    return [*starts, at], taus
 
 
 def issue_cycles(i: Instruction) -> int:

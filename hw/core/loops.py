@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,8 +18,10 @@ EACH = data.StructLayout({level: 1 for level in LEVELS})  #: A flag for each lev
 class LoopNest(wiring.Component):
     """Counts the levels of an instruction and says when its tiles begin and end.
 
-    A word is issued in every cycle of ``running``, except where a tile must wait for its least
-    length or for its shortcut. A word of an instruction with ``xnor`` is issued twice.
+    A word is issued in every cycle of ``running``, except in the cycle of a tile's shortcut, and
+    where the last word of a tile must wait: it comes ``tile_min`` cycles or more after the last
+    word of the tile before, and two or more after setup. A word of an instruction with ``xnor`` is
+    issued twice.
 
     Latency: none; the first word is issued in the cycle after ``setup`` if it runs then.
     Throughput: a word a cycle.
@@ -76,18 +78,22 @@ class LoopNest(wiring.Component):
         m.submodules.clip = self.clip
         i, last = self.insn, self.last
         phase = Signal(reset_less=True)  # second pass of an xnor word
-        pad = Signal()  # waiting for tile_min
-        wait = Signal(8, reset_less=True)  # cycles until the tile may end
+        pad = Signal()  # the shortcut's cycle
+        wait = Signal(8, reset_less=True)  # cycles until a tile may end
         waited = Signal(reset_less=True)  # there are none
         fresh = Signal(reset_less=True)
         opening = Signal(reset_less=True)
-        paired = Signal()  # addresses advance
+        second = Signal()  # addresses advance when this word is issued
+        ends = Signal()  # no word of the tile follows
+        walks = Signal()
         outer_end = Signal(reset_less=True)  # the tile is the column tile's last
         m.d.comb += [
-            self.issue.eq(self.running & ~pad),
-            paired.eq(self.issue & (phase | ~i.xnor)),
-            self.words_done.eq(paired & last.k & last.dx & last.dy),
-            self.tile_end.eq(((self.words_done & ~i.shortcut) | (self.running & pad)) & waited),
+            second.eq(phase | ~i.xnor),
+            ends.eq(last.k & last.dx & last.dy),
+            walks.eq(self.running & ~pad),
+            self.issue.eq(walks & (waited | ~(second & ends))),
+            self.words_done.eq(walks & second & ends & waited),
+            self.tile_end.eq((self.words_done & ~i.shortcut) | (self.running & pad)),
             self.column_end.eq(self.tile_end & outer_end),
             self.end.eq(self.column_end & last.j & last.h),
             self.phase.eq(phase),
@@ -95,30 +101,28 @@ class LoopNest(wiring.Component):
             self.fresh.eq(fresh),
         ]
         m.d.sync += outer_end.eq(last.t & last.x & last.y)
-        self._levels(m, paired)
-        with m.If(self.running & ~waited):
+        self._levels(m, walks & second & ~ends)
+        with m.If(~waited):
             m.d.sync += [wait.eq(wait - 1), waited.eq(wait == 1)]
         with m.If(self.issue):
             m.d.sync += [phase.eq(~phase & i.xnor), opening.eq(0)]
         with m.If(self.words_done):
-            m.d.sync += pad.eq(1)
+            m.d.sync += [pad.eq(i.shortcut), wait.eq(i.tile_min - 1), waited.eq(i.tile_min == 1)]
         with m.If(self.tile_end):
             m.d.sync += [pad.eq(0), opening.eq(1), fresh.eq(0)]
-        with m.If(self.tile_end | self.setup):
-            m.d.sync += [wait.eq(i.tile_min - 1), waited.eq(i.tile_min == 1)]
         with m.If(self.column_end):
             m.d.sync += fresh.eq(1)
         with m.If(self.setup):
-            m.d.sync += [
-                phase.eq(0),
-                pad.eq(0),
-                fresh.eq(1),
-                opening.eq(1),
-            ]
+            # What follows a tile is known two cycles after setup.
+            m.d.sync += [wait.eq(1), waited.eq(0)]
+            m.d.sync += [phase.eq(0), pad.eq(0), fresh.eq(1), opening.eq(1)]
         return m
 
-    def _levels(self, m: Module, paired: Signal) -> None:
-        """Counters: a level advances where all inside it are at their last, and those restart."""
+    def _levels(self, m: Module, inner: Value) -> None:
+        """Counters: a level advances where all inside it are at their last, and those restart.
+
+        ``inner``: a level inside the tile advances.
+        """
         i = self.insn
         index = {
             lv: Signal(BY_NAME[f"n_{lv}"].bits, name=f"idx_{lv}", reset_less=True) for lv in LEVELS
@@ -135,9 +139,7 @@ class LoopNest(wiring.Component):
         def count(lv):
             return clip.end if lv == "dy" else i[f"n_{lv}"]
 
-        inner = Signal()
         m.d.comb += [
-            inner.eq(paired & ~self.words_done),
             self.go.k.eq(inner & ~last["k"]),
             self.go.dx.eq(inner & last["k"] & ~last["dx"]),
             self.go.dy.eq(inner & last["k"] & last["dx"]),

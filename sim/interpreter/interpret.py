@@ -226,7 +226,7 @@ class Machine(Memories):
                 nb=tiles.nb[which],
                 r=row,
                 step=tiles.t[which],
-                cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + row,
+                cycle=column.tau + tiles.tau[which] + timing.write_cycle(c) + row,
                 token=rows.token[which, row],
                 x=x[which, row],
                 slot=column.slot,
@@ -257,7 +257,7 @@ class Machine(Memories):
                     nb=tiles.nb[which],
                     r=half,
                     step=tiles.t[which],
-                    cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + 2 * half,
+                    cycle=column.tau + tiles.tau[which] + timing.write_cycle(c) + 2 * half,
                     token=tiles.y[which] * out_w + x,
                     x=x,
                     slot=0,
@@ -306,7 +306,7 @@ class Machine(Memories):
         spikes, _ = fire(i, np.repeat(value[:, None], steps, axis=1), self.table)
         spikes &= np.arange(c.cols) < (i.lanes if column.last else c.cols)
         which, step, r = np.nonzero(rows.valid[:, None] & np.ones((1, steps, 1), bool))
-        tau = column.start + tiles.tau[which] + timing.write_cycle(c)
+        tau = column.tau + tiles.tau[which] + timing.write_cycle(c)
         if i.dest == Dest.NONE:
             return
         write_packed(

@@ -132,7 +132,7 @@ def _mean(m: Memories, i: Instruction, tiles: Tiles, column: ColumnTile, total: 
     addr = m.check(i.mean_base + column.index * c.cols + lanes, c.pix_depth, "pixel")
     m.pix[addr] = value
     if m.recording:
-        tau = column.start + tiles.tau[-1] + timing.mean_row(c)
+        tau = column.tau + tiles.tau[-1] + timing.mean_row(c)
         place = {"head": column.head, "channel": column.tile * c.cols + lanes}
         cycle = tau + timing.write_cycle(c) + lanes
         m.record("pix", m.events("pix", c.cols, cycle=cycle, addr=addr, value=value, **place))
@@ -168,7 +168,7 @@ def _store(
     addr, kept = addr[which, row][:, None], kept[which, row]
     m.res[i.res_dest, lanes, addr] = kept
     if m.recording:
-        cycle = column.start + tiles.tau[which] + timing.Y + row
+        cycle = column.tau + tiles.tau[which] + timing.Y + row
         m.record(
             "res",
             m.events(
@@ -239,7 +239,7 @@ def _write_codes(
         there = m.res[0][lanes, at] & ~(((1 << HALF_BITS) - 1) << shift)
         m.res[0][lanes, at] = signed(there | value[mine] << shift, WORD_BITS)
     if m.recording:
-        cycle = column.start + tiles.tau[which] + timing.STATE_WRITE + row
+        cycle = column.tau + tiles.tau[which] + timing.STATE_WRITE + row
         m.record(
             "mem",
             m.events(

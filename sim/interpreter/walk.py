@@ -32,7 +32,7 @@ class Tiles:
     grid : numpy.ndarray
         Token counter of residuals and codes: as nb, or a tile a group where a pool is fused.
     tau : numpy.ndarray
-        Issue cycle of the last word, from the column tile's first.
+        Issue cycle of the last word, from the first tile's.
     """
 
     def __init__(self, i: Instruction, rows: int):
@@ -57,12 +57,8 @@ class Tiles:
         self.nb = np.repeat(np.array(counter), i.n_t)
         self.count = self.nb.size
         self.grid = np.arange(self.count) // i.n_t * rows if i.pool else self.nb
-        cycles, words = (
-            np.array([of(i, y) for y in range(i.n_y)])
-            for of in (timing.tile_cycles, timing.tile_words)
-        )
-        ends = np.cumsum(cycles[self.y])
-        self.tau = ends - cycles[self.y] + words[self.y] - 1
+        cycles = np.array([timing.tile_cycles(i, y) for y in range(i.n_y)])[self.y]
+        self.tau = np.cumsum(cycles) - cycles[0]
 
     def sum(self, offsets: dict[str, np.ndarray]) -> np.ndarray:
         """Address of each tile's first word, from the column tile's."""
@@ -88,7 +84,7 @@ class ColumnTile:
     tile: int
     index: int  #: Column tiles before it.
     last: bool  #: Last of its head.
-    start: int  #: Cycle of the first word.
+    tau: int  #: Issue cycle of the last word of the first tile.
     par: int  #: Address of its parameters.
     base: int  #: Destination: column part of the address.
     slot: int
@@ -96,12 +92,12 @@ class ColumnTile:
 
 def column_tiles(i: Instruction, at: int) -> Iterator[ColumnTile]:
     """Walk the column tiles of an instruction that starts in cycle ``at``."""
-    starts = timing.column_starts(i)
+    taus = timing.column_taus(i)
     par, base, slot, index = i.par_base, i.w_base, 0, 0
     for head in range(i.n_h):
         for tile in range(i.n_j):
             last = tile == i.n_j - 1
-            yield ColumnTile(head, tile, index, last, at + starts[index] + i.n_par, par, base, slot)
+            yield ColumnTile(head, tile, index, last, at + taus[index], par, base, slot)
             par += i.par_h if last else i.par_j
             slot, index = slot + 1, index + 1
             if slot == i.slots or (last and i.head_align):

@@ -127,7 +127,7 @@ def write_windows(
             nb=tiles.nb[which],
             r=half,
             step=step,
-            cycle=column.start + tiles.tau[which] + timing.write_cycle(c) + 2 * half + 1,
+            cycle=column.tau + tiles.tau[which] + timing.write_cycle(c) + 2 * half + 1,
             token=y * out_w + x,
             x=x,
             slot=column.slot,
@@ -160,7 +160,7 @@ def write_transposed(
         origin = np.where(tiles.nb % 8 == 4, origin - 4, origin)
     payload = np.packbits(bits, axis=-1, bitorder="little")  # (tiles, C, 1 or 2)
     address = column.base + i.w_gs * (tiles.nb // c.width) + tiles.t * i.w_t
-    tau = column.start + tiles.tau + timing.write_cycle(c)
+    tau = column.tau + tiles.tau + timing.write_cycle(c)
     lane = np.tile(np.arange(c.cols), count)
     each = np.repeat(np.arange(count), c.cols)
     place = {
@@ -193,7 +193,7 @@ def write_pixels(
     addr = m.check(base[:, None] + lanes, c.pix_depth, "pixel")
     m.pix[addr.ravel()] = value.ravel()
     if m.recording:
-        cycle = column.start + tiles.tau + timing.write_cycle(c)
+        cycle = column.tau + tiles.tau + timing.write_cycle(c)
         m.record(
             "pix",
             m.events(

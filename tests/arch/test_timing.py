@@ -52,11 +52,12 @@ def test_distances_of_the_pipeline():
     ],
 )
 def test_drain(fields, drain):
-    """Of tiles without a gap at their end; R 4, C 16: row 0 is written 31 cycles after tau."""
+    """R 4, C 16: row 0 is written 31 cycles after tau; a shortcut's cycle is issue."""
     config = Config(rows=4, cols=16)
     assert timing.write_cycle(config) == 31
     assert timing.drain_cycles(config, gemm(n_k=2, **fields)) == drain
-    assert timing.drain_cycles(config, gemm(n_k=2, tile_min=9, **fields)) == drain - 7
+    assert timing.drain_cycles(config, gemm(n_k=2, tile_min=9, **fields)) == drain
+    assert timing.drain_cycles(config, gemm(n_k=2, shortcut=1, **fields)) == drain - 1
 
 
 @pytest.mark.parametrize(
@@ -106,15 +107,18 @@ def test_gap_behind_a_column_tile_whose_mean_takes_x():
     assert timing.mean_row(config) == 9
     assert timing.mean_row(Config(rows=16, cols=16)) == 21
     assert timing.mean_gap(config, gemm(n_k=4, n_par=4)) == 0  # there is none
-    for words, gap in ((1, 4), (2, 4), (4, 2), (6, 0), (9, 0)):
-        i = gemm(n_k=words, n_par=4, mean=1, tile_min=2)
-        assert timing.mean_gap(config, i) == (gap if words > 2 else 10 - 2 - 4)
-        i = gemm(
-            n_k=words, n_par=4, mean=1, tile_min=2, n_j=2, n_t=9, gap=timing.mean_gap(config, i)
-        )
-        tau = [s + 4 + words - 1 for s in timing.column_starts(i)[:2]]
-        last = tau[0] + 8 * timing.tile_cycles(i)
-        assert tau[1] > last + timing.mean_row(config)
+    for words, gap in ((1, 5), (2, 4), (4, 2), (6, 0), (9, 0)):
+        i = gemm(n_k=words, n_par=4, mean=1)
+        assert timing.mean_gap(config, i) == gap
+        assert timing.mean_gap(config, isa.replace(i, shortcut=1)) == max(0, gap - 1)
+        assert timing.mean_gap(config, isa.replace(i, tile_min=9)) == gap
+        assert timing.mean_gap(config, isa.replace(i, tile_min=10)) == 0  # the tile itself waits
+        for least in (2, 9, 10):
+            i = gemm(n_k=words, n_par=4, mean=1, tile_min=least, n_j=2, n_t=9)
+            i = isa.replace(i, gap=timing.mean_gap(config, i))
+            tau = timing.column_taus(i)
+            last = tau[0] + 8 * timing.tile_cycles(i)
+            assert tau[1] > last + timing.mean_row(config)
     assert (
         isa.decode(timing.encode(config, Op.GEMM, n_k=4, n_dx=1, n_dy=1, n_par=4, mean=1)).gap == 2
     )
@@ -143,7 +147,7 @@ def test_tiles(fields, words, cycles):
     i = gemm(**fields)
     assert (timing.tile_words(i), timing.tile_cycles(i)) == (words, cycles)
     many = gemm(**fields, n_t=2, n_x=3, n_y=4, n_j=5, n_h=6)
-    assert timing.column_tile(many) == (words, 24 * cycles)
+    assert timing.column_tile(many) == (words, 23 * cycles)
 
 
 def test_tiles_of_clipped_rows():
@@ -152,10 +156,10 @@ def test_tiles_of_clipped_rows():
     assert [timing.tile_words(i, y) for y in range(5)] == [12, 18, 18, 18, 12]
     assert (timing.tile_words(i), timing.tile_words(isa.replace(i, clip=0), 0)) == (18, 18)
     assert [timing.tile_cycles(i, y) for y in (0, 1)] == [12, 18]
-    assert timing.column_tile(i) == (12, 2 * (12 + 3 * 18 + 12))
+    assert timing.column_tile(i) == (12, 2 * (12 + 3 * 18 + 12) - 12)
     slow = isa.replace(i, tile_min=15, shortcut=1)
     assert [timing.tile_cycles(slow, y) for y in (0, 1)] == [15, 19]
-    assert timing.drain_cycles(Config(), i) - timing.drain_cycles(Config(), slow) == 3
+    assert timing.column_tile(slow) == (12, 2 * (15 + 3 * 19 + 15) - 15)
     wide = gemm(n_dy=7, n_y=3, img_h=6, pad_y=3, y_twice=1, clip=1)
     assert [(wide.first_dy(y), wide.end_dy(y)) for y in range(3)] == [(3, 7), (1, 7), (0, 5)]
 
@@ -166,6 +170,12 @@ def test_column_starts_by_hand():
     assert timing.column_starts(gemm(n_k=9, n_j=3, n_par=2)) == [0, 18, 36, 36 + 11]
     assert timing.column_starts(gemm(n_k=9, n_x=2, n_j=2, n_par=2)) == [0, 20, 40]
     assert timing.column_starts(gemm(n_k=9, n_j=3)) == [0, 9, 18, 27]
+    assert timing.column_taus(gemm(n_k=9, n_j=3)) == [8, 17, 26]
+    # One word behind 4 parameters, then not before 15 cycles have passed; at the very start, 1.
+    slow = gemm(n_k=1, n_j=3, n_par=4, tile_min=15)
+    assert timing.column_taus(slow) == [4, 19, 34]
+    assert timing.column_starts(slow) == [0, 12, 27, 35]
+    assert timing.column_taus(gemm(n_k=1, n_j=2)) == [1, 3]
 
 
 @settings(deadline=None)
@@ -185,7 +195,7 @@ def test_column_starts_by_hand():
 def test_issue_cycles_of_a_sequencer(fields):
     """Issue word by word: parameters wait for the first tile of the column tile before."""
     i = gemm(**fields)
-    cycle, first_tau, starts = 0, None, []
+    cycle, first_tau, starts, taus, soonest = 0, None, [], [], 1
     for _ in itertools.product(range(i.n_h), range(i.n_j)):
         if first_tau is not None and i.n_par:
             ended = cycle
@@ -195,11 +205,14 @@ def test_issue_cycles_of_a_sequencer(fields):
         cycle += i.n_par
         first_tau = None
         for _ in itertools.product(range(i.n_y), range(i.n_x), range(i.n_t)):
-            begin = cycle
-            for _ in range(i.n_k * i.n_dx * i.n_dy * (1 + i.xnor)):
-                last, cycle = cycle, cycle + 1
-            first_tau = last if first_tau is None else first_tau
-            cycle = max(cycle + i.shortcut, begin + i.tile_min)
+            cycle += i.n_k * i.n_dx * i.n_dy * (1 + i.xnor) - 1
+            while cycle < soonest:  # before the last word
+                cycle += 1
+            first_tau = cycle if first_tau is None else first_tau
+            soonest = cycle + i.tile_min
+            cycle += 1 + i.shortcut
+        taus.append(first_tau)
+    assert timing.column_taus(i) == taus
     assert timing.column_starts(i) == [*starts, cycle]
     assert timing.issue_cycles(i) == cycle
 

@@ -90,7 +90,8 @@ def test_events_have_the_documented_cycles(small):
     run = next(interpret(program, random_images(net, 1)))
     first = program.instructions()[0]
     row = run.events.row[run.events.row["instruction"] == 0]
-    tau = timing.START + first.n_par + 9 - 1  # pixel 0: nine taps of one channel
+    assert first.clip
+    tau = timing.START + first.n_par + 6 - 1  # pixel 0: two rows of three taps of one channel
     assert row["cycle"].min() == tau + timing.write_cycle(config)
     last = program.instructions()[-2]
     pix = run.events.pix[run.events.pix["instruction"] == len(program.labels) - 2]

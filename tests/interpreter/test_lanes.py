@@ -154,7 +154,7 @@ def test_kept_spikes():
     assert len(found) == 2 * 3 * 16
     one = found[(found["step"] == 1) & (found["token"] == 2) & (found["lane"] == 5)]
     assert one[["buffer", "addr", "value", "channel", "head"]].tolist() == [(0, 46, 1, 21, 0)]
-    tau = 100 + 3 + 3 - 1
+    tau = 100 + 3
     assert one["cycle"].tolist() == [tau + timing.Y + 2 + 5]
 
 
@@ -196,6 +196,6 @@ def test_codes_in_memory(index, bits):
     assert {key: kept(key[1], key[0]) for key in second} == second
     found = m.recorded().mem
     assert len(found) == 2 * 3 * 16
-    tau = 100 + 3 - 1
+    tau = 100
     assert found["cycle"].min() == tau + timing.STATE_WRITE
     assert found["cycle"].max() == tau + timing.STATE_WRITE + 2 + 15

@@ -15,18 +15,18 @@ def test_group_sizes():
 
 
 def test_tiles_in_order_of_issue():
-    """Steps innermost; a tile of 5 words takes 5 cycles, its last word is issued in the fifth."""
+    """Steps innermost; a tile of 5 words takes 5 cycles, or waits before its last word."""
     tiles = Tiles(instruction(n_k=5, n_t=2, n_x=2, n_y=2, img_w=6, flat=1), 4)
     assert tiles.count == 8
     assert tiles.t.tolist() == [0, 1] * 4
     assert tiles.x.tolist() == [0, 0, 1, 1] * 2
     assert tiles.y.tolist() == [0] * 4 + [1] * 4
-    assert tiles.tau.tolist() == [4, 9, 14, 19, 24, 29, 34, 39]
+    assert tiles.tau.tolist() == [0, 5, 10, 15, 20, 25, 30, 35]
     rows = {"n_dy": 3, "pad_y": 1, "img_h": 3, "clip": 1}  # two rows of taps, three, two
     clipped = Tiles(instruction(n_k=5, n_t=2, n_y=3, img_w=4, **rows), 4)
-    assert clipped.tau.tolist() == [9, 19, 34, 49, 59, 69]
+    assert clipped.tau.tolist() == [0, 10, 25, 40, 50, 60]
     slow = Tiles(instruction(n_k=5, n_t=2, tile_min=7, img_w=4), 4)
-    assert slow.tau.tolist() == [4, 11]
+    assert slow.tau.tolist() == [0, 7]
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def test_addresses_of_tiles_and_words():
 
 
 def test_column_tiles():
-    """Two heads of three tiles: parameters, destination words of two slots, first cycles."""
+    """Two heads of three tiles: parameters, destination words of two slots, first taus."""
     i = instruction(
         n_k=20, n_j=3, n_h=2, n_par=2, par_base=100, par_j=2, par_h=5, w_base=50, w_j=7, slots=2
     )
     assert list(column_tiles(i, 1000)) == [
-        ColumnTile(0, 0, 0, False, 1000 + 2, 100, 50, 0),
-        ColumnTile(0, 1, 1, False, 1000 + 2 + 29, 102, 50, 1),
-        ColumnTile(0, 2, 2, True, 1000 + 2 + 58, 104, 57, 0),
-        ColumnTile(1, 0, 3, False, 1000 + 2 + 87, 109, 57, 1),
-        ColumnTile(1, 1, 4, False, 1000 + 2 + 116, 111, 64, 0),
-        ColumnTile(1, 2, 5, True, 1000 + 2 + 145, 113, 64, 1),
+        ColumnTile(0, 0, 0, False, 1000 + 21, 100, 50, 0),
+        ColumnTile(0, 1, 1, False, 1000 + 21 + 29, 102, 50, 1),
+        ColumnTile(0, 2, 2, True, 1000 + 21 + 58, 104, 57, 0),
+        ColumnTile(1, 0, 3, False, 1000 + 21 + 87, 109, 57, 1),
+        ColumnTile(1, 1, 4, False, 1000 + 21 + 116, 111, 64, 0),
+        ColumnTile(1, 2, 5, True, 1000 + 21 + 145, 113, 64, 1),
     ]
 
 

@@ -205,8 +205,8 @@ def test_windows_are_written_with_their_odd_rows():
     wanted = []
     for y, x, half in at:
         for t in range(2):
-            tau = (y * 4 + x * 2 + t) * 4  # tiles of four cycles; the word is their first
-            cycle = COLUMN.start + tau + timing.write_cycle(Config()) + 2 * half + 1
+            tau = (y * 4 + x * 2 + t) * 4  # from the first tile's; tiles of four cycles
+            cycle = COLUMN.tau + tau + timing.write_cycle(Config()) + 2 * half + 1
             n = 4 * (y // 2) + 2 * x + half
             token = (y // 2) * 3 + 2 * x + half
             wanted.append((cycle, n % 4, 100 + 20 * (n // 4) + 7 * t, t, token))

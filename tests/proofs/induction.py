@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Assert, Assume, ClockDomain, Module, Value
+from amaranth.hdl import Assert, Assume, ClockDomain, Module, Signal, Value
 
 from hw.tools.export import rtlil_text
 from hw.tools.yosys import run_yosys
@@ -25,6 +25,18 @@ def always(condition: Any) -> Any:
 def given(condition: Any) -> Any:
     """Return the statement that a condition holds in all that is looked at."""
     return Assume(condition, "")
+
+
+def any_one(m: Module, value: Signal) -> Signal:
+    """Return a free input that keeps whatever it is from the first cycle on: any one of all.
+
+    What is proved of one place or word that nobody knows is proved of each.
+    """
+    known, before = Signal(name=f"{value.name}_known"), Signal.like(value, name_suffix="_before")
+    m.d.sync += [known.eq(1), before.eq(value)]
+    with m.If(known):
+        m.d.comb += given(value == before)
+    return value
 
 
 def proved(
@@ -60,9 +72,8 @@ def proved(
             "hierarchy -top proof -check",
             "proc -norom",
             "flatten",
-            "opt_clean",
             *(f"delete -input w:{port}" for port in looks),
-            *(f"connect -set {port} \\design.{signal}" for port, signal in looks.items()),
+            *(f"connect -nounset -set {port} \\design.{signal}" for port, signal in looks.items()),
             "chformal -lower",
             "delete t:$scopeinfo t:$mem_v2 t:$mem*",  # what a memory reads is any word
             "setundef -undriven -anyseq",

@@ -7,11 +7,13 @@ the delta of the level that advances, between tiles from where the tile began. T
 ahead in registers; that it never looks wrongly is what is proved.
 """
 
+import inspect
+
 import pytest
 from amaranth.hdl import Elaboratable, Module, Mux, Signal, signed
 
 from hw.arch.isa import BY_NAME, LEVELS
-from hw.core import loops
+from hw.core import clip, loops
 from hw.core.words import ADDR, instruction_layout
 from tests.proofs.induction import always, given, proved
 from tests.proofs.sources import faulty
@@ -22,6 +24,8 @@ SEEN = {
     "seen_below": ("loops.clip.dy_below", 2),
     "seen_left": ("loops.clip.left", 14),
     "seen_pad": ("loops.pad", 1),
+    "seen_wait": ("loops.wait", 8),
+    "seen_waited": ("loops.waited", 1),
     "seen_row": ("addresses.row_base", 16),
     "seen_col": ("addresses.col_base", 16),
 }
@@ -123,9 +127,10 @@ class Walker(Elaboratable):
         m.d.comb += ends.eq(last["k"] & last["dx"] & last["dy"])
         m.d.comb += always(nest.words_done == (word & ends))
         with m.If(active & self.seen["seen_pad"]):
-            m.d.comb += always(ends)
+            m.d.comb += [always(ends & i.shortcut), given(self.running)]  # until the tile ends
         with m.If(nest.tile_end):
             m.d.comb += always(ends)
+        self._waits(m, active)
         self._addresses(m, active, at, last, word & ~ends, first)
         inner = word & ~ends
         for levels, advance in ((TILE, inner), (LEVELS[3:], nest.tile_end)):
@@ -147,6 +152,24 @@ class Walker(Elaboratable):
         ]
         with m.If(self.setup):
             m.d.sync += [at[lv].eq(top if lv == "dy" else 0) for lv in LEVELS]
+
+    def _waits(self, m, active):
+        """Last words are ``tile_min`` apart, and a word waits for nothing else."""
+        i, nest = self.insn, self.loops
+        rest, begins = Signal(8), Signal()  # cycles in which none may come; setup was just now
+        m.d.sync += [rest.eq(Mux(rest == 0, 0, rest - 1)), begins.eq(self.setup)]
+        with m.If(nest.words_done):
+            m.d.sync += rest.eq(i.tile_min - 1)
+            m.d.comb += always(rest == 0)
+        with m.If(self.setup):
+            m.d.sync += rest.eq(0)
+        with m.If(self.running & ~nest.issue):
+            m.d.comb += always((rest != 0) | begins)
+        wait, waited = self.seen["seen_wait"], self.seen["seen_waited"]
+        with m.If(active):
+            m.d.comb += always(Mux(begins, ~waited & (wait == 1), waited == (rest == 0)))
+            m.d.comb += always((rest == 0) | (wait == rest))
+            m.d.comb += always(~self.seen["seen_pad"] | (rest == i.tile_min - 1))
 
     def _addresses(self, m, active, at, last, inner, first):
         i, nest = self.insn, self.loops
@@ -187,9 +210,20 @@ def test_walker_is_nested_loops(tmp_path):
         ("m.d.sync += known.eq(self.ahead[lv])", "m.d.sync += known.eq(before & last[lv])"),
         ("dy_below.eq(fewer(dy_below))", "dy_below.eq(fewer(dy_first))"),
         ("m.d.sync += base.eq(start + delta)", "m.d.sync += base.eq(addr + delta)"),
+        (
+            "self.words_done.eq(walks & second & ends & waited)",
+            "self.words_done.eq(walks & second & ends)",
+        ),
+        ("wait.eq(i.tile_min - 1), waited", "wait.eq(i.tile_min), waited"),
+        ("m.d.sync += [wait.eq(1), waited.eq(0)]", "m.d.sync += [wait.eq(0), waited.eq(1)]"),
         ("outer_end.eq(last.t & last.x & last.y)", "outer_end.eq(last.t & last.x)"),
     ],
 )
-def test_a_fault_of_the_walker_is_seen(tmp_path, old, new):
-    design = Walker(faulty(loops, old, new))
+def test_a_fault_of_the_walker_is_seen(tmp_path, monkeypatch, old, new):
+    walker = loops
+    if old in inspect.getsource(clip):
+        monkeypatch.setattr(loops, "RowClip", faulty(clip, old, new).RowClip)
+    else:
+        walker = faulty(loops, old, new)
+    design = Walker(walker)
     assert not proved(design, design.ports, tmp_path, inside=INSIDE, most=4)

@@ -447,10 +447,10 @@ def load_columns(weights, factor, bias):
 def taus(instruction, at):
     """Issue cycle of the last word of each tile, column tile by column tile."""
     i = instruction
-    words, tiles = timing.tile_words(i), i.n_t * i.n_x * i.n_y
+    tiles = i.n_t * i.n_x * i.n_y
     return [
-        [at + start + i.n_par + words - 1 + n * timing.tile_cycles(i) for n in range(tiles)]
-        for start in timing.column_starts(i)[:-1]
+        [at + tau + n * timing.tile_cycles(i) for n in range(tiles)]
+        for tau in timing.column_taus(i)
     ]
 
 

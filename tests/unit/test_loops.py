@@ -142,10 +142,15 @@ def test_clipped_tiles_read_the_same_words(bench, pad, taps, twice):
 @pytest.mark.parametrize(
     ("words", "least", "shortcut"), [(1, 5, 0), (5, 5, 0), (5, 5, 1), (2, 4, 1)]
 )
-def test_a_tile_waits_for_its_length_and_its_shortcut(bench, words, least, shortcut):
+def test_a_tile_waits_before_its_last_word_and_for_its_shortcut(bench, words, least, shortcut):
+    """Not the first one: it only ends no sooner than two cycles after setup."""
     fields = {f"n_{lv}": 1 for lv in LEVELS} | {"n_k": words, "n_x": 3, "shortcut": shortcut}
     length = max(words + shortcut, least)
-    seen = walk(bench, {**fields, "tile_min": least}, 3 * length)
-    assert [s["issue"] for s in seen] == ([1] * words + [0] * (length - words)) * 3
-    assert [s["words_done"] for s in seen].index(1) == words - 1
+    first = [0] * (words == 1) + [1] * words + [0] * shortcut
+    waits = length - shortcut - words
+    later = [1] * (words - 1) + [0] * waits + [1] + [0] * shortcut
+    seen = walk(bench, {**fields, "tile_min": least}, len(first) + 2 * length)
+    assert [s["issue"] for s in seen] == first + 2 * later
+    taus = [n for n, s in enumerate(seen) if s["words_done"]]
+    assert taus == [max(words - 1, 1) + length * n for n in range(3)]
     assert [s["opening"] for s in seen if s["issue"]] == ([1] + [0] * (words - 1)) * 3

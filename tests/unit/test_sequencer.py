@@ -98,6 +98,7 @@ def naive(program, config=CONFIG):
         starts = timing.column_starts(i)
         row, col, par = i.row_base, i.col_base, i.par_base
         wc, slot, rc, before, fresh = i.w_base, 0, 0, None, -1
+        soonest = at + 1  # the next tau
         n = {lv: i.count(lv) for lv in LEVELS}
         pixels = i.n_step == Step.ONE
         tile = row, col  # addresses of the tile's first word
@@ -136,10 +137,10 @@ def naive(program, config=CONFIG):
                 ]
                 rows_in = rows_in if i.clip else range(n["dy"])
                 total = len(rows_in) * n["dx"] * n["k"] * (1 + i.xnor)
-                period = max(total + i.shortcut, i.tile_min)
-                assert (total, period) == (timing.tile_words(i, y), timing.tile_cycles(i, y))
+                assert total == timing.tile_words(i, y)
                 inner = itertools.product(rows_in, range(n["dx"]), range(n["k"]))
-                at_word = cycle
+                at_word, number = cycle, 0
+                tau = max(cycle + total - 1, soonest)  # the last word waits until then
                 for dy, dx, k in inner:
                     here = (h, j, y, x, t, dy, dx, k)
                     if before is not None:
@@ -166,6 +167,8 @@ def naive(program, config=CONFIG):
                     x_in = column_x + dx - i.shift_left
                     shift = side_shift(i, dx)
                     for neg in range(2 if i.xnor else 1):
+                        number += 1
+                        at_word = tau if number == total else at_word
                         words[at_word] = {
                             "valid": 1,
                             "par": 0,
@@ -173,8 +176,8 @@ def naive(program, config=CONFIG):
                             "neg": neg,
                             "row_addr": row & 0xFFFF,
                             "col_addr": col & 0xFFFF,
-                            "first": int(at_word == cycle),
-                            "last": int(at_word == cycle + total - 1),
+                            "first": int(number == 1),
+                            "last": int(number == total),
                             "new": int(column != fresh),
                             "k": k & 15,
                             **(
@@ -224,7 +227,7 @@ def naive(program, config=CONFIG):
                         & 0xFFFF,
                     }
                 fresh = column
-                cycle += period
+                cycle, soonest = tau + 1 + i.shortcut, tau + i.tile_min
             head_ends = j == n["j"] - 1
             slot += 1
             if slot == i.slots or (i.head_align and head_ends):

@@ -30,15 +30,13 @@ ADDRESSES = (
 )
 
 
-#: Fields that tell which rows are in the image, how long tiles are, and how many.
-TILES = ("n_dy", "pad_y", "y_twice", "img_h", "n_k", "n_dx", "xnor", "shortcut", "tile_min")
-TILES += ("n_par", "n_y", "n_j", "n_h")
+TILES = ("n_dy", "pad_y", "y_twice", "img_h", "n_y")  #: Which rows are in the image.
 
 
 def _first_rows(op: Op, fields: Mapping[str, int]) -> list[int] | None:
     """First dy of the tiles of each output row, where words of rows outside the image are left out.
 
-    So it is where each output row has others, and where tiles stay far enough apart; else None.
+    So it is where each output row has others; None where all rows are in the image.
     """
     if op not in (Op.GEMM, Op.MAC, Op.POOL):
         return None
@@ -46,7 +44,7 @@ def _first_rows(op: Op, fields: Mapping[str, int]) -> list[int] | None:
     i = isa.Instruction(op=op, clip=1, **values)
     rows = [(i.first_dy(y), i.end_dy(y)) for y in range(i.n_y)]
     some = all(a < b for a, b in rows) and any(row != (0, i.n_dy) for row in rows)
-    return [first for first, _ in rows] if some and timing.keeps_distance(i) else None
+    return [first for first, _ in rows] if some else None
 
 
 class Emitter:

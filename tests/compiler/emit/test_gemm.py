@@ -125,7 +125,8 @@ def test_pieces_begin_at_their_column_tile():
     constants = mapper.constants
     assert (i.n_j, i.lanes) == (1, 16)
     assert i.par_base == constants.params["a"] + 4 * 2
-    assert i.col_base == constants.weights["a"] + 4 * 3  # of taps packed in a word
+    assert i.clip  # three rows of taps packed in a word each; the first lies above the image
+    assert i.col_base == constants.weights["a"] + 4 * 3 + 1
     assert [op for op in mapper.ops if op[0] == "a"] == [("a", 8 * 80 * 7 * 16 * 2)]
 
 

@@ -45,14 +45,14 @@ def test_instruction():
         *(1, 2, 3),
         *(3, 3, 4, 2, 1),
     ]
-    assert i.row_base == (mapper.place.base["p"] - 18) % (1 << 16)
+    assert (i.clip, i.row_base) == (1, mapper.place.base["p"])  # no word of the row above it
     walk = offsets(i, "row")
     assert {level: walk[level][-1] for level in ("dx", "dy", "t", "x", "y", "j")} == {
         "dx": 0,
         "dy": 2 * 18,
         "t": 2 * 2,
         "x": 2 * 6,
-        "y": 3 * 2 * 18,
+        "y": 3 * 2 * 18 - 18,  # from the first tile's row, which is its second
         "j": 1,
     }
     assert fields(i, "img_w", "img_h", "shift_left", "pad_y", "y_twice", "row_gs", "tile_min") == {
