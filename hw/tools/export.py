@@ -40,8 +40,9 @@ def export_verilog(
 
     Processes become assignments before they are written, so that no ``always @*`` block waits for
     ever at time 0; memories stay arrays. A bit that is repeated, as a sign is, is written as a
-    replication, which simulators take as one step. The RTLIL it came from stays beside it
-    (``.il``).
+    replication, which simulators take as one step. No signal is declared signed: where one is
+    taken as a plain word, Verilog would extend its sign; Yosys spells out ``$signed`` where the
+    sign counts. The RTLIL it came from stays beside it (``.il``).
     """
     path = Path(path)
     export_rtlil(design, path.with_suffix(".il"), ports, **options)
@@ -62,12 +63,19 @@ def verilog_from_rtlil(source: Path, path: Path) -> Path:
             cwd=path.parent,
             name=f"{path.stem}.export",
         )
-        text = replicated(path.with_name(part).read_text(encoding="utf-8"))
+        text = replicated(unsigned(path.with_name(part).read_text(encoding="utf-8")))
         path.with_name(part).write_text(text, encoding="utf-8")
         os.replace(path.with_name(part), path)
     finally:
         path.with_name(part).unlink(missing_ok=True)
     return path
+
+
+def unsigned(verilog: str) -> str:
+    """Return Verilog whose signals are declared without a sign."""
+    return re.sub(
+        r"^(\s*(?:input|output|inout|wire|reg)\b.*?) signed ", r"\1 ", verilog, flags=re.M
+    )
 
 
 def replicated(verilog: str) -> str:
