@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
 from hw.arch.formats import MEMBRANE_BITS, STATE_SHIFTS
-from hw.arch.isa import Keep
 from hw.core.adder import add
 from hw.core.modes import LaneMode
 from hw.core.table import CODE_BITS
@@ -29,7 +28,7 @@ class Neuron(wiring.Component):
     A first step reads a row of the memory that nothing writes, whose words are 0 as a memory
     without contents comes up: so no gate stands between memory and adder.
 
-    Latency: 1 cycle from ``y`` to ``spike``; ``u``, ``fired`` and ``kept`` are there at once.
+    Latency: 1 cycle from ``y`` to ``spike``; ``u``, ``fired`` and ``spike_kept`` are there at once.
     Throughput: a step a cycle; a row's next step may follow in the next cycle.
 
     Parameters
@@ -41,19 +40,19 @@ class Neuron(wiring.Component):
     Members, their times counted from ``y``
     -------
     mode : In(LaneMode), constant while anything is in flight.
-    y, keep : In(signed 18), at 0, as `Residual` makes them.
+    y : In(signed 18), at 0.
     fire : In(1), the neuron steps, at 0, with row : In(range(rows)) and start : In(1), v = 0.
-    put : In(1), a membrane is put to row put_row : In(range(rows)); put_v : In(signed KEPT). Only
-        where membranes can be stored (``config.state_bits``), and only for a neuron that leaks.
+    put : In(1), a membrane is put to row put_row : In(range(rows)): put_v : In(signed KEPT) of a
+        neuron that leaks, else what its step leaves, at 0. Only where membranes can be stored
+        (``config.state_bits``); else the row that steps takes what is left.
     u : Out(signed WIDE), at 0, the membrane before the reset, of a neuron that leaks.
     fired : Out(1), at 0.
-    kept : Out(signed 18), at 0: what the residual memory stores, y or the spike.
+    spike_kept : Out(1), at 0: the spike, where the residual memory stores that.
     spike : Out(1), at 1.
     """
 
     mode: Any
     y: Signal
-    keep: Signal
     fire: Signal
     row: Signal
     start: Signal
@@ -62,7 +61,7 @@ class Neuron(wiring.Component):
     put_v: Signal
     u: Signal
     fired: Signal
-    kept: Signal
+    spike_kept: Signal
     spike: Signal
 
     latency = 1
@@ -74,7 +73,6 @@ class Neuron(wiring.Component):
             {
                 "mode": In(LaneMode),
                 "y": In(signed(MEMBRANE_BITS)),
-                "keep": In(signed(MEMBRANE_BITS)),
                 "fire": In(1),
                 "row": In(rows),
                 "start": In(1),
@@ -83,7 +81,7 @@ class Neuron(wiring.Component):
                 "put_v": In(signed(KEPT)),
                 "u": Out(signed(WIDE)),
                 "fired": Out(1),
-                "kept": Out(signed(MEMBRANE_BITS)),
+                "spike_kept": Out(1),
                 "spike": Out(1),
             }
         )
@@ -108,19 +106,12 @@ class Neuron(wiring.Component):
             u.eq(Mux(mode.leak, total, total >> 1) if stores else total >> 1),
             self.u.eq(total),
             self.fired.eq(below[-1]),
-            spikes.eq(self.fired & (mode.theta != 0)),
-            self.kept.eq(self.keep | (spikes & (mode.keep == Keep.SPIKE))),
+            spikes.eq(self.fired & mode.fires),
+            self.spike_kept.eq(spikes & mode.keeps_spike),
             self.spike.eq(spike),
-            write.addr.eq(self.row),
-            write.en.eq(self.fire),
-            write.data.eq(left),
+            write.addr.eq(self.put_row if stores else self.row),
+            write.en.eq(self.put if stores else self.fire),
+            write.data.eq(Mux(mode.leak, self.put_v, left) if stores else left),
         ]
         m.d.sync += spike.eq(spikes)
-        if stores:
-            with m.If(mode.leak):
-                m.d.comb += [
-                    write.addr.eq(self.put_row),
-                    write.en.eq(self.put),
-                    write.data.eq(self.put_v),
-                ]
         return m

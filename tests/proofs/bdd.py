@@ -61,6 +61,7 @@ def graph(
             "delete t:$scopeinfo",
             "dffunmap",
             "synth -flatten -noabc -top top",
+            "dffunmap",
             "setattr -unset init w:*",
             "delete -input w:clk w:rst",
             "aigmap",

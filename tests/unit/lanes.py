@@ -8,9 +8,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
-from hw.core.affine import pixel_names
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, SHIFTS
+from hw.arch.isa import Keep, Res
+from hw.core.affine import MEAN_NAMES, pixel_names
 from hw.core.lane import Lane
+from hw.core.mixer import Source
 from hw.core.modes import Operand
 from tests.unit.bench import Bench
 
@@ -27,17 +29,14 @@ INPUTS = [
     "use",
     "swap",
     "first",
-    "mean_a",
-    "mean_b",
-    "load",
-    "kept",
-    "par_mean_bias",
-    "par_mean_factor",
+    "source",
     "adds",
-    "opens",
-    "mean",
+    "load",
+    "takes",
+    "operand_1",
+    *MEAN_NAMES,
     "unit",
-    "again",
+    "shut",
     *pixel_names(CONFIG),
     "res_a",
     "res_b",
@@ -58,6 +57,7 @@ CORNERS = [MEMBRANE_MIN, MEMBRANE_MIN + 1, -1, 0, 1, MEMBRANE_MAX - 1, MEMBRANE_
 X, Y, SPIKE = (t - timing.S_READY for t in (timing.X, timing.Y, timing.SPIKE))
 NOISE = {
     "mode",
+    "shut",
     "col",
     "par_entry",
     "row",
@@ -76,14 +76,40 @@ NOISE = {
 }
 #: These may stand anywhere.
 PLAIN = 16  # a factor that with the first shift gives x = S
+SOURCES = {
+    Res.NONE: Source.A,
+    Res.SPIKE: Source.VALUE,
+    Res.ADD: Source.B,
+    Res.AVERAGE: Source.BOTH,
+}
+
+
+def shut(shift):
+    """All shifts but one."""
+    return (1 << len(SHIFTS)) - 1 ^ 1 << shift
 
 
 class Script:
-    """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless."""
+    """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless.
 
-    def __init__(self, seed=0, **mode):
-        self.rng, self.mode = np.random.default_rng(seed), {"operand": Operand.SUM, **mode}
-        self.rows, self.at, self.table = [], 0, None
+    ``shift``, ``res`` and the other keywords as an instruction has them.
+    """
+
+    def __init__(self, seed=0, **insn):
+        self.rng, self.rows, self.at, self.table = np.random.default_rng(seed), [], 0, None
+        self.use(**insn)
+
+    def use(self, *, shift=0, res=Res.NONE, keep=Keep.NONE, operand=Operand.SUM, **insn):
+        """Go on with another instruction."""
+        self.shut = shut(shift)
+        self.source, self.adds = SOURCES[Res(res)], int(res in (Res.ADD, Res.AVERAGE))
+        self.mode = insn | {
+            "operand": operand,
+            "mac": int(operand == Operand.PIXEL),
+            "average": int(res == Res.AVERAGE),
+            "fires": int(insn.get("theta", 0) != 0),
+            "keeps_spike": int(keep == Keep.SPIKE),
+        }
 
     def put(self, cycle, **values):
         while len(self.rows) <= cycle:
@@ -91,6 +117,9 @@ class Script:
             self.rows.append(
                 {
                     "mode": self.mode,
+                    "shut": self.shut,
+                    "source": self.source,
+                    "adds": self.adds,
                     "col": r[0],
                     "par_entry": r[1] & 31,
                     "row": r[3] & 3,
@@ -105,7 +134,6 @@ class Script:
             )
             if not self.mode.get("leak"):
                 self.rows[-1] |= {"code_keep": r[13] & 1, "entry": r[14] & 0x1FFF}
-                self.rows[-1] |= {"put": r[15] & 1}
             if self.mode["operand"] in (
                 Operand.SUM,
                 Operand.DOUBLE,
@@ -142,12 +170,14 @@ class Script:
         at = self.at if at is None else at
         self.put(at, acc=acc, side=side, use=use, swap=swap)
         self.put(at + 1, first=1)
-        self.put(at + X - 1, load=1, res_a=res_a, res_b=res_b, **at_load)
+        self.put(at + X - 1, load=1, takes=1, res_a=res_a, res_b=res_b, **at_load)
         if self.mode.get("persist"):
             assert not start
             self.put(at + PICKED, put=fire, put_row=row)
         elif self.mode.get("leak"):
             self.put(at + CODE, put=fire, put_row=row)
+        else:
+            self.put(at + Y, put=fire, put_row=row)
         self.put(at + Y, fire=fire, row=row, start=start)
         self.put(at + SPIKE + 1)
         self.at = max(self.at, at + 1)

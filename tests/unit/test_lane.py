@@ -18,7 +18,6 @@ from hw.arch.formats import (
 )
 from hw.arch.isa import Keep, Res
 from hw.core.lane import Lane
-from hw.core.modes import Operand
 from sw.golden import ops
 from tests.unit.bench import Bench, unbuilt
 from tests.unit.lanes import (
@@ -51,7 +50,7 @@ def benches():
     return {
         bits: Bench(
             FlatLane(dataclasses.replace(CONFIG, state_bits=bits)),
-            [name for name in INPUTS if name != "kept"],  # which is the lane's own
+            [name for name in INPUTS if name != "operand_1"],  # which is the lane's own
             ["x", "y", "spike", "kept", "code", "cell"],
         )
         for bits in (0, 2, 4, 8)
@@ -312,7 +311,7 @@ def test_old_neuron_after_codes(benches):
     s = leaky(4, 8, range(4, 512, 4), state_shift=0, theta=100)
     s.event(side=50, start=1)
     s.at += 12
-    s.mode = {"operand": Operand.SUM, "theta": 100, "soft": 1}
+    s.use(theta=100, soft=1)
     first = s.event(side=250, start=1)  # u = 125, v = 25
     second = s.event(side=175)  # (25 + 175) >> 1 = 100, v = 0
     third = s.event(side=199)  # 99
