@@ -6,6 +6,8 @@ from amaranth import Array as Choice
 from amaranth import Cat, Module, Mux, Signal, Value
 
 from hw.arch import Config, timing
+from hw.arch.formats import STATE_BITS
+from hw.core.codes import PARTS
 from hw.core.events import EXPAND
 from hw.core.pipe import Pipeline
 from hw.core.words import ADDR
@@ -16,8 +18,10 @@ CODE_FIELDS = {
     "code_at": 3,  #: Place of the row's code in that word's bytes, in pairs of bits, at PICKED.
     "put": 1,  #: A membrane is put to put_row: what a step leaves, at Y; or, where the neuron
     "put_row": 0,  #: leaks, a code's: from memory at X, a new one at STATE_WRITE.
-    "code_own": 4,  #: Pairs of bits of a byte that the new code takes, at STATE_WRITE,
-    "code_below": 4,  #: and those below it.
+    "code_shut": len(PARTS),  #: Parts of the byte to be written that the new code does not give,
+    #: at STATE_WRITE - 2; see `hw.core.codes`.
+    "code_new": 4,  #: Pairs of bits of that byte that are not as read, at STATE_WRITE - 1,
+    "code_below": 4,  #: and of those the ones below the new code, at STATE_WRITE.
     "code_half": 1,  #: Which byte of the word that is.
     "code_keep": 1,  #: It is written,
     "code_write": ADDR,  #: to this word of buffer A.
@@ -45,13 +49,22 @@ def code_events(m: Module, config: Config, i: Any, st_base: Value, rows: Pipelin
     read, written = codes.at(timing.PICKED - 1), rows.at(timing.STATE_WRITE)
     into_code = codes.at(timing.STATE_WRITE)
     place, into = Signal(3), Signal(3)  # in a word's two bytes, in pairs of bits
+    first, own, below = Signal(2), Signal(4), Signal(4)
+    soon = timing.STATE_WRITE - 2
+    pairs = Pipeline(m, Cat(own | below, below), soon, name="code_pairs")
+    is_wide = [i.state_bits == n for n in range(len(STATE_BITS))]
+    gives = [own[pair] & Cat(*(is_wide[n] for n in widths)).any() for pair, _, widths in PARTS]
     m.d.comb += [
         place.eq(codes.at(timing.PICKED)[:3] << i.state_bits),
         into.eq(into_code[:3] << i.state_bits),
         e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
         e.code_at.eq(place),
-        e.code_own.eq(Choice([1, 3, 15])[i.state_bits] << into[:2]),
-        e.code_below.eq((1 << into[:2]) - 1),
+        first.eq(codes.at(soon)[:3] << i.state_bits),
+        own.eq(Choice([1, 3, 15])[i.state_bits] << first),
+        below.eq((1 << first) - 1),
+        e.code_shut.eq(~Cat(*gives)),
+        e.code_new.eq(pairs.at(soon + 1)[:4]),
+        e.code_below.eq(pairs.at(soon + 2)[4:]),
         e.code_half.eq(into[2]),
         e.code_keep.eq(written.code_keep),
         e.code_write.eq(word_of(into_code)),

@@ -47,7 +47,7 @@ class Lane(wiring.Component):
     kept : Out(signed 18), what the residual memory stores, at Y.
     spike : Out(1), at SPIKE.
     cell : Out, entry : In(Entry) a cycle later, address and word of the table of membranes.
-    forget : In(1), codes in memory count as 0.
+    forget : In(1), codes in memory count as 0; constant while anything is in flight.
     code : Out(8), byte of codes for residual buffer A, at STATE_WRITE.
 
     Without stored membranes (``config.state_bits`` 0) those from ``cell`` on do nothing.
@@ -75,7 +75,7 @@ class Lane(wiring.Component):
         self.residual = Residual(config, target=target)
         self.neuron = Neuron(config, target=target)
         self.keeps = Kept(target=target)
-        self.codes = MembraneCodes(config) if config.state_bits else None
+        self.codes = MembraneCodes(config, target=target) if config.state_bits else None
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -155,7 +155,7 @@ class Lane(wiring.Component):
         assert codes.latency + 1 == timing.STATE_GAP
         event, neuron = self.event, self.neuron
         m.submodules.codes = codes
-        for name in ("code_at", "code_own", "code_below", "code_keep"):
+        for name in ("code_at", "code_shut", "code_new", "code_below", "code_keep"):
             m.d.comb += getattr(codes, name).eq(event[name])
         m.d.comb += [
             codes.mode.eq(self.mode),

@@ -36,7 +36,8 @@ class Lanes(wiring.Component):
     mode : In(LaneMode), constant while anything is in flight.
     event : In(lane_event(config)), of lane 0.
     res_dest : In(1), residual buffer that is written, 0 = A.
-    forget : In(1), membranes in memory count as 0. table : In(TableWrite), of membranes.
+    forget : In(1), membranes in memory count as 0; constant while anything is in flight.
+    table : In(TableWrite), of membranes.
     acc : In(signed(acc_bits)), col : In(32), C times; lane c's at S_READY + c.
     sc : In(C), shortcut spikes of a row, at PICKED for every lane.
     spikes : Out(C), of a row, at SPIKE + C - 1.

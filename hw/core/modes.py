@@ -37,7 +37,9 @@ class LaneMode(data.Struct):
     keeps_spike: unsigned(1)  #: Keep.SPIKE.
     sc_value: signed(MEMBRANE_BITS)
     leak: unsigned(1)
-    state_shift: unsigned(2)
+    fine: unsigned(1)  #: Cells of the table have STATE_CELL_FINE units.
+    leak_shut: unsigned(4)  #: All of STATE_SHIFTS but that from code to membrane.
+    leak_above: unsigned(3)  #: Those that it is above, the largest left out.
     state_bits: unsigned(2)
     persist: unsigned(1)
 
@@ -155,7 +157,9 @@ class Modes(wiring.Component):
             lane.keeps_spike.eq((i.keep | i.mean) == Keep.SPIKE),
             lane.sc_value.eq(i.sc_value),
             lane.leak.eq(i.leak),
-            lane.state_shift.eq(i.state_shift),
+            lane.fine.eq(i.state_shift == 0),
+            lane.leak_shut.eq(~(1 << i.state_shift)),
+            lane.leak_above.eq((1 << i.state_shift) - 1),
             lane.state_bits.eq(i.state_bits),
             lane.persist.eq(i.persist),
             write.dest.eq(i.dest),

@@ -25,6 +25,9 @@ class Neuron(wiring.Component):
     membranes are put there by `MembraneCodes`, by way of ``put``. With theta 0 the neuron does
     not fire.
 
+    A membrane of a code is even, as all of STATE_SHIFTS are, and one bit longer: its highest bit
+    lies where others have the lowest.
+
     A first step reads a row of the memory that nothing writes, whose words are 0 as a memory
     without contents comes up: so no gate stands between memory and adder.
 
@@ -43,8 +46,8 @@ class Neuron(wiring.Component):
     y : In(signed 18), at 0.
     fire : In(1), the neuron steps, at 0, with row : In(range(rows)) and start : In(1), v = 0.
     put : In(1), a membrane is put to row put_row : In(range(rows)): put_v : In(signed KEPT) of a
-        neuron that leaks, else what its step leaves, at 0. Only where membranes can be stored
-        (``config.state_bits``); else the row that steps takes what is left.
+        neuron that leaks, an even one, else what its step leaves, at 0. Only where membranes can
+        be stored (``config.state_bits``); else the row that steps takes what is left.
     u : Out(signed WIDE), at 0, the membrane before the reset, of a neuron that leaks.
     fired : Out(1), at 0.
     spike_kept : Out(1), at 0: the spike, where the residual memory stores that.
@@ -90,12 +93,13 @@ class Neuron(wiring.Component):
         m = Module()
         mode, rows = self.mode, self.config.rows
         stores = bool(self.config.state_bits)
-        kept_bits, bits = (KEPT, WIDE) if stores else (MEMBRANE_BITS, MEMBRANE_BITS + 1)
+        bits = WIDE if stores else MEMBRANE_BITS + 1
         m.submodules.state = state = memory.Memory(
-            shape=kept_bits, depth=2 * rows, init=[], attrs={"ram_style": "distributed"}
+            shape=MEMBRANE_BITS, depth=2 * rows, init=[], attrs={"ram_style": "distributed"}
         )
         write, read = state.write_port(), state.read_port(domain="comb")
-        total = add(m, read.data.as_signed(), self.y, bits, target=self.target, name="integrate")
+        v = Signal(signed(bits))
+        total = add(m, v, self.y, bits, target=self.target, name="integrate")
         u = Signal(signed(bits))
         below = add(m, mode.theta, ~u, bits, target=self.target, name="compare")  # theta - u - 1
         spike = Signal(reset_less=True)
@@ -111,7 +115,18 @@ class Neuron(wiring.Component):
             self.spike.eq(spike),
             write.addr.eq(self.put_row if stores else self.row),
             write.en.eq(self.put if stores else self.fire),
-            write.data.eq(Mux(mode.leak, self.put_v, left) if stores else left),
+            write.data.eq(left),
+            v.eq(read.data.as_signed()),
         ]
+        if stores:
+            assert KEPT == MEMBRANE_BITS + 1
+            assert min(STATE_SHIFTS) > 0
+            low, rest = read.data[0], read.data[1:]
+            most = Mux(mode.leak, low, rest[-1])
+            put_v = Cat(self.put_v[-1], self.put_v[1:-1])
+            m.d.comb += [
+                v.eq(Cat(low & ~mode.leak, rest, most).as_signed()),
+                write.data.eq(Mux(mode.leak, put_v, left)),
+            ]
         m.d.sync += spike.eq(spikes)
         return m

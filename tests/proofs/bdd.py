@@ -64,6 +64,7 @@ def graph(
             "dffunmap",
             "setattr -unset init w:*",
             "delete -input w:clk w:rst",
+            *(["connect -set rst 1'0"] if re.search(r"input \d+ +\\rst$", text, re.M) else []),
             "aigmap",
             "opt_clean -purge",
             "write_aiger -ascii -symbols top.aag",

@@ -8,9 +8,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, SHIFTS
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, SHIFTS, STATE_BITS, STATE_SHIFTS
 from hw.arch.isa import Keep, Res
 from hw.core.affine import MEAN_NAMES, pixel_names
+from hw.core.codes import PARTS
 from hw.core.lane import Lane
 from hw.core.mixer import Source
 from hw.core.modes import Operand
@@ -49,7 +50,8 @@ INPUTS = [
     "forget",
     "put",
     "put_row",
-    "code_own",
+    "code_shut",
+    "code_new",
     "code_below",
     "code_keep",
 ]
@@ -70,7 +72,8 @@ NOISE = {
     "code_at",
     "forget",
     "put_row",
-    "code_own",
+    "code_shut",
+    "code_new",
     "code_below",
     "code_keep",
 }
@@ -89,6 +92,13 @@ def shut(shift):
     return (1 << len(SHIFTS)) - 1 ^ 1 << shift
 
 
+def leak_mode(state_shift):
+    """What a lane is told of the shift from code to membrane."""
+    shut = (1 << len(STATE_SHIFTS)) - 1 ^ 1 << state_shift
+    above = (1 << state_shift) - 1
+    return {"fine": int(state_shift == 0), "leak_shut": shut, "leak_above": above}
+
+
 class Script:
     """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless.
 
@@ -99,16 +109,18 @@ class Script:
         self.rng, self.rows, self.at, self.table = np.random.default_rng(seed), [], 0, None
         self.use(**insn)
 
-    def use(self, *, shift=0, res=Res.NONE, keep=Keep.NONE, operand=Operand.SUM, **insn):
+    def use(self, *, forget=0, keep=Keep.NONE, operand=Operand.SUM, **insn):
         """Go on with another instruction."""
-        self.shut = shut(shift)
+        shift, res, state_shift = (insn.pop(n, 0) for n in ("shift", "res", "state_shift"))
+        self.shut, self.forget = shut(shift), forget
         self.source, self.adds = SOURCES[Res(res)], int(res in (Res.ADD, Res.AVERAGE))
-        self.mode = insn | {
+        self.mode = leak_mode(state_shift) | {
             "operand": operand,
             "mac": int(operand == Operand.PIXEL),
             "average": int(res == Res.AVERAGE),
             "fires": int(insn.get("theta", 0) != 0),
             "keeps_spike": int(keep == Keep.SPIKE),
+            **insn,
         }
 
     def put(self, cycle, **values):
@@ -126,8 +138,9 @@ class Script:
                     "start": r[4] & 1,
                     "sc": r[8] & 1,
                     "code_at": r[9] & 7,
-                    "forget": r[10] & 1,
-                    "code_own": r[11] & 15,
+                    "forget": self.forget,
+                    "code_shut": r[10] & 255,
+                    "code_new": r[11] & 15,
                     "code_below": r[2] & 15,
                     "put_row": r[12] & 3,
                 }
@@ -197,8 +210,8 @@ class FlatLane(wiring.Component):
         self.lane = lane = Lane(config)
         self.told = dict(lane.event.shape())
         event: dict[str, Any] = {name: In(field.shape) for name, field in self.told.items()}
-        codes = {"code_at": In(3), "put": In(1), "put_row": In(2), "code_own": In(4)}
-        event = codes | {"code_below": In(4), "code_keep": In(1)} | event
+        codes = {"code_at": In(3), "put": In(1), "put_row": In(2), "code_shut": In(8)}
+        event = codes | {"code_new": In(4), "code_below": In(4), "code_keep": In(1)} | event
         ports = {n: m for n, m in lane.signature.members.items() if n not in ("event", "next", "x")}
         more = {"next": Out(lane.next.shape()), "y": Out(lane.residual.y.shape())}
         more["x"] = Out(lane.affine.x.shape())
@@ -226,9 +239,16 @@ class PartBench(Bench):
 
 
 def code_place(index, bits):
-    """Ports that tell a lane where code ``index`` goes: the pairs of bits of its byte."""
-    first, size = index * bits % 8 // 2, bits // 2
-    return {"code_own": ((1 << size) - 1) << first, "code_below": (1 << first) - 1}
+    """Where code ``index`` goes in its byte: by cycles after STATE_WRITE, what a lane is told."""
+    size, width = bits // 2, STATE_BITS.index(bits)
+    first = index * bits % 8 // 2
+    shut = sum(
+        int(not (first <= pair < first + size and width in widths)) << n
+        for n, (pair, _, widths) in enumerate(PARTS)
+    )
+    below = (1 << first) - 1
+    new = ((1 << size) - 1) << first | below
+    return {-2: {"code_shut": shut}, -1: {"code_new": new}, 0: {"code_below": below}}
 
 
 def numbers(rng, low, high, n):

@@ -8,6 +8,7 @@ from hw.core.code_events import CODE_FIELDS
 from hw.core.events import EXPAND
 from hw.core.lane_events import LaneEvents, lane_event
 from tests.unit.bench import Bench
+from tests.unit.lanes import code_place
 from tests.unit.test_lane_events import CONFIG, INPUTS, TAG, play, when
 
 
@@ -35,8 +36,9 @@ def test_codes_in_memory(bench, state_bits, codes):
     written = events[timing.STATE_WRITE]
     assert written["code_write"] == number // codes
     assert written["code_half"] == number % codes // each
-    assert written["code_own"] == ((1 << pairs) - 1) << number % each * pairs
-    assert written["code_below"] == (1 << number % each * pairs) - 1
+    for after, told in code_place(number, 8 // each).items():
+        for name, value in told.items():
+            assert events[timing.STATE_WRITE + after][name] == value, name
     assert not events[timing.Y]["start"]  # the membrane is the code's
 
 

@@ -359,7 +359,7 @@ def test_codes_in_memory(benches, hard, bits, forget, kind):
     rng, levels = np.random.default_rng(hard + 10 * bits + forget), state_levels(bits)
     shift, theta = (1, 5000) if kind == "tiles" else (0, 600)
     amount, thresholds = STATE_SHIFTS[shift], thresholds_of(rng, levels, shift, theta)
-    s = leaky(bits, bits, thresholds, state_shift=shift, theta=theta, persist=1)
+    s = leaky(bits, bits, thresholds, state_shift=shift, theta=theta, persist=1, forget=forget)
     s.at += 9
     count = 64
     memory = Stored(bits, rng.integers(-levels, levels + 1, size=count + 16).tolist())
@@ -374,9 +374,10 @@ def test_codes_in_memory(benches, hard, bits, forget, kind):
             row=n % CONFIG.rows,
             res_a=memory.word(index, int(rng.integers(4))),
             code_at=index * bits % 16 // 2,
-            forget=forget,
         )
-        s.put(at + CODE, **code_place(index, bits), code_keep=valid)
+        s.put(at + CODE, code_keep=valid)
+        for after, told in code_place(index, bits).items():
+            s.put(at + CODE + after, **told)
         if valid:
             code, spike = ops.state_step(old, y, theta, thresholds, amount)
             new[index], spikes[at + SPIKE] = int(code), int(spike)
