@@ -8,6 +8,31 @@ from amaranth.lib.wiring import In, Out
 from hw.common.errors import SpikeloomError
 
 
+def chain(m: Module, direct: Value, propagate: Value) -> Value:
+    """Return ``propagate ^ carry``: the carry goes on where propagate is 1, else becomes direct.
+
+    It comes in as 0. CARRY4 cells; what the two are made of shares a LUT, if it has no more inputs.
+    """
+    width = len(propagate)
+    whole = -(-width // 4) * 4
+    ins, through, total = (Signal(whole, name=name) for name in ("direct", "propagate", "total"))
+    m.d.comb += [ins.eq(direct), through.eq(propagate)]
+    carry: Value = Const(0, 1)
+    for n in range(0, whole, 4):
+        part, after = slice(n, n + 4), Signal(4, name=f"carry_{n}")
+        m.submodules[f"bits_{n}"] = Instance(
+            "CARRY4",
+            i_CYINIT=Const(0, 1),
+            i_CI=carry,
+            i_DI=ins[part],
+            i_S=through[part],
+            o_O=total[part],
+            o_CO=after,
+        )
+        carry = after[3]
+    return total[:width]
+
+
 class Adder(wiring.Component):
     """``o = plain + other``, modulo 2**width.
 
@@ -52,26 +77,7 @@ class Adder(wiring.Component):
 
     def _xc7(self) -> Module:
         m = Module()
-        whole = -(-self.width // 4) * 4
-        direct, propagate, total = Signal(whole), Signal(whole), Signal(whole)
-        m.d.comb += [
-            direct.eq(self.plain),
-            propagate.eq(self.plain ^ self.other),
-            self.o.eq(total),
-        ]
-        carry: Value = Const(0, 1)
-        for n in range(0, whole, 4):
-            part, after = slice(n, n + 4), Signal(4, name=f"carry_{n}")
-            m.submodules[f"bits_{n}"] = Instance(
-                "CARRY4",
-                i_CYINIT=Const(0, 1),
-                i_CI=carry,
-                i_DI=direct[part],
-                i_S=propagate[part],
-                o_O=total[part],
-                o_CO=after,
-            )
-            carry = after[3]
+        m.d.comb += self.o.eq(chain(m, self.plain, self.plain ^ self.other))
         return m
 
     #: How each set of primitives makes it.

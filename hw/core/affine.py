@@ -3,8 +3,8 @@
 from typing import Any
 
 from amaranth import Array as Choice
-from amaranth import Const, Module, Mux, Shape, Signal, Value
-from amaranth.hdl import signed, unsigned
+from amaranth import Module, Signal
+from amaranth.hdl import signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,14 +14,13 @@ from hw.arch.formats import (
     FACTOR_BITS,
     MAX_STEPS,
     MEMBRANE_BITS,
-    PRODUCT_BITS,
     SHIFTS,
 )
 from hw.core.adder import add
 from hw.core.mac import LaneMAC
-from hw.core.modes import LaneMode, Operand
+from hw.core.modes import LaneMode
 from hw.core.pipe import delay, later
-from hw.core.saturate import Unclipped, clip
+from hw.core.shift import Shift, unit_shape
 
 
 def pixel_names(config: Config) -> tuple[str, ...]:
@@ -29,9 +28,8 @@ def pixel_names(config: Config) -> tuple[str, ...]:
     return tuple(f"pixel_{u}" for u in range(1, config.tile_pixels))
 
 
-def unit_shape(config: Config) -> Shape:
-    """Shape of a unit's number."""
-    return unsigned(max(1, (config.lane_units - 1).bit_length()))
+#: What unit 1 is told, where it sums means too.
+MEAN_NAMES = ("factor_1", "bias_1", "first_1", "adds_1")
 
 
 class Affine(wiring.Component):
@@ -69,14 +67,15 @@ class Affine(wiring.Component):
     first : In(1), the sum starts from the bias, at 1.
     pixel_1, ... : In(signed 18), pixel of each further unit, unit u's at u; their weight is unit
         0's.
-    unit : In(range(lane_units)), whose sum is taken, at the multipliers' latency.
-    load : In(1), x takes that sum, a cycle later; with again : In(1), what x was of the row
+    unit : In(range(lane_units)), whose sum is taken, at the multipliers' latency, and
+        shut : In(4), one bit for each of SHIFTS: 0 for the one that the sum has.
+    load : In(1), a cycle later: x takes that sum, with takes : In(1); else what x was of the row
         ``unit`` when it was loaded last.
-    par_mean_bias, par_mean_factor : In(1), ``col`` is the bias (with par_bias), the factor of a
-        mean. kept : In(signed 18), what it sums in unit 1; adds : In(1), opens : In(1), a cycle
-        later: it counts, and begins a sum. mean : In(1), with ``load``: that sum has a shift of
-        its own. Without ``config.means`` they do nothing.
-    x : Out(signed 18), at ``latency``, until the next load; shifted : Out(Unclipped), the same.
+    operand_1 : In(signed 18), what unit 1 multiplies: a word of a mean at any time, or pixel_1.
+        first_1, adds_1 : In(1), a cycle later: it begins a sum, and counts. factor_1 : In(1), its
+        factor is ``col`` of two cycles before. bias_1 : In(1), its bias is the one that waits.
+        Without ``config.means`` they do nothing, and unit 1 is as the others.
+    x : Out(signed 18), at ``latency``, until the next load.
     """
 
     mode: Any
@@ -91,20 +90,20 @@ class Affine(wiring.Component):
     first: Signal
     r: Signal
     unit: Signal
+    shut: Signal
     load: Signal
-    again: Signal
-    kept: Signal
-    par_mean_bias: Signal
-    par_mean_factor: Signal
-    adds: Signal
-    opens: Signal
-    mean: Signal
+    takes: Signal
+    operand_1: Signal
+    factor_1: Signal
+    bias_1: Signal
+    first_1: Signal
+    adds_1: Signal
     x: Signal
-    shifted: Any
 
     def __init__(self, config: Config, *, target: str = "generic"):
         self.config, self.target = config, target
         self.units = [LaneMAC(target=target) for _ in range(config.lane_units)]
+        self.shift = Shift(config.lane_units)
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -120,29 +119,25 @@ class Affine(wiring.Component):
                 "first": In(1),
                 "r": In(word),
                 **dict.fromkeys(pixel_names(config), In(word)),
-                "unit": In(unit_shape(config)),
+                "unit": In(unit_shape(config.lane_units)),
+                "shut": In(len(SHIFTS)),
                 "load": In(1),
-                "again": In(1),
-                "kept": In(word),
-                "par_mean_bias": In(1),
-                "par_mean_factor": In(1),
-                "adds": In(1),
-                "opens": In(1),
-                "mean": In(1),
+                "takes": In(1),
+                "operand_1": In(word),
+                **dict.fromkeys(MEAN_NAMES, In(1)),
                 "x": Out(word),
-                "shifted": Out(Unclipped),
             }
         )
 
     @property
     def latency(self) -> int:
-        return self.units[0].latency + 2
+        return self.units[0].latency + self.shift.latency + 1
 
     def elaborate(self, platform):
         m = Module()
         mode = self.mode
         assert timing.S_READY + self.units[0].latency == timing.PRODUCT
-        assert timing.PRODUCT + 1 == timing.PICKED
+        assert timing.PRODUCT + self.shift.latency == timing.PICKED
 
         m.submodules.factors = factors = memory.Memory(
             shape=FACTOR_BITS, depth=2 * MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
@@ -176,7 +171,7 @@ class Affine(wiring.Component):
 
         self._pixels(m, bias)
         if self.config.means:
-            self._sum(m, bias_next)
+            self._mean(m, bias_next)
         self._x(m)
         return m
 
@@ -196,28 +191,17 @@ class Affine(wiring.Component):
             ]
 
     def _x(self, m: Module) -> None:
-        """The sum of a unit, shifted; or x of a row as it was.
-
-        It is clipped behind the register, where what reads x takes that in with its own logic.
-        """
-        mode, low = self.mode, min(SHIFTS)
-        shift = Mux(self.mean, mode.mean_shift, mode.shift) if self.config.means else mode.shift
-        picked = Signal(signed(PRODUCT_BITS - low), reset_less=True)
-        m.d.sync += picked.eq(Choice([unit.p[low:] for unit in self.units])[self.unit])
-        taken: Any = Signal(Unclipped)
-        shifts = [shift - low for shift in SHIFTS]
-        m.d.comb += [
-            taken.low.eq(Choice([picked >> s for s in shifts])[shift]),
-            taken.fits.eq(Choice(_fits(picked, shifts))[shift]),
-            taken.negative.eq(picked[-1]),
-        ]
+        """The sum of a unit, shifted and clipped; or x of a row as it was."""
+        m.submodules.shift = shift = self.shift
+        m.d.comb += [to.eq(unit.p) for to, unit in zip(shift.p, self.units, strict=True)]
+        m.d.comb += [shift.unit.eq(self.unit), shift.shut.eq(self.shut)]
         if self.config.tile_pixels == 1:
-            x: Any = Signal(Unclipped, reset_less=True)
-            with m.If(self.load):
-                m.d.sync += x.eq(taken)
-        else:  # the memory of all rows' x, written by each load, is the register
+            x = Signal(signed(MEMBRANE_BITS), reset_less=True)
+            with m.If(self.takes):
+                m.d.sync += x.eq(shift.x)
+        else:  # the memory of all rows' x, written where it is new, is the register
             m.submodules.kept = kept = memory.Memory(
-                shape=Unclipped,
+                shape=MEMBRANE_BITS,
                 depth=self.config.tile_pixels,
                 init=[],
                 attrs={"ram_style": "distributed"},
@@ -230,43 +214,23 @@ class Affine(wiring.Component):
             m.d.comb += [
                 read.addr.eq(now),
                 write.addr.eq(row),
-                write.data.eq(taken),
-                write.en.eq(self.load & ~self.again),
+                write.data.eq(shift.x),
+                write.en.eq(self.takes),
             ]
             x = read.data
-        m.d.comb += [self.shifted.eq(x), self.x.eq(clip(x))]
+        m.d.comb += self.x.eq(x)
 
-    def _sum(self, m: Module, bias: Signal) -> None:
+    def _mean(self, m: Module, bias: Signal) -> None:
         """Let unit 1 sum what is kept, in a MAC its pixels: its registers hold factor and bias."""
-        unit, mac = self.units[1], self.mode.operand == Operand.PIXEL
+        unit = self.units[1]
         # A weight of unit 0 goes through the table; unit 1's comes as late by registers.
         weight = delay(m, self.col[:FACTOR_BITS], 2, name="factor")
-        factor = delay(m, self.par_mean_factor, 2, name="mean_factor", reset=True)
-        begins = delay(m, self.par_mean_bias, 1, name="mean_bias", reset=True)
         m.d.comb += [
             unit.a.eq(weight.as_signed()),
-            unit.a_en.eq(mac | factor),
-            unit.b.eq(self.kept),
+            unit.a_en.eq(self.factor_1),
+            unit.b.eq(self.operand_1),
             unit.c.eq(bias.as_signed()),
-            unit.c_en.eq(Mux(mac, self.swap, begins)),
-            unit.first.eq(self.opens),
-            unit.adds.eq(self.adds),
+            unit.c_en.eq(self.bias_1),
+            unit.first.eq(self.first_1),
+            unit.adds.eq(self.adds_1),
         ]
-        if self.config.tile_pixels > 1:
-            first = later(m, self.first, name="first_pixel")
-            with m.If(mac):
-                m.d.comb += [
-                    unit.b.eq(getattr(self, pixel_names(self.config)[0])),
-                    unit.first.eq(first),
-                    unit.adds.eq(1),
-                ]
-
-
-def _fits(p: Value, shifts: list[int]) -> list[Value]:
-    """Return for each shift whether ``p >> shift`` is a number of MEMBRANE_BITS."""
-    found, fits, top = {}, Const(1, 1), len(p) - 1
-    for shift in sorted(shifts, reverse=True):
-        part = p[shift + MEMBRANE_BITS - 1 : top]
-        fits = fits & Mux(p[-1], part.all(), ~part.any())
-        found[shift], top = fits, shift + MEMBRANE_BITS - 1
-    return [found[shift] for shift in shifts]

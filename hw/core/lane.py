@@ -9,14 +9,14 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
-from hw.core.affine import Affine, pixel_names
+from hw.core.affine import MEAN_NAMES, Affine, pixel_names
+from hw.core.kept import Kept
 from hw.core.lane_events import lane_event
 from hw.core.membranes import MembraneCodes
 from hw.core.modes import LaneMode
 from hw.core.neuron import Neuron
 from hw.core.pipe import later
 from hw.core.residual import Residual
-from hw.core.saturate import Unclipped
 from hw.core.table import CELL_BITS, CODE_BITS, Entry
 
 
@@ -43,11 +43,11 @@ class Lane(wiring.Component):
     col : In(32), column word of this lane's bank; a MAC weight at S_READY - 1.
     res_a, res_b : In(signed 18), residual words, at PICKED (MEAN: at S_READY - 1).
     sc : In(1), the shortcut spikes, at PICKED.
-    x : Out(Unclipped), at X.
+    x : Out(signed 18), at X.
     kept : Out(signed 18), what the residual memory stores, at Y.
     spike : Out(1), at SPIKE.
     cell : Out, entry : In(Entry) a cycle later, address and word of the table of membranes.
-    forget : In(1), codes in memory count as 0.
+    forget : In(1), codes in memory count as 0; constant while anything is in flight.
     code : Out(8), byte of codes for residual buffer A, at STATE_WRITE.
 
     Without stored membranes (``config.state_bits`` 0) those from ``cell`` on do nothing.
@@ -74,7 +74,8 @@ class Lane(wiring.Component):
         self.affine = Affine(config, target=target)
         self.residual = Residual(config, target=target)
         self.neuron = Neuron(config, target=target)
-        self.codes = MembraneCodes(config) if config.state_bits else None
+        self.keeps = Kept(target=target)
+        self.codes = MembraneCodes(config, target=target) if config.state_bits else None
         word = signed(MEMBRANE_BITS)
         super().__init__(
             {
@@ -86,7 +87,7 @@ class Lane(wiring.Component):
                 "res_a": In(word),
                 "res_b": In(word),
                 "sc": In(1),
-                "x": Out(Unclipped),
+                "x": Out(word),
                 "kept": Out(word),
                 "spike": Out(1),
                 "cell": Out(CELL_BITS),
@@ -109,15 +110,15 @@ class Lane(wiring.Component):
         m.submodules.affine = affine = self.affine
         m.submodules.residual = residual = self.residual
         m.submodules.neuron = neuron = self.neuron
+        m.submodules.keeps = keeps = self.keeps
         for part in (affine, residual, neuron):
             m.d.comb += part.mode.eq(self.mode)
-        for name in ("unit", "load", "again", *pixel_names(self.config)):
-            m.d.comb += getattr(affine, name).eq(event[name])
-        for name in ("side", "use", "swap", "first", "par_bias", "par_factor", "par_entry"):
+        told = ["side", "use", "swap", "first", "par_bias", "par_factor", "par_entry"]
+        told += ["unit", "shut", "load", "takes", *pixel_names(self.config)]
+        for name in [*told, *(MEAN_NAMES if self.config.means else ())]:
             m.d.comb += getattr(affine, name).eq(event[name])
         m.d.comb += [
             self.next.eq(later(m, event, name="next")),
-            affine.kept.eq(neuron.kept),
             affine.acc.eq(self.acc),
             affine.col.eq(self.col),
             affine.r.eq(residual.r),
@@ -125,25 +126,25 @@ class Lane(wiring.Component):
             residual.res_a.eq(self.res_a),
             residual.res_b.eq(self.res_b),
             residual.sc.eq(self.sc),
-            residual.mean_a.eq(event.mean_a),
-            residual.mean_b.eq(event.mean_b),
+            residual.source.eq(event.source),
+            residual.adds.eq(event.adds),
             neuron.y.eq(residual.y),
-            neuron.keep.eq(residual.keep),
             neuron.fire.eq(event.fire),
             neuron.start.eq(event.start),
             neuron.row.eq(event.row),
-            self.x.eq(affine.shifted),
-            self.kept.eq(neuron.kept),
+            keeps.total.eq(residual.kept),
+            keeps.spike.eq(neuron.spike_kept),
+            self.x.eq(affine.x),
+            self.kept.eq(keeps.kept),
             self.spike.eq(neuron.spike),
         ]
         if self.config.means:
             m.d.comb += [
-                affine.par_mean_bias.eq(event.par_mean_bias),
-                affine.par_mean_factor.eq(event.par_mean_factor),
-                affine.adds.eq(event.adds),
-                affine.opens.eq(event.opens),
-                affine.mean.eq(event.mean),
+                keeps.mac.eq(self.mode.mac),
+                affine.operand_1.eq(keeps.operand),
             ]
+            if self.config.tile_pixels > 1:
+                m.d.comb += keeps.pixel.eq(event.pixel_1)
         if self.codes:
             self._store(m, self.codes)
         return m
@@ -154,7 +155,7 @@ class Lane(wiring.Component):
         assert codes.latency + 1 == timing.STATE_GAP
         event, neuron = self.event, self.neuron
         m.submodules.codes = codes
-        for name in ("code_at", "code_own", "code_below", "code_keep"):
+        for name in ("code_at", "code_shut", "code_new", "code_below", "code_keep"):
             m.d.comb += getattr(codes, name).eq(event[name])
         m.d.comb += [
             codes.mode.eq(self.mode),

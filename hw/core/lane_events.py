@@ -9,26 +9,16 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MEMBRANE_BITS
+from hw.arch.formats import MEMBRANE_BITS, SHIFTS
 from hw.arch.isa import Dest, Keep
-from hw.core.affine import pixel_names, unit_shape
+from hw.core.affine import MEAN_NAMES, pixel_names
+from hw.core.code_events import CODE_FIELDS, code_events
 from hw.core.events import EXPAND, row_event
+from hw.core.mixer import Source
 from hw.core.modes import Early
 from hw.core.pipe import Pipeline, delay
+from hw.core.shift import unit_shape
 from hw.core.words import ADDR, MEAN_BIAS, MEAN_FACTOR, Word, instruction_layout
-
-#: What a lane must know where membranes are stored as codes, beside the rest of `lane_event`.
-_CODES = {
-    "read_a": ADDR,  #: Address of buffer A, at PICKED - 2.
-    "code_at": 3,  #: Place of the row's code in that word's bytes, in pairs of bits, at PICKED.
-    "put": 1,  #: A code is the membrane of put_row: from memory at X, a new one at STATE_WRITE.
-    "put_row": 0,
-    "code_own": 4,  #: Pairs of bits of a byte that the new code takes, at STATE_WRITE,
-    "code_below": 4,  #: and those below it.
-    "code_half": 1,  #: Which byte of the word that is.
-    "code_keep": 1,  #: It is written,
-    "code_write": ADDR,  #: to this word of buffer A.
-}
 
 
 def lane_event(config: Config) -> data.StructLayout:
@@ -36,13 +26,15 @@ def lane_event(config: Config) -> data.StructLayout:
 
     The times are distances from tau (timing.NAME), or for MAC and MEAN from a word's issue:
     ``side`` (what is added to the array's sum), ``use``, ``swap`` at S_READY, ``first`` one
-    later, ``mean_a``, ``mean_b`` one earlier; ``par_*`` as the parameter word comes from the
-    column bank, or, as if it were one, a MAC's weight at S_READY - 1;
-    ``unit`` (whose sum is taken) at PRODUCT; ``read_b`` at PICKED - 2; ``load`` and ``again`` at
-    PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``, ``store`` and
-    ``res_write`` (address) at Y. A core that sums means has ``par_mean_*`` as its words come,
-    ``adds`` and ``opens`` at Y + 1, and ``mean`` (x takes the mean) at PICKED; one that stores
-    membranes the fields of codes too, one of several pixels ``pixel_u``, of unit u, at
+    later; ``par_*`` as the parameter word comes from the column bank, or, as if it were one, a
+    MAC's weight at S_READY - 1; ``source`` and ``adds`` (what r is, and whether it is that) at
+    PICKED, or of a MEAN at S_READY - 1; ``unit`` (whose sum is taken) and ``shut`` (the shifts
+    that it does not take) at PRODUCT; ``read_b`` at PICKED - 2; ``load`` and ``takes`` (x of the
+    row is new) at PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``,
+    ``store`` and ``res_write`` (address) at Y. A core that sums means has what their unit is told
+    (`hw.core.affine`): in a MAC as all units; else ``factor_1`` two cycles after the factor's
+    word, ``bias_1`` one after the bias', ``first_1`` and ``adds_1`` at Y + 1. One that stores
+    membranes has the fields of codes too, one of several pixels ``pixel_u``, of unit u, at
     S_READY + u.
     """
     row = (config.rows - 1).bit_length()
@@ -54,13 +46,14 @@ def lane_event(config: Config) -> data.StructLayout:
         "use": 5,
         "swap": 1,
         "first": 1,
-        "mean_a": 1,
-        "mean_b": 1,
+        "source": Source,
+        "adds": 1,
         "read_b": ADDR,
         **dict.fromkeys(pixel_names(config), signed(MEMBRANE_BITS)),
-        "unit": unit_shape(config),
+        "unit": unit_shape(config.lane_units),
+        "shut": len(SHIFTS),
         "load": 1,
-        "again": 1,
+        "takes": 1,
         "on_bus": 1,
         "fire": 1,
         "start": 1,
@@ -69,9 +62,9 @@ def lane_event(config: Config) -> data.StructLayout:
         "res_write": ADDR,
     }
     if config.means:
-        members |= {"adds": 1, "opens": 1, "mean": 1, "par_mean_bias": 1, "par_mean_factor": 1}
+        members |= dict.fromkeys(MEAN_NAMES, 1)
     if config.state_bits:
-        members |= _CODES | {"put_row": row}
+        members |= CODE_FIELDS | {"put_row": row}
     return data.StructLayout(members)
 
 
@@ -151,12 +144,10 @@ class LaneEvents(wiring.Component):
             e.use.eq(Mux(gemm, rows.at(start).use, sums.at(start).use)),
             e.swap.eq(Mux(gemm, rows.at(start).swap, sums.at(start).swap)),
             e.first.eq(gemm | sums.at(start + 1).opens),
-            e.mean_a.eq(early.mean & sums.at(start - 1).a),
-            e.mean_b.eq(early.mean & sums.at(start - 1).b),
             e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 2).res)),
             e.unit.eq(rows.at(timing.PRODUCT).unit),
             e.load.eq(rows.at(timing.PICKED).load),
-            e.again.eq(rows.at(timing.PICKED).again),
+            e.takes.eq(rows.at(timing.PICKED).takes),
             e.on_bus.eq(rows.at(timing.X).load & (i.dest == Dest.PIX) | rows.at(timing.X).mean),
             e.fire.eq(rows.at(end).fire),
             e.start.eq(rows.at(end).start),
@@ -164,15 +155,43 @@ class LaneEvents(wiring.Component):
             e.store.eq(rows.at(end).store),
             e.res_write.eq(rows.at(end).res),
         ]
+        self._choices(m, rows, sums)
         if self.config.means:
-            m.d.comb += [
-                e.adds.eq(rows.at(end + 1).adds),
-                e.opens.eq(rows.at(end + 1).swap),
-                e.mean.eq(rows.at(timing.PICKED).mean),
-            ]
+            self._means(m, rows, sums)
         if self.config.state_bits:
-            self._codes(m, rows)
+            code_events(m, self.config, self.insn, self.early.st_base, rows, e)
         return m
+
+    def _choices(self, m: Module, rows: Pipeline, sums: Pipeline) -> None:
+        """What r is made of, and the shift: chosen once, instead of in every lane."""
+        i, early, e = self.insn, self.early, self.event
+        word = sums.at(timing.S_READY - 1)
+        shift = Mux(rows.at(timing.PRODUCT).mean, i.mean_shift, i.shift)
+        m.d.comb += [
+            e.shut.eq(~(1 << shift)),
+            e.source.eq(Choice([Source.A, Source.VALUE, Source.B, Source.BOTH])[i.res]),
+            e.adds.eq(i.res[1]),
+        ]
+        with m.If(early.mean):
+            m.d.comb += [
+                e.source.eq(Mux(word.b, Source.B, Source.A)),
+                e.adds.eq(word.a | word.b),
+            ]
+
+    def _means(self, m: Module, rows: Pipeline, sums: Pipeline) -> None:
+        """Unit 1 is told what it does for a mean, or in a MAC what a unit does for a pixel."""
+        mac, e, word = self.early.mac, self.event, self.word
+        bias, factor = (
+            Pipeline(m, word.par & (word.par_index == index), 0, name=f"par_mean_{name}")
+            for name, index in (("bias", MEAN_BIAS), ("factor", MEAN_FACTOR))
+        )
+        kept = rows.at(timing.Y + 1)
+        m.d.comb += [
+            e.bias_1.eq(Mux(mac, sums.at(timing.S_READY).swap, bias.at(timing.ELEMENT_IN + 1))),
+            e.factor_1.eq(mac | factor.at(timing.ELEMENT_IN + 2)),
+            e.first_1.eq(Mux(mac, sums.at(timing.S_READY + 2).opens, kept.swap)),
+            e.adds_1.eq(mac | kept.adds),
+        ]
 
     def _row(self, m: Module) -> Any:
         """Return a row event in the lanes' words, at EXPAND + r."""
@@ -182,9 +201,9 @@ class LaneEvents(wiring.Component):
             "row": (self.config.rows - 1).bit_length(),
             "use": 5,
             "swap": 1,  #: The first row of a column tile: the bias changes.
-            "unit": unit_shape(self.config),  #: Whose sum is x.
+            "unit": unit_shape(self.config.lane_units),  #: Whose sum is x.
             "load": 1,  #: x takes it,
-            "again": 1,  #: or what it was of the row before.
+            "takes": 1,  #: or, where this is 0, what it was of the row before.
             "fire": 1,
             "start": 1,
             "store": 1,
@@ -211,7 +230,7 @@ class LaneEvents(wiring.Component):
             out.unit.eq(Mux(early.mac, row.row, out.mean)),
             out.load.eq(row.due & (row.first | (self.config.tile_pixels > 1)) | out.mean),
             out.adds.eq(valid & (i.mean != 0)),
-            out.again.eq(~row.first & ~out.mean),
+            out.takes.eq(row.due & row.first | out.mean),
             out.fire.eq(row.due & (early.gemm | early.mac)),
             out.start.eq(row.first & tag.start & ~i.persist),
             out.store.eq(valid & (i.keep != Keep.NONE)),
@@ -254,37 +273,3 @@ class LaneEvents(wiring.Component):
         near, far = moves.at(timing.ELEMENT_IN), moves.at(timing.S_READY - 1)
         for name, _ in _Parameter.as_shape():
             m.d.comb += e[name].eq(Mux(self.early.gemm, near[name], far[name]))
-        if self.config.means:
-            for name, mine in (("bias", mean_bias), ("factor", mean_factor)):
-                mean = Pipeline(m, word.par & mine, 0, name=f"par_mean_{name}")
-                m.d.comb += e[f"par_mean_{name}"].eq(mean.at(timing.ELEMENT_IN))
-
-    def _codes(self, m: Module, rows: Pipeline) -> None:
-        """Places of codes in residual buffer A, which holds two bytes of them a word."""
-        i, e = self.insn, self.event
-
-        def word_of(index):
-            """Return the word of buffer A that holds code ``index``."""
-            return Choice([index >> 3, index >> 2, index >> 1])[i.state_bits]
-
-        log_r = self.config.rows.bit_length() - 1
-        at = EXPAND + 1  # a register behind the residual word, whose number it shares
-        res = rows.at(at).res
-        code = Cat(res[:log_r], (res[log_r:] + self.early.st_base)[: ADDR - log_r])
-        codes = Pipeline(m, code, at, name="code")  # number of the row's code in memory
-        read, written = codes.at(timing.PICKED - 2), rows.at(timing.STATE_WRITE)
-        into_code = codes.at(timing.STATE_WRITE)
-        place, into = Signal(3), Signal(3)  # in a word's two bytes, in pairs of bits
-        m.d.comb += [
-            place.eq(codes.at(timing.PICKED)[:3] << i.state_bits),
-            into.eq(into_code[:3] << i.state_bits),
-            e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
-            e.code_at.eq(place),
-            e.put.eq(Mux(i.persist, rows.at(timing.X).fire, written.fire)),
-            e.put_row.eq(Mux(i.persist, rows.at(timing.X).row, written.row)),
-            e.code_own.eq(Choice([1, 3, 15])[i.state_bits] << into[:2]),
-            e.code_below.eq((1 << into[:2]) - 1),
-            e.code_half.eq(into[2]),
-            e.code_keep.eq(written.code_keep),
-            e.code_write.eq(word_of(into_code)),
-        ]

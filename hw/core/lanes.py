@@ -14,7 +14,6 @@ from hw.core.lane_events import lane_event
 from hw.core.memories import Bank
 from hw.core.modes import LaneMode
 from hw.core.pipe import delay
-from hw.core.saturate import Unclipped, clip
 from hw.core.table import CODE_BITS, StateTable, StateThreshold, TableWrite
 from hw.core.words import ADDR
 
@@ -39,7 +38,8 @@ class Lanes(wiring.Component):
     mode : In(LaneMode), constant while anything is in flight.
     event : In(lane_event(config)), of lane 0.
     res_dest : In(1), residual buffer that is written, 0 = A.
-    forget : In(1), membranes in memory count as 0. table : In(TableWrite), of membranes.
+    forget : In(1), membranes in memory count as 0; constant while anything is in flight.
+    table : In(TableWrite), of membranes.
     acc : In(signed(acc_bits)), col : In(32), C times; lane c's at S_READY + c.
     sc : In(C), shortcut spikes of a row, at PICKED for every lane.
     spikes : Out(C), of a row, at SPIKE + C - 1.
@@ -101,7 +101,7 @@ class Lanes(wiring.Component):
         m = Module()
         cols = self.config.cols
         assert timing.S_READY + self.latency + 1 == timing.write_cycle(self.config)
-        event, spikes, bus = self.event, [], Const(0, Unclipped.as_shape().size)
+        event, spikes, bus = self.event, [], Const(0, MEMBRANE_BITS)
         for c, lane in enumerate(self.lanes):
             m.submodules[f"lane_{c}"] = lane
             m.d.comb += [
@@ -116,13 +116,13 @@ class Lanes(wiring.Component):
             ]
             self._banks(m, c, lane, event)
             spikes.append(delay(m, lane.spike, cols - 1 - c, name=f"spike_{c}"))
-            bus = bus | (lane.x.as_value() & event.on_bus.replicate(len(bus)))
+            bus = bus | (lane.x & event.on_bus.replicate(len(bus)))
             event = lane.next
         if self.config.state_bits:
             self._tables(m)
-        x: Any = Signal(Unclipped, reset_less=True)
+        x = Signal(signed(MEMBRANE_BITS), reset_less=True)
         m.d.sync += x.eq(bus)
-        m.d.comb += [self.spikes.eq(Cat(*spikes)), self.x.eq(clip(x))]
+        m.d.comb += [self.spikes.eq(Cat(*spikes)), self.x.eq(x)]
         return m
 
     def _banks(self, m: Module, c: int, lane: Lane, event: Any) -> None:

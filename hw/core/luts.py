@@ -1,9 +1,9 @@
-"""Cells of the 7-series that count bits: a LUT of two outputs, and a counter of six bits."""
+"""Cells of the 7-series: a LUT of two outputs, what it does for two bits, a counter of six."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
 
-from amaranth import Cat, Const, Instance, Module, Signal, Value
+from amaranth import Cat, Const, Instance, Module, Mux, Signal, Value
 
 
 def lut_init(o6: Callable[..., int], o5: Callable[..., int], inputs: int) -> int:
@@ -36,6 +36,53 @@ def lut(
         o_O5=second,
     )
     return first, second
+
+
+def muxes(m: Module, name: str, choose: Value, zero: Value, one: Value, *, target: str) -> Value:
+    """Return ``one`` where ``choose``, else ``zero``: on ``xc7`` one LUT6_2 for two bits."""
+    if target != "xc7":
+        return Mux(choose, one, zero)
+    out: list[Value] = []
+    for n in range(0, len(zero), 2):
+        pins = [choose, *zero[n : n + 2], *one[n : n + 2]]
+        if len(pins) == 3:
+            out.append(Mux(choose, one[n], zero[n]))
+        else:
+            both = lut(m, f"{name}_{n}", pins, lambda c, _, z, __, o: o if c else z, _first_of_two)
+            out += both[::-1]
+    return Cat(*out)
+
+
+def _first_of_two(c: int, zero: int, _: int, one: int, __: int) -> int:
+    return one if c else zero
+
+
+def ors(
+    m: Module, name: str, bits: Value, terms: Sequence[Sequence[int]], *, target: str
+) -> list[Value]:
+    """Return for each of ``terms`` the or of those bits: on ``xc7``, two that have five at most
+    between them share a LUT6_2.
+    """
+    out: dict[int, Value] = {}
+    waiting = [k for k, term in enumerate(terms) if len(term) > 1] if target == "xc7" else []
+    while waiting:
+        k, *rest = waiting
+        fits = [n for n in rest if len({*terms[k], *terms[n]}) <= 5]
+        waiting = rest
+        if fits:
+            n = max(fits, key=lambda n: len({*terms[k]} & {*terms[n]}))
+            waiting = [other for other in rest if other != n]
+            pins = sorted({*terms[k], *terms[n]})
+            functions = [_or_of([pins.index(bit) for bit in terms[at]]) for at in (k, n)]
+            out[k], out[n] = lut(m, f"{name}_{k}", [bits[pin] for pin in pins], *functions)
+    for k, term in enumerate(terms):
+        if k not in out:
+            out[k] = Cat(*(bits[bit] for bit in term)).any()
+    return [out[k] for k in range(len(terms))]
+
+
+def _or_of(places: Sequence[int]) -> Callable[..., int]:
+    return lambda *v: int(any(v[at] for at in places))
 
 
 def full_adder(m: Module, name: str, bits: Sequence[Value]) -> tuple[Value, Value]:

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from amaranth import Array as Choice
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MEMBRANE_BITS, STATE_SHIFTS
-from hw.core.codes import CodeBytes, StateCode
+from hw.arch.formats import MEMBRANE_BITS
+from hw.core.codes import PARTS, CodeBytes, Left, StateCode
 from hw.core.modes import LaneMode
 from hw.core.neuron import KEPT, WIDE
+from hw.core.pipe import delay
 from hw.core.table import CELL_BITS, CODE_BITS, Entry
 
 
@@ -29,15 +29,19 @@ class MembraneCodes(wiring.Component):
     Parameters
     ----------
     config : Config
+    target : str
+        ``generic``, ``ecp5``, ``simulation`` or ``xc7``, as `hw.core.codes` has it.
 
     Members, their times counted from tau of row 0 (timing.NAME)
     -------
-    mode : In(LaneMode), constant while anything is in flight.
+    mode : In(LaneMode), and forget : In(1), whether codes in memory count as 0, constant while
+        anything is in flight.
     u : In(signed WIDE), fired : In(1), of `Neuron`, at Y.
-    res_a : In(signed 18), the word of buffer A, code_at : In(3), the place of the row's code in
-        its two bytes, in pairs of bits, and forget : In(1), whether that counts as 0, at PICKED.
-    code_own, code_below : In(4), pairs of bits of the byte to be written: of the new code, and
-        below it, and code_keep : In(1), whether it is written, at STATE_WRITE.
+    res_a : In(signed 18), the word of buffer A, and code_at : In(3), the place of the row's code
+        in its two bytes, in pairs of bits, at PICKED.
+    code_shut : In(8), at STATE_WRITE - 2, code_new : In(4), at STATE_WRITE - 1, code_below : In(4)
+        and code_keep : In(1), at STATE_WRITE: where the new code goes in its byte, and whether it
+        is written, as `CodeBytes` has it.
     cell : Out(range(STATE_CELLS)), entry : In(Entry) a cycle later, to and from `StateTable`.
     code : Out(8), the byte to be written, at STATE_WRITE.
     put_v : Out(signed KEPT), membrane for `Neuron`: of the code from memory at X, or of a new one
@@ -50,7 +54,8 @@ class MembraneCodes(wiring.Component):
     res_a: Signal
     code_at: Signal
     forget: Signal
-    code_own: Signal
+    code_shut: Signal
+    code_new: Signal
     code_below: Signal
     code_keep: Signal
     cell: Signal
@@ -58,8 +63,9 @@ class MembraneCodes(wiring.Component):
     code: Signal
     put_v: Signal
 
-    def __init__(self, config: Config):
-        self.search = StateCode(WIDE)
+    def __init__(self, config: Config, *, target: str = "generic"):
+        self.target, self.search = target, StateCode(WIDE)
+        self.left = Left(target=target)
         super().__init__(
             {
                 "mode": In(LaneMode),
@@ -68,7 +74,8 @@ class MembraneCodes(wiring.Component):
                 "res_a": In(signed(MEMBRANE_BITS)),
                 "code_at": In(3),
                 "forget": In(1),
-                "code_own": In(CODE_BITS // 2),
+                "code_shut": In(len(PARTS)),
+                "code_new": In(CODE_BITS // 2),
                 "code_below": In(CODE_BITS // 2),
                 "code_keep": In(1),
                 "cell": Out(CELL_BITS),
@@ -80,44 +87,42 @@ class MembraneCodes(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return self.search.latency
+        return self.search.latency + self.left.latency
 
     def elaborate(self, platform):
         m = Module()
-        mode, at = self.mode, self.code_at
-        picked = timing.PICKED + 1  # the byte that was read is in its register
-        assert picked == timing.X  # so that it is the neuron's membrane at Y
+        mode, left = self.mode, self.left
+        # a code from memory is the neuron's membrane a cycle after its word, and then at Y
+        assert timing.PICKED + left.latency == timing.X
+        assert KEPT == left.width
+        distance = timing.STATE_WRITE - timing.PICKED
         m.submodules.search = search = self.search
-        m.submodules.bytes = bytes_ = CodeBytes(distance=timing.STATE_WRITE - picked)
-        byte = Signal(CODE_BITS, reset_less=True)
-        place = Signal(2, reset_less=True)
-        m.d.sync += [
-            byte.eq(Mux(at[2], self.res_a[9:17], self.res_a[:8])),
-            place.eq(at[:2]),
-        ]
-        with m.If(self.forget):
-            m.d.sync += byte.eq(0)
-        from_memory = Signal(signed(CODE_BITS))
+        m.submodules.bytes = bytes_ = CodeBytes(distance=distance, target=self.target)
+        m.submodules.left = left
+        fired = delay(m, self.fired, search.latency - 1, name="fired")
+        low = self.res_a[:CODE_BITS]
+        high = self.res_a[MEMBRANE_BITS // 2 :][:CODE_BITS]
         m.d.comb += [
             bytes_.bits.eq(mode.state_bits),
-            bytes_.byte.eq(byte),
-            bytes_.at.eq(place),
-            from_memory.eq(bytes_.read),
+            bytes_.word.eq(Cat(low, high)),
+            bytes_.at.eq(self.code_at),
+            bytes_.forget.eq(self.forget),
             bytes_.code.eq(search.code),
-            bytes_.own.eq(self.code_own),
+            bytes_.drop.eq(fired),
+            bytes_.shut.eq(self.code_shut),
+            bytes_.changed.eq(self.code_new),
             bytes_.below.eq(self.code_below),
             bytes_.keep.eq(self.code_keep),
             self.code.eq(bytes_.o),
             search.u.eq(self.u),
-            search.fired.eq(self.fired),
-            search.fine.eq(mode.state_shift == 0),
+            search.fine.eq(mode.fine),
             self.cell.eq(search.cell),
             search.entry.eq(self.entry),
-        ]
-        code = Signal(signed(CODE_BITS))
-        m.d.comb += [
-            code.eq(Mux(mode.persist, from_memory, search.code)),
-            self.put_v.eq(Choice([code << s for s in STATE_SHIFTS])[mode.state_shift]),
+            left.shut.eq(mode.leak_shut),
+            left.above.eq(mode.leak_above),
+            left.drop.eq(Mux(mode.persist, self.forget, fired)),
+            left.code.eq(Mux(mode.persist, bytes_.read, search.code)),
+            self.put_v.eq(left.v),
         ]
         return m
 

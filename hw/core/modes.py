@@ -9,7 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.formats import MEMBRANE_BITS
-from hw.arch.isa import Mod, Op
+from hw.arch.isa import Keep, Mod, Op, Res
 from hw.core.words import ADDR, field, instruction_layout
 
 
@@ -23,20 +23,25 @@ class Operand(enum.IntEnum):
 
 
 class LaneMode(data.Struct):
-    """What the instruction sets in the lanes; constant while words are in flight."""
+    """What the instruction sets in the lanes; constant while words are in flight.
+
+    What depends on nothing else is worked out here, once, instead of in every lane.
+    """
 
     operand: unsigned(2)  #: Operand.
+    mac: unsigned(1)  #: That is a pixel.
     soft: unsigned(1)
-    res: unsigned(2)
-    shift: unsigned(2)
+    average: unsigned(1)  #: Res.AVERAGE.
     theta: signed(MEMBRANE_BITS)
-    keep: unsigned(2)
+    fires: unsigned(1)  #: theta is not 0.
+    keeps_spike: unsigned(1)  #: Keep.SPIKE.
     sc_value: signed(MEMBRANE_BITS)
     leak: unsigned(1)
-    state_shift: unsigned(2)
+    fine: unsigned(1)  #: Cells of the table have STATE_CELL_FINE units.
+    leak_shut: unsigned(4)  #: All of STATE_SHIFTS but that from code to membrane.
+    leak_above: unsigned(3)  #: Those that it is above, the largest left out.
     state_bits: unsigned(2)
     persist: unsigned(1)
-    mean_shift: unsigned(2)
 
 
 class WriteMode(data.Struct):
@@ -143,17 +148,20 @@ class Modes(wiring.Component):
                     Mux(early.mean, Operand.RESIDUAL, Operand.PIXEL),
                 )
             ),
+            lane.mac.eq(early.mac),
             lane.soft.eq(i.soft),
-            lane.res.eq(i.res),
-            lane.shift.eq(i.shift),
+            lane.average.eq(i.res == Res.AVERAGE),
             lane.theta.eq(i.theta),
-            lane.keep.eq(i.keep | i.mean),  # the same where both are not NONE
+            lane.fires.eq(i.theta != 0),
+            # what is kept and what a mean sums: the same where both are not NONE
+            lane.keeps_spike.eq((i.keep | i.mean) == Keep.SPIKE),
             lane.sc_value.eq(i.sc_value),
             lane.leak.eq(i.leak),
-            lane.state_shift.eq(i.state_shift),
+            lane.fine.eq(i.state_shift == 0),
+            lane.leak_shut.eq(~(1 << i.state_shift)),
+            lane.leak_above.eq((1 << i.state_shift) - 1),
             lane.state_bits.eq(i.state_bits),
             lane.persist.eq(i.persist),
-            lane.mean_shift.eq(i.mean_shift),
             write.dest.eq(i.dest),
             write.pool.eq(early.pooling),
             write.fused.eq(early.fused),

@@ -8,9 +8,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
-from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
-from hw.core.affine import pixel_names
+from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN, SHIFTS, STATE_BITS, STATE_SHIFTS
+from hw.arch.isa import Keep, Res
+from hw.core.affine import MEAN_NAMES, pixel_names
+from hw.core.codes import PARTS
 from hw.core.lane import Lane
+from hw.core.mixer import Source
 from hw.core.modes import Operand
 from tests.unit.bench import Bench
 
@@ -27,17 +30,14 @@ INPUTS = [
     "use",
     "swap",
     "first",
-    "mean_a",
-    "mean_b",
-    "load",
-    "kept",
-    "par_mean_bias",
-    "par_mean_factor",
+    "source",
     "adds",
-    "opens",
-    "mean",
+    "load",
+    "takes",
+    "operand_1",
+    *MEAN_NAMES,
     "unit",
-    "again",
+    "shut",
     *pixel_names(CONFIG),
     "res_a",
     "res_b",
@@ -50,7 +50,8 @@ INPUTS = [
     "forget",
     "put",
     "put_row",
-    "code_own",
+    "code_shut",
+    "code_new",
     "code_below",
     "code_keep",
 ]
@@ -58,6 +59,7 @@ CORNERS = [MEMBRANE_MIN, MEMBRANE_MIN + 1, -1, 0, 1, MEMBRANE_MAX - 1, MEMBRANE_
 X, Y, SPIKE = (t - timing.S_READY for t in (timing.X, timing.Y, timing.SPIKE))
 NOISE = {
     "mode",
+    "shut",
     "col",
     "par_entry",
     "row",
@@ -70,20 +72,56 @@ NOISE = {
     "code_at",
     "forget",
     "put_row",
-    "code_own",
+    "code_shut",
+    "code_new",
     "code_below",
     "code_keep",
 }
 #: These may stand anywhere.
 PLAIN = 16  # a factor that with the first shift gives x = S
+SOURCES = {
+    Res.NONE: Source.A,
+    Res.SPIKE: Source.VALUE,
+    Res.ADD: Source.B,
+    Res.AVERAGE: Source.BOTH,
+}
+
+
+def shut(shift):
+    """All shifts but one."""
+    return (1 << len(SHIFTS)) - 1 ^ 1 << shift
+
+
+def leak_mode(state_shift):
+    """What a lane is told of the shift from code to membrane."""
+    shut = (1 << len(STATE_SHIFTS)) - 1 ^ 1 << state_shift
+    above = (1 << state_shift) - 1
+    return {"fine": int(state_shift == 0), "leak_shut": shut, "leak_above": above}
 
 
 class Script:
-    """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless."""
+    """Stimulus of one lane; ports not named in a cycle carry noise wherever that is harmless.
 
-    def __init__(self, seed=0, **mode):
-        self.rng, self.mode = np.random.default_rng(seed), {"operand": Operand.SUM, **mode}
-        self.rows, self.at, self.table = [], 0, None
+    ``shift``, ``res`` and the other keywords as an instruction has them.
+    """
+
+    def __init__(self, seed=0, **insn):
+        self.rng, self.rows, self.at, self.table = np.random.default_rng(seed), [], 0, None
+        self.use(**insn)
+
+    def use(self, *, forget=0, keep=Keep.NONE, operand=Operand.SUM, **insn):
+        """Go on with another instruction."""
+        shift, res, state_shift = (insn.pop(n, 0) for n in ("shift", "res", "state_shift"))
+        self.shut, self.forget = shut(shift), forget
+        self.source, self.adds = SOURCES[Res(res)], int(res in (Res.ADD, Res.AVERAGE))
+        self.mode = leak_mode(state_shift) | {
+            "operand": operand,
+            "mac": int(operand == Operand.PIXEL),
+            "average": int(res == Res.AVERAGE),
+            "fires": int(insn.get("theta", 0) != 0),
+            "keeps_spike": int(keep == Keep.SPIKE),
+            **insn,
+        }
 
     def put(self, cycle, **values):
         while len(self.rows) <= cycle:
@@ -91,21 +129,24 @@ class Script:
             self.rows.append(
                 {
                     "mode": self.mode,
+                    "shut": self.shut,
+                    "source": self.source,
+                    "adds": self.adds,
                     "col": r[0],
                     "par_entry": r[1] & 31,
                     "row": r[3] & 3,
                     "start": r[4] & 1,
                     "sc": r[8] & 1,
                     "code_at": r[9] & 7,
-                    "forget": r[10] & 1,
-                    "code_own": r[11] & 15,
+                    "forget": self.forget,
+                    "code_shut": r[10] & 255,
+                    "code_new": r[11] & 15,
                     "code_below": r[2] & 15,
                     "put_row": r[12] & 3,
                 }
             )
             if not self.mode.get("leak"):
                 self.rows[-1] |= {"code_keep": r[13] & 1, "entry": r[14] & 0x1FFF}
-                self.rows[-1] |= {"put": r[15] & 1}
             if self.mode["operand"] in (
                 Operand.SUM,
                 Operand.DOUBLE,
@@ -142,12 +183,14 @@ class Script:
         at = self.at if at is None else at
         self.put(at, acc=acc, side=side, use=use, swap=swap)
         self.put(at + 1, first=1)
-        self.put(at + X - 1, load=1, res_a=res_a, res_b=res_b, **at_load)
+        self.put(at + X - 1, load=1, takes=1, res_a=res_a, res_b=res_b, **at_load)
         if self.mode.get("persist"):
             assert not start
             self.put(at + PICKED, put=fire, put_row=row)
         elif self.mode.get("leak"):
             self.put(at + CODE, put=fire, put_row=row)
+        else:
+            self.put(at + Y, put=fire, put_row=row)
         self.put(at + Y, fire=fire, row=row, start=start)
         self.put(at + SPIKE + 1)
         self.at = max(self.at, at + 1)
@@ -167,8 +210,8 @@ class FlatLane(wiring.Component):
         self.lane = lane = Lane(config)
         self.told = dict(lane.event.shape())
         event: dict[str, Any] = {name: In(field.shape) for name, field in self.told.items()}
-        codes = {"code_at": In(3), "put": In(1), "put_row": In(2), "code_own": In(4)}
-        event = codes | {"code_below": In(4), "code_keep": In(1)} | event
+        codes = {"code_at": In(3), "put": In(1), "put_row": In(2), "code_shut": In(8)}
+        event = codes | {"code_new": In(4), "code_below": In(4), "code_keep": In(1)} | event
         ports = {n: m for n, m in lane.signature.members.items() if n not in ("event", "next", "x")}
         more = {"next": Out(lane.next.shape()), "y": Out(lane.residual.y.shape())}
         more["x"] = Out(lane.affine.x.shape())
@@ -196,9 +239,16 @@ class PartBench(Bench):
 
 
 def code_place(index, bits):
-    """Ports that tell a lane where code ``index`` goes: the pairs of bits of its byte."""
-    first, size = index * bits % 8 // 2, bits // 2
-    return {"code_own": ((1 << size) - 1) << first, "code_below": (1 << first) - 1}
+    """Where code ``index`` goes in its byte: by cycles after STATE_WRITE, what a lane is told."""
+    size, width = bits // 2, STATE_BITS.index(bits)
+    first = index * bits % 8 // 2
+    shut = sum(
+        int(not (first <= pair < first + size and width in widths)) << n
+        for n, (pair, _, widths) in enumerate(PARTS)
+    )
+    below = (1 << first) - 1
+    new = ((1 << size) - 1) << first | below
+    return {-2: {"code_shut": shut}, -1: {"code_new": new}, 0: {"code_below": below}}
 
 
 def numbers(rng, low, high, n):

@@ -8,7 +8,7 @@ from hw.core.affine import Affine
 from hw.core.mac import LaneMAC
 from hw.core.modes import Operand
 from sw.golden import ops
-from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, Y, numbers
+from tests.unit.lanes import CONFIG, INPUTS, PLAIN, PartBench, Script, X, Y, numbers, shut
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_mac(bench):
             )
             s.put(at + 1, first=int(n == 0))
             s.at += 1
-        s.put(at + X - 1, load=1)
+        s.put(at + X - 1, load=1, takes=1)
         total = int(ops.pixel_sum(p[None], w[None])[0, 0])
         want[at + X] = int(ops.saturate((total + bias) >> SHIFTS[2]))
     s.put(s.at + 8)
@@ -152,20 +152,23 @@ def test_several_pixels(bench):
             s.put(s.at - 1, col=int(w[n]) & 0x3FFFF, par_factor=1, par_entry=16)
             s.put(s.at, side=int(p[0, n]), use=16, swap=int(n == 0))
             s.put(s.at + 1, first=int(n == 0))
-            for u in range(1, units):
+            s.put(s.at, bias_1=int(n == 0))
+            s.put(s.at + 1, factor_1=1, operand_1=int(p[1, n]))
+            s.put(s.at + 2, first_1=int(n == 0), adds_1=1)
+            for u in range(2, units):
                 s.put(s.at + u, **{f"pixel_{u}": int(p[u, n])})
             s.at += 1
         for u in range(units):
             at = s.at - 1 + u
             s.put(at + X - 2, unit=u)
-            s.put(at + X - 1, load=1)
+            s.put(at + X - 1, load=1, takes=1)
             total = int((p[u] * w).sum()) + bias
             want[at + X] = int(ops.saturate(total >> SHIFTS[2]))
     last = [want[s.at - 1 + u + X] for u in range(units)]
     for n, u in enumerate([3, 0, 0, 2, 1]):  # rows of the last tile again
         at = s.at + units + n
         s.put(at + X - 2, unit=u)
-        s.put(at + X - 1, load=1, again=1)
+        s.put(at + X - 1, load=1)
         want[at + X] = last[u]
     s.put(s.at + 20)
     seen = s.play(bench)
@@ -185,7 +188,7 @@ def test_mean(bench):
             s.put(at, r=int(words[n]), acc=int(rng.integers(4096)), swap=int(n == 0))
             s.put(at + 1, first=int(n == 0))
             s.at += 1
-        s.put(at + X - 1, load=1)
+        s.put(at + X - 1, load=1, takes=1)
         residual = words.reshape(1, 1, 1, 1, -1)
         want[at + X] = int(ops.token_mean(residual, factor, bias, SHIFTS[3])[0, 0])
     s.put(s.at + 8)
@@ -205,10 +208,11 @@ def test_x_holds_until_load(bench):
 @pytest.mark.parametrize("shift", range(len(SHIFTS)))
 def test_a_sum_beside_rows_of_the_array(bench, shift):
     """Words that count, each a cycle before it is told so; rows use x before and after the mean."""
-    rng, s, want = np.random.default_rng(shift), Script(shift=1, mean_shift=shift), {}
+    rng, s, want = np.random.default_rng(shift), Script(shift=1), {}
     bias, factor = int(rng.integers(-(1 << 20), 1 << 20)), int(rng.integers(-5000, 5000))
-    s.put(0, col=bias & 0xFFFFFFFF, par_bias=1, par_mean_bias=1)
-    s.put(1, col=factor & 0x3FFFF, par_mean_factor=1)
+    s.put(0, col=bias & 0xFFFFFFFF, par_bias=1)
+    s.put(1, col=factor & 0x3FFFF, bias_1=1)
+    s.put(3, factor_1=1)
     s.at = 2
     s.parameters([-5, 77])
     for count in (6, 1, 9):
@@ -220,11 +224,11 @@ def test_a_sum_beside_rows_of_the_array(bench, shift):
             want[at + X] = int(ops.affine(n + 3, 77, -5, SHIFTS[1]))
         for n in range(count + 4):  # any words of rows that do not count
             one = n < count and counts[n]
-            s.put(begin + Y + n, kept=kept[n] if n < count else int(rng.integers(999)))
-            s.put(begin + Y + n + 1, adds=int(one), opens=int(n == 0))
+            s.put(begin + Y + n, operand_1=kept[n] if n < count else int(rng.integers(999)))
+            s.put(begin + Y + n + 1, adds_1=int(one), first_1=int(n == 0))
         takes = begin + Y + count - 1 + LaneMAC.latency
-        s.put(takes, unit=1)
-        s.put(takes + 1, load=1, mean=1)
+        s.put(takes, unit=1, shut=shut(shift))
+        s.put(takes + 1, load=1, takes=1)
         total = sum(k for k, c in zip(kept, counts, strict=True) if c)
         want[takes + 2] = int(ops.saturate((total * factor + bias) >> SHIFTS[shift]))
         s.at = takes + 2

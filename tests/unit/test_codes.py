@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from amaranth import Module
+from amaranth import Module, Mux
 from amaranth.hdl import signed as signed_bits
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -17,8 +17,9 @@ from hw.arch.formats import (
     state_levels,
 )
 from hw.arch.timing import STATE_GAP
-from hw.core.codes import CodeBytes, StateCode
+from hw.core.codes import CodeBytes, Left, StateCode
 from hw.core.neuron import WIDE
+from hw.core.pipe import delay
 from hw.core.table import (
     CELL_BITS,
     CODE_BITS,
@@ -28,16 +29,18 @@ from hw.core.table import (
     TableWrite,
 )
 from tests.unit.bench import Bench
+from tests.unit.lanes import code_place, leak_mode
+from tests.unit.netlist import cells
 from tests.unit.states import code_of, entries, last_cell, thresholds_of, write_of
 
-LATENCY = STATE_GAP - 1
+LATENCY = STATE_GAP - 1  #: From a membrane to the register of its code.
 LOW, HIGH = -(1 << WIDE - 1), (1 << WIDE - 1) - 1
 CELLS = {0: state_cell(STATE_SHIFTS[1]), 1: state_cell(STATE_SHIFTS[0])}  #: By ``fine``.
 EMPTY = (STATE_MAX + 1,)  #: A threshold that is never reached.
 
 
 class Pair(wiring.Component):
-    """A loader, one table, two lanes' StateCode."""
+    """A loader, one table, two lanes' StateCode, in a register that is 0 where it fired."""
 
     def __init__(self):
         super().__init__(
@@ -70,13 +73,13 @@ class Pair(wiring.Component):
         ]
         for n in range(2):
             m.submodules[f"code_{n}"] = code = StateCode(WIDE)
+            fired = delay(m, self.fired[n], code.latency, name=f"fired_{n}")
+            m.d.sync += self.code[n].eq(Mux(fired, 0, code.code))
             m.d.comb += [
                 code.u.eq(self.u[n]),
-                code.fired.eq(self.fired[n]),
                 code.fine.eq(self.fine),
                 table.cell[n].eq(code.cell),
                 code.entry.eq(table.entry[n]),
-                self.code[n].eq(code.code),
             ]
         return m
 
@@ -281,14 +284,14 @@ def test_lanes_do_not_disturb_each_other(bench):
 
 # ---- CodeBytes
 
-DISTANCE = 5
+DISTANCE = 6
 
 
 @pytest.fixture(scope="module")
 def codes_bench():
     return Bench(
         CodeBytes(distance=DISTANCE),
-        ["bits", "byte", "at", "code", "own", "below", "keep"],
+        ["bits", "word", "at", "forget", "code", "drop", "shut", "changed", "below", "keep"],
         ["read", "o"],
     )
 
@@ -308,44 +311,52 @@ def byte_with(old, codes, bits):
 class Codes:
     """Stimulus of CodeBytes; what a cycle does not name is noise, but for ``keep``."""
 
-    def __init__(self, bits, rng):
+    def __init__(self, bits, rng, forget=0):
         self.bits, self.rng, self.index = bits, rng, STATE_BITS.index(bits)
-        self.rows, self.want = [], {}
+        self.rows, self.want, self.forget = [], {}, forget
 
     def put(self, cycle, **values):
         while len(self.rows) <= cycle:
-            byte, at, code, into = self.rng.integers((256, 4, 256, 8 // self.bits)).tolist()
-            row = {"bits": self.index, "byte": byte, "at": at, "code": code, "keep": 0}
-            self.rows.append(row | self.place(into))
+            names = ("word", "at", "code", "drop", "shut", "changed", "below")
+            noise = self.rng.integers((1 << 16, 8, 256, 2, 256, 16, 16)).tolist()
+            row = {"bits": self.index, "forget": self.forget, "keep": 0}
+            self.rows.append(row | dict(zip(names, noise, strict=True)))
         self.rows[cycle] |= values
 
-    def place(self, into):
-        """The pairs of bits of code ``into`` of a byte, and those below it."""
-        pairs = self.bits // 2
-        return {
-            "own": ((1 << pairs) - 1) << into * pairs,
-            "below": (1 << into * pairs) - 1,
-        }
-
     def code(self, cycle, byte, place, code, before, keep=1):
-        """Read and write at ``place`` of ``byte``; ``before``: codes below, as written."""
-        self.put(cycle, byte=byte, at=place * self.bits // 2)
-        self.put(cycle + DISTANCE, code=code, keep=keep, **self.place(place))
+        """Read and write at ``place`` of ``byte``; ``before``: codes below, as written.
+
+        Every third code is 0 by ``drop``, and another one comes with it.
+        """
+        high, other = int(self.rng.integers(2)), int(self.rng.integers(256))
+        word = other << 8 * (1 - high) | byte << 8 * high
+        self.put(cycle, word=word, at=place * self.bits // 2 | high << 2)
+        end, drop = cycle + DISTANCE, int(code == 0 and other % 3 == 0)
+        self.put(end, keep=keep)
+        for after, told in code_place(place, self.bits).items():
+            self.put(end + after, **{PORTS[name]: value for name, value in told.items()})
+        self.put(end - 2, drop=drop)
+        self.put(end - 1, code=other if drop else code)
         self.want[cycle, "read"] = signed(
             byte >> self.bits * place & (1 << self.bits) - 1, self.bits
         )
-        self.want[cycle + DISTANCE, "o"] = byte_with(byte, [*before, code], self.bits)
+        old = 0 if self.forget else byte
+        self.want[end, "o"] = byte_with(old, [*before, code], self.bits)
 
     def check(self, bench):
         seen = bench.play(self.rows)
         assert {(t, name): seen[t][name] for t, name in self.want} == self.want
 
 
+PORTS = {"code_shut": "shut", "code_new": "changed", "code_below": "below"}
+
+
+@pytest.mark.parametrize("forget", [0, 1])
 @pytest.mark.parametrize("gaps", [False, True], ids=["flowing", "pausing"])
 @pytest.mark.parametrize("bits", STATE_BITS)
-def test_codes_of_bytes(codes_bench, bits, gaps):
+def test_codes_of_bytes(codes_bench, bits, gaps, forget):
     """Codes before as new, after as read; bytes full or ended early; corners among codes."""
-    rng, s, at = np.random.default_rng(bits), Codes(bits, np.random.default_rng(1)), 0
+    rng, s, at = np.random.default_rng(bits), Codes(bits, np.random.default_rng(1), forget), 0
     levels = state_levels(bits)
     for _ in range(80):
         byte, before = int(rng.integers(256)), []
@@ -380,3 +391,24 @@ def test_codes_before_the_first_are_0(codes_bench, bits):
         for n, place in enumerate(range(first, 8 // bits)):
             s.code(n, 0xFF, place, 1, [*[0] * first, *[1] * n])
         s.check(codes_bench)
+
+
+# ---- Left
+
+
+@pytest.mark.parametrize("shift", range(len(STATE_SHIFTS)))
+def test_what_is_left_of_a_membrane(shift):
+    """All codes of eight bits, one after the other, a cycle later; some are dropped."""
+    mode = leak_mode(shift)
+    told = {"shut": mode["leak_shut"], "above": mode["leak_above"]}
+    rows = [told] + [{**told, "code": code, "drop": code % 5 == 4} for code in range(-128, 128)]
+    seen = Bench(Left(), ["shut", "above", "drop", "code"], ["v"]).play([*rows, told])
+    for n, code in enumerate(range(-128, 128), 1):
+        want = 0 if code % 5 == 0 else code << STATE_SHIFTS[shift]
+        assert seen[n + Left.latency]["v"] == want
+
+
+def test_cells_of_multiplexers_and_ors():
+    """Two bits share a LUT where they have few enough inputs."""
+    assert cells(Left(target="xc7")) == {"LUT6_2": 7}
+    assert cells(CodeBytes(distance=DISTANCE, target="xc7")) == {"LUT6_2": 5}

@@ -18,7 +18,6 @@ from hw.arch.formats import (
 )
 from hw.arch.isa import Keep, Res
 from hw.core.lane import Lane
-from hw.core.modes import Operand
 from sw.golden import ops
 from tests.unit.bench import Bench, unbuilt
 from tests.unit.lanes import (
@@ -51,7 +50,7 @@ def benches():
     return {
         bits: Bench(
             FlatLane(dataclasses.replace(CONFIG, state_bits=bits)),
-            [name for name in INPUTS if name != "kept"],  # which is the lane's own
+            [name for name in INPUTS if name != "operand_1"],  # which is the lane's own
             ["x", "y", "spike", "kept", "code", "cell"],
         )
         for bits in (0, 2, 4, 8)
@@ -312,7 +311,7 @@ def test_old_neuron_after_codes(benches):
     s = leaky(4, 8, range(4, 512, 4), state_shift=0, theta=100)
     s.event(side=50, start=1)
     s.at += 12
-    s.mode = {"operand": Operand.SUM, "theta": 100, "soft": 1}
+    s.use(theta=100, soft=1)
     first = s.event(side=250, start=1)  # u = 125, v = 25
     second = s.event(side=175)  # (25 + 175) >> 1 = 100, v = 0
     third = s.event(side=199)  # 99
@@ -360,7 +359,7 @@ def test_codes_in_memory(benches, hard, bits, forget, kind):
     rng, levels = np.random.default_rng(hard + 10 * bits + forget), state_levels(bits)
     shift, theta = (1, 5000) if kind == "tiles" else (0, 600)
     amount, thresholds = STATE_SHIFTS[shift], thresholds_of(rng, levels, shift, theta)
-    s = leaky(bits, bits, thresholds, state_shift=shift, theta=theta, persist=1)
+    s = leaky(bits, bits, thresholds, state_shift=shift, theta=theta, persist=1, forget=forget)
     s.at += 9
     count = 64
     memory = Stored(bits, rng.integers(-levels, levels + 1, size=count + 16).tolist())
@@ -375,9 +374,10 @@ def test_codes_in_memory(benches, hard, bits, forget, kind):
             row=n % CONFIG.rows,
             res_a=memory.word(index, int(rng.integers(4))),
             code_at=index * bits % 16 // 2,
-            forget=forget,
         )
-        s.put(at + CODE, **code_place(index, bits), code_keep=valid)
+        s.put(at + CODE, code_keep=valid)
+        for after, told in code_place(index, bits).items():
+            s.put(at + CODE + after, **told)
         if valid:
             code, spike = ops.state_step(old, y, theta, thresholds, amount)
             new[index], spikes[at + SPIKE] = int(code), int(spike)

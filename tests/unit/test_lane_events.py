@@ -5,10 +5,14 @@ import dataclasses
 import pytest
 
 from hw.arch import Config, isa, timing
-from hw.arch.isa import Dest, Keep, Op
+from hw.arch.formats import SHIFTS
+from hw.arch.isa import Dest, Keep, Op, Res
 from hw.core.events import EXPAND
 from hw.core.lane_events import LaneEvents, lane_event
+from hw.core.mixer import Source
+from hw.core.words import MEAN_BIAS, MEAN_FACTOR
 from tests.unit.bench import Bench, timeline
+from tests.unit.lanes import SOURCES, shut
 
 CONFIG = Config(rows=4, cols=8, width=32)
 INPUTS = ["insn", "early", "word", "row", "pops", "pixel"]
@@ -88,14 +92,17 @@ def test_what_is_kept_is_summed_and_the_mean_takes_x():
                 }
                 for r in range(4)
             }
-            events = play(bench, Op.GEMM, {"gemm": 1}, at, mean=int(mean))
+            fields = {"mean": int(mean), "shift": 1, "mean_shift": 2}
+            events = play(bench, Op.GEMM, {"gemm": 1}, at, **fields)
             takes = timing.PICKED + timing.mean_row(CONFIG) if mean and closes else None
             begin = timing.Y + 1
-            assert when(events, "adds") == ({begin + r: 1 for r in range(3)} if mean else {})
-            assert when(events, "opens") == {begin: 1}
-            assert when(events, "mean") == ({takes: 1} if takes else {})
+            assert when(events, "adds_1") == ({begin + r: 1 for r in range(3)} if mean else {})
+            assert when(events, "first_1") == {begin: 1}
+            other = {n: e["shut"] for n, e in enumerate(events) if e["shut"] != shut(1)}
+            assert other == ({takes - 1: shut(2)} if takes else {})
             loads = [timing.PICKED + r for r in range(4)] + ([takes] if takes else [])
             assert sorted(when(events, "load")) == loads
+            assert sorted(when(events, "takes")) == loads
             assert when(events, "on_bus") == ({takes + 1: 1} if takes else {})
             assert sorted(when(events, "fire")) == [timing.Y + r for r in range(4)]
             assert not when(events, "store")
@@ -121,7 +128,11 @@ def test_a_word_of_a_mac(bench):
     assert when(events, "par_factor") == {weight: 1}
     assert events[weight]["par_entry"] == 1 << 4
     assert not when(events, "par_bias")
-    assert not when(events, "mean_a")
+    assert not when(events, "adds")
+    # unit 1 a cycle later, with every word
+    assert when(events, "bias_1") == {timing.S_READY: 1}
+    assert when(events, "first_1") == {timing.S_READY + 2: 1}
+    assert all(e["factor_1"] and e["adds_1"] for e in events)
 
 
 @pytest.mark.parametrize("first", [1, 0])
@@ -131,22 +142,49 @@ def test_a_pixel_of_a_mac(bench, first):
     events = play(bench, Op.MAC, {"mac": 1}, {EXPAND: {"row": row}})
     assert when(events, "unit") == {timing.PRODUCT: 2}
     assert when(events, "load") == {timing.PICKED: 1}
-    assert events[timing.PICKED]["again"] == 1 - first
+    assert when(events, "takes") == ({timing.PICKED: 1} if first else {})
     assert (events[timing.Y]["row"], events[timing.Y]["start"]) == (2, first)
     gemm = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": {**row, "first": 1}}})
     assert not when(gemm, "unit")
     one = Bench(LaneEvents(dataclasses.replace(CONFIG, pixels=1)), INPUTS, ["event"])
     events = play(one, Op.MAC, {"mac": 1}, {EXPAND: {"row": {**row, "row": 0}}})
-    assert when(events, "load") == ({timing.PICKED: 1} if first else {})
+    for field in ("load", "takes"):
+        assert when(events, field) == ({timing.PICKED: 1} if first else {})
 
 
 @pytest.mark.parametrize("second", [0, 1])
 def test_a_word_of_a_mean_reads_its_buffer(bench, second):
     word = {"valid": 1, "sum_ok": 1, "second": second, "row_addr": 0x1234}
     events = play(bench, Op.MEAN, {"mean": 1}, {0: {"word": word}})
-    assert when(events, "mean_b" if second else "mean_a") == {timing.S_READY - 1: 1}
-    assert not when(events, "mean_a" if second else "mean_b")
+    assert when(events, "adds") == {timing.S_READY - 1: 1}
+    assert events[timing.S_READY - 1]["source"] == (Source.B if second else Source.A)
     assert when(events, "read_b") == {timing.S_READY - 3: 0x1234}
+
+
+@pytest.mark.parametrize("res", Res)
+def test_each_residual_has_its_source(bench, res):
+    events = play(bench, Op.GEMM, {"gemm": 1}, {}, res=int(res))
+    assert {e["source"] for e in events} == {SOURCES[res]}
+    assert {e["adds"] for e in events} == {int(res in (Res.ADD, Res.AVERAGE))}
+
+
+@pytest.mark.parametrize("shift", range(len(SHIFTS)))
+def test_all_shifts_but_one_are_shut(bench, shift):
+    events = play(bench, Op.MAC, {"mac": 1}, {}, shift=shift)
+    assert {e["shut"] for e in events} == {shut(shift)}
+
+
+def test_parameters_of_a_mean_go_to_unit_1(bench):
+    """The bias by way of the register that all biases wait in."""
+    for index, field, cycle in (
+        (MEAN_BIAS, "bias_1", timing.ELEMENT_IN + 1),
+        (MEAN_FACTOR, "factor_1", timing.ELEMENT_IN + 2),
+    ):
+        events = play(bench, Op.GEMM, {"gemm": 1}, {0: {"word": {"par": 1, "par_index": index}}})
+        assert when(events, field) == {cycle: 1}
+        waits = {timing.ELEMENT_IN: 1} if field == "bias_1" else {}
+        assert when(events, "par_bias") == waits
+        assert not when(events, "par_factor")
 
 
 @pytest.mark.parametrize("op", [Op.GEMM, Op.MAC])
@@ -162,43 +200,13 @@ def test_parameters_come_with_their_columns_word(bench, op):
             assert events[cycle]["par_entry"] == index - 1 | 1 << 4
 
 
-@pytest.mark.parametrize(("state_bits", "codes"), [(0, 8), (1, 4), (2, 2)])
-def test_codes_in_memory(bench, state_bits, codes):
-    """A code's number (of 2, 4, 8 bits) tells word, byte and place in it."""
-    row = {"due": 1, "first": 1, "row": 1, "tag": {**TAG, "res": 5}}
-    early = {"gemm": 1, "st_base": 100, "res_gs": 3}
-    events = play(bench, Op.GEMM, early, {EXPAND: {"row": row}}, persist=1, state_bits=state_bits)
-    number = (100 + 5) << 2 | (6 + 1) % 4
-    each = codes // 2
-    assert events[timing.PICKED - 2]["read_a"] == number // codes
-    pairs = 4 // each  # of bits, of a code
-    assert events[timing.PICKED]["code_at"] == number % codes * pairs
-    assert when(events, "put") == {timing.X: 1}
-    assert events[timing.X]["put_row"] == 1
-    assert when(events, "code_keep") == {timing.STATE_WRITE: 1}
-    written = events[timing.STATE_WRITE]
-    assert written["code_write"] == number // codes
-    assert written["code_half"] == number % codes // each
-    assert written["code_own"] == ((1 << pairs) - 1) << number % each * pairs
-    assert written["code_below"] == (1 << number % each * pairs) - 1
-    assert not events[timing.Y]["start"]  # the membrane is the code's
-
-
 def test_a_core_without_codes_has_no_fields_of_them():
     without = lane_event(dataclasses.replace(CONFIG, state_bits=0))
     assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} >= {"read_a", "code_write"}
 
 
-def test_a_new_code_is_put_when_it_is_there(bench):
-    """Without memory: at STATE_WRITE, of a row that steps."""
-    row = {"due": 1, "first": 1, "row": 1, "tag": TAG}
-    events = play(bench, Op.GEMM, {"gemm": 1}, {EXPAND: {"row": row}}, leak=1)
-    assert when(events, "put") == {timing.STATE_WRITE: 1}
-    assert events[timing.STATE_WRITE]["put_row"] == 1
-
-
 def test_a_core_without_means_has_no_fields_of_them():
     without = lane_event(dataclasses.replace(CONFIG, means=0))
     assert {n for n, _ in lane_event(CONFIG)} - {n for n, _ in without} == {
-        *("adds", "opens", "mean", "par_mean_bias", "par_mean_factor")
+        *("bias_1", "factor_1", "first_1", "adds_1")
     }

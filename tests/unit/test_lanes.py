@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hw.arch import Config, timing
-from hw.arch.isa import Keep
 from hw.core.lanes import Lanes
 from hw.core.modes import Operand
 from tests.unit.bench import Bench, timeline, unbuilt
+from tests.unit.lanes import shut
 
 CONFIG = Config(rows=4, cols=8, width=32, res_depth=64)
 COLS = CONFIG.cols
@@ -25,7 +25,7 @@ def bench():
 def test_a_row_through_all_lanes(bench, res_dest):
     """x = 100 acc in each; the row's spikes come together, x and writes lane by lane."""
     acc = np.random.default_rng(res_dest).integers(-9, 10, size=COLS).tolist()
-    mode = {"operand": Operand.SUM, "theta": 50, "keep": int(Keep.Y)}
+    mode = {"operand": Operand.SUM, "theta": 50, "fires": 1}
     with unbuilt():
         far = READY + Lanes(CONFIG).latency
     assert far == timing.SPIKE + COLS - 1
@@ -38,8 +38,9 @@ def test_a_row_through_all_lanes(bench, res_dest):
             rows[n + c].setdefault("col", [0] * COLS)[c] = 1600 * index
     base = 4  # tau
     events[base + READY] |= {"swap": 1}
-    events[base + timing.PICKED] |= {"load": 1}
+    events[base + timing.PICKED] |= {"load": 1, "takes": 1}
     events[base + timing.X] |= {"on_bus": 1}
+    events[base + timing.PRODUCT] |= {"shut": shut(0)}
     events[base + timing.Y] |= {"fire": 1, "start": 1, "row": 2, "store": 1, "res_write": 33}
     for c in range(COLS):
         rows[base + READY + c]["acc"] = [acc[c] if k == c else 0 for k in range(COLS)]

@@ -3,10 +3,12 @@
 import pytest
 
 from hw.arch import isa
-from hw.arch.isa import Mod, Op
+from hw.arch.formats import STATE_SHIFTS
+from hw.arch.isa import Keep, Mod, Op, Res
 from hw.core.modes import Modes, Operand
 from hw.core.words import instruction_layout
 from tests.unit.bench import Bench
+from tests.unit.lanes import leak_mode
 
 
 def insn(op, **fields):
@@ -58,6 +60,22 @@ def test_each_operation_has_its_operand(op, fields, operand):
     bench = Bench(Modes(), ["insn", "setup"], ["lane"])
     seen = bench.play([{"insn": insn(op, **fields), "setup": n} for n in (1, 0)])
     assert seen[1]["lane"]["operand"] == operand
+    assert seen[1]["lane"]["mac"] == (op == Op.MAC)
+
+
+def test_what_all_lanes_have_in_common_is_worked_out():
+    bench = Bench(Modes(), ["insn", "setup"], ["lane"])
+
+    def lane(**fields):
+        return bench.play([{"insn": insn(Op.GEMM, **fields), "setup": 1}, {}])[0]["lane"]
+
+    assert [lane(theta=theta)["fires"] for theta in (0, 1, 1 << 16)] == [0, 1, 1]
+    assert [lane(res=int(res))["average"] for res in Res] == [0, 0, 0, 1]
+    for field in ("keep", "mean"):
+        assert [lane(**{field: int(keep)})["keeps_spike"] for keep in Keep] == [0, 0, 1]
+    for shift in range(len(STATE_SHIFTS)):
+        told = lane(state_shift=shift)
+        assert {name: told[name] for name in leak_mode(shift)} == leak_mode(shift)
 
 
 def test_each_operation_has_its_flag():

@@ -7,17 +7,18 @@ import pytest
 
 from hw.arch.formats import MEMBRANE_MAX, MEMBRANE_MIN
 from hw.arch.isa import Keep, Res
+from hw.core.mixer import Source
 from hw.core.residual import Residual
 from tests.unit.bench import Bench
-from tests.unit.lanes import CONFIG, CORNERS, numbers
+from tests.unit.lanes import CONFIG, CORNERS, SOURCES, numbers
 
 N = 200
 
 
 @pytest.fixture(scope="module")
 def bench():
-    ports = ["mode", "x", "res_a", "res_b", "sc", "mean_a", "mean_b"]
-    return Bench(Residual(CONFIG), ports, ["r", "y", "keep"])
+    ports = ["mode", "x", "res_a", "res_b", "sc", "source", "adds"]
+    return Bench(Residual(CONFIG), ports, ["r", "y", "kept"])
 
 
 @pytest.mark.parametrize("keep", [Keep.Y, Keep.SPIKE])
@@ -31,8 +32,10 @@ def test_equals_golden(bench, res, keep):
     b += [second for _, second in pairs]
     a += [CORNERS[n % len(CORNERS)] for n in range(len(pairs))]
     sc = rng.integers(2, size=len(x)).tolist()
-    mode = {"res": int(res), "sc_value": -4321, "keep": int(keep)}
-    rows = [{"mode": mode} for _ in range(len(x) + 2)]
+    spike = int(keep == Keep.SPIKE)
+    mode = {"average": int(res == Res.AVERAGE), "sc_value": -4321, "keeps_spike": spike}
+    told = {"source": SOURCES[res], "adds": int(res in (Res.ADD, Res.AVERAGE))}
+    rows = [{"mode": mode, **told} for _ in range(len(x) + 2)]
     for n in range(len(x)):
         rows[n] |= {"res_a": a[n], "res_b": b[n], "sc": sc[n]}
         rows[n + 1] |= {"x": x[n]}
@@ -44,10 +47,11 @@ def test_equals_golden(bench, res, keep):
             Res.ADD: b[n],
             Res.AVERAGE: (a[n] + b[n]) >> 1,
         }[res]
-        assert seen[n + 1]["r"] == r, n
+        if res != Res.AVERAGE:
+            assert seen[n + 1]["r"] == r, n
         y = min(max(x[n] + r, MEMBRANE_MIN), MEMBRANE_MAX)
         out = seen[n + 1 + Residual.latency]
-        assert (out["y"], out["keep"]) == (y, 0 if keep == Keep.SPIKE else y), n
+        assert (out["y"], out["kept"]) == (y, 0 if spike else x[n] + r), n
 
 
 def test_a_mean_takes_a_word_of_either_buffer_or_none(bench):
@@ -55,7 +59,8 @@ def test_a_mean_takes_a_word_of_either_buffer_or_none(bench):
     a, b = ([*CORNERS, *numbers(rng, MEMBRANE_MIN, MEMBRANE_MAX, N - 7)] for _ in range(2))
     takes = rng.integers(3, size=N).tolist()
     rows = [
-        {"res_a": a[n], "res_b": b[n], "mean_a": take == 1, "mean_b": take == 2}
+        {"res_a": a[n], "res_b": b[n], "adds": int(take > 0)}
+        | {"source": Source.B if take == 2 else Source.A}
         for n, take in enumerate(takes)
     ]
     seen = bench.play([*rows, {}])
