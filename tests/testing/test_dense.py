@@ -1,9 +1,11 @@
 """The dense network: every weight is 1, and every neuron fires in every step."""
 
+from typing import Any
+
 from sw.network import BinaryLayer, PixelConv
 from sw.testing import dense_network, random_images, random_residual_network
 
-SHAPE = {"height": 5, "width": 6, "channels": 2, "steps": 2, "classes": 4}
+SHAPE: dict[str, Any] = {"height": 5, "width": 6, "channels": 2, "steps": 2, "classes": 4}
 
 
 def test_everything_fires():
