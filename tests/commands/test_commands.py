@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 BENCHMARKS = sorted(
     f"benchmarks.{module.name}"
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if "def main(" in (ROOT / "benchmarks" / f"{module.name}.py").read_text(encoding="utf-8")
+    if not module.ispkg
+    and "def main(" in (ROOT / "benchmarks" / f"{module.name}.py").read_text(encoding="utf-8")
 )
 MODULES = sorted({*(m.removesuffix(".__main__") for m, _ in COMMANDS.values()), *BENCHMARKS})
 TORCH = {"sw.train", "benchmarks.ablation", "benchmarks.training"}  # need the extra

@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 from hw.arch import Config, link
 from hw.arch.link import Command, Reason
 from hw.soc.link import LinkEndpoint
-from sim.pysim import PERIOD, send, take
+from sim.pysim import PERIOD, run, send, take
 
 CONFIG = Config(rows=4, cols=16, width=64)
 CYCLES = 0xDEADBEEF
@@ -138,6 +138,16 @@ def test_damaged_frame_changes_nothing(position):
     assert not events
 
 
+@pytest.mark.parametrize("bit", range(16))
+def test_each_bit_of_the_crc_is_looked_at(bit):
+    """Damage after which the CRC register has this one bit set, and is 0 otherwise."""
+    left = {link.crc16(error.to_bytes(2, "big")): error for error in range(1 << 16)}
+    crc = int.from_bytes(GOOD[-2:], "big") ^ left[1 << bit]
+    replies, events = talk(GOOD[:-2] + crc.to_bytes(2, "big"))
+    assert replies == [refused(Reason.CRC)]
+    assert not events
+
+
 def test_damaged_head_changes_nothing():
     for position, tag in ((1, 7), (2, 7 ^ 4)):  # command, tag
         damaged = bytearray(GOOD)
@@ -220,3 +230,38 @@ def test_truncated_frame_times_out_and_the_next_is_taken(kept):
 def test_noise_between_frames_is_skipped():
     replies, _ = talk(b"\x00\xff\x5a" + link.frame(Command.STATUS, 9))
     assert replies == [granted(Command.STATUS, link.STATUS_REPLY.pack(2, CYCLES), tag=9)]
+
+
+def paced(request, ticks):
+    """Send a byte every 10 cycles, with ticks in some cycles; return the reply's code, payload."""
+    dut, got = LinkEndpoint(CONFIG, clk_freq=50_000_000), []
+
+    async def host(ctx):
+        for cycle in range(10 * len(request)):
+            ctx.set(dut.i.valid, cycle % 10 == 0)
+            ctx.set(dut.i.payload, request[cycle // 10])
+            ctx.set(dut.tick, cycle in ticks)
+            if dut_replies(ctx):
+                break
+            await ctx.tick()
+        ctx.set(dut.i.valid, 0)
+        ctx.set(dut.tick, 0)
+        head = await take(ctx, dut.o, 4)
+        got.extend([head[1], bytes(await take(ctx, dut.o, head[3]))])
+
+    def dut_replies(ctx):
+        return ctx.get(dut.o.valid)
+
+    run(dut, host)
+    return tuple(got)
+
+
+@pytest.mark.parametrize("byte", range(1, len(GOOD)))
+def test_a_silence_lasts_from_tick_to_tick(byte):
+    """Given up at the second tick after a byte; not at one that a byte comes with."""
+    at = 10 * byte
+    granted_ = (link.REPLY | Command.WRITE, b"")
+    assert paced(GOOD, {at - 7}) == granted_
+    assert paced(GOOD, {at - 7, at}) == granted_  # the byte is taken in the second tick's cycle
+    assert paced(GOOD, {at - 10, at - 5}) == granted_  # the first came with the byte before
+    assert paced(GOOD, {at - 7, at - 1}) == (link.NAK, bytes([Reason.TIMEOUT]))

@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks.mutants``: faults, the copies that hold them, what is played, proofs."""

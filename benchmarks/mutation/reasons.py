@@ -1,0 +1,77 @@
+"""Why faults that neither a bench notices nor a solver settles change nothing that matters.
+
+`PREMISES` say what no program for the played core ever holds; each is checked on every program
+that is played, and with them the solver tries again. `REASONS` tell of single faults, by the key
+of `Fault`; what they say was found by reading, and a key that no fault has is told.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from benchmarks.mutation.played import CLOCK, CONFIG
+from hw.arch import link
+from hw.arch.isa import BY_NAME, Instruction
+
+
+@dataclass(frozen=True)
+class Premise:
+    """A bit of an instruction field that no program for this core sets."""
+
+    field: str
+    bit: int
+    why: str
+
+    @property
+    def register(self) -> str:
+        """The bit of the core's instruction register."""
+        at = BY_NAME[self.field]
+        return f"core.seq.fetch.ir{at.word}[{at.low + self.bit}]"
+
+    def holds(self, instructions: Iterable[Instruction]) -> bool:
+        """Whether no instruction sets it."""
+        return not any(getattr(i, self.field) >> self.bit & 1 for i in instructions)
+
+
+PREMISES = (
+    Premise(
+        "slot_bytes_log2",
+        1,
+        "a word of W = 32 bits holds two slots of 2 bytes or three of 1; one of 4 bytes would be "
+        "the whole word, which is no packing",
+    ),
+    Premise(
+        "w_slot_log2", 1, "as slot_bytes_log2: the next layer reads what this one packs"
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a fault changes nothing that matters, and what of it can be checked."""
+
+    text: str
+    holds: Callable[[], bool]
+
+
+def _beyond_identity(number: int, also: int | None = None) -> Reason:
+    """A comparison of the ROM's index with a number past the reply's last byte."""
+    end = link.IDENTITY_PAYLOAD
+    text = (
+        f"the comparison picks byte {number} of an IDENTIFY reply, which has {end}: `index` counts "
+        f"them from 0, and SEND is left when it comes to {end}"
+    )
+    if also is not None:
+        text += f"; with the fault it picks byte {also} too, which is 0 as byte {number} is"
+    return Reason(text, lambda: number >= end and (also is None or _identity()[also] == 0))
+
+
+def _identity() -> bytes:
+    return link.Identity(
+        version=link.VERSION, digest=CONFIG.digest, clock=CLOCK, config=CONFIG
+    ).encode()
+
+
+REASONS = {
+    "link eq(link.index [6:0], 7'1010101) to .: A[4] cnot1 by bit 2": _beyond_identity(85, 69),
+    "link eq(link.index [6:0], 7'1111000) to .: B[1] const1": _beyond_identity(120),
+}
