@@ -35,8 +35,10 @@ WAVES = ("", "vcd", "fst")
 SEAL = "seal.json"  #: Of a compiled simulator: the machine it is for, digests of its files.
 LOG_LINES = 10  #: Lines of a failed tool's log in the error.
 ROOM = "free space, or set SPIKELOOM_CACHE to a folder on another disk"
+PLAIN = "-O1"  #: Runs as fast as -O2 without loops, and compiles in half the time.
+LOOPS = "-O2 -ftree-vectorize -fvect-cost-model=dynamic"
 NO_ROOM = 16 << 20  #: Bytes free on a disk that counts as full.
-RECIPE = 3  #: Grows when the way of building changes.
+RECIPE = 4  #: Grows when the way of building changes.
 
 VERILATE = (
     "--cc",
@@ -56,6 +58,8 @@ VERILATE = (
     "-Wno-MULTIDRIVEN",
     "--output-split",
     "20000",
+    "--unroll-count",
+    "1",  # loops over copies stay loops
     "--timescale",
     "1ns/1ns",
 )
@@ -240,13 +244,17 @@ def _links(tool: _Tools, objects: Path, wave: str, free: bool) -> None:
         _run(command, objects.parent, tool.env, objects.parent / f"link-{name}.log")
 
 
-def compile_verilog(verilog: str, rows: int, cols: int, width: int, wave: str = "") -> Simulator:
+def compile_verilog(
+    verilog: str, rows: int, cols: int, width: int, wave: str = "", loops: bool = False
+) -> Simulator:
     """Return the compiled simulator of a ``core`` module, from the cache if it is there.
 
     ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
+    ``loops``: see `compile_bench`.
     """
     sizes = {"R": rows, "C": cols, "W": width}
-    return Simulator(compile_bench(verilog, TESTBENCH, sizes, wave), rows, cols, width)
+    folder = compile_bench(verilog, TESTBENCH, sizes, wave, loops=loops)
+    return Simulator(folder, rows, cols, width)
 
 
 def compile_bench(
@@ -255,6 +263,7 @@ def compile_bench(
     parameters: Mapping[str, int] | None = None,
     wave: str = "",
     free: bool = True,
+    loops: bool = False,
 ) -> Path:
     """Return the folder of a compiled design, from the cache if it is there.
 
@@ -265,6 +274,7 @@ def compile_bench(
     parameters : of ``tb``.
     wave : see `compile_verilog`.
     free : link an executable that needs no cocotb too; ``tb`` then has ``finished``.
+    loops : the design is made of loops (`hw.tools.looped`), for this processor's vectors.
     """
     assert wave in WAVES, wave
     tool = tools()
@@ -274,6 +284,7 @@ def compile_bench(
             "apt install liblz4-dev), or ask for a .vcd file, which needs nothing"
         )
     parameters = dict(parameters or {})
+    optimise = _vectors(tool) if loops else PLAIN
     key = _digest(
         verilog,
         _text(bench),
@@ -287,6 +298,8 @@ def compile_bench(
         _version("cocotb"),
         sys.prefix,
         shlex.join(tool.cxx),
+        optimise,
+        _processor() if loops else "",
     )
     root = cache_folder()
     final = root / key
@@ -307,7 +320,7 @@ def compile_bench(
                 tool.env,
                 folder / "verilator.log",
             )
-            _make(tool, folder, "libVtop.a")
+            _make(tool, folder, "libVtop.a", optimise)
             _library(tool, root, folder, wave)
             _links(tool, folder / "obj", wave, free)
             shutil.rmtree(folder / "obj")
@@ -395,10 +408,25 @@ def _tidy(root: Path, hours: int = 6) -> None:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def _make(tool: _Tools, folder: Path, target: str) -> None:
+def _vectors(tool: _Tools) -> str:
+    """Return the compiler's options for a design of loops."""
+    native = "-march=native"
+    done = process.run([*tool.cxx, native, "-E", "-x", "c++", os.devnull, "-o", os.devnull])
+    return LOOPS if done.returncode else f"{LOOPS} {native}"
+
+
+def _processor() -> str:
+    """Return what tells processors apart that cannot run each other's vectors."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        kinds = ("model name", "flags", "Features", "CPU part")
+        return "\n".join(sorted({line for line in lines if line.startswith(kinds)}))
+    return f"{platform.machine()} {platform.processor()}"
+
+
+def _make(tool: _Tools, folder: Path, target: str, optimise: str = PLAIN) -> None:
     """Make ``target`` in the folder of objects."""
     jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    # -O1 runs as fast as -O2 here and compiles in half the time
     _run(
         [
             tool.make,
@@ -411,7 +439,7 @@ def _make(tool: _Tools, folder: Path, target: str) -> None:
             f"LINK={shlex.join(tool.cxx)}",
             "AR=ar",
             f"PYTHON3={sys.executable}",
-            "OPT_FAST=-O1",
+            f"OPT_FAST={optimise}",
             "OPT_GLOBAL=-O2",
             "CFG_CXXFLAGS_PCH_I=-include",
             "CFG_LDLIBS_THREADS=-pthread",
@@ -462,15 +490,18 @@ def _sources_digest() -> str:
     return _digest(json.dumps(texts, sort_keys=True), versions)
 
 
-def core_verilog(config: Config) -> str:
+def core_verilog(config: Config, loops: bool = False) -> str:
     """Return the traced core as Verilog, its popcounts calls of the simulator.
 
-    Cached under a hash of the sources it is made from.
+    ``loops``: copies of a part are loops (`hw.tools.looped`), which run faster; without, there is
+    a module for each part, as a waveform shows them. Cached under a hash of the sources it is made
+    from.
     """
     from hw.tools.export import export_verilog
+    from hw.tools.looped import looped_verilog
 
     root = cache_folder()
-    path = root / f"{_digest(_sources_digest(), config.as_dict())}.v"
+    path = root / f"{_digest(_sources_digest(), config.as_dict(), loops)}.v"
     if not _kept(path):
         with files.locked(path.with_suffix(".lock")):
             if not _kept(path):
@@ -480,17 +511,22 @@ def core_verilog(config: Config) -> str:
                     files.disk_errors(root, ROOM),
                     tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder,
                 ):
-                    text = export_verilog(
+                    core, text = (
                         Core(config, trace=True, target="simulation"),
-                        Path(folder) / "core.v",
-                        name="core",
+                        Path(folder, "core.v"),
                     )
+                    if loops:
+                        verilog = looped_verilog(core, Path(folder), name="core")
+                        text.write_text(verilog, encoding="utf-8")
+                    else:
+                        export_verilog(core, text, name="core")
                     _keep(text, path)
-    return _text(path) + _text(COUNTONES)
+    return _text(path) + ("" if loops else _text(COUNTONES))
 
 
 @cache
 def build(config: Config, wave: str = "") -> Simulator:
     """Return the compiled simulator of the core of ``config``; seconds to minutes, once."""
     tools()  # say what is missing before the work begins
-    return compile_verilog(core_verilog(config), config.rows, config.cols, config.width, wave)
+    verilog = core_verilog(config, loops=not wave)
+    return compile_verilog(verilog, config.rows, config.cols, config.width, wave, not wave)

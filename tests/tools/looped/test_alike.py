@@ -1,0 +1,34 @@
+"""Copies are found, and only what is alike is put together."""
+
+from hw.tools.looped.alike import Alike, Vector, operands
+from tests.tools.looped.design import COPIES, netlist
+
+
+def test_copies_are_found(tmp_path):
+    found = netlist(tmp_path)
+    alike = Alike(found)
+    other = {reg for vector in alike.regs for reg in vector.nodes} ^ set(found.regs)
+    assert [reg.name for reg in other] == ["part_3.b$ff"]  # what it takes is made differently
+    assert sorted(len(store.memories) for store in alike.stores) == [COPIES, COPIES]
+    for vector in alike.regs:
+        copies = [node.copy for node in vector.nodes]
+        assert copies == [f"part_{n}" for n in range(COPIES) if n != 3 or vector.count == COPIES]
+    cells = [vector for vector in alike.vectors if vector.like is not None]
+    for vector in cells:
+        assert len({(n.type, n.width, *sorted(n.params.items())) for n in vector.nodes}) == 1
+    assert len(cells) > 40
+
+
+def test_fewer_copies_are_left_alone(tmp_path):
+    alike = Alike(netlist(tmp_path), least=COPIES + 1)
+    assert not [*alike.regs, *alike.stores, *alike.vectors]
+
+
+def test_nothing_is_read_before_it_is_computed(tmp_path):
+    alike = Alike(netlist(tmp_path))
+    for vector in alike.vectors:
+        for operand in operands(vector):
+            if isinstance(operand, Vector) and not operand.settled:
+                assert alike.level(operand) <= alike.level(vector)
+                if operand.kind != vector.kind:
+                    assert alike.level(operand) < alike.level(vector)
