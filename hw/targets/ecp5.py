@@ -109,7 +109,11 @@ class Ecp5(Target):
             f"read_rtlil {rtlil}",
             "proc",
             "memory_collect",
-            f"setparam -set RD_COLLISION_X_MASK 1'1 t:$mem_v2 a:{APART} %i",
+            *(  # a bit for each port that reads; one writes
+                f"setparam -set RD_COLLISION_X_MASK {ports}'b{'1' * ports} "
+                f"t:$mem_v2 a:{APART} %i r:RD_PORTS={ports} %i"
+                for ports in (1, 2)
+            ),
             "synth_ecp5 -nowidelut -top top",
             f"tee -q -o {stat} stat",
             *without_paths("top"),

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 import boards
 from hw.core.memories import Bank
+from hw.core.table import CELL_BITS, StateTable
 from hw.targets.ecp5 import Ecp5
 from hw.tools import export_rtlil, run_yosys
 from hw.tools.netlist import Netlist
@@ -122,6 +123,17 @@ class Two(wiring.Component):
                 self.o[n].eq(bank.read_data),
             ]
         return m
+
+
+def test_a_memory_that_two_read_is_apart_too(tmp_path):
+    """Of a table of membrane codes nothing but block RAM is left."""
+    export_rtlil(StateTable(), tmp_path / "top.il")
+    target = Ecp5(boards.get("ulx3s"))
+    run_yosys(target.synthesis("top.il", "top.json", "top.stat"), cwd=tmp_path, name="synth")
+    counts = Netlist.load(tmp_path / "top.json").counts()
+    assert counts["DP16KD"] == 1  # both read it, one of them where the other port writes
+    assert "TRELLIS_FF" not in counts
+    assert counts.get("LUT4", 0) <= CELL_BITS  # the address of the port that writes too
 
 
 def test_what_yosys_makes_of_banks(tmp_path):
