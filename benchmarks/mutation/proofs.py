@@ -126,7 +126,7 @@ class Prover:
         try:
             done = subprocess.run(
                 [self.solver, "-c", commands],
-                cwd=self.folder, capture_output=True, text=True, timeout=limit,
+                cwd=self.folder, capture_output=True, encoding="utf-8", timeout=limit,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return ""

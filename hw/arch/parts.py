@@ -15,7 +15,6 @@ from hw.arch.formats import (
     STATE_BITS,
     STATE_CELL_COARSE,
     STATE_CELLS,
-    STATE_SHIFTS,
 )
 from hw.common.errors import SpikeloomError
 
@@ -133,7 +132,7 @@ def memories(config: Config) -> list[Memory]:
             count=c.cols,
             depth=2 * c.rows,  # of which half are 0, where neurons start
             registers=True,
-            width=max(STATE_BITS) + max(STATE_SHIFTS) if c.state_bits else MEMBRANE_BITS,
+            width=MEMBRANE_BITS,
         ),
         Memory(
             name="spikes in wait", count=1, width=c.rows * c.cols, depth=MAX_STEPS, registers=True
@@ -144,7 +143,7 @@ def memories(config: Config) -> list[Memory]:
             Memory(
                 name="lane sums",
                 count=c.cols,
-                width=MEMBRANE_BITS + 2,  # before they are clipped: whether they fit, and sign
+                width=MEMBRANE_BITS,
                 depth=c.tile_pixels,
                 registers=True,
             )

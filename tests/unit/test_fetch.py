@@ -57,10 +57,10 @@ def test_words_of_the_first_and_of_the_second(fetching, drain, issue):
     rows[0] |= {"restart": 1, "begin": 1}
     whole = Fetch.latency
     rows[whole + 1] |= {"setup": 1}
-    last = whole + 1 + issue  # its last cycle of issue
-    rows[last] |= {"begin": 1, "drain": drain}
     counts = dict.fromkeys((f"n_{level}" for level in isa.LEVELS), 1)
     i = isa.Instruction(op=Op.GEMM, **counts | {"n_k": issue}, tile_min=1, drain=drain)
+    last = whole + 1 + timing.issue_cycles(i)  # its last cycle of issue
+    rows[last] |= {"begin": 1, "drain": drain}
     setup = last + timing.overhead(fetching.config, i)
     rows[setup] |= {"setup": 1}
     seen = fetching.play(rows, [*one, *two, *[0] * NI])
