@@ -69,13 +69,16 @@ class Bench:
         self.state: dict[str, Any] = known
 
     def ends(self) -> dict[int, End]:
-        """Return how each fault ended, by number: small jobs, proofs, all jobs, harder proofs."""
+        """Return how each fault ended, by number: small jobs, proofs, all jobs, harder proofs.
+
+        Reachability takes minutes a fault, and is not tried where there are premises or a reason.
+        """
         self._play(self.copy.few)
         self._prove(SHOWN, "structure", {}, 0)
         if self._left():
             self._play(self.copy.more())
-            self._prove(SHOWN, "reachability", {}, SECONDS)
             self._prove(GIVEN, "premises", {p.register: 0 for p in self.copy.premises}, 0)
+            self._prove(SHOWN, "reachability", {}, SECONDS)
         return {fault.number: self._end(fault) for fault in self.copy.faults}
 
     def _end(self, fault: Fault) -> End:
@@ -130,6 +133,8 @@ class Bench:
         """Try to show of the faults that are left that they change nothing."""
         tried = self.state["tried"].setdefault(f"{kind} {sorted(given)}", [])
         left = [f for f in self._left() if f.number not in tried]
+        if seconds:
+            left = [f for f in left if f.key not in REASONS]
         if (how == GIVEN and not given) or not left:
             return
         prover = Prover(gates(self.folder, self.copy.name), self.folder / "proofs", given, seconds)

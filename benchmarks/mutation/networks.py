@@ -1,8 +1,14 @@
 """Networks that are played on the core: random ones, and ones that random ones leave out."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from hw.arch.formats import SHIFTS
+from sw.api import IntegerNetwork
+from sw.network import PixelConv
 from sw.testing import (
     dense_network,
     random_network,
@@ -69,6 +75,41 @@ def corners() -> Iterator[tuple[str, Any]]:
             seed, height=15, width=27, channels=1 + seed % 3, widths=(8,), steps=1, classes=3,
             flatten=False, wide=seed % 2 == 1,
         )  # fmt: skip
+    yield "tall", random_residual_network(
+        20, height=291, width=1, channels=1, widths=(8,), steps=1, classes=3, flatten=False,
+    )  # fmt: skip
+    yield "broad, of two steps", random_residual_network(
+        21, height=4, width=70, channels=1, widths=(8, 12), steps=2, classes=3, flatten=False,
+    )  # fmt: skip
+    yield "small sums", small_sums(random_residual_network(
+        18, height=15, width=27, channels=2, widths=(8,), bits=0, steps=1, classes=3,
+        flatten=False,
+    ))  # fmt: skip
+    for bits in (2, 8):
+        yield f"stream, codes of {bits} bits", random_residual_network(
+            19, height=6, width=7, channels=1, widths=(8, 16), blocks=(1, 1), steps=1, classes=4,
+            bits=bits, stream=True,
+        )  # fmt: skip
+
+
+def small_sums(network: IntegerNetwork) -> IntegerNetwork:
+    """Return a network whose first layer fires by the lowest bits of its sums.
+
+    A filter is one tap of a small weight, and the threshold is 1 after the smallest shift: so one
+    sum in tens lies where a bit decides.
+    """
+    layer, *rest = network.layers
+    assert isinstance(layer, PixelConv)
+    rng = np.random.default_rng(1)
+    weight, out = np.zeros_like(layer.weight), len(layer.weight)
+    taps = weight.reshape(out, -1)
+    taps[np.arange(out), rng.integers(0, taps.shape[1], out)] = rng.choice([-3, -1, 1, 2], out)
+    layer = dataclasses.replace(
+        layer, weight=weight, pixel_shift=0, shift=min(SHIFTS),
+        centre=tuple(rng.integers(0, 256, network.channels).tolist()),
+        bias=rng.integers(-64, 65, out), neuron=dataclasses.replace(layer.neuron, theta=1),
+    )  # fmt: skip
+    return dataclasses.replace(network, layers=(layer, *rest))
 
 
 def wide() -> Iterator[tuple[str, Any]]:

@@ -42,6 +42,19 @@ PREMISES = (
     Premise(
         "w_slot_log2", 1, "as slot_bytes_log2: the next layer reads what this one packs"
     ),
+    Premise(
+        "par_j",
+        10,
+        "the parameters of a column tile are 2 words, or 4 with a mean, and those of the next one "
+        "lie behind them",
+    ),
+    Premise(
+        "w_chan_gs",
+        7,
+        "a group of R channels packed by tokens has T ceil(tokens / 32) words; where that is 128 "
+        "or more, the spikes that they are computed from, packed by channels, have "
+        "T ceil(tokens / 4) words or more, over 900, and row memory has 512",
+    ),
 )  # fmt: skip
 
 
@@ -50,7 +63,7 @@ class Reason:
     """Why a fault changes nothing that matters, and what of it can be checked."""
 
     text: str
-    holds: Callable[[], bool]
+    holds: Callable[[], bool] = lambda: True
 
 
 def _beyond_identity(number: int, also: int | None = None) -> Reason:
@@ -72,6 +85,21 @@ def _identity() -> bytes:
 
 
 REASONS = {
+    "prog and(core.prog.$signature__en, .) to .: B[0] const0": Reason(
+        "the register behind it spoils a program word that is written in the cycle that reads it; "
+        "words are written while the core rests, whose fetch then takes none, and neither bench "
+        "nor link loads in the cycle of `start`"
+    ),
+    "mixer pmux({ core.lanes.res_a_3.read_d1 [17] core.l..., { core.seq.fetch.ir29 [17] "
+    "core.seq.fetc..., { . . . }) to core.lanes.lane_3.residual.mixer.o: A[18] const1": Reason(
+        "bit 18 of a word of buffer A alone: r is that word only in a MEAN, whose unit multiplies "
+        "bits 0 to 17 of r, and whose x goes to pixel memory before r is added; what the sum "
+        "gives is neither stored nor fired by, as a MEAN has no `keep` and its rows do not fire"
+    ),
+    "rows and(., core.back.place.place_has_left_d1) to .: B[0] const1": Reason(
+        "of a token in bank R - 1, the left neighbour's slot in bank R - 2: a token without one "
+        "begins an image row, and image rows that are packed by taps begin in bank 0"
+    ),
     "link eq(link.index [6:0], 7'1010101) to .: A[4] cnot1 by bit 2": _beyond_identity(85, 69),
     "link eq(link.index [6:0], 7'1111000) to .: B[1] const1": _beyond_identity(120),
 }

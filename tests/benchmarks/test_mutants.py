@@ -1,18 +1,23 @@
-"""Faults in the RTL: what is shown to change nothing changes nothing."""
+"""Faults in the RTL: what is shown to change nothing changes nothing; the page tells the rest."""
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 
-from benchmarks.mutation import circuit, proofs, reasons, recording
-from benchmarks.mutation.faults import faults, faulty_verilog, flat
+from benchmarks import mutants
+from benchmarks.mutation import circuit, core, link, proofs, reasons, recording
+from benchmarks.mutation.faults import Fault, faults, faulty_verilog, flat
+from benchmarks.mutation.page import WANTED
 from hw.arch.isa import Instruction, Op
 from hw.arch.link import crc16
+from hw.common.files import digest
 from hw.soc.uart import UARTTransmitter
 from hw.tools.export import export_rtlil
 
 CYCLES, SIDE = 160, 256
+PAGE = Path(__file__).parents[2] / "docs" / "develop" / "mutants.md"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def outputs(gates: circuit.Gates, fault: int):
     Each input is for 20 cycles 0, 1 or random in each run: a reset is not always there, nor never.
     """
     rng, full = random.Random(0), (1 << SIDE) - 1
-    state = {v: 0 for v, _ in gates.latches}
+    state, drawn = {v: 0 for v, _ in gates.latches}, {}
     for cycle in range(CYCLES):
         if cycle % 20 == 0:
             drawn = {v: (rng.getrandbits(SIDE), rng.getrandbits(SIDE)) for v in gates.inputs}
@@ -93,3 +98,39 @@ def test_reasons_hold():
     premise = reasons.PREMISES[0]
     assert premise.holds([Instruction(op=Op.GEMM, slot_bytes_log2=1)])
     assert not premise.holds([Instruction(op=Op.GEMM, slot_bytes_log2=2)])
+
+
+def rows(title: str) -> list[list[str]]:
+    """Cells of the table under a title of the page; "" is what comes before the first."""
+    parts = re.split(r"^## (.*)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = dict(zip(["", *parts[1::2]], parts[::2], strict=True)).get(title, "")
+    lines = [line for line in found.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_the_page_tells_every_survivor():
+    """Counts of its table are those of its lists; reasons are those of the record."""
+    *each, (_, faults_, killed, shown, given, reason, left, share, _) = rows("")
+    assert [row[0] for row in each] == ["core", "link"]
+    assert int(faults_) >= 250
+    assert int(faults_) == sum(map(int, (killed, shown, given, reason, left)))
+    assert int(killed) == sum(int(row[2]) for row in rows("What notices them"))
+    lists = ("Shown equivalent", "Equivalent in every program", "Equivalent by a reason", "Open")
+    assert [len(rows(title)) for title in lists] == [int(n) for n in (shown, given, reason, left)]
+    settled = 1 - int(left) / int(faults_)
+    assert settled >= WANTED
+    assert share == f"{100 * settled:.1f} %"
+    told = {row[1].strip("`"): row[2] for row in rows("Equivalent by a reason")}
+    assert told == {key: r.text for key, r in reasons.REASONS.items()}
+
+
+@pytest.mark.slow  # netlists of core and link, a minute
+def test_the_page_is_of_the_rtl_as_it_is(tmp_path):
+    """Fails after a change of the RTL, until the command has been run again."""
+    tops = (("core", core.Traced(core.CONFIG), core.design), ("link", link.Wired(), faulty_verilog))
+    for name, top, design in tops:
+        export_rtlil(top, tmp_path / f"{name}.il", name=name)
+        flat(tmp_path, name)
+        chosen: list[Fault] = faults(tmp_path, name, mutants.FAULTS[name])
+        mark = digest(design(tmp_path, name, chosen))[:12]
+        assert [row[-1] for row in rows("") if row[0] == name] == [f"`{mark}`"]
