@@ -55,6 +55,7 @@ def resources(config: Config, folder: Path) -> dict[str, int | float]:
     made = board_top.elaborate(board, board_design(board, None))
     write(folder / "top.il", made.rtlil)
     yosys.run_yosys(target.synthesis("top.il", "top.json", "top.stat"), cwd=folder, name="synth")
+    target.finish(folder / "top.json")
     return target.resources(Netlist.load(folder / "top.json").counts())
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 from amaranth import Module
@@ -125,12 +126,17 @@ class Two(wiring.Component):
         return m
 
 
+def synthesised(design: wiring.Component, folder: Path) -> Path:
+    """Return the netlist as the target's commands leave it."""
+    export_rtlil(design, folder / "top.il")
+    commands = Ecp5(boards.get("ulx3s")).synthesis("top.il", "top.json", "top.stat")
+    run_yosys(commands, cwd=folder, name="synth")
+    return folder / "top.json"
+
+
 def test_a_memory_that_two_read_is_apart_too(tmp_path):
     """Of a table of membrane codes nothing but block RAM is left."""
-    export_rtlil(StateTable(), tmp_path / "top.il")
-    target = Ecp5(boards.get("ulx3s"))
-    run_yosys(target.synthesis("top.il", "top.json", "top.stat"), cwd=tmp_path, name="synth")
-    counts = Netlist.load(tmp_path / "top.json").counts()
+    counts = Netlist.load(synthesised(StateTable(), tmp_path)).counts()
     assert counts["DP16KD"] == 1  # both read it, one of them where the other port writes
     assert "TRELLIS_FF" not in counts
     assert counts.get("LUT4", 0) <= CELL_BITS  # the address of the port that writes too
@@ -138,10 +144,7 @@ def test_a_memory_that_two_read_is_apart_too(tmp_path):
 
 def test_what_yosys_makes_of_banks(tmp_path):
     """No flip-flop and no logic is left: of a bank apart, words are read as the memory has them."""
-    export_rtlil(Two(), tmp_path / "top.il")
-    target = Ecp5(boards.get("ulx3s"))
-    run_yosys(target.synthesis("top.il", "top.json", "top.stat"), cwd=tmp_path, name="synth")
-    path = tmp_path / "top.json"
+    path = synthesised(Two(), tmp_path)
     before = Netlist.load(path).counts()
     assert before["TRELLIS_FF"] == 20
     assert "LUT4" not in before
