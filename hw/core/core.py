@@ -50,7 +50,7 @@ class Core(wiring.Component):
     -------
     start : In(1), one pulse while not busy. busy, done : Out(1). cycles : Out(32).
     load_valid, load_addr (hw.arch.memmap), load_data : In, a write a cycle while not busy;
-        it lands two cycles later in program memory, three in the others.
+        it lands two cycles later in program memory, three in the others, and before ``start``.
     peek_addr : In(16), peek_data : Out(18), pixel memory, one cycle later, while not busy.
     """
 
