@@ -51,7 +51,7 @@ def of_rtl(job: Job) -> list[Any]:
 def of_netlist(job: Job) -> list[Any]:
     """Of synthesis."""
     commands = job.target.synthesis("top.il", "top.json", "top.stat")
-    tools = ("hw.tools.yosys", "hw.tools.outreg_ecp5")
+    tools = ("hw.tools.yosys", "hw.tools.outreg_ecp5", "hw.tools.multreg_ecp5")
     return [commands, yosys.version(), source_digest(*tools), _code(type(job.target))]
 
 

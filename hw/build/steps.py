@@ -61,7 +61,7 @@ def _synthesise(job: Job, work: Path) -> None:
 def _check(job: Job, work: Path) -> None:
     netlist, board, target = job.netlist(), job.board, job.target
     program = job.program() if job.design is board_design else None
-    target.check(netlist, job.output / "top.json", {board_top.RESET_DONE: 0}, program)
+    target.check(netlist, job.output / "top.json", {board_top.IN_RESET: 1}, program)
     counts = netlist.counts()
     used, estimate = target.resources(counts), target.timing(netlist)
     for name, limit in board.resources.items():

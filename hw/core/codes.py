@@ -58,7 +58,7 @@ class StateCode(wiring.Component):
         The membrane.
     fine : In(1)
         Cells have STATE_CELL_FINE units instead of STATE_CELL_COARSE.
-    cell : Out(range(STATE_CELLS)), two cycles after u; entry : In(Entry), three.
+    cell : Out(range(STATE_CELLS)), a cycle after u, no register; entry : In(Entry), three.
     code : Out(signed 8)
         -127 to 127.
     """
@@ -85,7 +85,7 @@ class StateCode(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        wide, limit = self.width, (1 << SIZE_BITS) - 1
+        wide = self.width
         u = delay(m, self.u, 1, name="u_q")
         negative = u[-1]
         # Places of fine cells count 8 times, so that both kinds of cell lie at the same bits.
@@ -98,12 +98,9 @@ class StateCode(wiring.Component):
         over = beyond[1].any() | (self.fine & beyond[0].any())
         total = Signal(SIZE_BITS + 1)  # |u|, if it has no more bits
         m.d.comb += total.eq((scaled ^ negative.replicate(SIZE_BITS)) + negative)
-        size = Signal(SIZE_BITS, reset_less=True)
-        m.d.sync += size.eq(total)
-        with m.If(total[SIZE_BITS] | over):
-            m.d.sync += size.eq(limit)
+        size = total[:SIZE_BITS] | (total[SIZE_BITS] | over).replicate(SIZE_BITS)
         m.d.comb += self.cell.eq(size[COARSE:])
-        place = delay(m, size[:COARSE], 1, name="place")
+        place = delay(m, size[:COARSE], 2, name="place")
         negative = delay(m, negative, 2, name="negative")
         reached = place >= self.entry.at
         # -n is ~n + 1, and -(n + 1) is ~n

@@ -46,7 +46,7 @@ class Lane(wiring.Component):
     x : Out(signed 18), at X.
     kept : Out(signed 18), what the residual memory stores, at Y.
     spike : Out(1), at SPIKE.
-    cell : Out, entry : In(Entry) a cycle later, address and word of the table of membranes.
+    cell : Out, entry : In(Entry) two cycles later, address and word of the table of membranes.
     forget : In(1), codes in memory count as 0; constant while anything is in flight.
     code : Out(8), byte of codes for residual buffer A, at STATE_WRITE.
 

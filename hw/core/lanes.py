@@ -13,7 +13,7 @@ from hw.core.lane import Lane
 from hw.core.lane_events import lane_event
 from hw.core.memories import Bank
 from hw.core.modes import LaneMode
-from hw.core.pipe import delay
+from hw.core.pipe import chain, delay
 from hw.core.table import CODE_BITS, StateTable, StateThreshold, TableWrite
 from hw.core.words import ADDR
 
@@ -102,10 +102,11 @@ class Lanes(wiring.Component):
         cols = self.config.cols
         assert timing.S_READY + self.latency + 1 == timing.write_cycle(self.config)
         event, spikes, bus = self.event, [], Const(0, MEMBRANE_BITS)
+        modes = chain(m, self.mode, cols, name="mode")
         for c, lane in enumerate(self.lanes):
             m.submodules[f"lane_{c}"] = lane
             m.d.comb += [
-                lane.mode.eq(self.mode),
+                lane.mode.eq(modes[c]),
                 lane.event.eq(event),
                 lane.acc.eq(self.acc[c]),
                 lane.col.eq(self.col[c]),
@@ -159,7 +160,7 @@ class Lanes(wiring.Component):
         en = self.mem_en[2 * c : 2 * c + 2]
         half, writing = event.code_half, event.code_keep
         m.d.comb += en.eq(Cat(writing & ~half, writing & half))
-        with m.If(self.mode.persist):
+        with m.If(lane.mode.persist):
             m.d.comb += [
                 bank.write_en.eq(en),
                 bank.write_addr.eq(event.code_write),

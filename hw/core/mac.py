@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import formats
 from hw.common.errors import SpikeloomError
 from hw.core.dsp48 import dsp48e1
+from hw.core.ripple import Carries
 
 _X = formats.MEMBRANE_BITS
 _FACTOR = formats.FACTOR_BITS
@@ -25,8 +26,9 @@ class LaneMAC(wiring.Component):
     Parameters
     ----------
     target : str
-        ``generic``, ``ecp5``, ``simulation``: behavioural. ``xc7``: one DSP48E1 and no other
-        cell; equal bit for bit.
+        ``generic``, ``simulation``: behavioural. ``xc7``: one DSP48E1 and no other cell. ``ecp5``:
+        a multiplier whose registers are its own (`hw.tools.multreg_ecp5`), and CCU2C cells that
+        choose and add. Equal bit for bit.
 
     Members
     -------
@@ -105,6 +107,32 @@ class LaneMAC(wiring.Component):
         m.d.comb += self.p.eq(p)
         return m
 
+    def _ecp5(self) -> Module:
+        m = Module()
+        a = Signal(signed(_X), reset_less=True)
+        b = Signal(signed(_FACTOR), reset_less=True)
+        product = Signal(signed(_X + _FACTOR), reset_less=True)
+        c = Signal(signed(_BIAS), reset_less=True)
+        first = Signal(reset_less=True)
+        p = Signal(signed(_P), reset_less=True)
+        with m.If(self.a_en):
+            m.d.sync += a.eq(self.a)
+        with m.If(self.c_en):
+            m.d.sync += c.eq(self.c)
+        m.d.sync += [b.eq(self.b), product.eq(a * b), first.eq(self.first)]
+        with m.If(~self.adds):  # the reset of the multiplier's output register
+            m.d.sync += product.eq(0)
+        start = [*c, *[c[-1]] * (_P - _BIAS)]
+        chain = Carries(m, "sum")
+        total = [
+            chain.place(lambda plus, first, c, p: plus ^ (c if first else p), plus, first, *both)
+            for plus, *both in zip(product, start, p, strict=True)
+        ]
+        chain.close()
+        m.d.sync += p.eq(Cat(total))
+        m.d.comb += self.p.eq(p)
+        return m
+
     def _dsp(self, p: Signal) -> Instance:
         def extended(value: Value, width: int) -> Value:
             return Cat(value, value[-1].replicate(width - len(value)))
@@ -127,7 +155,7 @@ class LaneMAC(wiring.Component):
     #: How each set of primitives makes it.
     FORMS = {
         "generic": _generic,
-        "ecp5": _generic,
+        "ecp5": _ecp5,
         "simulation": _generic,
         "xc7": _xc7,
     }

@@ -42,7 +42,7 @@ class MembraneCodes(wiring.Component):
     code_shut : In(8), at STATE_WRITE - 2, code_new : In(4), at STATE_WRITE - 1, code_below : In(4)
         and code_keep : In(1), at STATE_WRITE: where the new code goes in its byte, and whether it
         is written, as `CodeBytes` has it.
-    cell : Out(range(STATE_CELLS)), entry : In(Entry) a cycle later, to and from `StateTable`.
+    cell : Out(range(STATE_CELLS)), entry : In(Entry) two cycles later, to and from `StateTable`.
     code : Out(8), the byte to be written, at STATE_WRITE.
     put_v : Out(signed KEPT), membrane for `Neuron`: of the code from memory at X, or of a new one
         at STATE_WRITE.

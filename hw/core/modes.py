@@ -25,6 +25,8 @@ class Operand(enum.IntEnum):
 class LaneMode(data.Struct):
     """What the instruction sets in the lanes; constant while words are in flight.
 
+    It goes from lane to lane as events do, so that no lane is far from where it comes from.
+
     What depends on nothing else is worked out here, once, instead of in every lane.
     """
 
@@ -89,8 +91,8 @@ class Early(data.Struct):
 class Modes(wiring.Component):
     """Keeps the early fields of the instruction in flight; sorts the late ones by their readers.
 
-    Latency: 1 cycle from ``setup`` to ``early``; late fields pass through. Throughput: an
-    instruction a cycle.
+    Latency: 1 cycle from ``setup`` to ``early``; late fields pass through, and what a
+    lane multiplies is known a cycle later. Throughput: an instruction a cycle.
 
     Members
     -------
@@ -121,6 +123,8 @@ class Modes(wiring.Component):
         m = Module()
         i, lane, write = self.insn, self.lane, self.write
         early: Any = Signal(Early)
+        operand = Signal(Operand)
+        sums, residual = Mux(i.double, Operand.DOUBLE, Operand.SUM), Operand.RESIDUAL
         with m.If(self.setup):
             m.d.sync += [
                 early.gemm.eq(i.op == Op.GEMM),
@@ -139,15 +143,10 @@ class Modes(wiring.Component):
                 early.split.eq(i.w_mod == Mod.PAIR),
                 early.fused.eq(i.pool),
             ]
+        m.d.sync += operand.eq(Mux(early.gemm, sums, Mux(early.mean, residual, Operand.PIXEL)))
         m.d.comb += [
             self.early.eq(early),
-            lane.operand.eq(
-                Mux(
-                    early.gemm,
-                    Mux(i.double, Operand.DOUBLE, Operand.SUM),
-                    Mux(early.mean, Operand.RESIDUAL, Operand.PIXEL),
-                )
-            ),
+            lane.operand.eq(operand),
             lane.mac.eq(early.mac),
             lane.soft.eq(i.soft),
             lane.average.eq(i.res == Res.AVERAGE),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -15,6 +15,7 @@ from hw.arch.formats import (
     STATE_MAX,
 )
 from hw.common.attributes import APART
+from hw.core.pipe import delay
 
 CODE_BITS = max(STATE_BITS)
 CELL_BITS = (STATE_CELLS - 1).bit_length()
@@ -43,7 +44,7 @@ class TableWrite(data.Struct):
 class StateTable(wiring.Component):
     """One block RAM that serves two lanes: port a writes and reads, port b reads.
 
-    Latency: 1 cycle from ``cell`` to ``entry``. Throughput: a cell a cycle for each lane.
+    Latency: 2 cycles from ``cell`` to ``entry``. Throughput: a cell a cycle for each lane.
 
     Members
     -------
@@ -56,7 +57,7 @@ class StateTable(wiring.Component):
     cell: Any
     entry: Any
 
-    latency = 1
+    latency = 2
 
     def __init__(self):
         super().__init__(
@@ -84,8 +85,10 @@ class StateTable(wiring.Component):
             wp.data.eq(self.write.entry),
             a.addr.eq(own),
             b.addr.eq(self.cell[1]),
-            self.entry[0].eq(a.data),
-            self.entry[1].eq(b.data),
+            *(
+                entry.eq(delay(m, port.data, 1, name=f"entry_{n}"))  # the memory's own register
+                for n, (entry, port) in enumerate(zip(self.entry, (a, b), strict=True))
+            ),
         ]
         return m
 
@@ -111,7 +114,8 @@ class StateThreshold(StateTable):
                 count.eq(there & (self.cell[n] > cell)),
                 place.eq(Mux(mine, at, STATE_CELL_COARSE)),
             ]
-            m.d.comb += [self.entry[n].count.eq(count), self.entry[n].at.eq(place)]
+            entry = delay(m, Cat(count, place), self.latency - 1, name=f"entry_{n}")
+            m.d.comb += [self.entry[n].count.eq(entry[0]), self.entry[n].at.eq(entry[1:])]
         return m
 
 

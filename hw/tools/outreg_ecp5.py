@@ -27,10 +27,7 @@ def absorb(path: Path) -> int:
 
 def absorb_module(module: dict[str, Any]) -> int:
     """The same of one module, whose cells it changes."""
-    cells = module.get("cells", {})
-    sinks: dict[Any, list[tuple[str, str]]] = collections.defaultdict(list)
-    for name, pin, bit in _read(module):
-        sinks[bit].append((name, pin))
+    cells, sinks = module.get("cells", {}), readers(module)
     count = 0
     for ram in [c for c in cells.values() if c["type"] == "DP16KD"]:
         for side in "AB":
@@ -41,6 +38,14 @@ def absorb_module(module: dict[str, Any]) -> int:
                 ram["parameters"][f"REGMODE_{side}"] = "OUTREG"
                 count += 1
     return count
+
+
+def readers(module: dict[str, Any]) -> dict[Any, list[tuple[str, str]]]:
+    """Return for each bit of a module the cells and pins that read it, ports without a name."""
+    sinks: dict[Any, list[tuple[str, str]]] = collections.defaultdict(list)
+    for name, pin, bit in _read(module):
+        sinks[bit].append((name, pin))
+    return sinks
 
 
 def _read(module: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -70,20 +75,35 @@ def _registers(
         if not readers:
             continue
         (name, pin), more = readers[0], readers[1:]
-        if more or pin != "DI" or not _plain(cells[name], pins[f"CLK{side}"]):
+        if more or pin != "DI" or not plain(cells[name], pins[f"CLK{side}"]):
             return {}
         found[n] = name
     return found
 
 
-def _plain(cell: dict[str, Any], clock: list[Any]) -> bool:
+def plain(cell: dict[str, Any], clock: list[Any]) -> bool:
     """Whether a cell is a flip-flop that takes its input at every rising edge of a clock."""
+    return register(cell) == (clock, ["1"], ["0"])
+
+
+def register(cell: dict[str, Any]) -> tuple[list[Any], list[Any], list[Any]] | None:
+    """Clock, enable and reset of a flip-flop; None if it is none of these.
+
+    One that takes its input at the clock's rising edge, always or where it is enabled, or is
+    reset to 0 by it. Not one that has both: which of the two wins is not for all registers the
+    same.
+    """
     pins, parameters = cell["connections"], cell["parameters"]
-    return (
-        cell["type"] == "TRELLIS_FF"
-        and pins["CLK"] == clock
-        and parameters["CLKMUX"] == "CLK"
-        and parameters["CEMUX"].strip() == "1"  # so that it reads as text, Yosys writes "1 "
-        and parameters["LSRMUX"] == "LSR"
-        and pins["LSR"] == ["0"]
-    )
+    if cell["type"] != "TRELLIS_FF" or (parameters["CLKMUX"], parameters["LSRMUX"]) != (
+        "CLK",
+        "LSR",
+    ):
+        return None
+    enable = parameters["CEMUX"].strip()  # so that it reads as text, Yosys writes "1 "
+    if enable not in ("1", "CE"):
+        return None
+    ce = ["1"] if enable == "1" else pins.get("CE")
+    synchronous = parameters["REGSET"] == "RESET" and parameters.get("SRMODE") == "LSR_OVER_CE"
+    if pins["LSR"] != ["0"] and (ce != ["1"] or not synchronous):
+        return None
+    return pins["CLK"], ce, pins["LSR"]

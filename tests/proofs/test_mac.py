@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The lane's DSP equals the behavioural multiplier: both multiplications merged, then induction.
+"""The lane's multipliers of cells equal the behavioural one: products merged, then induction.
 
 No solver compares two multipliers of 18 bits bit by bit in good time. Brought to the same widths
 they are the same cell of the netlist, which Yosys merges; what is left are registers and an adder.
@@ -15,7 +15,7 @@ from tests.proofs import faults
 from tests.unit.netlist import models
 
 
-def prove(folder, fault=lambda text: text):
+def prove(folder, fault=lambda text: text, family="xc7"):
     """Raise ToolFailed where the two forms may differ after a first ``first``.
 
     By induction over a cycle: registers that agree go on agreeing, all of them being compared
@@ -23,9 +23,9 @@ def prove(folder, fault=lambda text: text):
     start as any number of zeros and ones, not as undefined bits: a and c may be kept for ever,
     and undefined bits would spread differently through the two forms.
     """
-    for name in ("generic", "xc7"):
+    for name in ("generic", family):
         text = rtlil_text(LaneMAC(target=name), name=name)
-        text = fault(text) if name == "xc7" else text
+        text = fault(text) if name == family else text
         (folder / f"{name}.il").write_text(text, encoding="utf-8")
     flat = ["proc", "flatten", "opt -full", "delete t:$scopeinfo"]
     run_yosys(
@@ -36,19 +36,19 @@ def prove(folder, fault=lambda text: text):
             "setattr -mod -unset top generic",
             "write_rtlil g.il",
             "design -reset",
-            *models("xc7", folder),
-            "read_rtlil xc7.il",
-            "hierarchy -top xc7",
+            *models(family, folder),
+            f"read_rtlil {family}.il",
+            f"hierarchy -top {family}",
             *flat,
             "wreduce",
             "opt -full",
-            "setattr -mod -unset top xc7",
+            f"setattr -mod -unset top {family}",
             "write_rtlil x.il",
             "design -reset",
             "read_rtlil g.il",
             "read_rtlil x.il",
             "setattr -unset init w:*",
-            "miter -equiv -flatten -make_outputs generic xc7 miter",
+            f"miter -equiv -flatten -make_outputs generic {family} miter",
             "hierarchy -top miter",
             "wreduce",
             "opt -full",
@@ -70,8 +70,9 @@ def prove(folder, fault=lambda text: text):
     )
 
 
-def test_multipliers_are_equal(tmp_path):
-    prove(tmp_path)
+@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+def test_multipliers_are_equal(family, tmp_path):
+    prove(tmp_path, family=family)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,9 @@ def test_multipliers_are_equal(tmp_path):
 def test_a_wrong_multiplier_is_found(old, new, tmp_path):
     with pytest.raises(ToolFailed, match="proof did fail"):
         prove(tmp_path, faults.replaced(old, new))
+
+
+@pytest.mark.parametrize(("cell", "half", "bit"), [(0, 0, 8), (9, 1, 5), (17, 1, 1)])
+def test_a_wrong_table_of_a_carry_cell_is_found(cell, half, bit, tmp_path):
+    with pytest.raises(ToolFailed, match="proof did fail"):
+        prove(tmp_path, faults.table_bit("CCU2C", f"INIT{half}", cell, bit), "ecp5")

@@ -38,7 +38,7 @@ def test_cycles(arty):
 
 
 def test_no_offence(arty):
-    assert check(arty[1], {"reset_done": 0}) == []
+    assert check(arty[1], {"in_reset": 1}) == []
 
 
 def test_block_ram_holds_the_images(arty):

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 import boards
 from hw.core.memories import Bank
-from hw.core.table import CELL_BITS, StateTable
+from hw.core.table import CELL_BITS, Entry, StateTable
 from hw.targets.ecp5 import Ecp5
 from hw.tools import export_rtlil, run_yosys
 from hw.tools.netlist import Netlist
@@ -136,7 +136,10 @@ def synthesised(design: wiring.Component, folder: Path) -> Path:
 
 def test_a_memory_that_two_read_is_apart_too(tmp_path):
     """Of a table of membrane codes nothing but block RAM is left."""
-    counts = Netlist.load(synthesised(StateTable(), tmp_path)).counts()
+    path = synthesised(StateTable(), tmp_path)
+    assert Netlist.load(path).counts()["TRELLIS_FF"] == 2 * Entry.as_shape().size
+    assert absorb(path) == 2
+    counts = Netlist.load(path).counts()
     assert counts["DP16KD"] == 1  # both read it, one of them where the other port writes
     assert "TRELLIS_FF" not in counts
     assert counts.get("LUT4", 0) <= CELL_BITS  # the address of the port that writes too

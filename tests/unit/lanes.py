@@ -16,6 +16,7 @@ from hw.core.lane import Lane
 from hw.core.mixer import Source
 from hw.core.modes import Operand
 from tests.unit.bench import Bench
+from tests.unit.states import reader
 
 CONFIG = Config(rows=4, cols=8, width=32)
 PICKED, CODE = (t - timing.S_READY for t in (timing.X, timing.STATE_WRITE))
@@ -197,10 +198,10 @@ class Script:
         return at
 
     def play(self, bench):
-        """The table, where there is one, answers a cycle later."""
+        """The table, where there is one, answers."""
         if self.table is None:
             return bench.play(self.rows)
-        return bench.play(self.rows, lambda _, out: {"entry": self.table[out["cell"]]})
+        return bench.play(self.rows, reader(self.table))
 
 
 class FlatLane(wiring.Component):

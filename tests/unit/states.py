@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw.arch.formats import STATE_CELL_COARSE, STATE_CELLS, STATE_MAX, STATE_SHIFTS, state_cell
-from hw.core.table import CELL_BITS, Entry, TableWrite
+from hw.core.table import CELL_BITS, Entry, StateTable, TableWrite
 
 AT = Entry.as_shape()["at"].offset
 WRITE = {name: TableWrite.as_shape()[name].offset for name in ("en", "cell", "entry")}
@@ -37,6 +37,17 @@ def entries(thresholds, cell):
         out.append(count | own.get(n, STATE_CELL_COARSE) << AT)
         count += n in own
     return out
+
+
+def reader(table):
+    """Return what answers a bench as `StateTable` does: the entry of a cell, ``latency`` later."""
+    waiting = [0] * (StateTable.latency - 1)
+
+    def react(_, out):
+        waiting.append(table[out["cell"]])
+        return {"entry": waiting.pop(0)}
+
+    return react
 
 
 def write_of(cell, entry):

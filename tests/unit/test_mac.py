@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""LaneMAC: both forms against Python integers."""
+"""LaneMAC: all forms against Python integers."""
 
 import random
 
@@ -65,6 +65,17 @@ def test_xc7_accumulates_at_gate_level(tmp_path):
     stimulus, want = vectors()
     got = netlist.simulate(LaneMAC(target="xc7"), stimulus, "p", tmp_path)
     assert got[2:] == want[2:]
+
+
+def test_ecp5_accumulates_at_gate_level(tmp_path):
+    stimulus, want = vectors()
+    got = netlist.simulate(LaneMAC(target="ecp5"), stimulus, "p", tmp_path, "ecp5")
+    assert got[2:] == want[2:]
+
+
+def test_ecp5_chooses_and_adds_in_carry_cells():
+    """Two bits of the sum in a cell; what multiplies is no cell yet."""
+    assert netlist.cells(LaneMAC(target="ecp5")) == {"CCU2C": 18}
 
 
 def test_xc7_is_one_dsp():

@@ -8,7 +8,7 @@ from hw.arch.formats import STATE_BITS, STATE_SHIFTS
 from hw.core.membranes import MembraneCodes, Remembering
 from tests.unit.bench import Bench, timeline, unbuilt
 from tests.unit.lanes import CONFIG, code_place, leak_mode
-from tests.unit.states import code_of, entries, thresholds_of
+from tests.unit.states import code_of, entries, reader, thresholds_of
 
 INPUTS = ["mode", "u", "fired", "res_a", "code_at", "forget"]
 INPUTS += ["code_shut", "code_new", "code_below", "code_keep", "entry"]
@@ -37,7 +37,7 @@ def test_what_a_step_leaves_is_put_back(bench, shift):
         code = 0 if fired else code_of(u, thresholds)
         want[n + latency] = code << STATE_SHIFTS[shift]
     rows += [{**r, "mode": mode} for r in timeline(latency)]
-    seen = bench.play(rows, lambda _, out: {"entry": table[out["cell"]]})
+    seen = bench.play(rows, reader(table))
     assert {n: seen[n]["put_v"] for n in want} == want
 
 

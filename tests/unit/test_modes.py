@@ -58,8 +58,8 @@ def test_early_fields_are_kept_and_late_ones_pass():
 )
 def test_each_operation_has_its_operand(op, fields, operand):
     bench = Bench(Modes(), ["insn", "setup"], ["lane"])
-    seen = bench.play([{"insn": insn(op, **fields), "setup": n} for n in (1, 0)])
-    assert seen[1]["lane"]["operand"] == operand
+    seen = bench.play([{"insn": insn(op, **fields), "setup": n} for n in (1, 0, 0)])
+    assert seen[2]["lane"]["operand"] == operand  # a register behind early and late fields
     assert seen[1]["lane"]["mac"] == (op == Op.MAC)
 
 

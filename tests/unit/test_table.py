@@ -53,9 +53,9 @@ def test_one_threshold_in_registers_is_the_same_table(threshold, fine):
     )
     for cell in [0, 1, STATE_CELLS - 1, *near, *rng.integers(STATE_CELLS, size=30).tolist()]:
         rows.append({"cell": [cell, int(rng.integers(STATE_CELLS))]})
-    rows.append({})
+    rows += [{}] * StateTable.latency
     benches = [Bench(kind(), ["write", "cell"], ["entry"]) for kind in (StateTable, StateThreshold)]
-    first = 2 * STATE_CELLS + 1
+    first = 2 * STATE_CELLS + StateTable.latency
     seen = [
         [[int(e) for e in row["entry"]] for row in bench.play(rows)[first:]] for bench in benches
     ]
@@ -63,25 +63,26 @@ def test_one_threshold_in_registers_is_the_same_table(threshold, fine):
 
 
 def test_table_ports():
-    """Each port reads a cycle later, both at once; writes count with ``en`` alone."""
+    """Each port reads two cycles later, both at once; writes count with ``en`` alone."""
     table = Bench(StateTable(), ["write", "cell"], ["entry"])
     rng, words, rows, want = np.random.default_rng(6), {}, [], {}
+    late = StateTable.latency
     for n in rng.permutation(STATE_CELLS).tolist():
         words[n] = int(rng.integers(1 << 13))
         rows.append({"write": write_of(n, words[n]), "cell": rng.integers(512, size=2).tolist()})
     for n in range(300):
         cells = rng.integers(STATE_CELLS, size=2).tolist() if n % 3 else [n, n]
         noise = write_of(int(rng.integers(STATE_CELLS)), int(rng.integers(1 << 13))) & ~1
-        want[len(rows) + 1] = [words[c] for c in cells]
+        want[len(rows) + late] = [words[c] for c in cells]
         rows.append({"write": noise, "cell": cells})
     # a single write goes to its own cell, wherever port a looks
     words[7] ^= 0x1555
     rows.append({"write": write_of(7, words[7]), "cell": [8, 8]})
-    want[len(rows)] = [None, words[8]]
+    want[len(rows) + late - 1] = [None, words[8]]
     for cells in ([7, 8], [8, 7]):
-        want[len(rows) + 1] = [words[c] for c in cells]
+        want[len(rows) + late] = [words[c] for c in cells]
         rows.append({"cell": cells})
-    rows.append({})
+    rows += [{}] * late
     seen = table.play(rows)
     for n, values in want.items():
         got = [int(e) for e in seen[n]["entry"]]

@@ -120,11 +120,12 @@ class WriteBack(wiring.Component):
         event = later(m, ahead, name="event", cleared=("due",))
         row = event.row
         tag: Any = event.tag
-        valid, closing = Signal(), Signal()
-        m.d.comb += [
-            valid.eq(event.due & (row < tag.n_valid) & (~mode.pool | ~row[0])),
-            closing.eq(event.due & (event.count == n - 1)),
-        ]
+        in_image = ahead.row < ahead.tag.n_valid
+        counts = ahead.due & in_image & (~mode.pool | ~ahead.row[0])
+        closes = ahead.due & (ahead.count == n - 1)
+        valid = Signal()  # or of a window, below
+        m.d.comb += valid.eq(later(m, counts, name="valid", cleared=("valid",)))
+        closing = later(m, closes, name="closing", cleared=("closing",))
         mask = Cat(Const(c, 7) < mode.lanes for c in range(cols))
         spikes = self.spikes & Mux(tag.final, mask, ~Const(0, cols))
         bits = Signal(cols)  # of the event, one per lane
@@ -132,7 +133,7 @@ class WriteBack(wiring.Component):
 
         m.submodules.place = place = TokenPlace(cfg)
         if cfg.pool_depth:
-            self._fuse(m, event, spikes, place, valid, bits)
+            self._fuse(m, event, later(m, in_image, name="in_image"), spikes, place, valid, bits)
         m.submodules.slots = slots = SlotPacking(cfg)
         m.submodules.taps = taps = TapPacking(cfg)
         m.submodules.tokens = tokens = TokenPacking(cfg)
@@ -186,17 +187,15 @@ class WriteBack(wiring.Component):
         ]
         m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
 
-    def _fuse(self, m: Module, event, spikes, place, valid, bits) -> None:
+    def _fuse(self, m: Module, event, in_image, spikes, place, valid, bits) -> None:
         """Windows in place of spikes: an odd row's, of itself and the even row before it."""
         m.submodules.fused = fused = FusedPool(self.config)
-        tag, row, in_image = event.tag, event.row, Signal()
         m.d.comb += [
-            in_image.eq(row < tag.n_valid),
             fused.due.eq(event.due & self.mode.fused),
-            fused.row.eq(row),
+            fused.row.eq(event.row),
             fused.bits.eq(spikes & in_image.replicate(len(spikes))),
             fused.start.eq(place.start),
-            fused.tag.eq(tag),
+            fused.tag.eq(event.tag),
         ]
         with m.If(self.mode.fused):
             m.d.comb += [valid.eq(fused.valid), bits.eq(fused.window)]
