@@ -50,7 +50,7 @@ class BoardTop(Elaboratable):
         else:
             m.d.comb += hold.eq(~locked)
         held, count, done = Signal(2), Signal(POWER_UP), Signal()
-        in_reset = Signal(name=IN_RESET, init=1)  # no logic between it and all that it resets
+        in_reset = Signal(name=IN_RESET)  # no logic between it and all that it resets
         m.d.start += held.eq(Cat(held[1], hold))
         with m.If(held[0]):
             m.d.start += [count.eq(0), done.eq(0)]
