@@ -133,6 +133,10 @@ class Target(ABC):
     def pack(self, folder: Path) -> None:
         """Make ``top.bit``; called only after `route` was done."""
 
+    def checks(self) -> list[Any]:
+        """Return what else decides what `check` does, as JSON."""
+        return []
+
     def inputs(self) -> list[Any]:
         """Return what else decides what `route` and `pack` do, as JSON: versions of tools."""
         return [find.version(name) if find.have(name) else None for name in self.tools]
