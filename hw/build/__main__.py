@@ -10,7 +10,9 @@ from rich.console import Console
 import boards
 from hw.build import NAMES, build, default_folder
 from hw.build.pipeline import Event
+from hw.build.program import program
 from hw.common.cli import command, prog
+from hw.tools import loader
 from sw.frontend.loader import DEFAULT
 
 
@@ -53,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=NAMES,
         help=f"end after this step; steps: {', '.join(NAMES)}",
     )
+    p.add_argument(
+        "--program",
+        action="store_true",
+        help="load the bitstream into the board that is plugged in, with openFPGALoader",
+    )
     return p
 
 
@@ -88,6 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if args.first and args.last and NAMES.index(args.first) > NAMES.index(args.last):
         _parser().error(f"--from {args.first} comes after --to {args.last}")
+    if args.program and args.last not in (None, "pack", "report"):
+        _parser().error(f"--program needs the bitstream, but --to {args.last} ends before it")
+    if args.program:  # what is missing is told before a build of minutes
+        board = boards.get(args.board)
+        loader.ready(board.title, board.loader)
     progress = _Progress(Console())
     try:
         build(
@@ -110,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.last in (None, "report"):
         print((folder / "report.txt").read_text(encoding="utf-8"), end="")
     print(f"results: {folder}")
+    if args.program:
+        print(program(boards.get(args.board), folder))
     return 0
 
 
