@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import boards
-from hw.build import NAMES, build, default_folder
+from hw.build import NAMES, build, default_folder, listing
 from hw.build.pipeline import Event
 from hw.build.program import program
 from hw.common.cli import command, prog
@@ -21,7 +21,13 @@ def _parser() -> argparse.ArgumentParser:
         prog=prog("hw.build"),
         description="Build a trained network for a board: RTL, netlist, bitstream, report.",
     )
-    p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")
+    p.add_argument("--board", help=f"one of: {', '.join(boards.NAMES)}")
+    p.add_argument(
+        "--list-boards",
+        action="store_true",
+        help="print each board's part, clock and budget, how far a build goes here, the largest "
+        "shipped network that its core holds, and its latency",
+    )
     p.add_argument("--model", default=DEFAULT, help="shipped name or file (default: %(default)s)")
     p.add_argument(
         "--stream",
@@ -93,6 +99,11 @@ class _Progress:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake of the user, 2 for wrong usage."""
     args = _parser().parse_args(argv)
+    if args.list_boards:
+        print(listing.text(), end="")
+        return 0
+    if args.board is None:
+        _parser().error("the following arguments are required: --board")
     if args.first and args.last and NAMES.index(args.first) > NAMES.index(args.last):
         _parser().error(f"--from {args.first} comes after --to {args.last}")
     if args.program and args.last not in (None, "pack", "report"):

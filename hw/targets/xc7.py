@@ -36,6 +36,18 @@ PLL = pll.Limits(
     behind=False,
     liked=800_000_000,
 )
+#: Of MMCME2_ADV, speed grade -1, for clocks that are too slow for a PLL; whole factors alone.
+MMCM = pll.Limits(
+    source=(10_000_000, 800_000_000),
+    detector=(10_000_000, 450_000_000),
+    oscillator=(600_000_000, 1_200_000_000),
+    output=(4_690_000, 800_000_000),
+    divide=106,
+    multiply=(2, 64),
+    share=128,
+    behind=False,
+    liked=600_000_000,
+)
 #: A part's name: die, temperature range, package, speed.
 PART = re.compile(r"(xc7([aksz])\d+[ts]?)[il]?([a-z]+\d+)-(\d)\w*", re.IGNORECASE)
 SERIES = {"a": "artix7", "k": "kintex7", "s": "spartan7", "z": "zynq7"}
@@ -82,20 +94,37 @@ class Xc7(Target):
 
     def check_board(self) -> None:
         super().check_board()
-        pll.ratio(self.board, PLL)
+        pll.ratio(self.board, self.limits)
+
+    @property
+    def limits(self) -> pll.Limits:
+        """Of the PLL, or of the MMCM where the board's clock is too slow for a PLL."""
+        return PLL if self.board.clock >= PLL.source[0] else MMCM
 
     def clock(self, source: Signal, clock: Signal, locked: Signal) -> Module:
-        m, ratio = Module(), pll.ratio(self.board, PLL)
+        """A PLLE2_ADV, or an MMCME2_ADV, whose factors are reals to the tools."""
+        m, ratio = Module(), pll.ratio(self.board, self.limits)
         raw, feedback = Signal(), Signal()
+        if self.limits is PLL:
+            kind: str = "PLLE2_ADV"
+            more: dict[str, Any] = {
+                "p_CLKFBOUT_MULT": ratio.multiply,
+                "p_CLKOUT0_DIVIDE": ratio.share,
+            }
+        else:
+            kind = "MMCME2_ADV"
+            more = {
+                "p_CLKFBOUT_MULT_F": float(ratio.multiply),
+                "p_CLKOUT0_DIVIDE_F": float(ratio.share),
+                **{f"i_{name}": Const(0) for name in ("PSCLK", "PSEN", "PSINCDEC")},
+            }
         m.submodules.pll = Instance(
-            "PLLE2_ADV",
+            kind,
             p_BANDWIDTH="OPTIMIZED",
             p_COMPENSATION="INTERNAL",
             p_STARTUP_WAIT="FALSE",
             p_CLKIN1_PERIOD=1e9 / self.board.clock,
             p_DIVCLK_DIVIDE=ratio.divide,
-            p_CLKFBOUT_MULT=ratio.multiply,
-            p_CLKOUT0_DIVIDE=ratio.share,
             i_CLKIN1=source,
             i_CLKIN2=Const(0),
             i_CLKINSEL=Const(1),
@@ -110,6 +139,7 @@ class Xc7(Target):
             o_CLKFBOUT=feedback,
             o_CLKOUT0=raw,
             o_LOCKED=locked,
+            **more,
         )
         m.submodules.global_clock = Instance("BUFG", i_I=raw, o_O=clock)
         return m
@@ -219,6 +249,13 @@ class Xc7(Target):
         run_tool("xc7frames2bit", bit, cwd=folder, log="pack.log")
         _expect(folder, "top.bit", "xc7frames2bit", "pack.log")
         (folder / "top.frames").unlink()
+
+    def lacking(self) -> str | None:
+        try:
+            self.flow()
+        except Missing as missing:
+            return missing.why
+        return None
 
     def checks(self) -> list[Any]:
         used = check_xc7.router_here()
