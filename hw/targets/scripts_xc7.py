@@ -73,6 +73,10 @@ def open_script(board: Board, part: str, series: str, seed: int) -> str:
 # {CHIPDB}: nextpnr-xilinx' chip database of {part} (a .bin file).
 # {DATABASE}: Project X-Ray's database, the folder that holds {series}/.
 set -eu
+if nextpnr-xilinx --help 2>&1 | grep -q -e --vopt; then
+echo "this nextpnr-xilinx is himbaechel: let python -m hw.build --board {board.name} call it" >&2
+exit 1
+fi
 rm -f top.fasm top.frames top.bit
 : "${{{CHIPDB}:?set it to the chip database of {part}}}"
 : "${{{DATABASE}:?set it to the folder of the Project X-Ray database}}"

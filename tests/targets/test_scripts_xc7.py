@@ -11,6 +11,7 @@ import boards
 from hw.targets.scripts_xc7 import open_script, vivado_script
 from hw.tools import fasm_xc7, openxc7
 from tests.targets.said import said
+from tests.tools import installs
 from tests.tools.test_fasm_xc7 import OPEN
 
 
@@ -50,6 +51,23 @@ def test_the_open_script_makes_no_bitstream_of_a_clock_that_is_missed(figures, m
         assert fasm.startswith(OPEN)
         lines = fasm[len(OPEN) :].splitlines()
         assert sorted(lines) == fasm_xc7.missing_ties(OPEN)
+
+
+def test_the_open_script_refuses_the_other_generation(tmp_path):
+    """Its command line is another, and this netlist has LUTs that it does not know."""
+    installs.router(tmp_path / "nextpnr-xilinx", "1.0.0", himbaechel=True)
+    (tmp_path / "top.bit").write_text("of before", encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", open_script(boards.get("arty_a7"), "xc7a35tcsg324-1", "artix7", 1)],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "this nextpnr-xilinx is himbaechel: let python -m hw.build --board arty_a7 call it\n"
+    )
 
 
 TCL = """
