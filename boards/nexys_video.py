@@ -8,8 +8,9 @@ BOARD = Board(
     title="Digilent Nexys Video",
     part="xc7a200tsbg484-1",
     platform="boards.platforms:NexysVideoPlatform",
-    core_clock=80_000_000,
-    # Four times the array of the Arty A7-35T, memories of networks of four times the size.
-    config=Config(rows=8, width=64, row_depth=4096, col_depth=4096, res_depth=4096, pix_depth=4096),
+    core_clock=50_000_000,
+    # Four times the array of the Arty A7-35T; memories of 2048 words fill whole block RAMs, and of
+    # more they would take parity bits, which some routers lose.
+    config=Config(rows=8, width=64, col_depth=2048, res_depth=2048, pix_depth=2048),
     loader="nexysVideo",
 )

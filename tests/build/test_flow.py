@@ -96,6 +96,15 @@ def test_arty_says_in_one_line_that_there_is_no_bitstream(arty):
     ]
 
 
+def test_a_slow_clock_goes_through_an_mmcm_that_the_open_flow_takes(tmp_path):
+    build("cmod_a7", output=tmp_path, design=echo, last="constrain")
+    cells = json.loads((tmp_path / "check.json").read_text(encoding="utf-8"))["cells"]
+    assert cells["MMCME2_ADV"] == 1
+    assert "create_clock -name clk12_0__io -period 83.333 " in (tmp_path / "top.xdc").read_text(
+        encoding="utf-8"
+    )
+
+
 def check_schema(value):
     assert list(value) == [
         "schema",
