@@ -65,6 +65,7 @@ DIES = {
     "xc7k325t": _xc7(203_800, 445, 840),
     "xc7z010": _xc7(17_600, 60, 80),
     "xc7z020": _xc7(53_200, 140, 220),
+    "LFE5U-12F": _ecp5(24_288, 56, 28),  # the die of the 25F, of which nextpnr uses all
     "LFE5U-25F": _ecp5(24_288, 56, 28),
     "LFE5U-45F": _ecp5(43_848, 108, 72),
     "LFE5U-85F": _ecp5(83_640, 208, 156),

@@ -26,24 +26,33 @@ def block_rams(config: Config, block: Block) -> int:
 
 
 def room(network: IntegerNetwork, config: Config) -> list[str]:
-    """Say which boards' cores hold a network, and what fitted cores would take on each board."""
-    holds, lines = [], []
+    """Say which boards' cores hold a network, and what fitted cores would take on the others.
+
+    Boards of which the same is to be said share a line; those that have no room share one too.
+    """
+    holds, fitted = [], {}
     for name in boards.NAMES:
         board = boards.get(name)
-        try:
-            compile_network(network, board.config)
-        except SpikeloomError:
-            lines.append(_fitted(network, board))
-        else:
+        if _fits(network, board.config):
             holds.append(name)
-    if holds:
-        lines = [f"the core of {' and of '.join(holds)} holds it (--board {holds[0]})", *lines]
-    else:
-        lines.append("no board's core holds it as it stands")
-    try:
-        core = fit_config(network, config)
-        compile_network(network, core)
-    except SpikeloomError:
+        else:
+            fitted.setdefault((board.config, board.die.block, _budget(board)), []).append(name)
+    there, full, never = [], [], []
+    for (core, block, budget), names in fitted.items():
+        who, taken = ", ".join(names), _taken(network, core, block)
+        if taken is None:
+            never += names
+        elif taken <= budget:
+            there.append(f"{who} with --fit: {taken} of {budget} {block.title}, room for it")
+        else:
+            full.append(f"{who} {taken} of {budget} {block.title}")
+    lines = [f"the core of {' and of '.join(holds)} holds it (--board {holds[0]})"] if holds else []
+    lines = lines or ["no board's core holds it as it stands"]
+    lines += there
+    lines += [f"with --fit too many: {', '.join(full)}"] if full else []
+    lines += [f"no core of {', '.join(never)} holds it, however deep its memories"] if never else []
+    core = _fit(network, config)
+    if core is None:
         return lines
     changed = ",".join(
         f"{f.name}={getattr(core, f.name)}"
@@ -53,18 +62,31 @@ def room(network: IntegerNetwork, config: Config) -> list[str]:
     return [*lines, f"--fit makes this core's memories deep enough: {changed}"]
 
 
-def _fitted(network: IntegerNetwork, board: boards.Board) -> str:
-    """What the core of a board takes there with memories as deep as the network needs."""
-    block = board.die.block
-    budget = board.resources[block.resource]
+def _budget(board: boards.Board) -> int:
+    return board.resources[board.die.block.resource]
+
+
+def _fits(network: IntegerNetwork, config: Config) -> bool:
     try:
-        core = fit_config(network, board.config)
-        compile_network(network, core)
+        compile_network(network, config)
     except SpikeloomError:
-        return f"{board.name}: no core of its size holds it, however deep its memories"
-    taken = block_rams(core, block)
-    verdict = "room for it" if taken <= budget else "too many"
-    return f"{board.name} with --fit: {taken} of {budget} {block.title}, {verdict}"
+        return False
+    return True
+
+
+def _fit(network: IntegerNetwork, config: Config) -> Config | None:
+    """The core with memories as deep as the network needs; None where that is not enough."""
+    try:
+        core = fit_config(network, config)
+    except SpikeloomError:
+        return None
+    return core if _fits(network, core) else None
+
+
+def _taken(network: IntegerNetwork, config: Config, block: Block) -> int | None:
+    """Block RAMs of the fitted core, where there is one."""
+    core = _fit(network, config)
+    return None if core is None else block_rams(core, block)
 
 
 def compile_told(network: IntegerNetwork, config: Config) -> Program:

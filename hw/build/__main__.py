@@ -8,9 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 import boards
-from hw.build import NAMES, build, default_folder
+from hw.build import NAMES, build, default_folder, listing
 from hw.build.pipeline import Event
+from hw.build.program import program
 from hw.common.cli import command, prog
+from hw.tools import loader
 from sw.frontend.loader import DEFAULT
 
 
@@ -19,7 +21,13 @@ def _parser() -> argparse.ArgumentParser:
         prog=prog("hw.build"),
         description="Build a trained network for a board: RTL, netlist, bitstream, report.",
     )
-    p.add_argument("--board", required=True, help=f"one of: {', '.join(boards.NAMES)}")
+    p.add_argument("--board", help=f"one of: {', '.join(boards.NAMES)}")
+    p.add_argument(
+        "--list-boards",
+        action="store_true",
+        help="print each board's part, clock and budget, how far a build goes here, the largest "
+        "shipped network that its core holds, and its latency",
+    )
     p.add_argument("--model", default=DEFAULT, help="shipped name or file (default: %(default)s)")
     p.add_argument(
         "--stream",
@@ -52,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STEP",
         choices=NAMES,
         help=f"end after this step; steps: {', '.join(NAMES)}",
+    )
+    p.add_argument(
+        "--program",
+        action="store_true",
+        help="load the bitstream into the board that is plugged in, with openFPGALoader",
     )
     return p
 
@@ -86,8 +99,18 @@ class _Progress:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake of the user, 2 for wrong usage."""
     args = _parser().parse_args(argv)
+    if args.list_boards:
+        print(listing.text(), end="")
+        return 0
+    if args.board is None:
+        _parser().error("the following arguments are required: --board")
     if args.first and args.last and NAMES.index(args.first) > NAMES.index(args.last):
         _parser().error(f"--from {args.first} comes after --to {args.last}")
+    if args.program and args.last not in (None, "pack", "report"):
+        _parser().error(f"--program needs the bitstream, but --to {args.last} ends before it")
+    if args.program:  # what is missing is told before a build of minutes
+        board = boards.get(args.board)
+        loader.ready(board.title, board.loader)
     progress = _Progress(Console())
     try:
         build(
@@ -110,6 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.last in (None, "report"):
         print((folder / "report.txt").read_text(encoding="utf-8"), end="")
     print(f"results: {folder}")
+    if args.program:
+        print(program(boards.get(args.board), folder))
     return 0
 
 

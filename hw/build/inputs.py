@@ -57,7 +57,7 @@ def of_netlist(job: Job) -> list[Any]:
 
 def of_target(job: Job) -> list[Any]:
     """Of the target's checks and constraint files."""
-    return [_board(job), *_target(job), _own()]
+    return [_board(job), *_target(job), job.target.checks(), _own()]
 
 
 def of_bitstream(job: Job) -> list[Any]:

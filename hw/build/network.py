@@ -3,6 +3,7 @@
 Everything of ``sw`` that the steps need stands here; none of it needs torch.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sw.data import load as load_data
 from sw.data.fetch import is_present, source_of
 from sw.frontend.files import read_sidecar
 from sw.frontend.loader import find as find_model
+from sw.frontend.loader import shipped
 from sw.lower import choices
 from sw.room import compile_told
 
@@ -61,6 +63,17 @@ def integer(path: Path) -> IntegerNetwork:
 def program(path: Path) -> Program:
     """Return the program of a file."""
     return Program.load(path)
+
+
+def names() -> list[str]:
+    """Return the names of the shipped networks."""
+    return list(shipped())
+
+
+@functools.cache
+def lowered(name: str) -> IntegerNetwork:
+    """Return the integer network of a shipped one."""
+    return sw.load(name).lower()
 
 
 def fitted(network: IntegerNetwork, config: Config) -> Config:

@@ -32,6 +32,7 @@ def run(
     cwd: str | os.PathLike | None = None,
     env: Mapping[str, str] | None = None,
     output: str | os.PathLike | None = None,
+    result: str | os.PathLike | None = None,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, without input; like ``subprocess.run`` with captured text.
@@ -40,6 +41,7 @@ def run(
     ----------
     output : file that takes both of its outputs (``stdout`` and ``stderr`` of the result are then
         empty); else both are captured, as UTF-8 with what is none replaced.
+    result : file that takes its standard output, byte for byte; ``output`` then has the rest.
     timeout : seconds, after which its group is killed and ``subprocess.TimeoutExpired`` raised.
 
     OSError where it cannot be started.
@@ -49,6 +51,9 @@ def run(
         if output is not None:
             sink = stack.enter_context(Path(output).open("wb"))
             streams = {"stdout": sink, "stderr": subprocess.STDOUT}
+        if result is not None:
+            rest = streams["stdout"] if output is not None else streams["stderr"]
+            streams = {"stdout": stack.enter_context(Path(result).open("wb")), "stderr": rest}
         _tell("+", 0)  # first: a guard that starts after the program could come too late
         process: subprocess.Popen[Any] = subprocess.Popen(
             [os.fspath(a) for a in argv],

@@ -2,7 +2,7 @@
 
 import dataclasses
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,22 @@ def listing(head: str, parts: Iterable[object], lines: int = LINES) -> str:
     if last:
         shown += [f"... {len(rows) - first - last} more", *rows[-last:]]
     return "\n".join([cut(head), *(f"  {cut(str(row), WIDTH - 2)}" for row in shown)])
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], text: Sequence[int] = (0,)) -> str:
+    """Return aligned columns, as lines; those whose numbers ``text`` has are aligned left.
+
+    ValueError where a row has another number of columns than the head.
+    """
+    cells = [tuple(head), *(tuple(str(value) for value in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            value.ljust(width) if n in text else value.rjust(width)
+            for n, (value, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
 
 
 def _fields(value: Any) -> str:

@@ -133,6 +133,15 @@ class Target(ABC):
     def pack(self, folder: Path) -> None:
         """Make ``top.bit``; called only after `route` was done."""
 
+    def lacking(self) -> str | None:
+        """Return why no bitstream can be made here, or None where one can."""
+        missing = [name for name in self.tools if not find.have(name)]
+        return f"{missing[0]} is not installed" if missing else None
+
+    def checks(self) -> list[Any]:
+        """Return what else decides what `check` does, as JSON."""
+        return []
+
     def inputs(self) -> list[Any]:
         """Return what else decides what `route` and `pack` do, as JSON: versions of tools."""
         return [find.version(name) if find.have(name) else None for name in self.tools]

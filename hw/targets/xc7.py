@@ -1,6 +1,5 @@
 """Xilinx 7-series: Yosys, and the open flow (openXC7) where it is installed, else scripts."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,19 +10,19 @@ from amaranth import Const, Instance, Module, Signal
 from boards import Board
 from hw.common.errors import SpikeloomError
 from hw.common.files import write
-from hw.targets import pll
+from hw.targets import pll, scripts_xc7
 from hw.targets.target import Clocks, Estimate, Pins, Target
-from hw.tools import check_xc7, find, timing_xc7
+from hw.tools import check_xc7, fasm_xc7, luts_xc7, timing_xc7
 from hw.tools.contents import refuse_other_contents
 from hw.tools.errors import ToolFailed
 from hw.tools.find import run_tool
 from hw.tools.netlist import Netlist
+from hw.tools.openxc7 import Flow, Missing, find_flow
 from hw.tools.yosys import without_paths
 
 SEED = 1
 #: ps that the mapper reckons for a net: of the estimate's model, at four readers.
 NET = round(1000 * timing_xc7.wire(4))
-CHIPDB, DATABASE = "SPIKELOOM_CHIPDB", "PRJXRAY_DB_DIR"  #: Environment variables.
 #: Of PLLE2_ADV, speed grade -1, which the faster ones can do too. The slowest oscillator takes the
 #: least power.
 PLL = pll.Limits(
@@ -36,6 +35,18 @@ PLL = pll.Limits(
     share=128,
     behind=False,
     liked=800_000_000,
+)
+#: Of MMCME2_ADV, speed grade -1, for clocks that are too slow for a PLL; whole factors alone.
+MMCM = pll.Limits(
+    source=(10_000_000, 800_000_000),
+    detector=(10_000_000, 450_000_000),
+    oscillator=(600_000_000, 1_200_000_000),
+    output=(4_690_000, 800_000_000),
+    divide=106,
+    multiply=(2, 64),
+    share=128,
+    behind=False,
+    liked=600_000_000,
 )
 #: A part's name: die, temperature range, package, speed.
 PART = re.compile(r"(xc7([aksz])\d+[ts]?)[il]?([a-z]+\d+)-(\d)\w*", re.IGNORECASE)
@@ -72,7 +83,7 @@ class Xc7(Target):
         "bram36": "RAMB36",
         "dsp": "DSP",
     }
-    tools = ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit")
+    tools = ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit", "fpga-as")
     route_reads = ("top.json", "top.xdc")
     pack_reads = ("top.fasm",)
     elsewhere = "build_openxc7.sh and build_vivado.tcl make it"
@@ -83,20 +94,37 @@ class Xc7(Target):
 
     def check_board(self) -> None:
         super().check_board()
-        pll.ratio(self.board, PLL)
+        pll.ratio(self.board, self.limits)
+
+    @property
+    def limits(self) -> pll.Limits:
+        """Of the PLL, or of the MMCM where the board's clock is too slow for a PLL."""
+        return PLL if self.board.clock >= PLL.source[0] else MMCM
 
     def clock(self, source: Signal, clock: Signal, locked: Signal) -> Module:
-        m, ratio = Module(), pll.ratio(self.board, PLL)
+        """A PLLE2_ADV, or an MMCME2_ADV, whose factors are reals to the tools."""
+        m, ratio = Module(), pll.ratio(self.board, self.limits)
         raw, feedback = Signal(), Signal()
+        if self.limits is PLL:
+            kind: str = "PLLE2_ADV"
+            more: dict[str, Any] = {
+                "p_CLKFBOUT_MULT": ratio.multiply,
+                "p_CLKOUT0_DIVIDE": ratio.share,
+            }
+        else:
+            kind = "MMCME2_ADV"
+            more = {
+                "p_CLKFBOUT_MULT_F": float(ratio.multiply),
+                "p_CLKOUT0_DIVIDE_F": float(ratio.share),
+                **{f"i_{name}": Const(0) for name in ("PSCLK", "PSEN", "PSINCDEC")},
+            }
         m.submodules.pll = Instance(
-            "PLLE2_ADV",
+            kind,
             p_BANDWIDTH="OPTIMIZED",
             p_COMPENSATION="INTERNAL",
             p_STARTUP_WAIT="FALSE",
             p_CLKIN1_PERIOD=1e9 / self.board.clock,
             p_DIVCLK_DIVIDE=ratio.divide,
-            p_CLKFBOUT_MULT=ratio.multiply,
-            p_CLKOUT0_DIVIDE=ratio.share,
             i_CLKIN1=source,
             i_CLKIN2=Const(0),
             i_CLKINSEL=Const(1),
@@ -111,6 +139,7 @@ class Xc7(Target):
             o_CLKFBOUT=feedback,
             o_CLKOUT0=raw,
             o_LOCKED=locked,
+            **more,
         )
         m.submodules.global_clock = Instance("BUFG", i_I=raw, o_O=clock)
         return m
@@ -156,8 +185,11 @@ class Xc7(Target):
         }
 
     def check(self, netlist: Netlist, path: Path, resets: Mapping[str, int], program: Any) -> None:
-        """Nothing that the open flow gets wrong, and block RAMs that hold the program's images."""
-        check_xc7.refuse_offences(netlist, path, dict(resets))
+        """Nothing that the open flow gets wrong, and block RAMs that hold the program's images.
+
+        The open flow is the router that is here, or any where none is.
+        """
+        check_xc7.refuse_offences(netlist, path, dict(resets), check_xc7.router_here())
         if program is not None:
             refuse_other_contents(netlist, program)
 
@@ -166,115 +198,80 @@ class Xc7(Target):
         return Estimate(round(path.mhz, 2), timing_xc7.NOTE, path.nets, path.delay)
 
     def constrain(self, folder: Path, pins: Pins, clocks: Clocks) -> None:
-        write(folder / "top.xdc", constraints(pins, clocks))
-        write(folder / "build_vivado.tcl", vivado_script(self.board))
-        write(folder / "build_openxc7.sh", self.open_script()).chmod(0o755)
+        script = scripts_xc7.open_script(self.board, self.database, self.series, SEED)
+        write(folder / "top.xdc", scripts_xc7.constraints(pins, clocks))
+        write(folder / "build_vivado.tcl", scripts_xc7.vivado_script(self.board))
+        write(folder / "build_openxc7.sh", script).chmod(0o755)
 
     def route(self, folder: Path) -> str | None:
-        """``top.json`` to ``top.fasm`` with nextpnr-xilinx, where the open flow is installed.
+        """``top.json`` to ``top.fasm`` with either nextpnr, where the open flow is installed.
 
-        SpikeloomError where the router says that a clock is missed, whatever its exit status.
+        What the router is not known to get right is worked around: LUTs of two outputs, tie-offs of
+        multipliers. SpikeloomError where it says that a clock is missed, whatever its exit status.
         """
-        places, why = self.places()
-        if places is None:
-            return why
-        arguments = self._route_arguments(places[CHIPDB])
+        try:
+            flow = self.flow()
+        except Missing as missing:
+            return missing.why
+        netlist = "top.json"
+        if not flow.router.right("LUT6_2"):
+            netlist = "routed.json"
+            luts_xc7.split_luts(folder / "top.json", folder / netlist)
+        mhz = self.board.core_clock / 1e6
+        arguments = flow.router.arguments(self.database, str(flow.chipdb), netlist, mhz, SEED)
         run_tool("nextpnr-xilinx", arguments, cwd=folder, log="route.log")
         _expect(folder, "top.fasm", "nextpnr-xilinx", "route.log")
+        if netlist != "top.json":
+            (folder / netlist).unlink()
         text = (folder / "route.log").read_text(errors="replace", encoding="utf-8")
         for reached, wanted in routed_clocks(text).values():
             self.refuse_slow(reached, wanted)
+        fasm_xc7.tie(folder / "top.fasm")
         return None
 
     def pack(self, folder: Path) -> None:
-        places, why = self.places()
-        if places is None:
-            raise SpikeloomError(f"the design is routed, but it cannot be packed: {why}")
-        database = places[DATABASE]
-        run_tool("fasm2frames", self._frames_arguments(database), cwd=folder, log="frames.log")
+        try:
+            flow = self.flow()
+        except Missing as missing:
+            raise SpikeloomError(
+                f"the design is routed, but it cannot be packed: {missing.why}"
+            ) from None
+        place = str(flow.database)
+        if flow.assembler == ("fpga-as",):
+            arguments = scripts_xc7.assembler_arguments(self.database, place)
+            run_tool("fpga-as", arguments, cwd=folder, log="pack.log", result="top.bit")
+            _expect(folder, "top.bit", "fpga-as", "pack.log")
+            return
+        frames = scripts_xc7.frames_arguments(self.database, place)
+        run_tool("fasm2frames", frames, cwd=folder, log="frames.log")
         _expect(folder, "top.frames", "fasm2frames", "frames.log")
-        run_tool("xc7frames2bit", self._bit_arguments(database), cwd=folder, log="pack.log")
+        bit = scripts_xc7.bit_arguments(self.database, place)
+        run_tool("xc7frames2bit", bit, cwd=folder, log="pack.log")
         _expect(folder, "top.bit", "xc7frames2bit", "pack.log")
         (folder / "top.frames").unlink()
 
+    def lacking(self) -> str | None:
+        try:
+            self.flow()
+        except Missing as missing:
+            return missing.why
+        return None
+
+    def checks(self) -> list[Any]:
+        used = check_xc7.router_here()
+        return [] if used is None else [used.himbaechel, used.said]
+
     def inputs(self) -> list[Any]:
-        return [*super().inputs(), *self.places()]
+        try:
+            flow = self.flow()
+        except Missing as missing:
+            return [*super().inputs(), missing.why]
+        places = [str(flow.chipdb), str(flow.database)]
+        return [*super().inputs(), flow.router.himbaechel, flow.assembler, *places]
 
-    def places(self) -> tuple[dict[str, str] | None, str]:
-        """Return the places of the open flow's databases, or None and what is missing."""
-        for tool in self.tools:
-            if not find.have(tool):
-                return None, f"{tool} is not installed"
-        for name, what in (
-            (CHIPDB, "nextpnr-xilinx' chip database"),
-            (DATABASE, "Project X-Ray's"),
-        ):
-            given = os.environ.get(name)
-            if not given:
-                return None, f"{name} ({what}) is not set"
-            if not Path(given).exists():
-                raise SpikeloomError(
-                    f"{name} is {given!r}, but there is nothing; correct or unset it"
-                )
-        places = {name: str(Path(os.environ[name]).resolve()) for name in (CHIPDB, DATABASE)}
-        return places, f"openXC7 for {self.database}"
-
-    def open_script(self) -> str:
-        """Return a shell script with the commands from netlist to bitstream with openXC7."""
-        route = " ".join(self._route_arguments(f'"${CHIPDB}"'))
-        frames = " ".join(self._frames_arguments(f'"${DATABASE}"'))
-        bit = " ".join(self._bit_arguments(f'"${DATABASE}"'))
-        return f"""\
-#!/bin/sh
-# Place, route and pack with the openXC7 tools (nextpnr-xilinx 0.9.5 or newer), run in this folder.
-# {CHIPDB}: nextpnr-xilinx' chip database of {self.database} (a .bin file).
-# {DATABASE}: Project X-Ray's database, the folder that holds {self.series}/.
-set -eu
-rm -f top.fasm top.frames top.bit
-: "${{{CHIPDB}:?set it to the chip database of {self.database}}}"
-: "${{{DATABASE}:?set it to the folder of the Project X-Ray database}}"
-nextpnr-xilinx {route} --log top.log
-# Of what is said of a clock the last counts: it is said once placed and once routed.
-awk -F "'" '/Max frequency for clock/ {{ said[$2] = $0 }}
-END {{ for (clock in said) if (said[clock] ~ /FAIL/) {{ print said[clock]; missed = 1 }}
-if (missed) print "timing is missed, no bitstream: build with a lower --clock"
-exit missed }}' top.log >&2
-fasm2frames {frames}
-xc7frames2bit {bit}
-# openFPGALoader -b {self.board.loader} top.bit
-"""
-
-    def _route_arguments(self, chipdb: str) -> list[str]:
-        return [
-            "--chipdb",
-            chipdb,
-            "--xdc",
-            "top.xdc",
-            "--json",
-            "top.json",
-            "--fasm",
-            "top.fasm",
-            "--freq",
-            f"{self.board.core_clock / 1e6:g}",
-            "--seed",
-            str(SEED),
-        ]
-
-    def _frames_arguments(self, folder: str) -> list[str]:
-        root = f"{folder}/{self.series}"
-        return ["--part", self.database, "--db-root", root, "top.fasm", "top.frames"]
-
-    def _bit_arguments(self, folder: str) -> list[str]:
-        return [
-            "--part_file",
-            f"{folder}/{self.series}/{self.database}/part.yaml",
-            "--part_name",
-            self.database,
-            "--frm_file",
-            "top.frames",
-            "--output_file",
-            "top.bit",
-        ]
+    def flow(self) -> Flow:
+        """Return the open flow that is installed here; Missing where something of it is not."""
+        return find_flow(self.database, self.series)
 
 
 def lut_cells(counts: Mapping[str, int]) -> int:
@@ -292,49 +289,6 @@ def database_names(board: Board) -> tuple[str, str]:
         )
     die, letter, package, speed = (text.lower() for text in found.groups())
     return f"{die}{package}-{speed}", SERIES[letter]
-
-
-def constraints(pins: Pins, clocks: Clocks) -> str:
-    """Return the constraint file (XDC) of a board's pins and clocks."""
-    lines = []
-    for pin in pins:
-        lines.append(f"set_property LOC {pin.pin} [get_ports {{{pin.port}}}]")
-        lines += [
-            f"set_property {name} {{{value}}} [get_ports {{{pin.port}}}]"
-            for name, value in pin.attributes
-        ]
-    lines += [
-        f"create_clock -name {port} -period {1e9 / hz:.3f} [get_ports {{{port}}}]"
-        for port, hz in clocks
-    ]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def vivado_script(board: Board) -> str:
-    """Return a Tcl script that takes the Verilog to a bitstream with Vivado, if timing is met."""
-    mhz = f"{board.core_clock / 1e6:g}"
-    return f"""\
-# vivado -mode batch -source build_vivado.tcl
-create_project -in_memory -part {board.part}
-read_verilog -sv top.v
-read_xdc top.xdc
-synth_design -top top -part {board.part}
-set_property CFGBVS VCCO [current_design]
-set_property CONFIG_VOLTAGE 3.3 [current_design]
-opt_design
-place_design
-phys_opt_design
-route_design
-report_timing_summary -file vivado_timing.rpt
-report_utilization -hierarchical -file vivado_utilization.rpt
-foreach kind {{setup hold}} {{
-    set slack [get_property SLACK [get_timing_paths -$kind]]
-    if {{$slack < 0}} {{
-        error "timing is missed, no bitstream: the worst $kind slack is $slack ns, at {mhz} MHz"
-    }}
-}}
-write_bitstream -force top_vivado.bit
-"""
 
 
 def routed_clocks(log: str) -> dict[str, tuple[float, float]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hw.arch import formats, parts
 from hw.arch.isa import Op
+from hw.common.show import table
 from sw.compiler.plan.layout import ceil_div
 from sw.compiler.program import Program
 
@@ -62,19 +63,6 @@ def membranes(program: Program) -> Membranes:
     return Membranes(count=count, bits=tuple(sorted(used)), in_memory=program.stream, words=words)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
-    """Return aligned columns; the first is text, the others numbers."""
-    text = [head, *[tuple(str(v) for v in row) for row in rows]]
-    width = [max(len(row[n]) for row in text) for n in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            v.ljust(w) if n == 0 else v.rjust(w)
-            for n, (v, w) in enumerate(zip(row, width, strict=True))
-        ).rstrip()
-        for row in text
-    )
-
-
 def membrane_text(program: Program) -> str:
     """Return where the membranes are, and what they take at each width."""
     c, m = program.config, membranes(program)
@@ -92,7 +80,7 @@ def membrane_text(program: Program) -> str:
     return "\n".join(
         [
             f"{m.count} membranes of {widths} bits in residual buffer A",
-            _table(("at", "bits", "words per lane"), rows),
+            table(("at", "bits", "words per lane"), rows),
         ]
     )
 
@@ -108,7 +96,7 @@ def part_text(program: Program, found: parts.Fit) -> str:
     return "\n".join(
         [
             f"memories on {found.part.title}",
-            _table(("memory", "banks", "bits", "words", "in", "takes"), rows),
+            table(("memory", "banks", "bits", "words", "in", "takes"), rows),
             "",
             f"{program.name} {'DOES NOT FIT' if found.faults else 'FITS'}: {totals}, {held} bits "
             "in registers; logic is not counted here",
@@ -160,9 +148,9 @@ def report(program: Program) -> str:
         [
             f"{program.name} on {c.rows} rows x {c.cols} columns x {c.width} bits, {unit}",
             "",
-            _table(("layer", "op", "cycles", "share", "binary ops", "of peak"), rows),
+            table(("layer", "op", "cycles", "share", "binary ops", "of peak"), rows),
             "",
-            _table(("memory", "base", "words"), memory),
+            table(("memory", "base", "words"), memory),
             "",
             membrane_text(program),
             "",

@@ -7,6 +7,8 @@ import pytest
 import boards
 from hw import targets
 from hw.arch import Config, SpikeloomError
+from hw.arch.parts import dsps
+from sw.room import block_rams
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +27,15 @@ def test_every_file_is_a_board():
     found = {p.stem for p in (ROOT / "boards").glob("*.py")} - {"__init__", *boards.HELPERS}
     assert found == set(boards.NAMES)
     assert {"arty_a7", "arty_a7_100", "ulx3s"} <= found
+
+
+@pytest.mark.parametrize("name", boards.NAMES)
+def test_block_rams_and_multipliers_are_there(name):
+    """By the forecast from widths and depths; LUTs are counted by synthesis."""
+    board = boards.get(name)
+    block, target = board.die.block, targets.of(board)
+    assert block_rams(board.config, block) <= board.resources[block.resource]
+    assert sum(dsps(board.config, target.primitives).values()) <= board.resources["dsp"]
 
 
 @pytest.mark.parametrize("name", ["x", "arty", "ULX3S", "", "__init__"])

@@ -10,8 +10,10 @@ import boards
 from hw.arch import SpikeloomError
 from hw.build import build, report
 from hw.common.files import file_digest
-from hw.targets import TARGETS, xc7
+from hw.targets import TARGETS
+from hw.tools import find, openxc7
 from tests.synth.designs import echo
+from tests.tools.installs import database
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +21,9 @@ def arty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("arty")
     events = []
     with pytest.MonkeyPatch.context() as m:
-        for name in (xc7.CHIPDB, xc7.DATABASE, "NEXTPNR_XILINX"):
+        for name in (openxc7.CHIPDB, openxc7.DATABASE, "NEXTPNR_XILINX"):
             m.delenv(name, raising=False)
+        m.setattr(find, "roots", lambda templates: [])
         return folder, build("arty_a7", output=folder, design=echo, tell=events.append), events
 
 
@@ -93,6 +96,15 @@ def test_arty_says_in_one_line_that_there_is_no_bitstream(arty):
     ]
 
 
+def test_a_slow_clock_goes_through_an_mmcm_that_the_open_flow_takes(tmp_path):
+    build("cmod_a7", output=tmp_path, design=echo, last="constrain")
+    cells = json.loads((tmp_path / "check.json").read_text(encoding="utf-8"))["cells"]
+    assert cells["MMCME2_ADV"] == 1
+    assert "create_clock -name clk12_0__io -period 83.333 " in (tmp_path / "top.xdc").read_text(
+        encoding="utf-8"
+    )
+
+
 def check_schema(value):
     assert list(value) == [
         "schema",
@@ -161,9 +173,9 @@ def test_open_flow_goes_on_to_a_bitstream(tmp_path, monkeypatch):
         _fake(tools / name, text)
         monkeypatch.setenv(name.upper().replace("-", "_"), str(tools / name))
     (tmp_path / "chip.bin").write_text("", encoding="utf-8")
-    (tmp_path / "db").mkdir()
-    monkeypatch.setenv(xc7.CHIPDB, str(tmp_path / "chip.bin"))
-    monkeypatch.setenv(xc7.DATABASE, str(tmp_path / "db"))
+    database(tmp_path / "db")
+    monkeypatch.setenv(openxc7.CHIPDB, str(tmp_path / "chip.bin"))
+    monkeypatch.setenv(openxc7.DATABASE, str(tmp_path / "db"))
     value = build("arty_a7", output=out, design=echo)
     assert (out / "top.bit").read_text(encoding="utf-8") == "bits\n"
     assert value["bitstream"]["file"] == "top.bit"
@@ -177,7 +189,7 @@ def test_open_flow_goes_on_to_a_bitstream(tmp_path, monkeypatch):
         assert not (out / name).exists()
 
     # and a database that is not there is told
-    monkeypatch.setenv(xc7.DATABASE, str(tmp_path / "gone"))
+    monkeypatch.setenv(openxc7.DATABASE, str(tmp_path / "gone"))
     with pytest.raises(SpikeloomError, match=r"PRJXRAY_DB_DIR is .* but there is nothing"):
         build("arty_a7", output=out, design=echo)
 

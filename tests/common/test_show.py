@@ -7,7 +7,7 @@ import pytest
 
 import sw
 from hw.arch import Config
-from hw.common.show import FIELD_LINES, LINES, VALUE, WIDTH, Shown, cut, listing, shown
+from hw.common.show import FIELD_LINES, LINES, VALUE, WIDTH, Shown, cut, listing, shown, table
 from sim import Simulated
 from sw.compiler import fit_config
 from sw.frontend.loader import DEFAULT
@@ -106,3 +106,13 @@ class _Nameless:
 def test_shown(value, text):
     assert shown(value) == text
     assert len(text) <= VALUE
+
+
+def test_columns_of_text_begin_together_and_figures_end():
+    rows = [("a", 1, "x"), ("long", 1234, "")]
+    assert table(("name", "n", "what"), rows, text=(0, 2)) == (
+        "name     n  what\na        1  x\nlong  1234"
+    )
+    assert table(("name", "n"), []) == "name  n"
+    with pytest.raises(ValueError, match="zip"):
+        table(("a",), [(1, 2)])

@@ -30,3 +30,13 @@ def test_ratio_reaches_the_pll(name, parameters):
     text = board_top.elaborate(board, Echo([1])).rtlil
     for parameter, value in parameters.items():
         assert f"    parameter \\{parameter} {value}\n" in text
+
+
+def test_a_clock_too_slow_for_a_pll_takes_an_mmcm():
+    """Its factors are reals."""
+    text = board_top.elaborate(boards.get("cmod_a7"), Echo([1])).rtlil
+    assert "cell \\MMCME2_ADV" in text
+    assert "PLLE2_ADV" not in text
+    assert "    parameter \\DIVCLK_DIVIDE 1\n" in text
+    assert '    parameter real \\CLKFBOUT_MULT_F "60.0"\n' in text
+    assert '    parameter real \\CLKOUT0_DIVIDE_F "9.0"\n' in text

@@ -28,6 +28,7 @@ def at(family, clock, core_clock):
         ("arty_a7", xc7.PLL, 100, 50, (1, 8, 16, 800)),
         ("arty_a7", xc7.PLL, 125, 50, (1, 8, 20, 1000)),
         ("arty_a7", xc7.PLL, 200, 60, (1, 6, 20, 1200)),
+        ("arty_a7", xc7.MMCM, 12, 80, (1, 60, 9, 720)),
     ],
 )
 def test_ratio(board, limits, clock, core_clock, wanted):
@@ -62,7 +63,7 @@ def test_clock_that_the_pll_does_not_take():
         ratio(at("arty_a7", 12_000_000, 50_000_000), xc7.PLL)
 
 
-@pytest.mark.parametrize("limits", [ecp5.PLL, xc7.PLL], ids=["ecp5", "xc7"])
+@pytest.mark.parametrize("limits", [ecp5.PLL, xc7.PLL, xc7.MMCM], ids=["ecp5", "xc7", "mmcm"])
 def test_every_ratio_keeps_the_limits(limits):
     for found in ratios(27_000_000, limits):
         assert found.output == found.oscillator / found.share

