@@ -222,10 +222,10 @@ class Core(wiring.Component):
             self.pix.read_addr.eq(Mux(peek.active, peek.word, seq.word.row_addr)),
             self.pixels.peek.eq(peek.active),
             self.pixels.peek_addr.eq(peek.word),
-            peek.prog.eq(self.prog.read_data),
-            peek.pix.eq(self.pix.read_data),
-            *each(peek.rows, self.row.read_data),
-            *each(peek.cols, self.col.read_data),
+            peek.prog_data.eq(self.prog.read_data),
+            peek.pix_data.eq(self.pix.read_data),
+            *each(peek.row_data, self.row.read_data),
+            *each(peek.col_data, self.col.read_data),
             self.peek_data.eq(peek.data),
         ]
 

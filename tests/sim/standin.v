@@ -8,8 +8,10 @@ module core #(
     output reg [31:0] cycles,
     input load_valid,
     input [31:0] load_addr, load_data,
-    input [15:0] peek_addr,
-    output reg [17:0] peek_data,
+    input abort, input [31:0] limit, output [1:0] stopped, output [15:0] pc,
+    input [5:0] log_addr, output reg [31:0] log_data, output [6:0] log_count,
+    input peek, input [31:0] peek_addr,
+    output reg [31:0] peek_data,
     output [R*B-1:0] t_row_en, output [R*16-1:0] t_row_addr, output [R*W-1:0] t_row_data,
     output [C*B-1:0] t_col_en, output [C*16-1:0] t_col_addr, output [C*W-1:0] t_col_data,
     output t_col_read,
@@ -26,7 +28,8 @@ module core #(
         cycles = 0;
     end
     always @(posedge clk) begin
-        peek_data <= pix[peek_addr[7:0]];
+        if (peek) peek_data <= {{14{pix[peek_addr[7:0]][17]}}, pix[peek_addr[7:0]]};
+        log_data <= {26'd0, log_addr} + cycles;
         if (load_valid)
             case (load_addr[29:27])
                 0: if (load_addr[0]) lost <= load_data[0]; else length <= load_data;
