@@ -5,12 +5,11 @@ from typing import Any
 from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Op
-from hw.arch.memmap import LOG_DEPTH, Mem, Stopped
+from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
 from hw.core.events import EXPAND, RowEvents
 from hw.core.guard import Guard
@@ -24,12 +23,13 @@ from hw.core.peek import Peek
 from hw.core.pipe import Pipeline, chain, delay
 from hw.core.pixels import Pixels
 from hw.core.pool import PoolUnit
+from hw.core.ports import core_members
 from hw.core.rowread import RowRead
 from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
 from hw.core.trace import trace, trace_members
 from hw.core.wire import add_parts, each
-from hw.core.words import ADDR, field
+from hw.core.words import field
 from hw.core.writeback import WriteBack
 
 
@@ -51,18 +51,7 @@ class Core(wiring.Component):
 
     Members
     -------
-    start : In(1), one pulse while not busy. busy, done : Out(1), of the last run: it came to its
-        HALT. cycles : Out(32), of the run.
-    abort : In(1), limit : In(32): a run is stopped, as `Guard` says; stopped : Out(Stopped).
-    pc : Out(16), where in program memory the instruction in hand begins, or the next one, once it
-        is asked for; of a stopped run too.
-    log_addr : In(range(LOG_DEPTH)), log_data : Out(32), a cycle later: the cycle of the run, from
-        0, in which its instruction of that number was taken. log_count : Out(range(LOG_DEPTH + 1)),
-        how many were; of more, LOG_DEPTH.
-    load_valid, load_addr (hw.arch.memmap), load_data : In, a write a cycle while not busy;
-        it lands two cycles later in program memory, three in the others, and before ``start``.
-    peek : In(1), peek_addr : In(32), while not busy: a word that loads may write is to be read,
-        which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
+    Those of `core_members`, and with ``trace`` those of `trace_members`.
     """
 
     start: Signal
@@ -90,12 +79,9 @@ class Core(wiring.Component):
         words, columns = ((), None) if program is None else (program.words, _columns(program))
         rows, cols, width = config.rows, config.cols, config.width
         self.port, self.seq, self.modes = LoadPort(), Sequencer(config), Modes()
-        # Of the 35T's block RAMs none is left.
-        self.guard, self.log = (
-            Guard(config),
-            Log(style="distributed" if target == "xc7" else "block"),
-        )
-        self.peeking = Peek(config)
+        self.guard, self.peeking = Guard(config), Peek(config)
+        # Of a small 7-series part's block RAMs none is left.
+        self.log = Log(style="distributed" if target == "xc7" else "block")
         apart: Any = {"apart": True, "strict": trace}
         self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG, **apart)
         self.row = Banks(rows, width, config.row_depth, **apart)
@@ -112,26 +98,7 @@ class Core(wiring.Component):
         self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()
         self.lanes, self.back = Lanes(config, target=target, strict=trace), WriteBack(config)
-        ports = {
-            "start": In(1),
-            "abort": In(1),
-            "limit": In(32),
-            "busy": Out(1),
-            "done": Out(1),
-            "stopped": Out(Stopped),
-            "cycles": Out(32),
-            "pc": Out(ADDR),
-            "log_addr": In(range(LOG_DEPTH)),
-            "log_data": Out(32),
-            "log_count": Out(range(LOG_DEPTH + 1)),
-            "load_valid": In(1),
-            "load_addr": In(32),
-            "load_data": In(32),
-            "peek": In(1),
-            "peek_addr": In(32),
-            "peek_data": Out(32),
-        }
-        super().__init__(ports | (trace_members(config) if trace else {}))
+        super().__init__(core_members() | (trace_members(config) if trace else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -190,15 +157,14 @@ class Core(wiring.Component):
         """Start and end of a run, and what is known of it."""
         seq, guard, log = self.seq, self.guard, self.log
         m.d.comb += [
-            guard.start.eq(self.start),
+            *(getattr(guard, name).eq(getattr(self, name)) for name in ("start", "abort", "limit")),
+            *(
+                getattr(self, name).eq(getattr(guard, name))
+                for name in ("busy", "stopped", "cycles")
+            ),
             guard.runs.eq(seq.busy),
-            guard.abort.eq(self.abort),
-            guard.limit.eq(self.limit),
             seq.clear.eq(guard.clear),
-            self.busy.eq(guard.busy),
             self.done.eq(seq.done & ~guard.clear),
-            self.stopped.eq(guard.stopped),
-            self.cycles.eq(guard.cycles),
             self.pc.eq(seq.pc),
             log.begin.eq(guard.begin),
             log.take.eq(seq.setup),
