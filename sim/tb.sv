@@ -9,10 +9,10 @@
 //       s BUDGET ABORT  start, wait for the end; at most BUDGET busy cycles; after ABORT busy
 //                       cycles, unless it is 0, the run is aborted
 //       l CYCLES 0      limit of the runs to come
-//       p ADDR 0        peek at a word of pixel memory (a load port address)
+//       p ADDR WAIT     peek at a word, by its load port address, whose peek takes WAIT cycles
 //       i N 0           cycle in which instruction N of the run was taken
-//   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE", "p DATA", "i CYCLE",
-//               "x COUNTED CYCLES STOPPED" (stopped before its HALT),
+//   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE PC TAKEN", "p DATA",
+//               "i CYCLE", "x COUNTED CYCLES STOPPED PC TAKEN" (stopped before its HALT),
 //               "t COUNTED" (budget used up; ends the simulation), "d" (not done, not busy), "e" (end)
 //   +log=PREFIX  (optional) PREFIX.row, .col, .res, .mem, .pix: binary records of 32-bit words, little
 //               endian: run, cycle (all ones: not busy), then data, address, enable vectors as they
@@ -23,8 +23,7 @@
 module tb #(
     parameter R = 4,
     parameter C = 16,
-    parameter W = 32,
-    parameter PEEK = 4
+    parameter W = 32
 ) (
     input  wire clk      /*verilator public_flat_rw*/,
     output reg  finished /*verilator public_flat_rw*/
@@ -37,6 +36,8 @@ module tb #(
     reg [5:0] log_addr = 0;
     wire busy, done;
     wire [1:0] stopped;
+    wire [15:0] pc;
+    wire [6:0] log_count;
     wire [31:0] cycles, peek_data, log_data;
 
     wire [R*B-1:0] t_row_en;
@@ -57,8 +58,8 @@ module tb #(
 
     core core (
         .clk(clk), .rst(rst), .start(start), .busy(busy), .done(done), .cycles(cycles),
-        .abort(abort), .limit(limit), .stopped(stopped), .pc(),
-        .log_addr(log_addr), .log_data(log_data), .log_count(),
+        .abort(abort), .limit(limit), .stopped(stopped), .pc(pc),
+        .log_addr(log_addr), .log_data(log_data), .log_count(log_count),
         .load_valid(load_valid), .load_addr(load_addr), .load_data(load_data),
         .peek(peek), .peek_addr(peek_addr), .peek_data(peek_data),
         .t_row_en(t_row_en), .t_row_addr(t_row_addr), .t_row_data(t_row_data),
@@ -155,7 +156,7 @@ module tb #(
                     "p": begin
                         peek <= 1;
                         peek_addr <= a;
-                        wait_for <= PEEK;
+                        wait_for <= b;
                         state <= PEEKED;
                     end
                     "i": begin
@@ -169,8 +170,10 @@ module tb #(
             STARTED: state <= RUN;
             RUN:
                 if (!busy) begin
-                    if (done) $fdisplay(out, "s %h %h %h", counted, cycles, done);
-                    else if (stopped != 0) $fdisplay(out, "x %h %h %h", counted, cycles, stopped);
+                    if (done)
+                        $fdisplay(out, "s %h %h %h %h %h", counted, cycles, done, pc, log_count);
+                    else if (stopped != 0)
+                        $fdisplay(out, "x %h %h %h %h %h", counted, cycles, stopped, pc, log_count);
                     else $fdisplay(out, "d");
                     state <= done || stopped != 0 ? FETCH : END;
                 end else if (last != 0 && counted + 1 == last) abort <= 1;

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from hw.arch import timing
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.memmap import Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
@@ -41,7 +42,9 @@ class Run:
     counted: int = -1  #: Busy cycles, counted by the testbench.
     cycles: int = -1  #: What the core's counter says.
     stopped: Stopped = Stopped.NO  #: What ended it before its HALT.
-    words: list[int] = field(default_factory=list)  #: Pixel words read back, signed.
+    pc: int = -1  #: Where in program memory it ended.
+    taken: int = -1  #: Instructions that it took, as far as they are logged.
+    words: list[int] = field(default_factory=list)  #: Words read back, signed.
     log: list[int] = field(default_factory=list)  #: Cycles in which instructions were taken.
 
 
@@ -84,7 +87,11 @@ class Commands:
 
     def peek(self, addresses: Iterable[int]) -> None:
         """Add reads of words of pixel memory."""
-        self.lines += [f"p {load_addr(Mem.PIX, a):x} 0" for a in addresses]
+        self.look((load_addr(Mem.PIX, a) for a in addresses), timing.PEEK)
+
+    def look(self, addresses: Iterable[int], cycles: int) -> None:
+        """Add peeks at load port addresses, each of so many cycles (`timing.peek_cycles`)."""
+        self.lines += [f"p {a:x} {cycles:x}" for a in addresses]
 
     def log(self, count: int) -> None:
         """Add reads of the cycles in which the run's first ``count`` instructions were taken."""
@@ -145,10 +152,10 @@ def read_results(simulator: Simulator, folder: Path) -> Outcome:
         if letter == "n":
             runs.append(Run(numbers[0]))
         elif letter == "s":
-            runs[-1].counted, runs[-1].cycles = numbers[:2]
+            runs[-1].counted, runs[-1].cycles, _, runs[-1].pc, runs[-1].taken = numbers
         elif letter == "x":
-            runs[-1].counted, runs[-1].cycles = numbers[:2]
-            runs[-1].stopped = Stopped(numbers[2])
+            runs[-1].counted, runs[-1].cycles, stopped, runs[-1].pc, runs[-1].taken = numbers
+            runs[-1].stopped = Stopped(stopped)
         elif letter == "p":
             runs[-1].words.append(numbers[0] - (numbers[0] >> 31 << 32))
         elif letter == "i":

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hw.arch import Config, SpikeloomError, timing
+from hw.arch import Config, SpikeloomError
 from hw.common import files, process
 
 HERE = Path(__file__).parent
@@ -252,7 +252,7 @@ def compile_verilog(
     ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
     ``loops``: see `compile_bench`.
     """
-    sizes = {"R": rows, "C": cols, "W": width, "PEEK": timing.PEEK}
+    sizes = {"R": rows, "C": cols, "W": width}
     folder = compile_bench(verilog, TESTBENCH, sizes, wave, loops=loops)
     return Simulator(folder, rows, cols, width)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.arch import timing
-from hw.arch.memmap import Stopped
+from hw.arch.memmap import Mem, Stopped, load_addr
 from hw.core.guard import Guard
 from tests.unit.bench import Bench, timeline
 from tests.unit.cores import (
@@ -15,6 +15,7 @@ from tests.unit.cores import (
     lengths_of,
     load_small,
     peeks,
+    put,
     small_data,
     small_program,
     values_of,
@@ -111,6 +112,13 @@ def test_a_limit(limit):
     assert seen[-1]["cycles"] == limit + 2
 
 
+def test_a_limit_that_was_just_not_reached():
+    """Cycles stand at it while the core is idle; the next run is not stopped for that."""
+    seen = guard_of([*with_start(6, 9, limit=6), *with_start(6, 9, limit=6)])
+    assert [s["busy"] for s in seen] == [*[0] + [1] * 6 + [0] * 3] * 2
+    assert not any(s["stopped"] for s in seen)
+
+
 def test_an_abort_and_a_limit_in_one_cycle():
     rows = with_start(10_000, STOP + 29, limit=20)
     rows[21]["abort"] = 1
@@ -148,10 +156,11 @@ def test_a_stopped_run(machine, how):
         limit = {"limit": at if how == Stopped.WATCHDOG else 0}
         rows = [*load, {**limit, "start": 1}, *(limit for _ in range(at + STOP + 60))]
         rows[begin + at] = {**limit, "abort": how == Stopped.ABORTED}
+        for k in range(begin + at + 3, begin + at + STOP):  # it is busy: none of these is taken
+            rows[k] = {**limit, **put(load_addr(Mem.PIX, 60), 5), "start": 1, "peek": 1}
         again = len(rows) + len(load) + 1
-        seen = machine.play(
-            [*rows, *load, {"start": 1}, *timeline(total + 2), *peeks(range(50, 50 + C))]
-        )
+        rest = [{"start": 1}, *timeline(total + 2), *peeks([60, *range(50, 50 + C)])]
+        seen = machine.play([*rows, *load, *rest])
         busy = [s["busy"] for s in seen[begin : len(rows)]]
         assert busy == [1] * (at + STOP) + [0] * 60, at
         assert {s["stopped"] for s in seen[begin + at + 2 : again]} == {how}
@@ -159,5 +168,5 @@ def test_a_stopped_run(machine, how):
         assert all(w[0] < begin + at + STOP for w in writes_of(seen[:again]))
         assert (seen[again]["stopped"], seen[again]["log_count"]) == (Stopped.NO, 0)
         assert [s["busy"] for s in seen[again:]].count(1) == total
-        assert values_of(seen, C) == logits
+        assert values_of(seen, C + 1) == [0, *logits]
         assert sorted(w[1:] for w in writes_of(seen[again:])) == want, at
