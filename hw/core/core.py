@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Module, Mux, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 
@@ -23,7 +23,7 @@ from hw.core.peek import Peek
 from hw.core.pipe import Pipeline, chain, delay
 from hw.core.pixels import Pixels
 from hw.core.pool import PoolUnit
-from hw.core.ports import core_members
+from hw.core.ports import core_members, memory_ports, run_ports
 from hw.core.rowread import RowRead
 from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
@@ -53,24 +53,6 @@ class Core(wiring.Component):
     -------
     Those of `core_members`, and with ``trace`` those of `trace_members`.
     """
-
-    start: Signal
-    abort: Signal
-    limit: Signal
-    busy: Signal
-    done: Signal
-    stopped: Any
-    cycles: Signal
-    pc: Signal
-    log_addr: Signal
-    log_data: Signal
-    log_count: Signal
-    load_valid: Signal
-    load_addr: Signal
-    load_data: Signal
-    peek: Signal
-    peek_addr: Signal
-    peek_data: Signal
 
     def __init__(
         self, config: Config, program=None, *, trace: bool = False, target: str = "generic"
@@ -108,13 +90,8 @@ class Core(wiring.Component):
         tags = Pipeline(m, seq.tag, 1, name="tag", cleared=("valid",))
         rows = Pipeline(m, self.events.event.row, EXPAND, name="row")
         m.d.comb += [
-            seq.start.eq(self.start),
             seq.forget.eq(self.port.forget | self._loading(Mem.PROG)),
             seq.prog_data.eq(self.prog.read_data),
-            self.port.valid.eq(self.load_valid),
-            self.port.addr.eq(self.load_addr),
-            self.port.data.eq(self.load_data),
-            self.port.busy.eq(self.busy),
             *(part.load.eq(self.port.load) for part in (self.prog, self.back)),
             *(part.insn.eq(seq.insn) for part in (self.modes, self.pixels, self.lane_events)),
             *(part.word.eq(word) for part in (self.rowread, self.pixels, self.lane_events)),
@@ -127,8 +104,8 @@ class Core(wiring.Component):
             self.pool.left.eq(word.left),
             self.pool.row.eq(rows.at(timing.ROW_READ + 2)),
         ]
-        self._run(m)
-        self._peek(m)
+        run_ports(m, self)
+        memory_ports(m, self)
         self._operands(m)
         self._lanes(m, tags)
         self._write_back(m, tags)
@@ -144,56 +121,12 @@ class Core(wiring.Component):
         assert timing.ROW_READ + self.array.latency == timing.S_READY
         # Lane 0 takes its bias before the next column tile's can be there.
         assert timing.SWAP + timing.ELEMENT_IN >= timing.S_READY
-        selected = Peek.latency + Peek.SELECT
-        assert selected + timing.S_READY - 1 + self.config.cols - 1 == timing.peek_cycles(
-            self.config
-        )
+        last = timing.S_READY - 1 + self.config.cols - 1  # column bank's word, behind the address
+        assert Peek.latency + last + Peek.SELECT == timing.peek_cycles(self.config)
 
     def _loading(self, memory: Mem):
         """Whether a word comes into a memory from outside."""
         return self.port.load.valid & (self.port.load.mem == memory)
-
-    def _run(self, m: Module) -> None:
-        """Start and end of a run, and what is known of it."""
-        seq, guard, log = self.seq, self.guard, self.log
-        m.d.comb += [
-            *(getattr(guard, name).eq(getattr(self, name)) for name in ("start", "abort", "limit")),
-            *(
-                getattr(self, name).eq(getattr(guard, name))
-                for name in ("busy", "stopped", "cycles")
-            ),
-            guard.runs.eq(seq.busy),
-            seq.clear.eq(guard.clear),
-            self.done.eq(seq.done & ~guard.clear),
-            self.pc.eq(seq.pc),
-            log.begin.eq(guard.begin),
-            log.take.eq(seq.setup),
-            log.cycles.eq(guard.cycles),
-            log.addr.eq(self.log_addr),
-            self.log_data.eq(log.data),
-            self.log_count.eq(log.count),
-        ]
-
-    def _peek(self, m: Module) -> None:
-        """Memories that read what is asked for from outside, in place of what the core asks for.
-
-        Column banks read it as a parameter.
-        """
-        seq, peek = self.seq, self.peeking
-        m.d.comb += [
-            peek.peek.eq(self.peek),
-            peek.addr.eq(self.peek_addr),
-            peek.busy.eq(self.busy),
-            self.prog.read_addr.eq(Mux(peek.active, peek.word, seq.prog_addr)),
-            self.pix.read_addr.eq(Mux(peek.active, peek.word, seq.word.row_addr)),
-            self.pixels.peek.eq(peek.active),
-            self.pixels.peek_addr.eq(peek.word),
-            peek.prog_data.eq(self.prog.read_data),
-            peek.pix_data.eq(self.pix.read_data),
-            *each(peek.row_data, self.row.read_data),
-            *each(peek.col_data, self.col.read_data),
-            self.peek_data.eq(peek.data),
-        ]
 
     def _operands(self, m: Module) -> None:
         """Words of row, column and pixel memory, to array, pooling and lanes."""

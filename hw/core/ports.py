@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from amaranth import Module, Mux
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.core.wire import each
 from hw.core.words import ADDR
 
 
@@ -44,3 +46,53 @@ def core_members() -> dict[str, Any]:
         "peek_addr": In(32),
         "peek_data": Out(32),
     }
+
+
+def run_ports(m: Module, core: Any) -> None:
+    """Wire what starts and ends a run of ``core``, and what is known of it."""
+    seq, guard, log = core.seq, core.guard, core.log
+    m.d.comb += [
+        seq.start.eq(core.start),
+        seq.clear.eq(guard.clear),
+        guard.start.eq(core.start),
+        guard.runs.eq(seq.busy),
+        guard.abort.eq(core.abort),
+        guard.limit.eq(core.limit),
+        core.busy.eq(guard.busy),
+        core.done.eq(seq.done & ~guard.clear),
+        core.stopped.eq(guard.stopped),
+        core.cycles.eq(guard.cycles),
+        core.pc.eq(seq.pc),
+        log.begin.eq(guard.begin),
+        log.take.eq(seq.setup),
+        log.cycles.eq(guard.cycles),
+        log.addr.eq(core.log_addr),
+        core.log_data.eq(log.data),
+        core.log_count.eq(log.count),
+    ]
+
+
+def memory_ports(m: Module, core: Any) -> None:
+    """Wire loads and peeks: memories read what is asked for from outside, while ``core`` is idle.
+
+    Row banks read it as they do an image's pixels, column banks as a parameter (in `Core`).
+    """
+    port, peek = core.port, core.peeking
+    m.d.comb += [
+        port.valid.eq(core.load_valid),
+        port.addr.eq(core.load_addr),
+        port.data.eq(core.load_data),
+        port.busy.eq(core.guard.busy),
+        peek.peek.eq(core.peek),
+        peek.addr.eq(core.peek_addr),
+        peek.busy.eq(core.guard.busy),
+        core.prog.read_addr.eq(Mux(peek.active, peek.word, core.seq.prog_addr)),
+        core.pix.read_addr.eq(Mux(peek.active, peek.word, core.seq.word.row_addr)),
+        core.pixels.peek.eq(peek.active),
+        core.pixels.peek_addr.eq(peek.word),
+        peek.prog_data.eq(core.prog.read_data),
+        peek.pix_data.eq(core.pix.read_data),
+        *each(peek.row_data, core.row.read_data),
+        *each(peek.col_data, core.col.read_data),
+        core.peek_data.eq(peek.data),
+    ]

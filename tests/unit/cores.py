@@ -33,9 +33,11 @@ TRACE = [
 
 
 class Machine:
-    def __init__(self):
+    """A core on a bench."""
+
+    def __init__(self, core=None):
         self.bench = Bench(
-            Core(CONFIG, trace=True),
+            core or Core(CONFIG, trace=True),
             [
                 *("start", "abort", "limit", "load_valid", "load_addr", "load_data"),
                 *("peek", "peek_addr", "log_addr"),

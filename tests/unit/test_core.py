@@ -9,6 +9,7 @@ from hw.arch import isa, timing
 from hw.arch.formats import MEMBRANE_MAX, SHIFTS, STATE_BITS, STATE_SHIFTS, state_levels
 from hw.arch.isa import NI, Dest, Keep, Mod, Op, Res, Step
 from hw.arch.memmap import Mem, load_addr
+from hw.core.core import Core
 from sim.interpreter.interpret import ColumnReads
 from sim.interpreter.interpret import Machine as Interpreter
 from sw.golden import ops
@@ -38,7 +39,7 @@ from tests.unit.states import thresholds_of
 
 @pytest.fixture(scope="module")
 def machine():
-    return Machine()
+    return Machine(Core(CONFIG, trace=True))
 
 
 def test_pixels_are_read_back_with_their_sign(machine):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from hw.arch import isa, timing
+from hw.arch import Config, isa, timing
 from hw.arch.isa import NI, Op
 from hw.arch.memmap import Mem, load_addr, split_addr
-from tests.unit.bench import timeline
+from hw.core.peek import Peek
+from tests.unit.bench import Bench, timeline
 from tests.unit.cores import (
     CONFIG,
     LAND,
@@ -32,6 +33,41 @@ from tests.unit.cores import (
 @pytest.fixture(scope="module")
 def machine():
     return Machine()
+
+
+def test_one_word_of_all_is_picked():
+    """Of any bank, part and memory; with the address the memories are turned to its word."""
+    rng, config = np.random.default_rng(2), Config(rows=4, cols=8, width=128)
+    reads = {
+        "prog_data": int(rng.integers(1 << 32)),
+        "pix_data": -77,
+        "row_data": [int.from_bytes(rng.bytes(16), "little") for _ in range(4)],
+        "col_data": [int.from_bytes(rng.bytes(16), "little") for _ in range(8)],
+    }
+    places = [(Mem.PROG, 0, 0), (Mem.PIX, 0, 0)]
+    places += [
+        (m, b, p) for m, n in ((Mem.ROW, 4), (Mem.COL, 8)) for b in range(n) for p in range(4)
+    ]
+    rows, want = [], []
+    for n, (memory, bank, part) in enumerate(places):
+        addr = load_addr(memory, 1000 + n, bank, part)
+        rows += [{**reads, "peek": 1, "addr": addr}, *[reads] * (Peek.latency + Peek.SELECT)]
+        banks = {Mem.ROW: reads["row_data"], Mem.COL: reads["col_data"]}.get(memory)
+        other = reads["prog_data"] if memory == Mem.PROG else -77 & 0xFFFFFFFF
+        want.append(banks[bank] >> 32 * part & 0xFFFFFFFF if banks else other)
+    bench = Bench(Peek(config), ["peek", "addr", "busy", *reads], ["active", "word", "data"])
+    seen = bench.play(rows)
+    step = 1 + Peek.latency + Peek.SELECT
+    assert [s["data"] for s in seen[step - 1 :: step]] == want
+    assert [s["word"] for s in seen[1::step]] == [1000 + n for n in range(len(places))]
+    assert [s["active"] for s in seen] == [0] + [1] * (len(seen) - 1)
+
+
+def test_a_busy_core_is_not_peeked_at():
+    bench = Bench(Peek(CONFIG), ["peek", "addr", "busy", "prog_data"], ["active", "word", "data"])
+    rows = [{"peek": 1, "addr": 5}, {}, {"peek": 1, "addr": 7, "busy": 1}, {"busy": 1}, {}]
+    seen = bench.play([{**row, "prog_data": 9} for row in rows])
+    assert [(s["active"], s["word"]) for s in seen] == [(0, 0), (1, 5), (1, 5), (0, 5), (0, 5)]
 
 
 def everywhere(rng, depth=64):
