@@ -98,6 +98,7 @@ def test_aborted_in_any_cycle(seed):
             job.logits()
     outcome, writes = job.play()
     (model,) = interpret(program, images[:1])
+    assert model.events is not None
     want = Expected(program, model.events, 0)
     inside = want.writes["cycle"]
     for k, at in enumerate(aborts):
