@@ -165,6 +165,7 @@ def test_a_stopped_run(machine, how):
         assert busy == [1] * (at + STOP) + [0] * 60, at
         assert {s["stopped"] for s in seen[begin + at + 2 : again]} == {how}
         assert not any(s["done"] for s in seen[begin:again])
+        assert not any(s["peek_data"] for s in seen[:again])
         assert all(w[0] < begin + at + STOP for w in writes_of(seen[:again]))
         assert (seen[again]["stopped"], seen[again]["log_count"]) == (Stopped.NO, 0)
         assert [s["busy"] for s in seen[again:]].count(1) == total
