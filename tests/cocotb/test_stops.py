@@ -24,7 +24,7 @@ from sim.simulate import frames
 from sim.testbench import NOT_BUSY, Commands, run_free
 from sw.compiler import compile_network, forecast_layers, logged_layers
 from sw.frontend.loader import shipped
-from sw.testing import random_images
+from sw.testing import random_images, random_residual_network
 from tests.cocotb.inference import CONFIGS
 from tests.cocotb.test_sweep import drawn
 
@@ -111,6 +111,27 @@ def test_aborted_in_any_cycle(seed):
             got = writes[0][writes[0]["cycle"] <= at]
             want.writes, want.origin = want.writes[inside <= at], want.origin[inside <= at]
             assert first_difference(want, got, 0) is None
+
+
+def test_aborted_with_sixteen_steps_in_flight():
+    """What the lanes still have to write then takes longest; none of it comes after busy falls."""
+    network = random_residual_network(
+        3, height=6, width=6, channels=1, widths=(16,), blocks=(1,), steps=16, bits=4, classes=4
+    )
+    program = compile_network(network, ARTY)
+    spread = next(i for i in program.instructions() if i.op == Op.MAC)
+    assert spread.n_spread == 15
+    image = frames(program, random_images(network, 1, 3))[0]
+    job, aborts = Job(program), range(700, 900, 7)
+    for at in aborts:
+        job.run(image, abort=at)
+    job.run(image)
+    job.logits()
+    outcome, writes = job.play()
+    assert [r.counted for r in outcome.runs[:-1]] == [at + STOP for at in aborts]
+    behind = [int(w["cycle"].max()) - at for w, at in zip(writes, aborts, strict=False)]
+    assert max(behind) > 90
+    check_good(program, [image], outcome, writes, len(aborts))
 
 
 def test_a_limit_that_is_reached_and_one_that_is_not():
