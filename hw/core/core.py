@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Module, Mux, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
@@ -13,14 +12,18 @@ from hw.arch.isa import Op
 from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
 from hw.core.events import EXPAND, RowEvents
+from hw.core.guard import Guard
 from hw.core.lane_events import LaneEvents
 from hw.core.lanes import Lanes
+from hw.core.log import Log
 from hw.core.membranes import Remembering
 from hw.core.memories import Bank, Banks, LoadPort
 from hw.core.modes import Modes
+from hw.core.peek import Peek
 from hw.core.pipe import Pipeline, chain, delay
 from hw.core.pixels import Pixels
 from hw.core.pool import PoolUnit
+from hw.core.ports import core_members, memory_ports, run_ports
 from hw.core.rowread import RowRead
 from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
@@ -48,21 +51,8 @@ class Core(wiring.Component):
 
     Members
     -------
-    start : In(1), one pulse while not busy. busy, done : Out(1). cycles : Out(32).
-    load_valid, load_addr (hw.arch.memmap), load_data : In, a write a cycle while not busy;
-        it lands two cycles later in program memory, three in the others, and before ``start``.
-    peek_addr : In(16), peek_data : Out(18), pixel memory, one cycle later, while not busy.
+    Those of `core_members`, and with ``trace`` those of `trace_members`.
     """
-
-    start: Signal
-    busy: Signal
-    done: Signal
-    cycles: Signal
-    load_valid: Signal
-    load_addr: Signal
-    load_data: Signal
-    peek_addr: Signal
-    peek_data: Signal
 
     def __init__(
         self, config: Config, program=None, *, trace: bool = False, target: str = "generic"
@@ -71,6 +61,9 @@ class Core(wiring.Component):
         words, columns = ((), None) if program is None else (program.words, _columns(program))
         rows, cols, width = config.rows, config.cols, config.width
         self.port, self.seq, self.modes = LoadPort(), Sequencer(config), Modes()
+        self.guard, self.peeking = Guard(config), Peek(config)
+        # Of a small 7-series part's block RAMs none is left.
+        self.log = Log(style="distributed" if target == "xc7" else "block")
         apart: Any = {"apart": True, "strict": trace}
         self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG, **apart)
         self.row = Banks(rows, width, config.row_depth, **apart)
@@ -87,18 +80,7 @@ class Core(wiring.Component):
         self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()
         self.lanes, self.back = Lanes(config, target=target, strict=trace), WriteBack(config)
-        ports = {
-            "start": In(1),
-            "busy": Out(1),
-            "done": Out(1),
-            "cycles": Out(32),
-            "load_valid": In(1),
-            "load_addr": In(32),
-            "load_data": In(32),
-            "peek_addr": In(16),
-            "peek_data": Out(signed(MEMBRANE_BITS)),
-        }
-        super().__init__(ports | (trace_members(config) if trace else {}))
+        super().__init__(core_members() | (trace_members(config) if trace else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -108,17 +90,8 @@ class Core(wiring.Component):
         tags = Pipeline(m, seq.tag, 1, name="tag", cleared=("valid",))
         rows = Pipeline(m, self.events.event.row, EXPAND, name="row")
         m.d.comb += [
-            seq.start.eq(self.start),
             seq.forget.eq(self.port.forget | self._loading(Mem.PROG)),
             seq.prog_data.eq(self.prog.read_data),
-            self.prog.read_addr.eq(seq.prog_addr),
-            self.busy.eq(seq.busy),
-            self.done.eq(seq.done),
-            self.cycles.eq(seq.cycles),
-            self.port.valid.eq(self.load_valid),
-            self.port.addr.eq(self.load_addr),
-            self.port.data.eq(self.load_data),
-            self.port.busy.eq(seq.busy),
             *(part.load.eq(self.port.load) for part in (self.prog, self.back)),
             *(part.insn.eq(seq.insn) for part in (self.modes, self.pixels, self.lane_events)),
             *(part.word.eq(word) for part in (self.rowread, self.pixels, self.lane_events)),
@@ -131,12 +104,14 @@ class Core(wiring.Component):
             self.pool.left.eq(word.left),
             self.pool.row.eq(rows.at(timing.ROW_READ + 2)),
         ]
+        run_ports(m, self)
+        memory_ports(m, self)
         self._operands(m)
         self._lanes(m, tags)
         self._write_back(m, tags)
         if self.trace:
             loading = Pipeline(m, self.port.load.valid, 0, name="loading").at(1)
-            trace(m, self, seq.busy & ~loading, self.back, self.lanes)
+            trace(m, self, ~loading, self.back, self.lanes)
         return m
 
     def _check(self) -> None:
@@ -146,6 +121,8 @@ class Core(wiring.Component):
         assert timing.ROW_READ + self.array.latency == timing.S_READY
         # Lane 0 takes its bias before the next column tile's can be there.
         assert timing.SWAP + timing.ELEMENT_IN >= timing.S_READY
+        last = timing.S_READY - 1 + self.config.cols - 1  # column bank's word, behind the address
+        assert Peek.latency + last + Peek.SELECT == timing.peek_cycles(self.config)
 
     def _loading(self, memory: Mem):
         """Whether a word comes into a memory from outside."""
@@ -153,8 +130,9 @@ class Core(wiring.Component):
 
     def _operands(self, m: Module) -> None:
         """Words of row, column and pixel memory, to array, pooling and lanes."""
-        seq, word = self.seq, self.seq.word
-        address = Pipeline(m, word.col_addr, 0, name="col_addr")
+        seq, word, peek = self.seq, self.seq.word, self.peeking
+        column = Mux(peek.active, peek.word, word.col_addr)
+        address = Pipeline(m, column, 0, name="col_addr")
         near, far = (
             address.at(cycle - self.col.latency)
             for cycle in (timing.ELEMENT_IN, timing.S_READY - 1)
@@ -181,8 +159,6 @@ class Core(wiring.Component):
             *each(self.col.read_addr, chain(m, addresses, self.config.cols, name="col_addr")),
             *each(self.col.read_en, chain(m, read, self.config.cols, name="col_read")),
             *each(self.array.cols, self.col.read_data),
-            self.pix.read_addr.eq(Mux(seq.busy, word.row_addr, self.peek_addr)),
-            self.peek_data.eq(self.pix.read_data),
             self.pixels.read.eq(self.pix.read_data),
         ]
 
@@ -193,10 +169,11 @@ class Core(wiring.Component):
         read last stays. Rows meet a word one after the other, and any of them may have a spike.
         """
         early, word = self.modes.early, self.seq.word
+        par = word.par | self.peeking.active
         near, far = (c - self.col.latency for c in (timing.ELEMENT_IN, timing.S_READY - 1))
         spikes = Pipeline(m, self.rowread.some, timing.ROW_READ, name="spikes").at(near)
-        parameter = Pipeline(m, word.par, 0, name="par_read").at(near)
-        weight = Pipeline(m, word.par | (word.valid & early.mac), 0, name="weight_read").at(far)
+        parameter = Pipeline(m, par, 0, name="par_read").at(near)
+        weight = Pipeline(m, par | (word.valid & early.mac), 0, name="weight_read").at(far)
         if self.trace:
             traced: Any = self
             m.d.comb += traced.t_col_read.eq(early.gemm & spikes)
@@ -220,7 +197,7 @@ class Core(wiring.Component):
             self.lanes.res_dest.eq(insn.res_dest),
             self.lanes.table.eq(self.seq.table),
             self.lanes.forget.eq(self.remembering.forgotten),
-            self.remembering.forget.eq(self.port.forget),
+            self.remembering.forget.eq(self.port.forget | self.guard.clear),
             self.remembering.halt.eq(self.seq.setup & (insn.op == Op.HALT)),
             *each(self.lanes.acc, self.array.accs),
             *(a.eq(b[:32]) for a, b in zip(self.lanes.col, self.col.read_data, strict=True)),

@@ -2,14 +2,13 @@
 
 from amaranth import Array as Choice
 from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.hdl import signed
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch import link
+from hw.arch import link, timing
 from hw.arch.config import Config
-from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.link import Command, Reason
+from hw.arch.memmap import Mem, load_addr
 
 _WORDS = (Command.WRITE, Command.WRITE_BYTES)  # requests that the buffer is walked for
 _IDLE_CORE = (*_WORDS, Command.READ, Command.START)  # requests refused while the core is busy
@@ -38,7 +37,7 @@ class LinkEndpoint(wiring.Component):
         Bytes from and to the host.
     tick : In(1)
         Pulses; a half-received frame is given up at the second one after its last byte.
-    start, busy, done, cycles, load_valid, load_addr, load_data, peek_addr, peek_data
+    start, busy, done, cycles, load_valid, load_addr, load_data, peek, peek_addr, peek_data
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -52,10 +51,12 @@ class LinkEndpoint(wiring.Component):
     load_valid: Signal
     load_addr: Signal
     load_data: Signal
+    peek: Signal
     peek_addr: Signal
     peek_data: Signal
 
     def __init__(self, config: Config, *, clk_freq: int):
+        self.wait = timing.peek_cycles(config, Mem.PIX)
         self.identity = link.Identity(
             version=link.VERSION, digest=config.digest, clock=int(clk_freq), config=config
         ).encode()
@@ -71,8 +72,9 @@ class LinkEndpoint(wiring.Component):
                 "load_valid": Out(1),
                 "load_addr": Out(32),
                 "load_data": Out(32),
-                "peek_addr": Out(16),
-                "peek_data": In(signed(MEMBRANE_BITS)),
+                "peek": Out(1),
+                "peek_addr": Out(32),
+                "peek_data": In(32),
             }
         )
 
@@ -91,7 +93,7 @@ class LinkEndpoint(wiring.Component):
             f.read.eq(read.data),
             self.load_addr.eq(f.addr),
             self.load_data.eq(f.word),
-            self.peek_addr.eq(f.addr[:16]),
+            self.peek_addr.eq(f.addr[:16] | load_addr(Mem.PIX, 0)),
             write.addr.eq(f.index),
             write.data.eq(self.i.payload),
             write.en.eq(f.write),
@@ -246,8 +248,12 @@ class LinkEndpoint(wiring.Component):
                 m.next = "WAIT"
                 with m.If(total == 0):
                     m.next = "CRC_HIGH"
-        with m.State("WAIT"):  # addr is at the pixel memory
-            m.next = "LOAD"
+        with m.State("WAIT"):  # a word of pixel memory is peeked at
+            m.d.comb += self.peek.eq((f.code == Command.READ) & (f.peeked == 0))
+            m.d.sync += f.peeked.eq(f.peeked + 1)
+            with m.If((f.code != Command.READ) | (f.peeked == self.wait - 1)):
+                m.d.sync += f.peeked.eq(0)
+                m.next = "LOAD"
         with m.State("LOAD"):
             with m.Switch(Cat(f.index[2], f.code == Command.READ)):
                 with m.Case("00"):
@@ -296,6 +302,7 @@ class _Frame:
         self.index = Signal(8)  # payload bytes done
         self.reason = Signal(range(max(Reason) + 1))  # 0: granted
         self.refused = Signal()
+        self.peeked = Signal(4)  # cycles since the request for a word
         self.crc = Signal(16)
         self.word = Signal(32)
         self.addr = Signal(32)

@@ -45,7 +45,7 @@ def talk(*requests, busy=False, stall=0.0, tick_every=2000):
             _, _, start, write, load_addr, data, peek = await ctx.tick().sample(
                 dut.start, dut.load_valid, dut.load_addr, dut.load_data, dut.peek_addr
             )
-            ctx.set(dut.peek_data, pixel(peek))  # read latency 1
+            ctx.set(dut.peek_data, pixel(peek % (1 << 16)))
             ctx.set(dut.tick, cycle % tick_every == tick_every - 1)
             if start:
                 events.append(("start",))
