@@ -64,6 +64,7 @@ import zlib
 from dataclasses import dataclass
 
 from hw.arch.config import Config
+from hw.arch.memmap import Stopped
 from hw.common.errors import SpikeloomError
 
 RATES = (1_000_000, 2_000_000, 3_000_000)  #: Bits per second, 8N1; a device has some of them.
@@ -79,7 +80,7 @@ CRC_RESIDUE = 0x2144DF1C  #: zlib.crc32 of anything with its CRC-32 behind it.
 ADDR_BYTES = 4  #: Address at the head of WRITE, WRITE_BYTES, READ, RESULT, CRC and LOG.
 MAX_WORDS = (MAX_PAYLOAD - ADDR_BYTES) // 4  #: Words in one WRITE, and in a reply to READ or LOG.
 MAX_BYTES = MAX_PAYLOAD - ADDR_BYTES  #: Words in one WRITE_BYTES.
-QUEUE = 4096  #: Bytes of requests that the device keeps, each with its header and 1 byte more.
+QUEUE = 2048  #: Bytes of requests that the device keeps, each with its header and 1 byte more.
 TICK_MS = 40  #: Milliseconds between ticks of the device's timer.
 FALLBACK_TICKS = 8  #: Ticks without a good frame after which a device is back at BAUD.
 MAGIC = b"SPKL"  #: Where an IDENTIFY reply's Identity begins.
@@ -128,14 +129,6 @@ class Reason(enum.IntEnum):
     ADDRESS = 6  #: No memory has this address, or not so many words from it on.
     CLOSED = 7  #: There was no IDENTIFY since reset.
     RATE = 8  #: The device does not have this rate.
-
-
-class Stopped(enum.IntEnum):
-    """How the last run ended, if the program did not end it."""
-
-    NO = 0  #: It came to its end, or runs, or there was none.
-    ABORTED = 1  #: By ABORT.
-    WATCHDOG = 2  #: By itself, at the limit that START gave.
 
 
 @dataclass(frozen=True, kw_only=True)

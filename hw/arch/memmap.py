@@ -1,7 +1,8 @@
 """Load port: one 32-bit address space over all memories that are written from outside.
 
 Address bits: [15:0] word, [19:16] 32-bit part of the word (0 = least significant), [26:20] bank,
-[29:27] memory. Pixel memory (bits 17:0, read back sign-extended) can also be read.
+[29:27] memory. All but CTRL can be peeked at, by the same addresses, while the core is idle; of
+pixel memory bits 17:0, sign-extended.
 """
 
 import enum
@@ -16,8 +17,19 @@ class Mem(enum.IntEnum):
     PROG = 0  #: The program: prog_depth words of 32 bits.
     COL = 1  #: Column memory: C banks of col_depth words of W bits.
     ROW = 2  #: Row memory: R banks of row_depth words of W bits.
-    PIX = 3  #: Pixel memory: pix_depth words of 18 bits, signed; the only one that can be read.
+    PIX = 3  #: Pixel memory: pix_depth words of 18 bits, signed.
     CTRL = 4  #: One word; whatever is written, the next run is as the first after a reset.
+
+
+class Stopped(enum.IntEnum):
+    """What ended the last run before its HALT."""
+
+    NO = 0  #: Nothing: it ran to its HALT, or runs.
+    ABORTED = 1  #: An abort.
+    WATCHDOG = 2  #: It had run for the cycles that were its limit.
+
+
+LOG_DEPTH = 64  #: Instructions of a run, its first ones, whose cycle the core keeps.
 
 
 def load_addr(mem: Mem, word: Any, bank: Any = 0, part: Any = 0) -> Any:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from hw.arch import isa
 from hw.arch.config import Config
-from hw.arch.formats import STATE_CELLS
+from hw.arch.formats import MAX_STEPS, STATE_CELLS
 from hw.arch.isa import LATE_WORD, NI, Dest, Instruction, Op
+from hw.arch.memmap import Mem
 
 POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
 ROW_READ = 2  #: Address to rotated and masked row word (register output).
@@ -82,6 +83,34 @@ def drain_cycles(config: Config, i: Instruction) -> int:
     if i.persist:
         last.append(STATE_WRITE + events + across)
     return max(0, max(last) - i.shortcut)
+
+
+def settle_cycles(config: Config) -> int:
+    """Cycles in which everything that was ever issued lands, whatever the instruction says.
+
+    The most that `drain_cycles` can come to: as many passes of as many events as there can be, and
+    the means after them.
+    """
+    events = MAX_STEPS * max(config.cols, STATE_GAP)
+    return write_cycle(config) + events + mean_row(config) + config.cols
+
+
+def stop_cycles(config: Config) -> int:
+    """Most cycles from ``abort`` until the core is idle: the first one that is not busy.
+
+    The abort in a register, the cycle that clears the sequencer, and what lands after it. A
+    watchdog acts as an abort in the cycle in which ``cycles`` is the limit.
+    """
+    return 3 + settle_cycles(config)
+
+
+def peek_cycles(config: Config, memory: Mem = Mem.COL) -> int:
+    """Cycles from ``peek`` to ``peek_data``; column memory, whose banks read in turn, takes most.
+
+    The address in a register, the way to the memory, its word, and two selections.
+    """
+    read = {Mem.COL: S_READY - 1 + config.cols - 1, Mem.ROW: 3}
+    return 1 + read.get(memory, 1) + 2
 
 
 def encode(config: Config, op: Op, **values: int) -> list[int]:

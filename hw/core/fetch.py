@@ -42,6 +42,7 @@ class Fetch(wiring.Component):
     whole : Out(1), all words have arrived, or are about to, and the next cycle may be ``setup``.
     kept : Out(1), a run starts behind the table.
     insn : Out(instruction_layout()), the instruction register.
+    pc : Out(ADDR), address of the instruction in it, or of the next one once that is asked for.
     """
 
     begin: Signal
@@ -56,6 +57,7 @@ class Fetch(wiring.Component):
     whole: Signal
     kept: Signal
     insn: Any
+    pc: Signal
 
     latency = NI + 1
 
@@ -75,6 +77,7 @@ class Fetch(wiring.Component):
                 "whole": Out(1),
                 "kept": Out(1),
                 "insn": Out(instruction_layout()),
+                "pc": Out(ADDR),
             }
         )
 
@@ -110,6 +113,10 @@ class Fetch(wiring.Component):
                     m.d.sync += at.eq(at + LATE_WORD)
         self._start(m, at)
         self._capture(m, count, advance)
+        pc = Signal(ADDR, reset_less=True)  # a run that was stopped leaves it
+        m.d.comb += self.pc.eq(pc)
+        with m.If(advance & (count == (LATE if ahead else 0))):
+            m.d.sync += pc.eq(at)
         return m
 
     def _step(self, count: Signal, table: Any) -> Any:

@@ -14,13 +14,22 @@ from hw.core.pipe import Pipeline, delay
 from hw.core.words import ADDR
 
 
-class Load(data.Struct):
-    """A write from outside; the fields of the address as `hw.arch.memmap` orders them."""
+class Place(data.Struct):
+    """A load port address; its fields as `hw.arch.memmap` orders them."""
 
     word: unsigned(16)
     part: unsigned(4)  #: 32-bit part of the word, 0 the least significant.
     bank: unsigned(7)
     mem: unsigned(3)  #: hw.arch.memmap.Mem.
+
+
+class Load(data.Struct):
+    """A write from outside: the fields of a `Place`, and what is written there."""
+
+    word: unsigned(16)
+    part: unsigned(4)
+    bank: unsigned(7)
+    mem: unsigned(3)
     data: unsigned(32)
     valid: unsigned(1)
 

@@ -116,8 +116,9 @@ class Pixels(wiring.Component):
     -------
     insn : In(instruction_layout()). word : In(Word), at 0.
     read : In(signed 18), the word of pixel memory, at 1.
-    reads : Out(1), row memory is read: at addr : Out(ADDR), R times, at ADDRESS; data : In(W), R
-        times, a cycle later.
+    peek : In(1), nothing is issued, and every bank is to read the word peek_addr : In(ADDR).
+    reads : Out(1), row memory is read: at addr : Out(ADDR), R times, at ADDRESS, or two cycles
+        after ``peek``; data : In(W), R times, a cycle later.
     o : Out(signed 18), tile_pixels times, unit u's at S_READY + u; 0 where the word is no tap
         inside the image of a MAC.
     """
@@ -125,6 +126,8 @@ class Pixels(wiring.Component):
     insn: Any
     word: Any
     read: Signal
+    peek: Signal
+    peek_addr: Signal
     reads: Signal
     addr: Any
     data: Any
@@ -137,6 +140,8 @@ class Pixels(wiring.Component):
                 "insn": In(instruction_layout()),
                 "word": In(Word),
                 "read": In(signed(MEMBRANE_BITS)),
+                "peek": In(1),
+                "peek_addr": In(ADDR),
                 "reads": Out(1),
                 "addr": Out(ADDR).array(config.rows),
                 "data": In(config.width).array(config.rows),
@@ -168,6 +173,8 @@ class Pixels(wiring.Component):
             among = self._among(m, starts)
             values = [Mux(images.at(end - 1), bytes_[0], values[0]), *bytes_[1:]]
             insides = [insides[0] & (ok | ~images.at(end - 1)) for ok in among]
+        else:
+            m.d.comb += [self.reads.eq(self.peek), *(a.eq(self.peek_addr) for a in self.addr)]
         for u, (value, ok) in enumerate(zip(values, insides, strict=True)):
             pixel = Signal(signed(MEMBRANE_BITS), name=f"pixel_{u}", reset_less=True)
             with m.If(ok):
@@ -193,12 +200,14 @@ class Pixels(wiring.Component):
         far = Signal(ADDR, reset_less=True)
         m.d.sync += near.eq(starts.at(1).line + (starts.at(1).column >> n.bit_length() - 1))
         m.d.sync += far.eq(near + 1)
-        here = Pipeline(m, near, 2, name="near").at(3)
+        here, reads = Signal(ADDR, reset_less=True), Signal()
+        m.d.sync += here.eq(Mux(self.peek, self.peek_addr, near))
+        m.d.sync += reads.eq(images.at(ADDRESS - 1) | self.peek)
+        m.d.comb += self.reads.eq(reads)
         at = starts.at(3).column[: n.bit_length() - 1]
-        m.d.comb += self.reads.eq(images.at(ADDRESS))
         for b in range(n):
             addr = Signal(ADDR, name=f"addr_{b}", reset_less=True)
-            m.d.sync += addr.eq(Mux(b < at, far, here))
+            m.d.sync += addr.eq(Mux((b < at) & ~self.peek, far, here))
             m.d.comb += self.addr[b].eq(Pipeline(m, addr, 4, name=f"addr_{b}").at(ADDRESS))
         return starts
 

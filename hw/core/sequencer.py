@@ -3,6 +3,7 @@
 from typing import Any
 
 from amaranth import Module, Mux, Signal
+from amaranth.hdl import ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -32,10 +33,11 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    start : In(1), a pulse while not busy. busy, done : Out(1), from the cycle after it. cycles :
-        Out(32), busy cycles of the run, from its second cycle on.
+    start : In(1), a pulse while not busy. busy, done : Out(1), from the cycle after it.
+    clear : In(1), all that decides the next run is as after a reset from the next cycle on.
     forget : In(1), a table that was kept is to be loaded again.
     prog_addr : Out(ADDR), prog_data : In(32): program memory, latency 1.
+    pc : Out(ADDR), where in program memory the instruction in hand begins (`Fetch`).
     insn : Out(instruction_layout()), the instruction register; late words change only when the
         pipeline is empty.
     setup : Out(1), the cycle before the first issue: copies of early fields are taken.
@@ -44,10 +46,11 @@ class Sequencer(wiring.Component):
     """
 
     start: Signal
+    clear: Signal
     forget: Signal
     busy: Signal
     done: Signal
-    cycles: Signal
+    pc: Signal
     prog_addr: Signal
     prog_data: Signal
     insn: Any
@@ -66,10 +69,11 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "clear": In(1),
                 "forget": In(1),
                 "busy": Out(1),
                 "done": Out(1),
-                "cycles": Out(32),
+                "pc": Out(ADDR),
                 "prog_addr": Out(ADDR),
                 "prog_data": In(32),
                 "insn": Out(instruction_layout()),
@@ -92,7 +96,7 @@ class Sequencer(wiring.Component):
         self._states(m)
         self._issue(m)
         self._finish(m)
-        return m
+        return ResetInserter(self.clear)(m)
 
     def _connect(self, m: Module) -> None:
         """Wire the parts to each other."""
@@ -105,6 +109,7 @@ class Sequencer(wiring.Component):
             self.fetch.setup.eq(self.setup),
             self.fetch.forget.eq(self.forget),
             self.insn.eq(self.fetch.insn),
+            self.pc.eq(self.fetch.pc),
             *(part.insn.eq(self.fetch.insn) for part in (loops, *others, *goers)),
             *(part.setup.eq(self.setup) for part in (loops, *others, *goers)),
             *(part.column_end.eq(loops.column_end) for part in (self.parameters, *goers[:-1])),
@@ -189,8 +194,6 @@ class Sequencer(wiring.Component):
                 m.d.sync += self.done.eq(1)
                 m.next = "IDLE"
         m.d.comb += self.busy.eq(started | ~fsm.ongoing("IDLE"))
-        with m.If(self.busy):
-            m.d.sync += self.cycles.eq(Mux(started, 1, self.cycles + 1))
 
     def _issue(self, m: Module) -> None:
         """The word of this cycle."""

@@ -10,16 +10,17 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import link, timing
 from hw.arch.config import Config
 from hw.arch.link import Command, Reason
-from hw.arch.memmap import Mem, extent
+from hw.arch.memmap import LOG_DEPTH, Stopped
 from hw.soc.framing import CRC32, Framer
+from hw.soc.places import Places
 from hw.soc.queue import RequestQueue
 
 _WRITES = (Command.WRITE, Command.WRITE_BYTES)
-_READS = (Command.READ, Command.RESULT, Command.CRC)  # of memories
+_READS = (Command.READ, Command.RESULT, Command.LOG)  # replies that end with words asked for
 _IDLE_CORE = (*_WRITES, Command.READ, Command.CRC, Command.LOG, Command.START)  # refused if busy
 _ANY_ORDER = (Command.IDENTIFY, Command.ABORT)  # done whatever sequence number is due
 _STATES = (Command.STATUS, Command.RESULT, Command.ABORT)  # replies that begin with State
-_LENGTHS = {
+_PAYLOADS = {
     Command.IDENTIFY: link.SESSION.size,
     Command.START: link.START_REQUEST.size,
     Command.STATUS: 0,
@@ -29,10 +30,8 @@ _LENGTHS = {
     Command.LOG: link.READ_REQUEST.size,
     Command.ABORT: 0,
     Command.RATE: link.RATE_REQUEST.size,
-}  # of payloads; those of WRITE and WRITE_BYTES end with words
-_MOST = {Command.READ: link.MAX_WORDS, Command.LOG: link.MAX_WORDS}
-_MOST |= {Command.RESULT: link.RESULT_WORDS}  # words asked for
-_ARGUMENTS = max(_LENGTHS.values())  # bytes of payload that are kept: all, or up to WRITE's words
+}  # bytes; WRITE and WRITE_BYTES end with words
+_ARGUMENTS = max(_PAYLOADS.values())  # bytes of a payload that are kept, words apart
 
 
 class LinkEndpoint(wiring.Component):
@@ -63,7 +62,7 @@ class LinkEndpoint(wiring.Component):
     rate : Out(range of link.RATES)
         Index of the baud rate.
     start, limit, abort, busy, done, stopped, pc, cycles, load_valid, load_addr, load_data,
-    peek_addr, peek_data, log_addr, log_data, log_count
+    peek, peek_addr, peek_data, log_addr, log_data, log_count
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -77,12 +76,13 @@ class LinkEndpoint(wiring.Component):
     abort: Signal
     busy: Signal
     done: Signal
-    stopped: Signal
+    stopped: Any
     pc: Signal
     cycles: Signal
     load_valid: Signal
     load_addr: Signal
     load_data: Signal
+    peek: Signal
     peek_addr: Signal
     peek_data: Signal
     log_addr: Signal
@@ -111,16 +111,17 @@ class LinkEndpoint(wiring.Component):
                 "abort": Out(1),
                 "busy": In(1),
                 "done": In(1),
-                "stopped": In(2),
+                "stopped": In(Stopped),
                 "pc": In(16),
                 "cycles": In(32),
                 "load_valid": Out(1),
                 "load_addr": Out(32),
                 "load_data": Out(32),
+                "peek": Out(1),
                 "peek_addr": Out(32),
                 "peek_data": In(32),
-                "log_addr": Out(16),
+                "log_addr": Out(range(LOG_DEPTH)),
                 "log_data": In(32),
-                "log_count": In(16),
+                "log_count": In(range(LOG_DEPTH + 1)),
             }
         )

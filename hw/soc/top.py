@@ -81,7 +81,7 @@ class Top(wiring.Component):
         wiring.connect(m, rx.o, endpoint.i)
         wiring.connect(m, endpoint.o, tx.i)
         m.d.comb += [rx.rx.eq(self.uart_rx), self.uart_tx.eq(tx.tx)]
-        for name in ("start", "load_valid", "load_addr", "load_data", "peek_addr"):
+        for name in ("start", "load_valid", "load_addr", "load_data", "peek", "peek_addr"):
             m.d.comb += getattr(core, name).eq(getattr(endpoint, name))
         for name in ("busy", "done", "cycles", "peek_data"):
             m.d.comb += getattr(endpoint, name).eq(getattr(core, name))
