@@ -131,6 +131,34 @@ class Reason(enum.IntEnum):
     RATE = 8  #: The device does not have this rate.
 
 
+WRITES = (Command.WRITE, Command.WRITE_BYTES)  #: Their payloads are an address and words.
+#: Their addresses are a memory's.
+PLACES = (*WRITES, Command.READ, Command.RESULT, Command.CRC)
+#: Refused while the core is busy; so is START, but for a run that was started.
+NEED_IDLE = (*WRITES, Command.READ, Command.CRC, Command.LOG)
+ANY_ORDER = (Command.IDENTIFY, Command.ABORT)  #: Done whatever sequence number is due.
+URGENT = (Command.IDENTIFY, Command.STATUS, Command.ABORT)  #: They end a RESULT's waiting.
+#: Bytes of the payloads of the others than WRITES.
+PAYLOADS = {
+    Command.IDENTIFY: SESSION.size,
+    Command.START: START_REQUEST.size,
+    Command.STATUS: 0,
+    Command.READ: READ_REQUEST.size,
+    Command.RESULT: READ_REQUEST.size,
+    Command.CRC: CRC_REQUEST.size,
+    Command.LOG: READ_REQUEST.size,
+    Command.ABORT: 0,
+    Command.RATE: RATE_REQUEST.size,
+}
+#: Fewest and most words that may be asked for.
+WORDS = {
+    Command.READ: (1, MAX_WORDS),
+    Command.LOG: (1, MAX_WORDS),
+    Command.RESULT: (0, RESULT_WORDS),
+    Command.CRC: (1, 0xFFFF),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """What the core does or did."""
@@ -211,10 +239,15 @@ class Identity:
         )
 
 
+def crc32(data: bytes) -> int:
+    """Return the CRC-32 of ``data``, zlib's: what frames end with, and what CRC answers."""
+    return zlib.crc32(data)
+
+
 def frame(code: int, sequence: int, tag: int, payload: bytes = b"") -> bytes:
     """Return a whole frame, ENDs, stuffing and CRC included; ``payload`` has 0 to 252 bytes."""
     body = HEAD.pack(code, sequence, tag) + payload
-    body += zlib.crc32(body).to_bytes(CRC_BYTES, "little")
+    body += crc32(body).to_bytes(CRC_BYTES, "little")
     for byte in (ESCAPE, END):  # in this order: what stuffs END has an ESCAPE
         body = body.replace(bytes([byte]), bytes([ESCAPE, byte ^ STUFFING]))
     return bytes([END]) + body + bytes([END])
@@ -227,7 +260,7 @@ def unframe(between: bytes) -> tuple[int, int, int, bytes] | None:
         return None
     body = first + b"".join(bytes([part[0] ^ STUFFING]) + part[1:] for part in parts)
     most = HEAD.size + MAX_PAYLOAD + CRC_BYTES
-    if not HEAD.size + CRC_BYTES <= len(body) <= most or zlib.crc32(body) != CRC_RESIDUE:
+    if not HEAD.size + CRC_BYTES <= len(body) <= most or crc32(body) != CRC_RESIDUE:
         return None
     code, sequence, tag = HEAD.unpack_from(body)
     return code, sequence, tag, body[HEAD.size : -CRC_BYTES]

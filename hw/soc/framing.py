@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -105,7 +105,10 @@ class Deframer(wiring.Component):
             self.taken.eq(came & ~end & (~escape | escaped)),
             self.ended.eq(came & end & ((count != 0) | escaped)),
             self.good.eq(
-                (crc.crc == link.CRC_RESIDUE) & ~escaped & (count >= _SHORTEST) & (count <= _LONGEST)
+                (crc.crc == link.CRC_RESIDUE)
+                & ~escaped
+                & (count >= _SHORTEST)
+                & (count <= _LONGEST)
             ),
             crc.i.payload.eq(self.byte),
             crc.i.valid.eq(self.taken),
@@ -132,21 +135,26 @@ class Framer(wiring.Component):
         Bytes before the CRC; the last one of a frame is marked.
     o : Out(stream of 8)
         Bytes for the line.
+    idle : Out(1)
+        All that was taken has been given.
     """
 
     i: stream.Interface
     o: stream.Interface
+    idle: Signal
 
     def __init__(self) -> None:
         layout = data.StructLayout({"byte": 8, "last": 1})
-        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(8))})
+        super().__init__(
+            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(8)), "idle": Out(1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.crc = crc = CRC32()
         i: Any = self.i.payload
         byte, sent, escaped = Signal(8), Signal(), Signal()
-        left, special = Signal(range(CRC_BYTES)), Signal()
+        number, special = Signal(range(CRC_BYTES)), Signal()  # number: of the CRC's byte
         m.d.comb += [
             sent.eq(self.o.valid & self.o.ready),
             special.eq((byte == link.END) | (byte == link.ESCAPE)),
@@ -167,8 +175,8 @@ class Framer(wiring.Component):
         with m.FSM():
             with m.State("REST"):
                 m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.eq(link.END)]
-                m.d.comb += crc.clear.eq(1)
-                m.d.sync += left.eq(CRC_BYTES - 1)
+                m.d.comb += [crc.clear.eq(1), self.idle.eq(~self.i.valid)]
+                m.d.sync += number.eq(0)
                 with m.If(sent):
                     m.next = "BODY"
             with m.State("BODY"):
@@ -182,13 +190,13 @@ class Framer(wiring.Component):
                 put(take)
             with m.State("CRC"):
                 m.d.comb += [
-                    byte.eq(crc.crc.word_select(CRC_BYTES - 1 - left, 8)),
+                    byte.eq(crc.crc.word_select(number, 8)),
                     self.o.valid.eq(crc.i.ready),
                 ]
 
                 def step():
-                    m.d.sync += left.eq(left - 1)
-                    with m.If(left == 0):
+                    m.d.sync += number.eq(number + 1)
+                    with m.If(number == CRC_BYTES - 1):
                         m.next = "END"
 
                 put(step)

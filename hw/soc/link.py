@@ -1,46 +1,28 @@
-"""Link endpoint: does what requests ask of the core, one after the other, and answers."""
+"""Link endpoint: what stands between the line and the core."""
 
 from typing import Any
 
-from amaranth import Array as Choice
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch import link, timing
+from hw.arch import link
 from hw.arch.config import Config
-from hw.arch.link import Command, Reason
 from hw.arch.memmap import LOG_DEPTH, Stopped
-from hw.soc.framing import CRC32, Framer
-from hw.soc.places import Places
+from hw.soc.answer import Answer
+from hw.soc.framing import Framer
 from hw.soc.queue import RequestQueue
-
-_WRITES = (Command.WRITE, Command.WRITE_BYTES)
-_READS = (Command.READ, Command.RESULT, Command.LOG)  # replies that end with words asked for
-_IDLE_CORE = (*_WRITES, Command.READ, Command.CRC, Command.LOG, Command.START)  # refused if busy
-_ANY_ORDER = (Command.IDENTIFY, Command.ABORT)  # done whatever sequence number is due
-_STATES = (Command.STATUS, Command.RESULT, Command.ABORT)  # replies that begin with State
-_PAYLOADS = {
-    Command.IDENTIFY: link.SESSION.size,
-    Command.START: link.START_REQUEST.size,
-    Command.STATUS: 0,
-    Command.READ: link.READ_REQUEST.size,
-    Command.RESULT: link.READ_REQUEST.size,
-    Command.CRC: link.CRC_REQUEST.size,
-    Command.LOG: link.READ_REQUEST.size,
-    Command.ABORT: 0,
-    Command.RATE: link.RATE_REQUEST.size,
-}  # bytes; WRITE and WRITE_BYTES end with words
-_ARGUMENTS = max(_PAYLOADS.values())  # bytes of a payload that are kept, words apart
+from hw.soc.rate import Rate
+from hw.soc.requests import Requests
 
 
 class LinkEndpoint(wiring.Component):
     """The device's side of ``hw.arch.link``.
 
-    Latency: ABORT stops the core 1 cycle after its frame's last END was taken. Other requests are
-    begun when those before them are done; a reply begins 6 cycles after its request did and one
-    for each of its bytes; for each word that is summed up another 36 + ``timing.PEEK``. Throughput:
-    a byte in 9 cycles, either way.
+    Latency: ``abort`` comes with the last END of an ABORT. Other requests are begun when those
+    before them have been answered; an answer begins 6 cycles after its request was begun, and one
+    for each byte of the request's payload, and as `Answer` says. Throughput: a byte in 9 cycles
+    either way.
 
     Parameters
     ----------
@@ -61,8 +43,8 @@ class LinkEndpoint(wiring.Component):
         All bytes that ``o`` gave have left.
     rate : Out(range of link.RATES)
         Index of the baud rate.
-    start, limit, abort, busy, done, stopped, pc, cycles, load_valid, load_addr, load_data,
-    peek, peek_addr, peek_data, log_addr, log_data, log_count
+    start, limit, abort, busy, done, stopped, pc, cycles, log_addr, log_data, log_count,
+    load_valid, load_addr, load_data, peek, peek_addr, peek_data
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -79,15 +61,15 @@ class LinkEndpoint(wiring.Component):
     stopped: Any
     pc: Signal
     cycles: Signal
+    log_addr: Signal
+    log_data: Signal
+    log_count: Signal
     load_valid: Signal
     load_addr: Signal
     load_data: Signal
     peek: Signal
     peek_addr: Signal
     peek_data: Signal
-    log_addr: Signal
-    log_data: Signal
-    log_count: Signal
 
     def __init__(self, config: Config, *, clk_freq: int, rates: tuple[int, ...] = (link.BAUD,)):
         self.config, self.rates = config, rates
@@ -95,7 +77,6 @@ class LinkEndpoint(wiring.Component):
             version=link.VERSION,
             digest=config.digest,
             clock=int(clk_freq),
-            queue=link.QUEUE,
             rates=rates,
             config=config,
         ).encode()
@@ -114,14 +95,49 @@ class LinkEndpoint(wiring.Component):
                 "stopped": In(Stopped),
                 "pc": In(16),
                 "cycles": In(32),
+                "log_addr": Out(range(LOG_DEPTH)),
+                "log_data": In(32),
+                "log_count": In(range(LOG_DEPTH + 1)),
                 "load_valid": Out(1),
                 "load_addr": Out(32),
                 "load_data": Out(32),
                 "peek": Out(1),
                 "peek_addr": Out(32),
                 "peek_data": In(32),
-                "log_addr": Out(range(LOG_DEPTH)),
-                "log_data": In(32),
-                "log_count": In(range(LOG_DEPTH + 1)),
             }
         )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.queue = queue = RequestQueue()
+        m.submodules.requests = requests = Requests(self.config, self.rates)
+        m.submodules.answer = answer = Answer(self.config, self.identity)
+        m.submodules.framer = framer = Framer()
+        m.submodules.rate = rate = Rate()
+        wiring.connect(m, wiring.flipped(self.i), queue.i)
+        wiring.connect(m, queue.o, requests.i)
+        wiring.connect(m, answer.o, framer.i)
+        wiring.connect(m, framer.o, wiring.flipped(self.o))
+        m.d.comb += [
+            requests.urgent.eq(queue.urgent),
+            requests.over.eq(answer.over),
+            answer.begin.eq(requests.begin),
+            answer.asked.eq(requests.asked),
+            rate.tick.eq(self.tick),
+            rate.byte.eq(self.i.valid & self.i.ready),
+            rate.good.eq(queue.good),
+            rate.wanted.eq(requests.wanted),
+            rate.change.eq(requests.change & framer.idle & self.sent),
+            requests.changed.eq(rate.change),
+            self.rate.eq(rate.index),
+            self.abort.eq(requests.abort | queue.abort),
+        ]
+        for name in ("busy", "done", "stopped", "log_count"):
+            m.d.comb += getattr(requests, name).eq(getattr(self, name))
+        for name in ("start", "limit", "load_valid", "load_addr", "load_data"):
+            m.d.comb += getattr(self, name).eq(getattr(requests, name))
+        for name in ("pc", "cycles", "log_count", "log_data", "peek_data"):
+            m.d.comb += getattr(answer, name).eq(getattr(self, name))
+        for name in ("log_addr", "peek", "peek_addr"):
+            m.d.comb += getattr(self, name).eq(getattr(answer, name))
+        return m

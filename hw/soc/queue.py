@@ -1,13 +1,13 @@
 """The requests that a device has and has not done yet."""
 
-from amaranth import Module, Mux, Signal
+from collections.abc import Sequence
+
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.link import CRC_BYTES, QUEUE, Command
+from hw.arch.link import CRC_BYTES, QUEUE, URGENT, Command
 from hw.soc.framing import Deframer
-
-URGENT = (Command.IDENTIFY, Command.STATUS, Command.ABORT)  #: What ends a RESULT's waiting.
 
 
 class RequestQueue(wiring.Component):
@@ -32,7 +32,7 @@ class RequestQueue(wiring.Component):
     o : Out(stream of 8)
         Requests.
     good, urgent, abort : Out(1)
-        In this cycle a request has come whole; it is one of URGENT; it is ABORT.
+        In this cycle a request has come whole; it is one of ``link.URGENT``; it is ABORT.
     """
 
     i: stream.Interface
@@ -91,7 +91,7 @@ class RequestQueue(wiring.Component):
             with m.If(deframer.count == 0):
                 m.d.sync += code.eq(deframer.byte)
         m.d.comb += [
-            self.urgent.eq(self.good & _any(code, URGENT)),
+            self.urgent.eq(self.good & any_of(code, URGENT)),
             self.abort.eq(self.good & (code == Command.ABORT)),
             self.o.valid.eq(first != shown),
             self.o.payload.eq(read.data),
@@ -103,9 +103,6 @@ class RequestQueue(wiring.Component):
         return m
 
 
-def _any(code, commands):
-    """Whether a code is one of these."""
-    found = code == commands[0]
-    for command in commands[1:]:
-        found |= code == command
-    return found
+def any_of(code: Value, commands: Sequence[Command]) -> Value:
+    """Whether a code is one of these, as a signal."""
+    return Cat(code == command for command in commands).any()

@@ -62,11 +62,15 @@ class Link:
 
     def negotiate(self, most: int = max(link.RATES)) -> int:
         """Go to the fastest rate of the device that is not above ``most`` and works; return it."""
-        self.exchange.flush()
+        self.flush()
         for rate in sorted(self.identity.rates, reverse=True):
             if self.baud < rate <= most and self._change(rate):
                 break
         return self.baud
+
+    def flush(self) -> None:
+        """Wait until all that was sent has been done."""
+        self.exchange.flush()
 
     def _change(self, rate: int) -> bool:
         """Go to a rate; False, with both at BAUD, where nothing is heard at it."""
