@@ -78,6 +78,7 @@ def test_check_sum_is_that_of_the_words_read(count):
         request(Command.CRC, link.CRC_REQUEST.pack(COL, count), 101),
         request(Command.CRC, link.CRC_REQUEST.pack(COL, count), 102),
         core=core,
+        rest=6000,
     )
     want = link.crc32(words(core, COL, count)).to_bytes(4, "little")
     assert got[1:] == [granted(Command.CRC, want, 101), granted(Command.CRC, want, 102)]

@@ -27,6 +27,7 @@ def test_the_next_image_is_taken_while_one_is_computed():
         start(2, 104),
         request(Command.RESULT, RESULT, 105),
         core=core,
+        rest=9000,
     )
     first = Memories()
     done = state(done=True, cycles=8000)
@@ -69,6 +70,7 @@ def test_abort_acts_as_soon_as_it_has_come():
     """Before its turn: what waits in front of it for the core is done first."""
     core = Memories(runs=1_000_000)
     got = answers(
+        1500,
         start(3, 100),
         request(Command.RESULT, RESULT, 101),
         request(Command.STATUS, sequence=77),  # out of order
@@ -88,7 +90,7 @@ def test_abort_acts_as_soon_as_it_has_come():
 def test_abort_in_its_turn_stops_what_was_started_before_it():
     core = Memories(runs=1_000_000)
     got = answers(
-        start(1, 100), request(Command.RESULT, RESULT, 101), start(2, 102),
+        1500, start(1, 100), request(Command.RESULT, RESULT, 101), start(2, 102),
         request(Command.ABORT, sequence=103), core=core,
     )  # fmt: skip
     assert core.events == [("start", 0), ("abort",), ("start", 0), ("abort",)]
