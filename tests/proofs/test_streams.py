@@ -75,7 +75,7 @@ class AnswerRules(Elaboratable):
 RULES = {"framer": (FramerRules, framing), "answer": (AnswerRules, answer)}
 FAULTS = [
     ("framer", "self.o.valid.eq(crc.i.ready),", "self.o.valid.eq(~self.o.ready),"),
-    ("framer", "self.i.valid & crc.i.ready)", "self.i.valid & ~self.o.ready)"),
+    ("framer", "i.byte), self.o.valid.eq(self.i.valid", "i.byte), self.o.valid.eq(~self.o.ready"),
     ("framer", "byte.eq(crc.crc.word_select(number, 8))", "byte.eq(self.o.ready)"),
     ("answer", "o.last.eq(left == 1)", "o.last.eq(self.pc[0])"),
     ("answer", "o.byte.eq(word[:8])", "o.byte.eq(self.cycles[:8])"),
