@@ -46,6 +46,9 @@ class Link:
         self.exchange = Exchange(transport, self._silent)
         self.baud = link.BAUD  #: The rate of both sides.
         self._session = self._run = 0
+        self._stuck: Request | None = (
+            None  # what was not answered when the device was last looked for
+        )
         self._seeking = 0  # silences until what looks for the device gives up; 0: none does
 
     # ---- sessions ----------------------------------------------------------------------------
@@ -121,6 +124,12 @@ class Link:
     def _reopen(self) -> None:
         """Go on with the session of a device that went back to BAUD, or missed too much."""
         fast, held = self.baud, self.exchange.take_back()
+        if held and held[0] is self._stuck:
+            raise NoReply(
+                f"the device is there, but does not answer {held[0].command.name}: its core runs "
+                "on; stop it by an abort, and load the program again"
+            )
+        self._stuck = held[0] if held else None
         if self._find(OPENINGS) != self._session:
             raise Lost
         if fast != self.baud:
