@@ -23,7 +23,7 @@ class Pins:
     """A transport (see `sw.host.device`) over the pins; 8N1."""
 
     def __init__(self, dut, bit_ns: int):
-        self.dut, self.bit = dut, bit_ns
+        self.dut, self.bit = dut, bit_ns  # bit: in ns
         self.bytes: deque[int] = deque()
         self.heard = Event()
         self.write = resume(self._write)
@@ -50,13 +50,16 @@ class Pins:
                 self.dut.uart_rx.value = level
                 await Timer(self.bit, "ns")
 
-    async def _read(self, size: int) -> bytes:
-        while len(self.bytes) < size:
+    async def _read(self, wait: float) -> bytes:
+        if not self.bytes:
             self.heard.clear()
             silence = Timer(SILENCE_US, "us")
-            if await First(self.heard.wait(), silence) is silence:
-                break
-        return bytes(self.bytes.popleft() for _ in range(min(size, len(self.bytes))))
+            await First(self.heard.wait(), silence)
+        return bytes(self.bytes.popleft() for _ in range(len(self.bytes)))
+
+    def set_baud(self, baud: int) -> None:
+        """Send and listen at this rate from now on."""
+        self.bit = round(1e9 / baud)
 
 
 @cocotb.test()

@@ -46,6 +46,18 @@ def split_addr(addr: Any) -> tuple[Any, Any, Any, Any]:
     return addr >> 27, addr % MOST_WORDS, addr >> 20 & 127, addr >> 16 & 15
 
 
+def extent(config: Any, mem: Mem) -> tuple[int, int, int]:
+    """Return how many banks, parts of a word and words a memory has in a core of ``config``."""
+    parts = config.width // 32
+    return {
+        Mem.PROG: (1, 1, config.prog_depth),
+        Mem.COL: (config.cols, parts, config.col_depth),
+        Mem.ROW: (config.rows, parts, config.row_depth),
+        Mem.PIX: (1, 1, config.pix_depth),
+        Mem.CTRL: (1, 1, 1),
+    }[mem]
+
+
 def _within(value: Any, end: int) -> bool:
     inside = (value >= 0) & (value < end)
     return bool(inside if isinstance(value, int) else inside.all())

@@ -16,13 +16,12 @@ from typing import Any
 
 import boards
 from hw import targets
-from hw.arch import link
 from hw.arch.config import Config
 from hw.build.pipeline import Event, Pipeline
 from hw.build.steps import NAMES, STEPS, Job, board_design
 from hw.common.errors import SpikeloomError
 from hw.common.files import plain_name
-from hw.soc.uart import divisor
+from hw.soc.uart import rates
 from sw.frontend.files import stem
 from sw.frontend.loader import DEFAULT, find
 
@@ -75,7 +74,7 @@ def build(
         raise SpikeloomError(f"output {folder} is a file; choose a folder with --output")
     targets.of(found).check_board()
     if design is board_design:
-        divisor(found.core_clock, link.BAUD)
+        rates(found.core_clock)
     job = Job(found, str(model), folder, tell, design, stream, fit)
     target = {"model": str(find(model).resolve()), "board": found.name}
     Pipeline(STEPS, folder, tell, target).run(job, first=first, last=last)

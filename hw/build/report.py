@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hw.arch.formats import MEMBRANE_BITS
-from hw.arch.link import BAUD
+from hw.soc.uart import rates
 from sw.compiler.report import WIDTHS
 from sw.compiler.report import membranes as count_membranes
-from sw.host.rate import exchange_bytes, link_seconds
+from sw.host.rate import link_seconds, sent_bytes
 
 SCHEMA = 2
 KINDS = ("estimated", "forecast", "simulated", "placed")
@@ -50,10 +50,11 @@ def cycles(kind: str, program: Any, clock_hz: int, counted: int | None = None) -
     """Return the section of cycles and operations of one image.
 
     ``counted`` is the simulated number of cycles; without it the compiler's forecast is taken.
-    ``images_per_second`` is the core's alone; the link's counts the bytes on the line too, and is
-    an upper bound: the host's delays come on top.
+    ``images_per_second`` is the core's alone; the link's is that of an image sent while the one
+    before is computed, and an upper bound: the host's delays come on top.
     """
     total = program.cycles if counted is None else counted
+    baud = max(rates(clock_hz))
     peak = program.config.peak
     return {
         "kind": kind,
@@ -61,9 +62,9 @@ def cycles(kind: str, program: Any, clock_hz: int, counted: int | None = None) -
         "latency_ms": round(1000 * total / clock_hz, 4),
         "images_per_second": round(clock_hz / total, 1),
         "link": {
-            "baud": BAUD,
-            "bytes_per_image": exchange_bytes(program),
-            "images_per_second": round(1 / (link_seconds(program) + total / clock_hz), 1),
+            "baud": baud,
+            "bytes_per_image": sent_bytes(program),
+            "images_per_second": round(1 / max(link_seconds(program, baud), total / clock_hz), 1),
         },
         "layers": [{"layer": f.layer, "op": f.op, "cycles": f.cycles} for f in program.forecast],
         "operations": {

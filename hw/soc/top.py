@@ -10,9 +10,13 @@ from hw.arch import link
 from hw.arch.config import Config
 from hw.core.core import Core
 from hw.soc.link import LinkEndpoint
-from hw.soc.uart import UARTReceiver, UARTTransmitter, divisor
+from hw.soc.uart import UARTReceiver, UARTTransmitter, period, rates
 
-_BLINK = 4  #: log2 of the timeout ticks in half a period of ``led_alive``.
+_BLINK = 4  #: log2 of the ticks in half a period of ``led_alive``.
+#: Ports of the core that the endpoint drives, and that it reads.
+_TO_CORE = ("start", "limit", "abort", "load_valid", "load_addr", "load_data")
+_TO_CORE += ("peek", "peek_addr", "log_addr")
+_FROM_CORE = ("busy", "done", "stopped", "pc", "cycles", "peek_data", "log_data", "log_count")
 
 
 class Top(wiring.Component):
@@ -25,9 +29,7 @@ class Top(wiring.Component):
     ----------
     config : Config
     clk_freq : int
-        Of the clock, Hz.
-    baud : int
-        Of the UART, bits per second; the clock must be a multiple within 2 %.
+        Of the clock, Hz; it must give ``link.BAUD`` within 2 %.
     program : sw.compiler.Program, optional
         Initial contents of program and column memory.
     primitives : str
@@ -50,17 +52,11 @@ class Top(wiring.Component):
     led_alive: Signal
 
     def __init__(
-        self,
-        config: Config,
-        *,
-        clk_freq: int,
-        baud: int = link.BAUD,
-        program: Any = None,
-        primitives: str = "generic",
+        self, config: Config, *, clk_freq: int, program: Any = None, primitives: str = "generic"
     ):
         self.config, self.clk_freq, self.program = config, clk_freq, program
         self.primitives = primitives
-        self.divisor = divisor(clk_freq, baud)
+        self.rates = rates(clk_freq)  #: Baud rates that the link can have.
         super().__init__(
             {
                 "uart_rx": In(1),
@@ -73,20 +69,30 @@ class Top(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.rx = rx = UARTReceiver(self.divisor)
-        m.submodules.tx = tx = UARTTransmitter(self.divisor)
-        m.submodules.link = endpoint = LinkEndpoint(self.config, clk_freq=self.clk_freq)
+        periods = {link.RATES.index(rate): period(self.clk_freq, rate) for rate in self.rates}
+        longest = max(periods.values())
+        m.submodules.rx = rx = UARTReceiver(longest)
+        m.submodules.tx = tx = UARTTransmitter(longest)
+        m.submodules.link = endpoint = LinkEndpoint(
+            self.config, clk_freq=self.clk_freq, rates=self.rates
+        )
         core: Any = Core(self.config, self.program, target=self.primitives)
         m.submodules.core = core
         wiring.connect(m, rx.o, endpoint.i)
         wiring.connect(m, endpoint.o, tx.i)
-        m.d.comb += [rx.rx.eq(self.uart_rx), self.uart_tx.eq(tx.tx)]
-        for name in ("start", "load_valid", "load_addr", "load_data", "peek", "peek_addr"):
-            m.d.comb += getattr(core, name).eq(getattr(endpoint, name))
-        for name in ("busy", "done", "cycles", "peek_data"):
-            m.d.comb += getattr(endpoint, name).eq(getattr(core, name))
+        m.d.comb += [
+            rx.rx.eq(self.uart_rx),
+            self.uart_tx.eq(tx.tx),
+            endpoint.sent.eq(tx.idle),
+            *(getattr(core, name).eq(getattr(endpoint, name)) for name in _TO_CORE),
+            *(getattr(endpoint, name).eq(getattr(core, name)) for name in _FROM_CORE),
+        ]
+        with m.Switch(endpoint.rate):
+            for index, length in periods.items():
+                with m.Case(index):
+                    m.d.sync += [rx.period.eq(length), tx.period.eq(length)]
 
-        cycles = max(2, int(self.clk_freq) * link.TIMEOUT_MS // 1000)
+        cycles = max(2, int(self.clk_freq) * link.TICK_MS // 1000)
         timer, tick = Signal(range(cycles)), Signal()
         blink = Signal(_BLINK + 1)
         m.d.sync += [timer.eq(timer + 1), tick.eq(timer == cycles - 2)]

@@ -1,25 +1,41 @@
 """UART receiver and transmitter, 8 data bits, no parity, 1 stop bit."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
+from hw.arch import link
 from hw.common.errors import SpikeloomError
 
-MIN_DIVISOR = 4
+STEPS = 8  #: Periods are counted in so many parts of a clock cycle.
+MIN_PERIOD = 4 * STEPS  #: Of a bit.
+_MOST_OFF = 0.02  # of a rate
 
 
-def divisor(clk_freq: float, baud: float) -> int:
-    """Return clock cycles per bit; SpikeloomError if the rate cannot be met within 2 %."""
-    cycles = round(clk_freq / baud)
-    if cycles < MIN_DIVISOR or abs(clk_freq / cycles / baud - 1) > 0.02:
+def period(clk_freq: float, baud: float) -> int:
+    """Return a bit's length in eighths of a cycle; SpikeloomError if it is over 2 % off."""
+    steps = round(STEPS * clk_freq / baud)
+    if steps < MIN_PERIOD or abs(STEPS * clk_freq / steps / baud - 1) > _MOST_OFF:
         raise SpikeloomError(
-            f"UART: {baud:g} baud from a clock of {clk_freq:g} Hz: the clock must be a multiple "
-            f"of the rate within 2 %, and at least {MIN_DIVISOR} times as fast; the nearest is "
-            f"{max(MIN_DIVISOR, cycles) * baud / 1e6:g} MHz"
+            f"UART: {baud:g} baud from a clock of {clk_freq:g} Hz: the clock must be at least "
+            f"{MIN_PERIOD // STEPS} times as fast, {MIN_PERIOD // STEPS * baud / 1e6:g} MHz"
         )
-    return cycles
+    return steps
+
+
+def rates(clk_freq: float) -> tuple[int, ...]:
+    """Return those of ``link.RATES`` that a clock can give; SpikeloomError without link.BAUD."""
+    found = []
+    for baud in link.RATES:
+        try:
+            period(clk_freq, baud)
+        except SpikeloomError:
+            if baud == link.BAUD:
+                raise
+        else:
+            found.append(baud)
+    return tuple(found)
 
 
 class UARTReceiver(wiring.Component):
@@ -30,32 +46,35 @@ class UARTReceiver(wiring.Component):
 
     Parameters
     ----------
-    divisor : int
-        Cycles per bit, 4 or more.
+    longest : int
+        Longest period.
 
     Members
     -------
+    period : In(range(longest + 1))
+        Eighths of a cycle per bit, MIN_PERIOD or more.
     rx : In(1)
         The line, asynchronous.
     o : Out(stream of 8)
         Bytes. A byte that is not taken before the next arrives is replaced by that.
     """
 
+    period: Signal
     rx: Signal
     o: stream.Interface
 
-    def __init__(self, divisor: int):
-        if divisor < MIN_DIVISOR:
-            raise SpikeloomError(f"UART divisor {divisor!r}: it must be {MIN_DIVISOR} or more")
-        self.divisor = divisor
-        super().__init__({"rx": In(1), "o": Out(stream.Signature(8))})
+    def __init__(self, longest: int):
+        self.longest = longest
+        super().__init__(
+            {"period": In(range(longest + 1)), "rx": In(1), "o": Out(stream.Signature(8))}
+        )
 
     def elaborate(self, platform):
         m = Module()
         # The line rests at 1; registers start at 0. So everything here is the inverted line.
         low = Signal()
         m.submodules.cdc = FFSynchronizer(~self.rx, low)
-        timer = Signal(range(self.divisor))
+        timer = Signal(range(self.longest))  # what is left of the bit after this cycle
         bits = Signal(range(10))  # bits still to sample, the start bit too
         shift = Signal(8, reset_less=True)
         payload = Signal(8, reset_less=True)
@@ -64,14 +83,14 @@ class UARTReceiver(wiring.Component):
         with m.If(self.o.ready):
             m.d.sync += valid.eq(0)
         active = Signal()
-        m.d.sync += timer.eq(timer - 1)
+        m.d.sync += timer.eq(timer - STEPS)
         with m.If(~active):
-            m.d.sync += timer.eq(self.divisor // 2 - 1)
+            m.d.sync += timer.eq((self.period >> 1) - STEPS)
             with m.If(low):
                 m.d.sync += [active.eq(1), bits.eq(9)]
-        with m.Elif(timer == 0):
+        with m.Elif(timer < STEPS):
             m.d.sync += [
-                timer.eq(self.divisor - 1),
+                timer.eq(timer + self.period - STEPS),
                 bits.eq(bits - 1),
                 shift.eq(Cat(shift[1:], ~low)),
             ]
@@ -92,40 +111,57 @@ class UARTTransmitter(wiring.Component):
 
     Parameters
     ----------
-    divisor : int
-        Cycles per bit, 4 or more.
+    longest : int
+        Longest period.
 
     Members
     -------
+    period : In(range(longest + 1))
+        Eighths of a cycle per bit, MIN_PERIOD or more. Bits are of whole cycles, and no edge is a
+        cycle away from where it should be.
     i : In(stream of 8)
         Bytes.
     tx : Out(1)
         The line: an inverted register, so that it rests at 1 with registers that start at 0.
+    idle : Out(1)
+        No byte is on the line.
     """
 
+    period: Signal
     i: stream.Interface
     tx: Signal
+    idle: Signal
 
-    def __init__(self, divisor: int):
-        if divisor < MIN_DIVISOR:
-            raise SpikeloomError(f"UART divisor {divisor!r}: it must be {MIN_DIVISOR} or more")
-        self.divisor = divisor
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1)})
+    def __init__(self, longest: int):
+        self.longest = longest
+        super().__init__(
+            {
+                "period": In(range(longest + 1)),
+                "i": In(stream.Signature(8)),
+                "tx": Out(1),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
-        timer = Signal(range(self.divisor))
+        timer = Signal(range(self.longest))  # what is left of the bit after this cycle
         bits = Signal(range(11))  # bits still on the line or to come
         shift = Signal(9)  # inverted; what is shifted in is the stop bit
+        over = Signal()  # the bit ends with this cycle
         m.d.comb += [
             self.tx.eq(~shift[0]),
-            self.i.ready.eq((bits == 0) | (bits == 1) & (timer == 0)),
+            self.idle.eq(bits == 0),
+            over.eq(timer < STEPS),
+            self.i.ready.eq(self.idle | (bits == 1) & over),
         ]
-        m.d.sync += timer.eq(timer - 1)
+        m.d.sync += timer.eq(Mux(over, timer + self.period, timer) - STEPS)
+        with m.If(self.idle):
+            m.d.sync += timer.eq(self.period - STEPS)
         with m.If(self.i.ready):
-            m.d.sync += [timer.eq(self.divisor - 1), bits.eq(0)]
+            m.d.sync += bits.eq(0)
             with m.If(self.i.valid):
                 m.d.sync += [shift.eq(Cat(1, ~self.i.payload)), bits.eq(10)]
-        with m.Elif(timer == 0):
-            m.d.sync += [timer.eq(self.divisor - 1), shift.eq(shift >> 1), bits.eq(bits - 1)]
+        with m.Elif(over):
+            m.d.sync += [shift.eq(shift >> 1), bits.eq(bits - 1)]
         return m

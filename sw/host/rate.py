@@ -5,21 +5,20 @@ from typing import Any
 
 from hw.arch import link
 
-FRAME = 1 + link.HEAD.size + 2  #: Bytes of a frame without payload.
+FRAME = 2 + link.HEAD.size + link.CRC_BYTES  #: Bytes of a frame without payload, ENDs too.
 BITS = 10  #: Of a byte on the line: start, eight, stop.
 
 
-def exchange_bytes(program: Any) -> int:
-    """Bytes on the line for one image, both ways, if nothing is said twice.
+def sent_bytes(program: Any) -> int:
+    """Bytes to the device for one image, if nothing is said twice and no byte is stuffed.
 
-    The image by WRITE, or WRITE_BYTES where a word has one byte of it, START, one STATUS that
-    finds the core done, the logits by READ.
+    The image by WRITE, or WRITE_BYTES where a word has one byte of it, START, and a RESULT for
+    each part of the logits. What comes back are fewer, at the same time.
     """
     image = sum(_write_bytes(program.image_words, n) for n in _image_bytes(program))
-    reads = math.ceil(program.classes / link.MAX_WORDS)
-    status = 2 * FRAME + link.STATUS_PAYLOAD
-    logits = reads * (2 * FRAME + link.READ_PAYLOAD) + 4 * program.classes
-    return image + 2 * FRAME + status + logits
+    results = max(1, math.ceil(program.classes / link.RESULT_WORDS))
+    start, result = link.START_REQUEST.size, link.READ_REQUEST.size
+    return image + FRAME + start + results * (FRAME + result)
 
 
 def _image_bytes(program: Any) -> list[int]:
@@ -33,9 +32,9 @@ def _image_bytes(program: Any) -> list[int]:
 def _write_bytes(words: int, used: int) -> int:
     """Bytes on the line for consecutive words of which ``used`` bytes are not always 0."""
     most, size = (link.MAX_BYTES, 1) if used == 1 else (link.MAX_WORDS, 4)
-    return math.ceil(words / most) * (2 * FRAME + link.ADDR_BYTES) + size * words
+    return math.ceil(words / most) * (FRAME + link.ADDR_BYTES) + size * words
 
 
-def link_seconds(program: Any, baud: int = link.BAUD) -> float:
+def link_seconds(program: Any, baud: int = max(link.RATES)) -> float:
     """Least time that one image takes on the line, in seconds; the host's delays come on top."""
-    return exchange_bytes(program) * BITS / baud
+    return sent_bytes(program) * BITS / baud

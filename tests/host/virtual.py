@@ -1,102 +1,69 @@
-"""A model of the device's side of the link, as a byte transport, with faults to order."""
+"""Devices at the end of a line, as byte transports, with faults to order."""
 
 import dataclasses
 
 import numpy as np
 
-from hw.arch import Config, link
+from hw.arch import Config
 from hw.arch.isa import NI, Op, encode
-from hw.arch.link import Command, Reason
-from hw.arch.memmap import Mem, load_addr
+from hw.arch.memmap import Mem, Stopped, load_addr
+from sim.endpoint import Endpoint
 from sim.interpreter import Machine
+from sim.line import Line
 from sw.compiler.program import VERSION, Forecast, Program
 
 CLOCK = 50_000_000
 
 
-class VirtualDevice:
-    """Answers frames as the endpoint does; memories are one dictionary by load address.
+class VirtualDevice(Line):
+    """A device at the end of a line; memories are one dictionary by load address.
 
     ``answer`` turns the memory into new pixel words when the core is started; the core is then
-    busy for ``polls`` STATUS requests. ``on_request`` and ``on_reply`` may change a frame's bytes;
-    they get the frame and its number.
+    busy for ``polls`` times that nothing comes. ``there`` and ``back`` may change the bytes of each
+    write, and what it is answered.
     """
 
+    busy = done = False
+    stopped = Stopped.NO
+    pc = 0
+
     def __init__(
-        self,
-        config=None,
-        *,
-        answer=lambda memory: {},
-        polls=2,
-        on_request=lambda frame, n: frame,
-        on_reply=lambda frame, n: frame,
+        self, config=None, *, answer=lambda memory: {}, polls=1, there=bytes, back=bytes, **facts
     ):
         self.config, self.answer, self.polls = config or Config(), answer, polls
-        self.on_request, self.on_reply = on_request, on_reply
         self.memory: dict[int, int] = {}
-        self.commands: list[int] = []  # of undamaged requests
-        self.n_requests = self.n_replies = self.starts = 0
-        self.left = 0
+        self.log: list[int] = []
+        self.starts = self.limit = 0
         self.cycles = 1234  #: Of a run.
-        self.pending = b""
+        super().__init__(Endpoint(self.config, self, clock=CLOCK, **facts), there, back)
 
-    def write(self, data):
-        data = self.on_request(bytes(data), self.n_requests)
-        self.n_requests += 1
-        while (start := data.find(link.SYNC)) >= 0:
-            data = data[start + 1 :]
-            code, tag, length = (*data[:3], 0, 0, 0)[:3]
-            body, data = data[: 3 + length + 2], data[3 + length + 2 :]
-            if len(body) < 3 + length + 2:
-                reply = link.NAK, bytes([Reason.TIMEOUT])
-            elif link.crc16(body):
-                reply = link.NAK, bytes([Reason.CRC])
-            else:
-                reply = self.do(code, body[3:-2])
-            frame = link.frame(reply[0], tag, reply[1])
-            self.pending += self.on_reply(frame, self.n_replies)
-            self.n_replies += 1
+    @property
+    def commands(self):
+        """Codes of the requests that were granted."""
+        return self.endpoint.commands
 
-    def read(self, size):
-        out, self.pending = self.pending[:size], self.pending[size:]
-        return out
+    def load(self, addr, word):
+        self.memory[addr] = word
 
-    def do(self, code, payload):
-        self.commands.append(code)
-        addr = int.from_bytes(payload[:4], "little")
-        base, word = addr & ~0xFFFF, addr & 0xFFFF
-        if self.left and code not in (Command.STATUS, Command.IDENTIFY):
-            return link.NAK, bytes([Reason.BUSY])
-        if code == Command.IDENTIFY:
-            out = link.Identity(
-                version=link.VERSION, digest=self.config.digest, clock=CLOCK, config=self.config
-            ).encode()
-        elif code == Command.WRITE:
-            for k, v in enumerate(np.frombuffer(payload[4:], "<u4").tolist()):
-                self.memory[base + (word + k) % 65536] = v
-            out = b""
-        elif code == Command.WRITE_BYTES:
-            for k, v in enumerate(payload[4:]):
-                self.memory[base + (word + k) % 65536] = v
-            out = b""
-        elif code == Command.START:
-            self.starts += 1
-            self.left = self.polls
-            self.memory.update(self.answer(self.memory))
-            out = b""
-        elif code == Command.STATUS:
-            busy = self.left > 0
-            self.left = max(0, self.left - 1)
-            out = link.STATUS_REPLY.pack(1 if busy else 2, self.cycles - self.left)
-        elif code == Command.READ:
-            count = payload[4]
-            out = b"".join(
-                self.memory.get(addr + k, 0).to_bytes(4, "little", signed=True)
-                for k in range(count)
-            )
-        else:
-            return link.NAK, bytes([Reason.UNKNOWN])
-        return link.REPLY | code, out
+    def peek(self, addr):
+        return self.memory.get(addr, 0) & 0xFFFFFFFF
+
+    def start(self, limit):
+        self.starts += 1
+        self.busy, self.done, self.stopped, self.limit = True, False, Stopped.NO, limit
+        self.left = self.polls
+        self.memory.update(self.answer(self.memory))
+        if not self.polls:
+            self.run_on()
+
+    def run_on(self):
+        self.left -= 1
+        self.busy = self.left > 0
+        self.done = not self.busy
+
+    def abort(self):
+        if self.busy:
+            self.busy, self.stopped = False, Stopped.ABORTED
 
 
 class Core(VirtualDevice):
@@ -115,12 +82,10 @@ class Core(VirtualDevice):
         self.memory[load_addr(Mem.PROG, word)] ^= 1 << bit
         self.machine = None
 
-    def do(self, code, payload):
-        writes = code in (Command.WRITE, Command.WRITE_BYTES)
-        image = Mem[self.shape.image_memory.upper()]
-        if writes and int.from_bytes(payload[:4], "little") >> 27 != image:
+    def load(self, addr, word):
+        if addr >> 27 != Mem[self.shape.image_memory.upper()]:
             self.machine = None
-        return super().do(code, payload)
+        super().load(addr, word)
 
     def compute(self, memory):
         p = self.shape
