@@ -28,6 +28,7 @@ class Kept(wiring.Component):
     -------
     total : In(signed 19). spike : In(1). pixel : In(signed 18). mac : In(1).
     kept : Out(signed 18). operand : Out(signed 18).
+    low : Out(1), the lowest bit of kept but for the spike.
     """
 
     total: Signal
@@ -36,6 +37,7 @@ class Kept(wiring.Component):
     mac: Signal
     kept: Signal
     operand: Signal
+    low: Signal
 
     def __init__(self, *, target: str = "generic"):
         if target not in self.FORMS:
@@ -51,11 +53,15 @@ class Kept(wiring.Component):
                 "mac": In(1),
                 "kept": Out(word),
                 "operand": Out(word),
+                "low": Out(1),
             }
         )
 
     def elaborate(self, platform):
-        return self.FORMS[self.target](self)
+        m = self.FORMS[self.target](self)
+        top, negative = self.total[-2], self.total[-1]
+        m.d.comb += self.low.eq(Mux(top == negative, self.total[0], top))
+        return m
 
     def _generic(self) -> Module:
         m = Module()

@@ -44,7 +44,8 @@ class Lane(wiring.Component):
     res_a, res_b : In(signed 18), residual words, at PICKED (MEAN: at S_READY - 1).
     sc : In(1), the shortcut spikes, at PICKED.
     x : Out(signed 18), at X.
-    kept : Out(signed 18), what the residual memory stores, at Y.
+    kept : Out(signed 18), what the residual memory stores, at Y; low : Out(1), its lowest bit but
+        for the spike, and fired : Out(1), whether there is one, if that is what it stores.
     spike : Out(1), at SPIKE.
     cell : Out, entry : In(Entry) two cycles later, address and word of the table of membranes.
     forget : In(1), codes in memory count as 0; constant while anything is in flight.
@@ -63,6 +64,8 @@ class Lane(wiring.Component):
     sc: Signal
     x: Any
     kept: Signal
+    low: Signal
+    fired: Signal
     spike: Signal
     cell: Signal
     entry: Any
@@ -89,6 +92,8 @@ class Lane(wiring.Component):
                 "sc": In(1),
                 "x": Out(word),
                 "kept": Out(word),
+                "low": Out(1),
+                "fired": Out(1),
                 "spike": Out(1),
                 "cell": Out(CELL_BITS),
                 "entry": In(Entry),
@@ -136,6 +141,8 @@ class Lane(wiring.Component):
             keeps.spike.eq(neuron.spike_kept),
             self.x.eq(affine.x),
             self.kept.eq(keeps.kept),
+            self.low.eq(keeps.low),
+            self.fired.eq(neuron.fired),
             self.spike.eq(neuron.spike),
         ]
         if self.config.means:

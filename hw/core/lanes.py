@@ -1,8 +1,9 @@
 """All lanes with their residual banks and tables: an event goes in at lane 0, spikes come out."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Cat, Const, Module, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -11,11 +12,21 @@ from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS, STATE_BITS
 from hw.core.lane import Lane
 from hw.core.lane_events import lane_event
+from hw.core.luts import lut
 from hw.core.memories import Bank
 from hw.core.modes import LaneMode
 from hw.core.pipe import chain, delay
 from hw.core.table import CODE_BITS, StateTable, StateThreshold, TableWrite
 from hw.core.words import ADDR
+
+
+def with_spike(m: Module, name: str, pins: Sequence[Value], *, target: str) -> Value:
+    """Return ``low | fired & fires & keeps & ~persist``: on ``xc7`` one LUT6_2."""
+
+    def function(low: Any, fired: Any, fires: Any, keeps: Any, persist: Any) -> Any:
+        return low | fired & fires & keeps & ~persist
+
+    return lut(m, name, pins, function, function)[0] if target == "xc7" else function(*pins)
 
 
 class Lanes(wiring.Component):
@@ -68,7 +79,7 @@ class Lanes(wiring.Component):
     code: Any
 
     def __init__(self, config: Config, *, target: str = "generic", strict: bool = False):
-        self.config, self.strict = config, strict
+        self.config, self.target, self.strict = config, target, strict
         self.lanes = [Lane(config, target=target) for _ in range(config.cols)]
         cols = config.cols
         super().__init__(
@@ -160,12 +171,17 @@ class Lanes(wiring.Component):
         en = self.mem_en[2 * c : 2 * c + 2]
         half, writing = event.code_half, event.code_keep
         m.d.comb += en.eq(Cat(writing & ~half, writing & half))
-        with m.If(lane.mode.persist):
+        mode = lane.mode
+        with m.If(mode.persist):
             m.d.comb += [
                 bank.write_en.eq(en),
                 bank.write_addr.eq(event.code_write),
                 bank.write_data.eq(Cat(lane.code, Const(0, 1), lane.code, Const(0, 1))),
             ]
+        # Whether a neuron fired is known last of all: it has one cell left to go through.
+        low = Mux(mode.persist, lane.code[0], lane.low)
+        pins = [low, lane.fired, mode.fires, mode.keeps_spike, mode.persist]
+        m.d.comb += bank.write_data[0].eq(with_spike(m, f"low_{c}", pins, target=self.target))
 
     def _tables(self, m: Module) -> None:
         """A table for two lanes each, or one threshold where codes have two bits."""
