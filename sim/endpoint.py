@@ -107,7 +107,7 @@ class Endpoint:
     def _enqueue(self, request: tuple[int, int, int, bytes] | None) -> None:
         if request is not None:
             self._doubt, self._ticks = False, 0
-            if self._used + _size(request) + link.CRC_BYTES >= link.QUEUE:
+            if self._used + _size(request) + link.CRC_BYTES > link.QUEUE:
                 request = None
         if self._used + _size(request) >= link.QUEUE:
             return

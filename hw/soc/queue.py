@@ -85,7 +85,7 @@ class RequestQueue(wiring.Component):
                 m.d.sync += last.eq(following)
             m.d.comb += self.good.eq(whole)
         with m.Elif(deframer.taken):
-            m.d.comb += write.en.eq(place != first)
+            m.d.comb += write.en.eq((place != first) & ~lacking)
             with m.If(place == first):
                 m.d.sync += lacking.eq(1)
             with m.If(deframer.count == 0):
