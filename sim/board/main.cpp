@@ -63,7 +63,8 @@ class Line {  // what sends bits to the board
 class Ear {  // what hears the board's bits
   public:
     bool busy() const { return left != 0; }
-    bool hear(int level, uint32_t period, uint8_t& byte) {  // true: a byte is whole
+    uint8_t byte() const { return heard; }
+    bool hear(int level, uint32_t period) {  // true: a byte is whole
         if (!left) {
             if (level) return false;
             left = 10;
@@ -76,11 +77,12 @@ class Ear {  // what hears the board's bits
             left = 0;
             return false;
         }
-        if (left < 10 && left > 1) byte = byte >> 1 | level << 7;
+        if (left < 10 && left > 1) heard = heard >> 1 | level << 7;
         return --left == 0;
     }
 
   private:
+    uint8_t heard = 0;
     uint32_t left = 0;
     int64_t wait = 0;
 };
@@ -171,8 +173,9 @@ class Board {
         top->tick = time >= tick_cycles;
         if (top->tick) time -= tick_cycles;
         cycle();
-        uint8_t message[2] = {'d'};
-        return !ear.hear(top->uart_tx, period, message[1]) || write_all(message, sizeof message);
+        if (!ear.hear(top->uart_tx, period)) return true;
+        uint8_t message[2] = {'d', ear.byte()};
+        return write_all(message, sizeof message);
     }
     bool take(bool wait) {  // a message, where one has come; false: there will be none any more
         struct pollfd input = {0, POLLIN, 0};

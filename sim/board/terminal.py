@@ -52,6 +52,7 @@ class Terminal:
         os.set_blocking(self._master, False)
         self.port = os.ttyname(self._slave)
         self._stop = os.pipe()
+        self._open = [self._master, self._slave, *self._stop]
         self._rates = {
             getattr(termios, name): int(name[1:])
             for name in dir(termios)
@@ -98,9 +99,9 @@ class Terminal:
         return data
 
     def close(self) -> None:
-        """Take the port away."""
-        for each in (self._master, self._slave, *self._stop):
-            os.close(each)
+        """Take the port away, as pulling a cable does; `serve` must have returned."""
+        while self._open:
+            os.close(self._open.pop())
 
     def __enter__(self) -> Self:
         return self

@@ -2,21 +2,20 @@
 
 from typing import Any
 
-from amaranth import Elaboratable, Module, Signal
+from amaranth import Module, Signal
 from amaranth.hdl import Value
 
 from boards import Board
 from hw.soc.top import Top
 
 
-class BenchTop(Elaboratable):
+class BenchTop(Top):
     """`hw.soc.top.Top` with ports that a bench needs beside the pins.
 
     Latency and Throughput: the top's.
 
-    Members
+    Members, beside the top's
     -------
-    top : Top
     load_valid, load_addr, load_data : as inputs of 1, 32 and 32 bits
         Go to the core's load port while ``load_valid``: so a simulator gets the contents that a
         bitstream brings, without being compiled for each network.
@@ -28,19 +27,22 @@ class BenchTop(Elaboratable):
     """
 
     def __init__(self, board: Board):
-        self.top = Top(board.config, clk_freq=board.core_clock, primitives="simulation")
-        self.load_valid, self.tick, self.rests = Signal(), Signal(), Signal()
-        self.load_addr, self.load_data = Signal(32), Signal(32)
+        super().__init__(board.config, clk_freq=board.core_clock, primitives="simulation")
+        self.load_valid, self.tick, self.rests = (
+            Signal(name=name) for name in ("load_valid", "tick", "rests")
+        )
+        self.load_addr = Signal(32, name="load_addr")
+        self.load_data = Signal(32, name="load_data")
 
     @property
     def ports(self) -> list[Value]:
         """All ports but the clock's."""
-        top = self.top
+        pins = [self.uart_rx, self.uart_tx, self.led_busy, self.led_done]
         ours = [self.load_valid, self.load_addr, self.load_data, self.tick, self.rests]
-        return [top.uart_rx, top.uart_tx, top.led_busy, top.led_done, *ours]
+        return [*pins, *ours]
 
     def elaborate(self, platform: Any) -> Module:
-        m = self.top.elaborate(platform)
+        m = super().elaborate(platform)
         parts: Any = m.submodules
         core, endpoint = parts.core, parts.link
         with m.If(self.load_valid):
