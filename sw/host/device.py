@@ -210,7 +210,10 @@ class Device:
     def layers(self, program: Any) -> list[LayerCycles]:
         """Return the cycles of the last run by layer, as far as its log goes."""
         state = self.link.status()
-        starts = [*self.link.log(state.logged).tolist(), state.cycles][: len(program.forecast) + 1]
+        taken = self.link.log(state.logged).tolist()  # in the cycle before the first of each
+        starts = [0, *(cycle + 1 for cycle in taken[1:])]
+        if len(starts) == len(program.forecast):
+            starts.append(state.cycles)
         found: dict[str, list[int]] = {}
         for part, first, after in zip(program.forecast, starts, starts[1:], strict=False):
             layer = found.setdefault(part.layer, [0, 0])

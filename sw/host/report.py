@@ -10,7 +10,7 @@ def confusion(labels: Sequence[int], predictions: Sequence[int], classes: int) -
     counts = [[0] * classes for _ in range(classes)]
     for label, prediction in zip(labels, predictions, strict=True):
         counts[label][prediction] += 1
-    width = max(len(str(n)) for n in (classes, *(n for row in counts for n in row))) + 1
+    width = max(len(str(n)) for n in (classes - 1, *(n for row in counts for n in row))) + 1
 
     def line(head: object, cells: Sequence[object]) -> str:
         return f"{head!s:>5} |" + "".join(f"{cell!s:>{width}}" for cell in cells)
