@@ -14,6 +14,8 @@ from sw.host.faultrate import FaultRate
 SILENCE = 0.1  #: Seconds without a byte after which what was sent is taken for lost.
 TRIES = 200  #: Times that one request is sent.
 NOISE = 1 << 16  #: Bytes without a good frame among them after which no reply is waited for.
+#: What counts for a silence where damaged bytes came: somebody is there.
+DAMAGED_SILENCE = 0.1
 MOST_SENT = 100  #: Frames on their way at most; there are 256 tags and sequence numbers.
 _READS = (Command.STATUS, Command.READ, Command.RESULT, Command.CRC, Command.LOG)
 _ANY_ORDER = (Command.IDENTIFY, Command.ABORT)  # done whatever their sequence number
@@ -97,15 +99,17 @@ class Exchange:
         been answered. It gets the number of silences in a row.
     """
 
-    def __init__(self, transport: Transport, silent: Callable[[int], Any]):
+    def __init__(self, transport: Transport, silent: Callable[[float], Any]):
         self.transport, self.silent = transport, silent
         self.faults = FaultRate()
         self.capacity = link.QUEUE  #: Bytes of the device's queue.
         self._due: deque[Request] = deque()  # not known to be done, in order of sequence
         self._next = 0  # which of them is sent next
         self._sent: deque[tuple[int, int, Request]] = deque()  # tag, sequence; may be answered
+        self._late: dict[tuple[int, int], Request] = {}  # as _sent, but taken for lost
         self._sequence, self._tag = secrets.randbelow(256), secrets.randbelow(256)
-        self._damaged = self._silences = self._noise = 0
+        self._damaged, self._silences = 0, 0.0
+        self._noise = self._heard = 0  # bytes since a good frame, and since a silence
         self._rest = b""  # of a frame whose END has not come
 
     def post(self, request: Request) -> Request:
@@ -137,7 +141,9 @@ class Exchange:
         out = list(self._due)
         self._due.clear()
         self._sent.clear()
-        self._next = self._damaged = self._silences = self._noise = 0
+        self._late.clear()
+        self._next = self._damaged = self._noise = self._heard = 0
+        self._silences = 0.0
         return out
 
     def go_on(self, held: list[Request], done: int) -> None:
@@ -188,8 +194,10 @@ class Exchange:
         longest = max((r.seconds for r in self._due if r.tries), default=0.0)
         data = self.transport.read(SILENCE + longest)
         self._noise += len(data)
+        self._heard += len(data)
         if not data or self._noise > NOISE:
-            self._silences += 1
+            self._silences += 1 if not self._heard or data else DAMAGED_SILENCE
+            self._heard = 0
             self._nothing_on_its_way()
             self.silent(self._silences)
             return
@@ -201,7 +209,7 @@ class Exchange:
 
     def _take(self, code: int, sequence: int, tag: int, payload: bytes) -> None:
         """Take a good frame."""
-        self._silences = self._noise = 0
+        self._silences, self._noise, self._heard = 0.0, 0, 0
         reason, due = link.REFUSAL.unpack(payload) if code == link.NAK else (0, 0)
         if reason == Reason.DAMAGED:
             self._done_before(due)
@@ -230,8 +238,9 @@ class Exchange:
     def _answered(self, tag: int, sequence: int) -> Request | None:
         """Return the request that an answer is to; those sent before it are lost."""
         if not any((tag, sequence) == sent[:2] for sent in self._sent):
-            return None
+            return self._late.pop((tag, sequence), None)
         self._damaged = 0
+        self._late.clear()
         while True:
             its_tag, its_sequence, request = self._sent.popleft()
             found = (its_tag, its_sequence) == (tag, sequence)
@@ -241,8 +250,9 @@ class Exchange:
 
     def _nothing_on_its_way(self) -> None:
         """All that was sent and not answered is lost."""
-        for _, sequence, request in self._sent:
+        for tag, sequence, request in self._sent:
             self._landed(request, sequence, lost=True)
+            self._late[tag, sequence] = request
         self._sent.clear()
         self._damaged = 0
         self._go_back()

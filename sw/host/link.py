@@ -107,7 +107,7 @@ class Link:
         finally:
             self._seeking = before
 
-    def _silent(self, silences: int) -> None:
+    def _silent(self, silences: float) -> None:
         """What to do in a silence."""
         if silences < (self._seeking or SILENCES):
             return

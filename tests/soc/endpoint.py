@@ -45,10 +45,10 @@ class Memories:
         self.busy, self.done, self.cycles = False, True, self.runs
 
 
-def talk(steps, core, *, stall=0.0, tick_every=1 << 30, rates=link.RATES, most=60_000):
+def talk(steps, core, *, stall=0.0, tick_every=1 << 30, rates=link.RATES, most=60_000, rest=3000):
     """Play ``steps``; return what the endpoint answered.
 
-    A step is bytes to send, a number of cycles to let pass, or a callable, which gets the endpoint
+    It is over when the line has been silent for ``rest`` cycles. A step is bytes to send, a number of cycles to let pass, or a callable, which gets the endpoint
     and the simulation's context.
     """
     dut, out = LinkEndpoint(CONFIG, clk_freq=CLOCK, rates=rates), bytearray()
@@ -64,7 +64,7 @@ def talk(steps, core, *, stall=0.0, tick_every=1 << 30, rates=link.RATES, most=6
                 step(ctx, dut)
             else:
                 await ctx.tick().repeat(step)
-        while quiet[0] < 3000:
+        while quiet[0] < rest:
             await ctx.tick()
 
     async def line(ctx):

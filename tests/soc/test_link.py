@@ -1,267 +1,166 @@
-# amaranth: UnusedElaboratable=no
-"""Link endpoint against a core that only records what is done to it."""
-
-import random
-from itertools import count
+"""The endpoint as a whole: what overlaps, what waits, what comes out of turn."""
 
 import pytest
-from amaranth.sim import Simulator
 
-from hw.arch import Config, link
-from hw.arch.link import Command, Reason
-from hw.soc.link import LinkEndpoint
-from sim.pysim import PERIOD, run, send, take
+from hw.arch import link
+from hw.arch.link import Command, Reason, State
+from hw.arch.memmap import Mem, Stopped, load_addr
+from tests.soc.endpoint import Memories, frames, talk
+from tests.soc.test_answer import state, words
+from tests.soc.test_requests import OPEN, PIX, address, answers, granted, refused, request
 
-CONFIG = Config(rows=4, cols=16, width=64)
-CYCLES = 0xDEADBEEF
-
-
-def pixel(addr):
-    """What the core's pixel memory holds."""
-    return 3 * addr - 100
+RESULT = link.READ_REQUEST.pack(PIX, 2)
 
 
-def talk(*requests, busy=False, stall=0.0, tick_every=2000):
-    """Send byte strings; return per string (code, tag, payload) of its reply, and core events.
-
-    Events are ("write", addr, data) and ("start",).
-    """
-    dut, replies, events = LinkEndpoint(CONFIG, clk_freq=50_000_000), [], []
-
-    async def host(ctx):
-        ctx.set(dut.busy, busy)
-        ctx.set(dut.done, not busy)
-        ctx.set(dut.cycles, CYCLES)
-        for n, request in enumerate(requests):
-            await send(ctx, dut.i, request, stall, seed=n)
-            head = await take(ctx, dut.o, 4, stall, seed=n)
-            rest = await take(ctx, dut.o, head[3] + 2, stall, seed=n)
-            assert head[0] == link.SYNC
-            assert link.crc16(bytes(head[1:] + rest)) == 0
-            replies.append((head[1], head[2], bytes(rest[:-2])))
-
-    async def core(ctx):  # and the tick; no repeat(): it cannot be abandoned half way
-        for cycle in count():
-            _, _, start, write, load_addr, data, peek = await ctx.tick().sample(
-                dut.start, dut.load_valid, dut.load_addr, dut.load_data, dut.peek_addr
-            )
-            ctx.set(dut.peek_data, pixel(peek))  # read latency 1
-            ctx.set(dut.tick, cycle % tick_every == tick_every - 1)
-            if start:
-                events.append(("start",))
-            if write:
-                events.append(("write", load_addr, data))
-
-    async def watchdog(ctx):
-        await ctx.delay(30_000 * PERIOD)
-        raise TimeoutError("no reply")
-
-    sim = Simulator(dut)
-    sim.add_clock(PERIOD)
-    sim.add_testbench(host)
-    sim.add_testbench(core, background=True)
-    sim.add_testbench(watchdog, background=True)
-    sim.run()
-    return replies, events
+def start(run, sequence, limit=0):
+    return request(Command.START, link.START_REQUEST.pack(run, limit), sequence)
 
 
-def granted(command, payload=b"", tag=7):
-    return (link.REPLY | command, tag, payload)
-
-
-def refused(reason, tag=7):
-    return (link.NAK, tag, bytes([reason]))
-
-
-def write(addr, *words):
-    return addr.to_bytes(4, "little") + b"".join(w.to_bytes(4, "little") for w in words)
-
-
-def test_identify():
-    replies, events = talk(link.frame(Command.IDENTIFY, 7))
-    code, tag, payload = replies[0]
-    assert (code, tag) == (link.REPLY | Command.IDENTIFY, 7)
-    identity = link.Identity.decode(payload)
-    assert identity.config == CONFIG
-    assert identity.digest == CONFIG.digest
-    assert identity.clock == 50_000_000
-    assert not events
-
-
-@pytest.mark.parametrize("stall", [0.0, 0.5], ids=["flowing", "stalling"])
-def test_write_start_status_read(stall):
-    rng = random.Random(1)
-    words = [rng.randrange(1 << 32) for _ in range(link.MAX_WORDS)]
-    data = rng.randbytes(link.MAX_BYTES)
-    at, pix = 0x0A57_FFF0, 0x1800_0003
-    replies, events = talk(
-        link.frame(Command.WRITE, 1, write(at, *words)),
-        link.frame(Command.WRITE, 2, write(5, 0)),
-        link.frame(Command.WRITE_BYTES, 3, write(pix) + data),
-        link.frame(Command.START, 4),
-        link.frame(Command.STATUS, 5),
-        link.frame(Command.READ, 6, link.READ_REQUEST.pack(0, link.MAX_WORDS)),
-        link.frame(Command.READ, 7, link.READ_REQUEST.pack(40_000, 1)),
-        stall=stall,
+def test_the_next_image_is_taken_while_one_is_computed():
+    """It waits in the queue behind a RESULT, and is written when the core is done."""
+    core, image = Memories(runs=8000), bytes(range(200))
+    got = answers(
+        start(1, 100),
+        request(Command.RESULT, RESULT, 101),
+        request(Command.WRITE_BYTES, address(PIX) + image, 102),
+        request(Command.WRITE_BYTES, address(PIX + 200) + image, 103),
+        start(2, 104),
+        request(Command.RESULT, RESULT, 105),
+        core=core,
+        rest=9000,
     )
-    assert replies == [
-        granted(Command.WRITE, tag=1),
-        granted(Command.WRITE, tag=2),
-        granted(Command.WRITE_BYTES, tag=3),
-        granted(Command.START, tag=4),
-        granted(Command.STATUS, link.STATUS_REPLY.pack(2, CYCLES), tag=5),
+    first = Memories()
+    done = state(done=True, cycles=8000)
+    assert got == [
+        granted(Command.START),
         granted(
-            Command.READ,
-            b"".join(pixel(a).to_bytes(4, "little", signed=True) for a in range(link.MAX_WORDS)),
-            tag=6,
+            Command.RESULT,
+            State.encode(_with(done, run=1)) + words(first, PIX, 2),
+            101,
         ),
-        granted(Command.READ, pixel(40_000).to_bytes(4, "little"), tag=7),
+        granted(Command.WRITE_BYTES, sequence=102),
+        granted(Command.WRITE_BYTES, sequence=103),
+        granted(Command.START, sequence=104),
+        granted(Command.RESULT, _with(done, run=2).encode() + bytes([0, 0, 0, 0, 1, 0, 0, 0]), 105),
     ]
-    assert events == [
-        *(("write", at & 0xFFFF0000 | (at + k) & 0xFFFF, w) for k, w in enumerate(words)),
-        ("write", 5, 0),
-        *(("write", pix + k, v) for k, v in enumerate(data)),
-        ("start",),
-    ]
+    assert core.events[0] == ("start", 0)
+    assert core.events[1:401] == [("load", PIX + n, n % 200) for n in range(400)]
+    assert core.events[401:] == [("start", 0)]
 
 
-GOOD = link.frame(Command.WRITE, 7, write(3, 0x12345678, 0x9ABCDEF0))
+def _with(found, **changes):
+    return state(**{**vars(found), **changes})
 
 
-@pytest.mark.parametrize("position", range(4, len(GOOD)))
-def test_damaged_frame_changes_nothing(position):
-    damaged = bytearray(GOOD)
-    damaged[position] ^= 1 << position % 8
-    replies, events = talk(bytes(damaged), link.frame(Command.STATUS, 8))
-    assert replies[0] == refused(Reason.CRC)
-    assert replies[1][:2] == (link.REPLY | Command.STATUS, 8)
-    assert not events
+@pytest.mark.parametrize("urgent", [Command.STATUS, Command.IDENTIFY])
+def test_a_result_that_waits_gives_way(urgent):
+    core = Memories(runs=1_000_000)
+    payload = link.SESSION.pack(5) if urgent == Command.IDENTIFY else b""
+    got = answers(
+        start(3, 100), request(Command.RESULT, RESULT, 101), 500, request(urgent, payload, 102),
+        core=core,
+    )  # fmt: skip
+    running = state(busy=True, run=3).encode()
+    assert got[1] == granted(Command.RESULT, running, 101)
+    assert got[2][:2] == (link.REPLY | urgent, 102)
+    assert len(got) == 3
 
 
-@pytest.mark.parametrize("bit", range(16))
-def test_each_bit_of_the_crc_is_looked_at(bit):
-    """Damage after which the CRC register has this one bit set, and is 0 otherwise."""
-    left = {link.crc16(error.to_bytes(2, "big")): error for error in range(1 << 16)}
-    crc = int.from_bytes(GOOD[-2:], "big") ^ left[1 << bit]
-    replies, events = talk(GOOD[:-2] + crc.to_bytes(2, "big"))
-    assert replies == [refused(Reason.CRC)]
-    assert not events
-
-
-def test_damaged_head_changes_nothing():
-    for position, tag in ((1, 7), (2, 7 ^ 4)):  # command, tag
-        damaged = bytearray(GOOD)
-        damaged[position] ^= 1 << 2
-        replies, events = talk(bytes(damaged))
-        assert replies == [refused(Reason.CRC, tag)]
-        assert not events
-
-
-def test_damaged_length_changes_nothing():
-    longer, shorter = bytearray(GOOD), bytearray(GOOD)
-    longer[3] += 1
-    shorter[3] -= 4
-    replies, events = talk(bytes(longer))
-    assert replies == [refused(Reason.TIMEOUT)]
-    assert not events
-    replies, events = talk(bytes(shorter[:-4]))
-    assert replies == [refused(Reason.CRC)]
-    assert not events
-
-
-@pytest.mark.parametrize("command", [0, 7, 8, 0x12, 0x81, 0xFF])
-def test_unknown_command(command):
-    replies, events = talk(link.frame(command, 7, write(3, 4)))
-    assert replies == [refused(Reason.UNKNOWN)]
-    assert not events
-
-
-@pytest.mark.parametrize(
-    ("command", "payload"),
-    [
-        (Command.IDENTIFY, b"x"),
-        (Command.START, b"x"),
-        (Command.STATUS, bytes(255)),
-        (Command.WRITE, b""),
-        (Command.WRITE, bytes(4)),
-        (Command.WRITE, bytes(7)),
-        (Command.WRITE, bytes(255)),
-        (Command.WRITE, bytes(250)),
-        (Command.WRITE_BYTES, bytes(4)),
-        (Command.WRITE_BYTES, bytes(253)),
-        (Command.READ, bytes(4)),
-        (Command.READ, bytes(6)),
-        (Command.READ, link.READ_REQUEST.pack(0, 0)),
-        (Command.READ, link.READ_REQUEST.pack(0, link.MAX_WORDS + 1)),
-    ],
-    ids=lambda v: str(len(v)) if isinstance(v, bytes) else v.name,
-)
-def test_wrong_length(command, payload):
-    replies, events = talk(link.frame(command, 7, payload))
-    assert replies == [refused(Reason.LENGTH)]
-    assert not events
-
-
-def test_busy_core_is_left_alone():
-    replies, events = talk(
-        GOOD,
-        link.frame(Command.WRITE_BYTES, 7, write(3) + b"x"),
-        link.frame(Command.START, 7),
-        link.frame(Command.READ, 7, link.READ_REQUEST.pack(0, 1)),
-        link.frame(Command.STATUS, 7),
-        link.frame(Command.IDENTIFY, 7),
-        busy=True,
+def test_abort_acts_as_soon_as_it_has_come():
+    """Before its turn: what waits in front of it for the core is done first."""
+    core = Memories(runs=1_000_000)
+    got = answers(
+        1500,
+        start(3, 100),
+        request(Command.RESULT, RESULT, 101),
+        request(Command.STATUS, sequence=77),  # out of order
+        request(Command.ABORT, sequence=200),
+        request(Command.STATUS, sequence=201),
+        core=core,
     )
-    assert replies[:4] == [refused(Reason.BUSY)] * 4
-    assert replies[4] == granted(Command.STATUS, link.STATUS_REPLY.pack(1, CYCLES))
-    assert replies[5][0] == link.REPLY | Command.IDENTIFY
-    assert not events
+    stopped = state(run=3, stopped=Stopped.ABORTED)
+    assert core.events == [("start", 0), ("abort",)]
+    assert got[0] == granted(Command.START)
+    assert got[-2:] == [
+        granted(Command.ABORT, stopped.encode(), 200),
+        granted(Command.STATUS, stopped.encode(), 201),
+    ]
 
 
-@pytest.mark.parametrize("kept", [1, 2, 3, 4, 9, len(GOOD) - 1])
-def test_truncated_frame_times_out_and_the_next_is_taken(kept):
-    replies, events = talk(GOOD[:kept], GOOD, tick_every=500)
-    assert replies[0][0] == link.NAK
-    assert replies[0][2] == bytes([Reason.TIMEOUT])
-    assert replies[1] == granted(Command.WRITE)
-    assert events == [("write", 3, 0x12345678), ("write", 4, 0x9ABCDEF0)]
+def test_abort_in_its_turn_stops_what_was_started_before_it():
+    core = Memories(runs=1_000_000)
+    got = answers(
+        1500, start(1, 100), request(Command.RESULT, RESULT, 101), start(2, 102),
+        request(Command.ABORT, sequence=103), core=core,
+    )  # fmt: skip
+    assert core.events == [("start", 0), ("abort",), ("start", 0), ("abort",)]
+    assert got[-1] == granted(Command.ABORT, state(run=2, stopped=Stopped.ABORTED).encode(), 103)
 
 
-def test_noise_between_frames_is_skipped():
-    replies, _ = talk(b"\x00\xff\x5a" + link.frame(Command.STATUS, 9))
-    assert replies == [granted(Command.STATUS, link.STATUS_REPLY.pack(2, CYCLES), tag=9)]
+def test_abort_is_done_without_a_session():
+    got = frames(talk([request(Command.ABORT, sequence=3)], Memories()))
+    assert got == [granted(Command.ABORT, state().encode(), 3)]
 
 
-def paced(request, ticks):
-    """Send a byte every 10 cycles, with ticks in some cycles; return the reply's code, payload."""
-    dut, got = LinkEndpoint(CONFIG, clk_freq=50_000_000), []
-
-    async def host(ctx):
-        for cycle in range(10 * len(request)):
-            ctx.set(dut.i.valid, cycle % 10 == 0)
-            ctx.set(dut.i.payload, request[cycle // 10])
-            ctx.set(dut.tick, cycle in ticks)
-            if dut_replies(ctx):
-                break
-            await ctx.tick()
-        ctx.set(dut.i.valid, 0)
-        ctx.set(dut.tick, 0)
-        head = await take(ctx, dut.o, 4)
-        got.extend([head[1], bytes(await take(ctx, dut.o, head[3]))])
-
-    def dut_replies(ctx):
-        return ctx.get(dut.o.valid)
-
-    run(dut, host)
-    return tuple(got)
+def test_abort_of_a_damaged_frame_does_nothing():
+    core, whole = Memories(runs=1_000_000), bytearray(request(Command.ABORT, sequence=101))
+    whole[2] ^= 1
+    answers(start(1, 100), bytes(whole), core=core)
+    assert core.events == [("start", 0)]
 
 
-@pytest.mark.parametrize("byte", range(1, len(GOOD)))
-def test_a_silence_lasts_from_tick_to_tick(byte):
-    """Given up at the second tick after a byte; not at one that a byte comes with."""
-    at = 10 * byte
-    granted_ = (link.REPLY | Command.WRITE, b"")
-    assert paced(GOOD, {at - 7}) == granted_
-    assert paced(GOOD, {at - 7, at}) == granted_  # the byte is taken in the second tick's cycle
-    assert paced(GOOD, {at - 10, at - 5}) == granted_  # the first came with the byte before
-    assert paced(GOOD, {at - 7, at - 1}) == (link.NAK, bytes([Reason.TIMEOUT]))
+def rate_after(*steps, **options):
+    """Index of the rate at the end, and the answers."""
+    seen = []
+    got = frames(
+        talk([OPEN, *steps, lambda ctx, dut: seen.append(ctx.get(dut.rate))], Memories(), **options)
+    )
+    return seen[-1], got[1:]
+
+
+def ask_rate(index, sequence=100):
+    return request(Command.RATE, bytes([index]), sequence)
+
+
+def test_the_rate_changes_when_the_answer_has_left():
+    """And no request is taken in between."""
+    seen = []
+
+    def sent(value):
+        return lambda ctx, dut: ctx.set(dut.sent, value)
+
+    def look(ctx, dut):
+        seen.append(ctx.get(dut.rate))
+
+    steps = [OPEN, 2500, sent(0), ask_rate(2), 500, look, sent(1), 4, look]
+    got = frames(talk(steps, Memories()))
+    assert got[1:] == [granted(Command.RATE)]
+    assert seen == [0, 2]
+
+
+def test_a_rate_that_the_device_has_not():
+    index, got = rate_after(ask_rate(1), ask_rate(3), 900, rates=(1_000_000, 3_000_000))
+    assert index == 0
+    assert got == [refused(Reason.RATE)] * 2
+
+
+def test_the_device_goes_back_where_it_hears_nothing():
+    ticks = link.FALLBACK_TICKS
+    lasts = (ticks - 1) * 1000
+    assert rate_after(ask_rate(2), lasts, tick_every=1000)[0] == 2
+    assert rate_after(ask_rate(2), lasts + 2000, tick_every=1000)[0] == 0
+    confirm = request(Command.STATUS, sequence=101)
+    assert rate_after(ask_rate(2), 900, confirm, lasts + 9000, tick_every=1000)[0] == 2
+    noise = b"\x12\x34"
+    steps = (ask_rate(2), 900, confirm, 3000, noise, lasts + 2000)
+    assert rate_after(*steps, tick_every=1000)[0] == 0
+
+
+def test_requests_are_taken_while_it_answers():
+    """As many bytes as it answers come in meanwhile, and none is lost."""
+    sent = [
+        request(Command.READ, link.READ_REQUEST.pack(load_addr(Mem.COL, 0), 60), 100 + n)
+        for n in range(6)
+    ]
+    got = answers(*sent, most=100_000)
+    assert [frame[:2] for frame in got] == [(link.REPLY | Command.READ, 100 + n) for n in range(6)]

@@ -18,36 +18,39 @@ from sim.pysim import PERIOD
 CONFIG = Config(
     rows=4, cols=8, width=32, row_depth=64, col_depth=64, res_depth=64, pix_depth=64, prog_depth=64
 )
-DIVISOR = 4
+CLOCK = 12_000_000
+CYCLES = {0: 12, 2: 4}  # of a bit, by index of the rate
 
 
-def test_pins_reach_the_pixel_memory_and_the_sequencer():
-    """Write pixels, run an empty program memory (HALT is 0), read the pixels back."""
-    dut = Top(CONFIG, clk_freq=4_000_000, baud=1_000_000)
-    assert dut.divisor == DIVISOR
-    got = {}
+def test_pins_reach_the_memories_and_the_sequencer():
+    """Write pixels, change the rate, run an empty program memory (HALT is 0), read pixels back."""
+    dut = Top(CONFIG, clk_freq=CLOCK)
+    got, rate = {}, [0]
 
-    async def ask(ctx, command, payload=b""):
-        for byte in link.frame(command, 9, payload):
+    async def ask(ctx, command, payload=b"", sequence=9):
+        for byte in link.frame(command, sequence, 5, payload):
             for level in (0, *((byte >> k) & 1 for k in range(8)), 1):
                 ctx.set(dut.uart_rx, level)
-                for _ in range(DIVISOR):
+                for _ in range(CYCLES[rate[0]]):
                     await ctx.tick()
-        reply = [await hear(ctx) for _ in range(4)]
-        reply += [await hear(ctx) for _ in range(reply[3] + 2)]
-        assert link.crc16(bytes(reply[1:])) == 0
-        assert reply[:3] == [link.SYNC, link.REPLY | command, 9]
-        return bytes(reply[4:-2])
+        reply = [await hear(ctx), await hear(ctx)]
+        while reply[-1] != link.END:
+            reply.append(await hear(ctx))
+        code, *rest, data = link.unframe(bytes(reply[1:-1]))
+        assert reply[0] == link.END
+        assert (code, *rest) == (link.REPLY | command, sequence, 5)
+        return data
 
     async def hear(ctx):
+        length = CYCLES[rate[0]]
         while ctx.get(dut.uart_tx):
             await ctx.tick()
         byte = 0
         for k in range(-1, 8):  # from the start of the start bit to the middle of each bit
-            for _ in range(DIVISOR if k >= 0 else DIVISOR // 2):
+            for _ in range(length if k >= 0 else length // 2):
                 await ctx.tick()
             byte |= ctx.get(dut.uart_tx) << k if k >= 0 else 0
-        for _ in range(DIVISOR):
+        for _ in range(length):
             await ctx.tick()
         return byte
 
@@ -55,15 +58,20 @@ def test_pins_reach_the_pixel_memory_and_the_sequencer():
         ctx.set(dut.uart_rx, 1)
         await ctx.tick()
         assert ctx.get(dut.uart_tx) == 1
+        identity = await ask(ctx, Command.IDENTIFY, link.SESSION.pack(1), 3)
+        got["identity"] = link.Identity.decode(identity[link.SESSION.size :])
         pixels = load_addr(Mem.PIX, 5).to_bytes(4, "little")
-        await ask(ctx, Command.WRITE_BYTES, pixels + bytes([1, 2, 255]))
+        await ask(ctx, Command.WRITE_BYTES, pixels + bytes([1, 2, 255]), 4)
+        await ask(ctx, Command.RATE, link.RATE_REQUEST.pack(2), 5)
+        rate[0] = 2
         minus = load_addr(Mem.PIX, 8).to_bytes(4, "little")
-        await ask(ctx, Command.WRITE, minus + (-3).to_bytes(4, "little", signed=True))
-        got["before"] = await ask(ctx, Command.STATUS)
-        await ask(ctx, Command.START)
-        got["after"] = await ask(ctx, Command.STATUS)
+        await ask(ctx, Command.WRITE, minus + (-3).to_bytes(4, "little", signed=True), 6)
+        got["idle"] = await ask(ctx, Command.STATUS, b"", 7)
+        await ask(ctx, Command.START, link.START_REQUEST.pack(1, 0), 8)
+        result = link.READ_REQUEST.pack(load_addr(Mem.PIX, 5), 4)
+        got["after"] = await ask(ctx, Command.RESULT, result, 9)
         got["done"] = ctx.get(dut.led_done)
-        got["pixels"] = await ask(ctx, Command.READ, link.READ_REQUEST.pack(5, 4))
+        got["log"] = await ask(ctx, Command.LOG, link.READ_REQUEST.pack(0, 1), 10)
 
     async def watchdog(ctx):
         await ctx.delay(60_000 * PERIOD)
@@ -74,20 +82,21 @@ def test_pins_reach_the_pixel_memory_and_the_sequencer():
     sim.add_testbench(host)
     sim.add_testbench(watchdog, background=True)
     sim.run()
-    assert got["before"] == link.STATUS_REPLY.pack(0, 0)
-    flags, cycles = link.STATUS_REPLY.unpack(got["after"])
-    assert flags == 2
-    assert cycles > 0
+    assert got["identity"].rates == link.RATES
+    assert link.State.decode(got["idle"]).run == 0
+    after = link.State.decode(got["after"])
+    assert (after.busy, after.done, after.run, after.logged) == (False, True, 1, 1)
+    assert after.cycles > 0
     assert got["done"]
-    words = [
-        int.from_bytes(got["pixels"][k : k + 4], "little", signed=True) for k in range(0, 16, 4)
-    ]
+    data = got["after"][link.STATE_PAYLOAD :]
+    words = [int.from_bytes(data[k : k + 4], "little", signed=True) for k in range(0, 16, 4)]
     assert words == [1, 2, 255, -3]
+    assert int.from_bytes(got["log"], "little") < after.cycles
 
 
 @pytest.mark.parametrize(
     "component",
-    [UARTReceiver(4), UARTTransmitter(4), LinkEndpoint(CONFIG, clk_freq=1)],
+    [UARTReceiver(99), UARTTransmitter(99), LinkEndpoint(CONFIG, clk_freq=1)],
     ids=lambda c: type(c).__name__,
 )
 def test_no_register_starts_at_one(component):
