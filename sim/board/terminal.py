@@ -62,6 +62,12 @@ class Terminal:
 
     def serve(self) -> None:
         """Carry bytes until `stop`, or for ever; SpikeloomError where the simulator ends."""
+        try:
+            self._serve()
+        except EOFError:
+            raise SpikeloomError("the simulator has ended; start the board again") from None
+
+    def _serve(self) -> None:
         said, inputs = time.monotonic(), [self._master, self.board.output, self._stop[0]]
         while True:
             ready, _, _ = select.select(inputs, [], [], None if self.board.rests else BREATH)
@@ -91,10 +97,7 @@ class Terminal:
             self.board.send(self.there(data))
 
     def _read(self) -> bytes:
-        try:
-            data = self.board.read()
-        except EOFError:
-            raise SpikeloomError("the simulator has ended; start the board again") from None
+        data = self.board.read()
         self._framed = not self.board.rests and self._framed ^ (data.count(link.END) % 2 == 1)
         return data
 
