@@ -82,13 +82,13 @@ def load_addresses() -> list[str]:
 def identity_rows() -> list[tuple[int, int, str]]:
     """Return (first byte, bytes, name) of everything in the payload that IDENTIFY answers."""
     kinds = {"s": 1, "H": 2, "I": 4}
-    sizes = []
+    sizes = [link.SESSION.size]
     for count, kind in re.findall(r"(\d*)([sHI])", link._IDENTITY.format):
         n = int(count or 1)
         sizes += [n] if kind == "s" else [kinds[kind]] * n
-    names = ["MAGIC", "VERSION", "MAX_PAYLOAD", "digest", "clock", *Config().as_dict()]
+    names = ["session", "MAGIC", "VERSION", "MAX_PAYLOAD", "digest", "clock", "queue", "rates"]
     rows, at = [], 0
-    for size, name in zip(sizes, names, strict=True):
+    for size, name in zip(sizes, [*names, *Config().as_dict()], strict=True):
         rows.append((at, size, name))
         at += size
     return rows
@@ -96,14 +96,17 @@ def identity_rows() -> list[tuple[int, int, str]]:
 
 def frames() -> list[str]:
     """Return the bytes of IDENTIFY's answer, and some whole frames."""
+    session, begin = link.SESSION.pack(0x7E01), link.START_REQUEST.pack(1, 0)
+    busy = link.REFUSAL.pack(link.Reason.BUSY, 2)
     examples = [
-        ("IDENTIFY, tag 0", link.frame(link.Command.IDENTIFY, 0)),
-        ("START, tag 1", link.frame(link.Command.START, 1)),
-        ("its reply", link.frame(link.REPLY | link.Command.START, 1)),
-        ("refused, the core is busy", link.frame(link.NAK, 1, bytes([link.Reason.BUSY]))),
+        ("IDENTIFY, session 0x7e01", link.frame(link.Command.IDENTIFY, 0, 0, session)),
+        ("START, run 1, no limit", link.frame(link.Command.START, 1, 1, begin)),
+        ("its reply", link.frame(link.REPLY | link.Command.START, 1, 1)),
+        ("refused, the core is busy, 2 is due", link.frame(link.NAK, 2, 2, busy)),
     ]
     said = {"MAGIC": f"`{link.MAGIC!r}`"} | facts.comments(link) | facts.comments(config.Config)
-    said |= facts.comments(link.Identity)
+    said |= facts.comments(link.Identity) | {"session": "The session before, 0 if there was none."}
+    said["rates"] += " Bit n stands for RATES[n]."
     rows = [(at, size, f"`{name}`", said[name]) for at, size, name in identity_rows()]
     return [
         "## Identity, byte by byte",

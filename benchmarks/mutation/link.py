@@ -10,8 +10,10 @@ from benchmarks.mutation.copies import Copy
 from benchmarks.mutation.faults import BITS, faults, faulty_verilog, flat
 from benchmarks.mutation.played import CLOCK, CONFIG
 from benchmarks.mutation.recording import DIVISOR, INPUTS, recording
+from hw.arch import link
+from hw.arch.memmap import LOG_DEPTH
 from hw.soc.link import LinkEndpoint
-from hw.soc.uart import UARTReceiver, UARTTransmitter
+from hw.soc.uart import STEPS, UARTReceiver, UARTTransmitter
 from hw.tools.export import export_rtlil
 from sim import verilator
 
@@ -19,8 +21,9 @@ from sim import verilator
 class Wired(wiring.Component):
     """The link between its pins and the core's ports."""
 
-    OUTPUTS = {"uart_tx": 1, "start": 1, "load_valid": 1, "load_addr": 32, "load_data": 32}
-    OUTPUTS |= {"peek_addr": 16}
+    OUTPUTS = {"uart_tx": 1, "start": 1, "limit": 32, "abort": 1, "rate": 2}
+    OUTPUTS |= {"load_valid": 1, "load_addr": 32, "load_data": 32}
+    OUTPUTS |= {"peek": 1, "peek_addr": 32, "log_addr": (LOG_DEPTH - 1).bit_length()}
 
     def __init__(self) -> None:
         inputs = {name: In(bits) for name, bits in INPUTS.items()}
@@ -28,12 +31,14 @@ class Wired(wiring.Component):
 
     def elaborate(self, platform):
         m, ports = Module(), vars(self)
-        m.submodules.rx = rx = UARTReceiver(DIVISOR)
-        m.submodules.tx = tx = UARTTransmitter(DIVISOR)
-        m.submodules.link = endpoint = LinkEndpoint(CONFIG, clk_freq=CLOCK)
+        m.submodules.rx = rx = UARTReceiver(STEPS * DIVISOR)
+        m.submodules.tx = tx = UARTTransmitter(STEPS * DIVISOR)
+        m.submodules.link = endpoint = LinkEndpoint(CONFIG, clk_freq=CLOCK, rates=link.RATES)
         wiring.connect(m, rx.o, endpoint.i)
         wiring.connect(m, endpoint.o, tx.i)
         m.d.comb += [rx.rx.eq(ports["uart_rx"]), ports["uart_tx"].eq(tx.tx)]
+        m.d.comb += [part.period.eq(STEPS * DIVISOR) for part in (rx, tx)]
+        m.d.comb += endpoint.sent.eq(tx.idle)
         for name in INPUTS:
             if name != "uart_rx":
                 m.d.comb += getattr(endpoint, name).eq(ports[name])

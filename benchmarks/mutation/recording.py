@@ -1,12 +1,16 @@
-"""What is played to the link: frames whole and damaged, silences, levels of the line."""
+"""What is played to the link: frames whole and damaged, ticks, levels of the line."""
 
 import random
 
+from benchmarks.mutation.played import CONFIG
 from hw.arch import link
-from hw.arch.link import Command, frame
+from hw.arch.link import Command
+from hw.arch.memmap import LOG_DEPTH, Mem, extent, load_addr
 
 DIVISOR = 5  #: Odd: a register that turns in every cycle is not back at the next bit.
-INPUTS = {"uart_rx": 1, "tick": 1, "busy": 1, "done": 1, "cycles": 32, "peek_data": 18}
+INPUTS = {"uart_rx": 1, "tick": 1, "busy": 1, "done": 1, "stopped": 2, "pc": 16, "cycles": 32}
+INPUTS |= {"peek_data": 32, "log_data": 32, "log_count": LOG_DEPTH.bit_length()}
+_SOME = LOG_DEPTH // 2 - 1  # entries of the log
 
 
 class Player:
@@ -15,12 +19,14 @@ class Player:
     def __init__(self, seed: int):
         self.rng = random.Random(seed)
         self.rows: list[int] = []
-        self.state = {"busy": 0, "done": 0, "cycles": 0, "peek_data": 0}
+        self.state = dict.fromkeys(INPUTS, 0) | {"log_count": _SOME}
+        self.due = 0  #: Sequence number that the device awaits, if all was granted.
+        self.tag = 0
 
     def cycle(self, line: int, tick: int = 0) -> None:
         """One cycle of a level."""
-        self.state["peek_data"] = self.rng.getrandbits(18)
-        values, word, at = {"uart_rx": line, "tick": tick, **self.state}, 0, 0
+        words = {name: self.rng.getrandbits(32) for name in ("peek_data", "log_data")}
+        values, word, at = {**self.state, **words, "uart_rx": line, "tick": tick}, 0, 0
         for name, bits in INPUTS.items():
             word |= values[name] << at
             at += bits
@@ -36,6 +42,18 @@ class Player:
             for _ in range(self.rng.choice([0, 0, 0, 1, 2, 7])):
                 self.cycle(1)
 
+    def frame(self, code: int, payload: bytes = b"", sequence: int | None = None) -> bytes:
+        """Return the next frame; with its own sequence number it is not the next one's."""
+        self.tag = (self.tag + 37) & 0xFF
+        if sequence is not None:
+            return link.frame(code, sequence, self.tag, payload)
+        self.due = (self.due + 1) & 0xFF
+        return link.frame(code, (self.due - 1) & 0xFF, self.tag, payload)
+
+    def refused(self, code: int, payload: bytes = b"") -> bytes:
+        """Return a frame that is in order and is refused."""
+        return self.frame(code, payload, self.due)
+
     def rest(self, cycles: int, ticks: tuple[int, ...] = ()) -> None:
         """The line at rest, with a tick in some of its cycles."""
         for n in range(cycles):
@@ -43,111 +61,174 @@ class Player:
 
     def settle(self, payload: int) -> None:
         """Rest until a reply of so many bytes has been sent."""
-        self.rest(10 * DIVISOR * (payload + 8) + 40)
+        self.rest(10 * DIVISOR * (payload + payload // 8 + 14) + 40)
+
+    def say(self, data: bytes, payload: int = 8) -> None:
+        """Send a frame and rest until its reply, of so many bytes, has been sent."""
+        self.send(data)
+        self.settle(payload)
 
 
-_ADDRESS = (3 << 20 | 77).to_bytes(4, "little")
-_STATUS = frame(Command.STATUS, 2)
-
-
-def requests(rng: random.Random) -> tuple[list[bytes], list[bytes]]:
-    """Return frames that are granted and frames that are refused, of every kind."""
-    good = [
-        frame(Command.IDENTIFY, 1),
-        _STATUS,
-        frame(Command.WRITE, 200, _ADDRESS + bytes(rng.randrange(256) for _ in range(12))),
-        frame(Command.WRITE_BYTES, 255, _ADDRESS + bytes(rng.randrange(256) for _ in range(7))),
-        frame(Command.WRITE, 3, b"\xff\xff\xff\xff" + bytes(range(248))),
-        frame(Command.READ, 4, _ADDRESS + b"\3"),
-        frame(Command.START, 5),
-        frame(Command.READ, 6, bytes(4) + bytes([link.MAX_WORDS])),
-    ]
-    bad = [
-        frame(0, 7), frame(7, 8), frame(255, 8), frame(Command.START, 9, b"x"),
-        frame(Command.WRITE, 10, _ADDRESS), frame(Command.WRITE, 11, _ADDRESS + b"abc"),
-        frame(Command.READ, 12, _ADDRESS + b"\0"), frame(Command.READ, 12, _ADDRESS + b"\xff"),
-        frame(Command.WRITE_BYTES, 13, _ADDRESS), frame(Command.IDENTIFY, 14, b"y"),
-        frame(Command.WRITE, 15, _ADDRESS + bytes(251)),
-    ]  # fmt: skip
-    return good, bad
+_PIX = load_addr(Mem.PIX, 77)
+_ADDRESS = _PIX.to_bytes(link.ADDR_BYTES, "little")
 
 
 def recording(seed: int = 0) -> list[int]:
     """Return what the link's inputs are in each cycle of a recording of everything."""
     play = Player(seed)
-    good, bad = requests(play.rng)
-    _all_requests(play, good, bad)
-    _damage(play)
-    _silences(play, good[2])
-    _lengths(play)
-    _line(play)
+    everything(play)
     return play.rows
 
 
-def _all_requests(play: Player, good: list[bytes], bad: list[bytes]) -> None:
-    """Every request, to a core that rests and one that runs, some after noise."""
-    rng = play.rng
+def everything(play: Player) -> None:
+    """Play all of it."""
     play.rest(50)
-    for busy in (0, 1):
-        for request in [*good, *bad]:
-            play.state |= {"busy": busy, "done": rng.randrange(2), "cycles": rng.getrandbits(32)}
-            play.send(bytes(rng.choice([b"", b"\x00", b"\xf0"])) + request)
-            play.settle(260 if request is good[7] else 64)
-    play.state["busy"] = 0
+    play.say(play.frame(Command.STATUS, b"", 3))  # no session yet
+    play.say(play.frame(Command.ABORT, b"", 7), link.STATE_PAYLOAD)
+    play.due = 200
+    for session in (0xA5C3_0F81, 0xA5C3_0F81, 0x5A3C_F07E):
+        play.say(play.frame(Command.IDENTIFY, link.SESSION.pack(session)), link.IDENTITY_PAYLOAD)
+    _granted(play)
+    _refused(play)
+    _places(play)
+    _damage(play)
+    _running(play)
+    _rates(play)
+    _line(play)
 
 
-def single_bits() -> list[int]:
-    """Return the damage of the two bytes of a CRC after which the register has one bit set each."""
-    left = {link.crc16(error.to_bytes(2, "big")): error for error in range(1 << 16)}
-    return [left[1 << bit] for bit in range(16)]
+def _granted(play: Player) -> None:
+    """Every request that is granted."""
+    rng = play.rng
+    words = bytes(rng.randrange(256) for _ in range(4 * link.MAX_WORDS))
+    special = bytes([link.END, link.ESCAPE, 0x5E, 0x5D])
+    for n in range(3):
+        play.state |= {"done": n & 1, "stopped": n, "pc": rng.getrandbits(16)}
+        play.state |= {"cycles": rng.getrandbits(32)}
+        play.say(play.frame(Command.STATUS), link.STATE_PAYLOAD)
+        play.say(play.frame(Command.RESULT, link.READ_REQUEST.pack(_PIX, n)), 20)
+    play.say(play.frame(Command.WRITE, bytes(4) + words))
+    play.say(play.frame(Command.WRITE, _ADDRESS + special * 3))
+    play.say(play.frame(Command.WRITE_BYTES, _ADDRESS + words[:7]))
+    play.say(play.frame(Command.READ, link.READ_REQUEST.pack(_PIX, link.MAX_WORDS)), 252)
+    play.say(play.frame(Command.RESULT, link.READ_REQUEST.pack(_PIX, link.RESULT_WORDS)), 252)
+    play.say(play.frame(Command.LOG, link.READ_REQUEST.pack(0, _SOME)), 4 * _SOME)
+    for count in (1, 5, 257):
+        play.say(play.frame(Command.CRC, link.CRC_REQUEST.pack(_PIX, count)), 4 + 2 * count)
+    for run, limit in ((1, 0), (0x5555, 0xFFFF_FFFF), (0xAAAA, 0x1234_5678), (0xAAAA, 1)):
+        play.say(play.frame(Command.START, link.START_REQUEST.pack(run, limit)))
+    play.send(b"".join(play.frame(Command.WRITE_BYTES, _ADDRESS + words[:40]) for _ in range(30)))
+    play.settle(400)
+
+
+def _refused(play: Player) -> None:
+    """Requests of wrong lengths, orders and commands, of each bit."""
+    for command, size in link.PAYLOADS.items():
+        for bit in range(8):
+            if size ^ 1 << bit <= link.MAX_PAYLOAD:
+                play.say(play.refused(command, bytes(size ^ 1 << bit)))
+    for size in (0, 1, 3, 4, 5, 6, 7, 9, 250, 251):
+        play.say(play.refused(Command.WRITE, (_ADDRESS * 64)[:size]))
+    for size in (0, 3, 4):
+        play.say(play.refused(Command.WRITE_BYTES, (_ADDRESS * 64)[:size]))
+    for bit in range(8):
+        play.say(play.frame(Command.STATUS, b"", play.due ^ 1 << bit))
+        play.say(play.refused(Command.STATUS ^ 1 << bit if bit > 3 else 12 + bit))
+        count = 1 << bit
+        for command in (Command.READ, Command.RESULT, Command.LOG):
+            if count > link.WORDS[command][1]:
+                play.say(play.refused(command, link.READ_REQUEST.pack(_PIX * 0, count)))
+    for command in (Command.READ, Command.LOG):
+        play.say(play.refused(command, link.READ_REQUEST.pack(0, 0)))
+    play.say(play.refused(Command.CRC, link.CRC_REQUEST.pack(0, 0)))
+    for first in (1, _SOME, *(1 << n for n in range(5, 32))):
+        play.say(play.refused(Command.LOG, link.READ_REQUEST.pack(first, _SOME)))
+
+
+def _places(play: Player) -> None:
+    """Addresses on both sides of each limit."""
+    for mem in Mem:
+        banks, parts, depth = extent(CONFIG, mem)
+        for word, bank, part in (
+            (depth - 1, banks - 1, parts - 1), (depth - 2, 0, 0),
+            *((0, bank, 0) for bank in (banks, 2 * banks, 64)),
+            *((0, 0, part) for part in (parts, 2 * parts, 8)),
+            *((1 << bit, 0, 0) for bit in range(16)),
+        ):  # fmt: skip
+            word, bank, part = word & 0xFFFF, bank & 127, part & 15
+            data = load_addr(mem, word, bank, part).to_bytes(4, "little") + b"ab"
+            inside = word + 2 <= depth and bank < banks and part < parts
+            play.say((play.frame if inside else play.refused)(Command.WRITE_BYTES, data))
+    for mem in range(5, 8):
+        play.say(play.refused(Command.READ, link.READ_REQUEST.pack(mem << 27, 1)))
+    play.say(play.refused(Command.READ, link.READ_REQUEST.pack(load_addr(Mem.CTRL, 0), 1)))
 
 
 def _damage(play: Player) -> None:
-    """Each bit of a CRC damaged, and each damage that only one bit of the register shows."""
-    for error in [*(1 << bit for bit in range(16)), *single_bits()]:
-        crc = int.from_bytes(_STATUS[-2:], "big") ^ error
-        play.send(_STATUS[:-2] + crc.to_bytes(2, "big"))
-        play.settle(8)
+    """Each bit of a CRC damaged, frames too long and too short, and a queue that is full."""
+    for bit in range(32):
+        whole = link.frame(Command.STATUS, play.due, 2)
+        body = whole[1:-1].replace(b"\x7d\x5e", b"\x7e").replace(b"\x7d\x5d", b"\x7d")
+        crc = int.from_bytes(body[-4:], "little") ^ 1 << bit
+        data = body[:-4] + crc.to_bytes(4, "little")
+        for byte in (link.ESCAPE, link.END):
+            data = data.replace(bytes([byte]), bytes([link.ESCAPE, byte ^ link.STUFFING]))
+        play.say(b"\x7e" + data + b"\x7e")
+    play.say(link.frame(Command.STATUS, play.due, 2)[:-1] + bytes([link.ESCAPE, link.END]))
+    play.say(link.frame(Command.WRITE_BYTES, play.due, 2, _ADDRESS + bytes(249)))
+    play.say(b"\x7e\x01\x7e\x01\x02\x03\x7e" + bytes([link.ESCAPE, link.END]), 40)
+    play.send(b"\x7e" + b"\x01\x7e" * 20)
+    play.settle(300)
 
 
-def _silences(play: Player, request: bytes) -> None:
-    """Frames that stop; ones that go on after a tick, and in the cycles about the next tick."""
-    for kept in range(1, len(request), 3):
-        play.send(request[:kept])
-        play.rest(60, ticks=(3, 43))
-        play.settle(8)
-        play.send(request[:kept])
-        play.send(request[kept:], ticks=(21,))
-        play.settle(8)
-    for kept in (1, 2, 3, 9, len(request) - 2, len(request) - 1):
-        for last in range(9 * DIVISOR, 11 * DIVISOR):  # where the byte is taken
-            play.send(request[:kept])
-            play.rest(9, ticks=(5,))
-            play.send(request[kept : kept + 1], ticks=(last,))
-            play.rest(2 * DIVISOR)
-            play.send(request[kept + 1 :])
-            play.settle(8)
+def _running(play: Player) -> None:
+    """A core that runs: what is refused, what waits, what ends the waiting."""
+    play.state |= {"busy": 1, "done": 0}
+    for command in (Command.WRITE, Command.WRITE_BYTES):
+        play.say(play.refused(command, _ADDRESS + bytes(4)))
+    play.say(play.refused(Command.READ, link.READ_REQUEST.pack(_PIX, 1)))
+    play.say(play.refused(Command.CRC, link.CRC_REQUEST.pack(_PIX, 1)))
+    play.say(play.refused(Command.LOG, link.READ_REQUEST.pack(0, 1)))
+    play.say(play.refused(Command.START, link.START_REQUEST.pack(9, 9)))
+    result = link.READ_REQUEST.pack(_PIX, 2)
+    for urgent in (Command.STATUS, Command.IDENTIFY, Command.ABORT):
+        play.send(play.frame(Command.RESULT, result))
+        play.rest(300)
+        play.send(play.frame(urgent, bytes(4) if urgent == Command.IDENTIFY else b""))
+        play.rest(300)
+        play.state |= {"busy": int(urgent != Command.ABORT)}
+        play.settle(link.IDENTITY_PAYLOAD + 40)
+    play.state |= {"busy": 1}
+    play.send(play.frame(Command.RESULT, result))
+    play.send(b"".join(play.frame(Command.WRITE_BYTES, _ADDRESS + bytes(200)) for _ in range(12)))
+    play.state |= {"busy": 0, "done": 1}
+    play.settle(200)
+    play.say(play.frame(Command.IDENTIFY, bytes(4)), link.IDENTITY_PAYLOAD)
 
 
-def _lengths(play: Player) -> None:
-    """Lengths and numbers of words of each bit alone."""
-    for bit in range(8):
-        n = 1 << bit
-        play.send(frame(Command.WRITE_BYTES, 20 + bit, (_ADDRESS * 64)[:n]))
-        play.settle(8)
-        play.send(frame(Command.READ, 40 + bit, _ADDRESS + bytes([n])))
-        play.settle(4 * n if n <= link.MAX_WORDS else 8)
-        play.send(frame(Command.WRITE, 60 + bit, (_ADDRESS * 64)[:n]))
-        play.settle(8)
+def _rates(play: Player) -> None:
+    """Rates that there are and are not; the way back after ticks without a good frame."""
+    ticks = tuple(range(10, 10 + 20 * link.FALLBACK_TICKS, 20))
+    for bit in range(2, 8):
+        play.say(play.refused(Command.RATE, bytes([1 << bit])))
+    play.say(play.refused(Command.RATE, bytes([len(link.RATES)])))
+    for index in (1, 2, 1):
+        play.say(play.frame(Command.RATE, bytes([index])))
+        play.rest(200, ticks[:-1])
+        play.say(play.frame(Command.STATUS), link.STATE_PAYLOAD)
+        play.rest(400, ticks)
+        play.send(b"\x01")
+        play.rest(400, ticks)
+        play.say(play.frame(Command.RATE, bytes([index])))
+        play.rest(400, ticks)
 
 
 def _line(play: Player) -> None:
     """Wrong stop bits, and lows too short for a start bit, of each length, before a request."""
-    play.send(_STATUS, stop=0)
+    play.send(link.frame(Command.STATUS, play.due, 2), stop=0)
     play.rest(30 * DIVISOR)
     for low in range(1, DIVISOR):
         for _ in range(low):
             play.cycle(0)
         play.rest(DIVISOR)  # so soon that a byte begun there would swallow the request's first
-        play.send(_STATUS)
-        play.settle(8)
+        play.say(play.frame(Command.STATUS), link.STATE_PAYLOAD)

@@ -88,6 +88,11 @@ class Device:
             self._opened = True
         return self._link
 
+    def _option(self) -> str:
+        """The option that names the device's port to a command."""
+        name = getattr(self.transport, "name", "")
+        return f" --port {name}" if name else ""
+
     def _strange(self) -> str:
         """What is wrong where something answers that is no device; "" where nothing does."""
         heard, sent = (getattr(self.transport, name, b"") for name in ("heard", "sent"))
@@ -129,7 +134,8 @@ class Device:
         if state.busy:
             raise SpikeloomError(
                 f"the device is busy: a run is at instruction word {state.pc} after "
-                f"{state.cycles} cycles; wait for its end, or stop it: python -m sw.host abort"
+                f"{state.cycles} cycles; wait for its end, or stop it: python -m sw.host"
+                f"{self._option()} abort"
             )
 
     def holds(self, program: Any) -> bool:

@@ -11,7 +11,7 @@ from benchmarks.mutation import circuit, core, link, proofs, reasons, recording
 from benchmarks.mutation.faults import Fault, faults, faulty_verilog, flat
 from benchmarks.mutation.page import WANTED
 from hw.arch.isa import Instruction, Op
-from hw.arch.link import crc16
+from hw.arch.link import END, Command, unframe
 from hw.common.files import digest
 from hw.soc.uart import UARTTransmitter
 from hw.tools.export import export_rtlil
@@ -88,9 +88,20 @@ def test_no_fault_of_a_clock(small):
     assert not any(re.search(r"-port \\?\w*CLK", fault.command) for fault in small[1])
 
 
-def test_damage_that_one_bit_of_the_register_shows():
-    damage = recording.single_bits()
-    assert [crc16(error.to_bytes(2, "big")) for error in damage] == [1 << b for b in range(16)]
+def test_the_recording_speaks_of_every_command():
+    """What is played to the link, to the endpoint's model: each command, and each refusal."""
+    play = recording.Player(0)
+    said = []
+    play.send = lambda data, ticks=(), stop=1: said.append((data, dict(play.state)))
+    play.rest = lambda cycles, ticks=(): None
+    recording.everything(play)
+    codes = {frame[0] for data, _ in said for frame in _frames(data)}
+    assert set(Command) <= codes
+    assert len(said) > 300
+
+
+def _frames(data):
+    return [found for part in data.split(bytes([END])) if (found := unframe(part))]
 
 
 def test_reasons_hold():

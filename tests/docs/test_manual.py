@@ -122,9 +122,12 @@ def test_every_field_has_its_place():
 def test_identity_is_where_the_table_says():
     config = Config(rows=8, row_depth=3000)
     identity = link.Identity(version=7, digest=0x12345678, clock=50_000_000, config=config)
-    payload = identity.encode()
+    payload = link.SESSION.pack(0x01020304) + identity.encode()
     want = {
+        "session": 0x01020304,
         "VERSION": 7,
+        "queue": link.QUEUE,
+        "rates": 1,
         "MAX_PAYLOAD": link.MAX_PAYLOAD,
         "digest": 0x12345678,
         "clock": 50_000_000,

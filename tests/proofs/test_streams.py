@@ -5,60 +5,77 @@ What a producer shows stays as it is until it is taken.
 """
 
 import pytest
-from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, Signal, Value
 
 from hw.arch import Config
-from hw.soc import link
-from tests.proofs.induction import always, proved
+from hw.soc import answer, framing
+from tests.proofs.induction import always, given, proved
 from tests.proofs.sources import faulty
 
 
-class EndpointRules(Elaboratable):
-    """A reply's byte stays until it is taken; half duplex; no load while it answers."""
+def stays(m, stream, rule):
+    """What ``stream`` shows stays until it is taken: ``rule`` is `always` or `given`."""
+    shown = Value.cast(stream.payload)
+    waits, before = Signal(), Signal(len(shown))
+    m.d.sync += [waits.eq(stream.valid & ~stream.ready), before.eq(shown)]
+    with m.If(waits):
+        m.d.comb += [rule(stream.valid), rule(shown == before)]
+
+
+class FramerRules(Elaboratable):
+    """A frame's byte stays until it is taken, if what is framed does."""
 
     def __init__(self, module):
-        self.dut = module.LinkEndpoint(Config(), clk_freq=50_000_000)
-
-    @property
-    def ports(self):
-        d = self.dut
-        return [d.i.payload, d.i.valid, d.o.ready, d.tick, d.busy, d.done, d.cycles, d.peek_data]
+        self.dut = d = module.Framer()
+        self.ports = [d.i.payload.as_value(), d.i.valid, d.o.ready]
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.dut = d = self.dut
-        waits, byte = Signal(), Signal(8)
-        m.d.sync += [waits.eq(d.o.valid & ~d.o.ready), byte.eq(d.o.payload)]
-        with m.If(waits):
-            m.d.comb += [always(d.o.valid), always(d.o.payload == byte)]
-        m.d.comb += [
-            always(~(d.o.valid & d.i.ready)),
-            always(~(d.load_valid & (d.o.valid | d.i.ready))),
-            always(~(d.start & (d.o.valid | d.i.ready | d.load_valid))),
-        ]
+        stays(m, d.i, given)
+        stays(m, d.o, always)
         return m
 
 
-ENDPOINT_FAULTS = [
-    ('with m.If(f.sent):\n                m.next = "TAG"', 'm.next = "TAG"'),
-    (
-        "m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(f.tag)]",
-        "m.d.comb += [self.o.valid.eq(~self.tick), self.o.payload.eq(f.tag)]",
-    ),
-    ("self.o.payload.eq(f.crc[:8])]", "self.o.payload.eq(Cat(f.crc[:7], self.busy))]"),
-    (
-        "m.d.comb += self.load_valid.eq(1)",
-        "m.d.comb += [self.load_valid.eq(1), self.i.ready.eq(1)]",
-    ),
-]
+class AnswerRules(Elaboratable):
+    """An answer's byte stays until it is taken; nothing is peeked at while one waits."""
+
+    def __init__(self, module):
+        self.dut = d = module.Answer(Config(), bytes(80))
+        self.ports = [d.begin, d.asked.as_value(), d.o.ready, d.pc, d.cycles]
+        self.ports += [d.log_count, d.log_data, d.peek_data]
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = d = self.dut
+        asked = Signal.like(d.asked.as_value())
+        m.d.sync += asked.eq(d.asked)
+        with m.If(~d.begin):  # it stays while it is answered
+            m.d.comb += given(d.asked.as_value() == asked)
+        stays(m, d.o, always)
+        m.d.comb += [always(~(d.peek & d.o.valid)), always(~d.over | d.o.valid)]
+        return m
 
 
-def test_the_endpoint_keeps_the_rules(tmp_path):
-    design = EndpointRules(link)
+RULES = {"framer": (FramerRules, framing), "answer": (AnswerRules, answer)}
+FAULTS = [
+    ("framer", "self.o.valid.eq(crc.i.ready),", "self.o.valid.eq(~self.o.ready),"),
+    ("framer", "escaped.eq(special & ~escaped)", "escaped.eq(~escaped)"),
+    ("framer", "byte.eq(crc.crc.word_select(number, 8))", "byte.eq(self.o.ready)"),
+    ("answer", "o.last.eq(left == 1)", "o.last.eq(self.pc[0])"),
+    ("answer", "o.byte.eq(word[:8])", "o.byte.eq(self.cycles[:8])"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_rules_are_kept(tmp_path, name):
+    rules, module = RULES[name]
+    design = rules(module)
     assert proved(design, design.ports, tmp_path)
 
 
-@pytest.mark.parametrize(("old", "new"), ENDPOINT_FAULTS)
-def test_a_fault_of_the_endpoint_is_seen(tmp_path, old, new):
-    design = EndpointRules(faulty(link, old, new))
+@pytest.mark.parametrize(("name", "old", "new"), FAULTS)
+def test_a_fault_is_seen(tmp_path, name, old, new):
+    rules, module = RULES[name]
+    design = rules(faulty(module, old, new))
     assert not proved(design, design.ports, tmp_path, most=3)

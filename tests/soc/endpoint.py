@@ -48,8 +48,8 @@ class Memories:
 def talk(steps, core, *, stall=0.0, tick_every=1 << 30, rates=link.RATES, most=60_000, rest=3000):
     """Play ``steps``; return what the endpoint answered.
 
-    It is over when the line has been silent for ``rest`` cycles. A step is bytes to send, a number of cycles to let pass, or a callable, which gets the endpoint
-    and the simulation's context.
+    It is over when the line has been silent for ``rest`` cycles. A step is bytes to send, a number
+    of cycles to let pass, or a callable, which gets the simulation's context and the endpoint.
     """
     dut, out = LinkEndpoint(CONFIG, clk_freq=CLOCK, rates=rates), bytearray()
     quiet = [0]  # cycles since the last byte came or went
