@@ -132,8 +132,11 @@ def by_size() -> list[str]:
                 words = timing.encode(c, Op.GEMM, dest=dest, n_k=1, n_dx=1, n_dy=1)
                 drains.append(isa.decode(words).drain)
             pix = timing.encode(c, Op.MAC, dest=Dest.PIX, n_k=1, n_dx=1, n_dy=1)
-            rows.append((n_rows, cols, timing.write_cycle(c), *drains, isa.decode(pix).drain))
+            outside = (timing.stop_cycles(c), timing.peek_cycles(c))
+            drain = (*drains, isa.decode(pix).drain)
+            rows.append((n_rows, cols, timing.write_cycle(c), *drain, *outside))
     names = ("`write_cycle`", "drain to ROW", "to ROW_CHANNEL", "to PIX")
+    names = (*names, "`stop_cycles`", "`peek_cycles`")
     return ["## By size", "", *table(("rows", "cols", *names), rows)]
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from amaranth.hdl import ClockDomain, Module
@@ -60,7 +61,8 @@ def pysim_rate(program: Program, cycles: int) -> float:
     """Return cycles per second of Amaranth's simulator, from the start pulse on."""
     top = Module()
     top.domains.sync = ClockDomain("sync")
-    top.submodules.core = core = Core(program.config, program)
+    core: Any = Core(program.config, program)
+    top.submodules.core = core
     simulator = Simulator(top)
     simulator.add_clock(CLOCK)
     seconds = 0.0

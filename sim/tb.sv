@@ -6,9 +6,13 @@
 //   +stim=FILE  commands, one per line, "letter hex hex":
 //       w ADDR DATA     one write on the load port
 //       n RUN 0         number of the next run (image)
-//       s BUDGET 0      start, wait for the end; at most BUDGET busy cycles
-//       p ADDR 0        read a pixel word
-//   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE", "p DATA",
+//       s BUDGET ABORT  start, wait for the end; at most BUDGET busy cycles; after ABORT busy
+//                       cycles, unless it is 0, the run is aborted
+//       l CYCLES 0      limit of the runs to come
+//       p ADDR WAIT     peek at a word, by its load port address, whose peek takes WAIT cycles
+//       i N 0           cycle in which instruction N of the run was taken
+//   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE PC TAKEN", "p DATA",
+//               "i CYCLE", "x COUNTED CYCLES STOPPED PC TAKEN" (stopped before its HALT),
 //               "t COUNTED" (budget used up; ends the simulation), "d" (not done, not busy), "e" (end)
 //   +log=PREFIX  (optional) PREFIX.row, .col, .res, .mem, .pix: binary records of 32-bit words, little
 //               endian: run, cycle (all ones: not busy), then data, address, enable vectors as they
@@ -27,12 +31,14 @@ module tb #(
     localparam B = W / 8;
     `define WORDS(n) (32 * (((n) + 31) / 32))
 
-    reg rst = 1, start = 0, load_valid = 0;
-    reg [31:0] load_addr = 0, load_data = 0;
-    reg [15:0] peek_addr = 0;
+    reg rst = 1, start = 0, abort = 0, load_valid = 0, peek = 0;
+    reg [31:0] load_addr = 0, load_data = 0, peek_addr = 0, limit = 0;
+    reg [5:0] log_addr = 0;
     wire busy, done;
-    wire [31:0] cycles;
-    wire [17:0] peek_data;
+    wire [1:0] stopped;
+    wire [15:0] pc;
+    wire [6:0] log_count;
+    wire [31:0] cycles, peek_data, log_data;
 
     wire [R*B-1:0] t_row_en;
     wire [R*16-1:0] t_row_addr;
@@ -52,8 +58,10 @@ module tb #(
 
     core core (
         .clk(clk), .rst(rst), .start(start), .busy(busy), .done(done), .cycles(cycles),
+        .abort(abort), .limit(limit), .stopped(stopped), .pc(pc),
+        .log_addr(log_addr), .log_data(log_data), .log_count(log_count),
         .load_valid(load_valid), .load_addr(load_addr), .load_data(load_data),
-        .peek_addr(peek_addr), .peek_data(peek_data),
+        .peek(peek), .peek_addr(peek_addr), .peek_data(peek_data),
         .t_row_en(t_row_en), .t_row_addr(t_row_addr), .t_row_data(t_row_data),
         .t_col_en(t_col_en), .t_col_addr(t_col_addr), .t_col_data(t_col_data),
         .t_res_en(t_res_en), .t_res_addr(t_res_addr), .t_res_data(t_res_data),
@@ -102,15 +110,17 @@ module tb #(
         end
     end
 
-    localparam RESET = 0, FETCH = 1, STARTED = 2, RUN = 3, ADDRESS = 4, PEEK = 5, END = 6;
+    localparam RESET = 0, FETCH = 1, STARTED = 2, RUN = 3, PEEKED = 4, LOGGED = 5, END = 6;
     reg [2:0] state = RESET;
     reg [2:0] resets = 0;
     reg [7:0] letter;
-    reg [31:0] a, b, run = 0, counted = 0, budget = 0;
+    reg [31:0] a, b, run = 0, counted = 0, budget = 0, last = 0, wait_for = 0;
 
     always @(posedge clk) begin
         start <= 0;
+        abort <= 0;
         load_valid <= 0;
+        peek <= 0;
         if (busy) counted <= counted + 1;
         case (state)
             RESET: begin
@@ -139,11 +149,20 @@ module tb #(
                         start <= 1;
                         counted <= 0;
                         budget <= a;
+                        last <= b;
                         state <= STARTED;
                     end
+                    "l": limit <= a;
                     "p": begin
-                        peek_addr <= a[15:0];
-                        state <= ADDRESS;
+                        peek <= 1;
+                        peek_addr <= a;
+                        wait_for <= b;
+                        state <= PEEKED;
+                    end
+                    "i": begin
+                        log_addr <= a[5:0];
+                        wait_for <= 1;
+                        state <= LOGGED;
                     end
                     default: $fatal(1, "tb: unknown command %c", letter);
                 endcase
@@ -151,17 +170,24 @@ module tb #(
             STARTED: state <= RUN;
             RUN:
                 if (!busy) begin
-                    if (done) $fdisplay(out, "s %h %h %h", counted, cycles, done);
+                    if (done)
+                        $fdisplay(out, "s %h %h %h %h %h", counted, cycles, done, pc, log_count);
+                    else if (stopped != 0)
+                        $fdisplay(out, "x %h %h %h %h %h", counted, cycles, stopped, pc, log_count);
                     else $fdisplay(out, "d");
-                    state <= done ? FETCH : END;
-                end else if (counted >= budget) begin
+                    state <= done || stopped != 0 ? FETCH : END;
+                end else if (last != 0 && counted + 1 == last) abort <= 1;
+                else if (counted >= budget) begin
                     $fdisplay(out, "t %h", counted);
                     state <= END;
                 end
-            ADDRESS: state <= PEEK;
-            PEEK: begin
-                $fdisplay(out, "p %h", peek_data);
-                state <= FETCH;
+            PEEKED, LOGGED: begin
+                wait_for <= wait_for - 1;
+                if (wait_for == 0) begin
+                    if (state == PEEKED) $fdisplay(out, "p %h", peek_data);
+                    else $fdisplay(out, "i %h", log_data);
+                    state <= FETCH;
+                end
             end
             END: if (!finished) begin
                 $fclose(out);

@@ -7,7 +7,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from hw.arch import timing
 from hw.arch.formats import MEMBRANE_BITS
+from hw.arch.memmap import Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
 from hw.common.process import run
 from sim.verilator import Simulator
@@ -39,7 +41,11 @@ class Run:
     run: int
     counted: int = -1  #: Busy cycles, counted by the testbench.
     cycles: int = -1  #: What the core's counter says.
-    words: list[int] = field(default_factory=list)  #: Pixel words read back, signed.
+    stopped: Stopped = Stopped.NO  #: What ended it before its HALT.
+    pc: int = -1  #: Where in program memory it ended.
+    taken: int = -1  #: Instructions that it took, as far as they are logged.
+    words: list[int] = field(default_factory=list)  #: Words read back, signed.
+    log: list[int] = field(default_factory=list)  #: Cycles in which instructions were taken.
 
 
 @dataclass
@@ -71,13 +77,25 @@ class Commands:
         """Add load port writes, [n, 2] of (address, data)."""
         self.lines += [f"w {a:x} {d:x}" for a, d in np.asarray(stream).tolist()]
 
-    def start(self, run: int, budget: int) -> None:
-        """Add a run of at most ``budget`` busy cycles."""
-        self.lines += [f"n {run:x} 0", f"s {budget:x} 0"]
+    def start(self, run: int, budget: int, abort: int = 0) -> None:
+        """Add a run of at most ``budget`` busy cycles; after ``abort`` of them it is aborted."""
+        self.lines += [f"n {run:x} 0", f"s {budget:x} {abort:x}"]
+
+    def limit(self, cycles: int) -> None:
+        """Set the cycles after which the core stops runs from here on; 0: it does not."""
+        self.lines.append(f"l {cycles:x} 0")
 
     def peek(self, addresses: Iterable[int]) -> None:
-        """Add reads of pixel memory."""
-        self.lines += [f"p {a:x} 0" for a in addresses]
+        """Add reads of words of pixel memory."""
+        self.look((load_addr(Mem.PIX, a) for a in addresses), timing.PEEK)
+
+    def look(self, addresses: Iterable[int], cycles: int) -> None:
+        """Add peeks at load port addresses, each of so many cycles (`timing.peek_cycles`)."""
+        self.lines += [f"p {a:x} {cycles:x}" for a in addresses]
+
+    def log(self, count: int) -> None:
+        """Add reads of the cycles in which the run's first ``count`` instructions were taken."""
+        self.lines += [f"i {n:x} 0" for n in range(count)]
 
     def write(self, folder: Path) -> None:
         """Write the command file into a job's folder."""
@@ -134,9 +152,14 @@ def read_results(simulator: Simulator, folder: Path) -> Outcome:
         if letter == "n":
             runs.append(Run(numbers[0]))
         elif letter == "s":
-            runs[-1].counted, runs[-1].cycles = numbers[:2]
+            runs[-1].counted, runs[-1].cycles, _, runs[-1].pc, runs[-1].taken = numbers
+        elif letter == "x":
+            runs[-1].counted, runs[-1].cycles, stopped, runs[-1].pc, runs[-1].taken = numbers
+            runs[-1].stopped = Stopped(stopped)
         elif letter == "p":
-            runs[-1].words.append(signed(numbers[0]))
+            runs[-1].words.append(numbers[0] - (numbers[0] >> 31 << 32))
+        elif letter == "i":
+            runs[-1].log.append(numbers[0])
         elif letter == "t":
             _fail(runs, f"still busy after {numbers[0]} cycles, the watchdog's budget")
         elif letter == "d":

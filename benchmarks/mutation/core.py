@@ -1,10 +1,12 @@
 """The core with its faults, and whole inferences to play on it."""
 
+import random
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from amaranth import Cat, Const, Module
 from amaranth.lib import wiring
 from tqdm import tqdm
@@ -14,14 +16,15 @@ from benchmarks.mutation.faults import BITS, Fault, faults, faulty_verilog, flat
 from benchmarks.mutation.networks import corners, few, wide
 from benchmarks.mutation.played import CONFIG
 from benchmarks.mutation.reasons import PREMISES
-from hw.arch import Config, SpikeloomError
+from hw.arch import Config, SpikeloomError, timing
+from hw.arch.memmap import Mem, load_addr
 from hw.core.core import Core
 from hw.core.words import ADDR
 from hw.tools.export import export_rtlil
 from sim import verilator
 from sim.compare import differences
 from sim.simulate import commands, frames
-from sim.testbench import SimulationError, read_log, read_results
+from sim.testbench import Commands, SimulationError, read_log, read_results
 from sim.verilator import Simulator
 from sw.compiler import compile_network
 from sw.testing import random_images
@@ -87,7 +90,9 @@ def core_copy(folder: Path, count: int) -> Copy:
     sizes = {"R": CONFIG.rows, "C": CONFIG.cols, "W": CONFIG.width}
     built = verilator.compile_bench(verilog, folder / "core_tb.sv", sizes)
     simulator = Simulator(built, CONFIG.rows, CONFIG.cols, CONFIG.width)
-    first = jobs(folder, simulator, few())
+    networks = list(few())
+    first = jobs(folder, simulator, networks)
+    first |= {"from outside": from_outside(folder, simulator, networks[0][1])}
     return Copy(
         "core",
         simulator.free,
@@ -98,6 +103,42 @@ def core_copy(folder: Path, count: int) -> Copy:
         lambda job: shown(job, simulator),
         PREMISES,
     )
+
+
+def from_outside(folder: Path, simulator: Simulator, network: Any) -> Path:
+    """Write the commands of what needs no second program: stops, the log, peeks everywhere."""
+    program, rng = compile_network(network, CONFIG), random.Random(5)
+    image = frames(program, random_images(network, 1, 1))[0]
+    out, budget, cycles = Commands(), 4 * MOST, program.cycles
+    out.load(program.load_stream(image))
+    stops = [(0, 0), (cycles // 3, 0), (0, cycles // 2), (cycles - 2, 0), (0, 2), (0, 0)]
+    for run, (limit, abort) in enumerate(stops):
+        out.load(program.image_stream(image))
+        out.limit(limit)
+        out.start(run, budget, abort)
+        out.log(len(program.labels))
+        out.peek(range(program.logits_base, program.logits_base + program.classes))
+    banks = {Mem.PROG: 1, Mem.COL: CONFIG.cols, Mem.ROW: CONFIG.rows, Mem.PIX: 1}
+    depths = {Mem.PROG: CONFIG.prog_depth, Mem.COL: CONFIG.col_depth}
+    depths |= {Mem.ROW: CONFIG.row_depth, Mem.PIX: CONFIG.pix_depth}
+    places = [
+        load_addr(memory, word, bank)
+        for memory, count in banks.items()
+        for bank in range(count)
+        for word in (0, 0x155 % depths[memory], depths[memory] - 1)
+    ]
+    for _ in range(3):
+        words = [(place, rng.getrandbits(32)) for place in places]
+        out.load(np.array(words, np.uint32))
+        out.look(rng.sample(places, len(places)), timing.peek_cycles(CONFIG))
+    job = folder / "jobs" / "from_outside"
+    job.mkdir(parents=True, exist_ok=True)
+    out.write(job)
+    ran = seen(simulator.free, job, job, 0, lambda at: shown(at, simulator))
+    runs = read_results(simulator, job).runs
+    assert [r.stopped > 0 for r in runs] == [bool(sum(stop)) for stop in stops], ran
+    assert runs[0].words[: program.classes] == runs[-1].words[: program.classes]
+    return job
 
 
 def _more(folder: Path, simulator: Simulator) -> dict[str, Path]:

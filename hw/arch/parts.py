@@ -16,6 +16,7 @@ from hw.arch.formats import (
     STATE_CELL_COARSE,
     STATE_CELLS,
 )
+from hw.arch.memmap import LOG_DEPTH
 from hw.common.errors import SpikeloomError
 
 
@@ -119,6 +120,7 @@ def memories(config: Config) -> list[Memory]:
         ),
         Memory(name="pixel", count=1, width=MEMBRANE_BITS, depth=c.pix_depth),
         Memory(name="program", count=1, width=32, depth=c.prog_depth, single_port=True),
+        Memory(name="log", count=1, width=32, depth=LOG_DEPTH),
         Memory(name="link buffer", count=1, width=8, depth=256),
         Memory(
             name="lane factors",

@@ -104,13 +104,16 @@ def stop_cycles(config: Config) -> int:
     return 3 + settle_cycles(config)
 
 
+PEEK = 4  #: Cycles from peek to peek_data, of program and pixel memory.
+
+
 def peek_cycles(config: Config, memory: Mem = Mem.COL) -> int:
     """Cycles from ``peek`` to ``peek_data``; column memory, whose banks read in turn, takes most.
 
-    The address in a register, the way to the memory, its word, and two selections.
+    The address in a register, the way to the memory and its word, and two selections.
     """
     read = {Mem.COL: S_READY - 1 + config.cols - 1, Mem.ROW: 3}
-    return 1 + read.get(memory, 1) + 2
+    return PEEK - 1 + read.get(memory, 1)
 
 
 def encode(config: Config, op: Op, **values: int) -> list[int]:

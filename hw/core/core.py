@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Module, Mux, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.isa import Op
-from hw.arch.memmap import LOG_DEPTH, Mem, Stopped
+from hw.arch.memmap import Mem
 from hw.core.array import SystolicArray
 from hw.core.events import EXPAND, RowEvents
 from hw.core.guard import Guard
@@ -24,12 +23,13 @@ from hw.core.peek import Peek
 from hw.core.pipe import Pipeline, chain, delay
 from hw.core.pixels import Pixels
 from hw.core.pool import PoolUnit
+from hw.core.ports import core_members, memory_ports, run_ports
 from hw.core.rowread import RowRead
 from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
 from hw.core.trace import trace, trace_members
 from hw.core.wire import add_parts, each
-from hw.core.words import ADDR, field
+from hw.core.words import field
 from hw.core.writeback import WriteBack
 
 
@@ -51,37 +51,8 @@ class Core(wiring.Component):
 
     Members
     -------
-    start : In(1), one pulse while not busy. busy, done : Out(1), of the last run: it came to its
-        HALT. cycles : Out(32), of the run.
-    abort : In(1), limit : In(32): a run is stopped, as `Guard` says; stopped : Out(Stopped).
-    pc : Out(16), where in program memory the instruction in hand begins, or the next one, once it
-        is asked for; of a stopped run too.
-    log_addr : In(range(LOG_DEPTH)), log_data : Out(32), a cycle later: the cycle of the run, from
-        0, in which its instruction of that number was taken. log_count : Out(range(LOG_DEPTH + 1)),
-        how many were; of more, LOG_DEPTH.
-    load_valid, load_addr (hw.arch.memmap), load_data : In, a write a cycle while not busy;
-        it lands two cycles later in program memory, three in the others, and before ``start``.
-    peek : In(1), peek_addr : In(32), while not busy: a word that loads may write is to be read,
-        which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
+    Those of `core_members`, and with ``trace`` those of `trace_members`.
     """
-
-    start: Signal
-    abort: Signal
-    limit: Signal
-    busy: Signal
-    done: Signal
-    stopped: Any
-    cycles: Signal
-    pc: Signal
-    log_addr: Signal
-    log_data: Signal
-    log_count: Signal
-    load_valid: Signal
-    load_addr: Signal
-    load_data: Signal
-    peek: Signal
-    peek_addr: Signal
-    peek_data: Signal
 
     def __init__(
         self, config: Config, program=None, *, trace: bool = False, target: str = "generic"
@@ -90,12 +61,9 @@ class Core(wiring.Component):
         words, columns = ((), None) if program is None else (program.words, _columns(program))
         rows, cols, width = config.rows, config.cols, config.width
         self.port, self.seq, self.modes = LoadPort(), Sequencer(config), Modes()
-        # Of the 35T's block RAMs none is left.
-        self.guard, self.log = (
-            Guard(config),
-            Log(style="distributed" if target == "xc7" else "block"),
-        )
-        self.peeking = Peek(config)
+        self.guard, self.peeking = Guard(config), Peek(config)
+        # Of a small 7-series part's block RAMs none is left.
+        self.log = Log(style="distributed" if target == "xc7" else "block")
         apart: Any = {"apart": True, "strict": trace}
         self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG, **apart)
         self.row = Banks(rows, width, config.row_depth, **apart)
@@ -112,26 +80,7 @@ class Core(wiring.Component):
         self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()
         self.lanes, self.back = Lanes(config, target=target, strict=trace), WriteBack(config)
-        ports = {
-            "start": In(1),
-            "abort": In(1),
-            "limit": In(32),
-            "busy": Out(1),
-            "done": Out(1),
-            "stopped": Out(Stopped),
-            "cycles": Out(32),
-            "pc": Out(ADDR),
-            "log_addr": In(range(LOG_DEPTH)),
-            "log_data": Out(32),
-            "log_count": Out(range(LOG_DEPTH + 1)),
-            "load_valid": In(1),
-            "load_addr": In(32),
-            "load_data": In(32),
-            "peek": In(1),
-            "peek_addr": In(32),
-            "peek_data": Out(32),
-        }
-        super().__init__(ports | (trace_members(config) if trace else {}))
+        super().__init__(core_members() | (trace_members(config) if trace else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -141,13 +90,8 @@ class Core(wiring.Component):
         tags = Pipeline(m, seq.tag, 1, name="tag", cleared=("valid",))
         rows = Pipeline(m, self.events.event.row, EXPAND, name="row")
         m.d.comb += [
-            seq.start.eq(self.start),
             seq.forget.eq(self.port.forget | self._loading(Mem.PROG)),
             seq.prog_data.eq(self.prog.read_data),
-            self.port.valid.eq(self.load_valid),
-            self.port.addr.eq(self.load_addr),
-            self.port.data.eq(self.load_data),
-            self.port.busy.eq(self.busy),
             *(part.load.eq(self.port.load) for part in (self.prog, self.back)),
             *(part.insn.eq(seq.insn) for part in (self.modes, self.pixels, self.lane_events)),
             *(part.word.eq(word) for part in (self.rowread, self.pixels, self.lane_events)),
@@ -160,8 +104,8 @@ class Core(wiring.Component):
             self.pool.left.eq(word.left),
             self.pool.row.eq(rows.at(timing.ROW_READ + 2)),
         ]
-        self._run(m)
-        self._peek(m)
+        run_ports(m, self)
+        memory_ports(m, self)
         self._operands(m)
         self._lanes(m, tags)
         self._write_back(m, tags)
@@ -177,57 +121,12 @@ class Core(wiring.Component):
         assert timing.ROW_READ + self.array.latency == timing.S_READY
         # Lane 0 takes its bias before the next column tile's can be there.
         assert timing.SWAP + timing.ELEMENT_IN >= timing.S_READY
-        selected = Peek.latency + Peek.SELECT
-        assert selected + timing.S_READY - 1 + self.config.cols - 1 == timing.peek_cycles(
-            self.config
-        )
+        last = timing.S_READY - 1 + self.config.cols - 1  # column bank's word, behind the address
+        assert Peek.latency + last + Peek.SELECT == timing.peek_cycles(self.config)
 
     def _loading(self, memory: Mem):
         """Whether a word comes into a memory from outside."""
         return self.port.load.valid & (self.port.load.mem == memory)
-
-    def _run(self, m: Module) -> None:
-        """Start and end of a run, and what is known of it."""
-        seq, guard, log = self.seq, self.guard, self.log
-        m.d.comb += [
-            guard.start.eq(self.start),
-            guard.runs.eq(seq.busy),
-            guard.abort.eq(self.abort),
-            guard.limit.eq(self.limit),
-            seq.clear.eq(guard.clear),
-            self.busy.eq(guard.busy),
-            self.done.eq(seq.done & ~guard.clear),
-            self.stopped.eq(guard.stopped),
-            self.cycles.eq(guard.cycles),
-            self.pc.eq(seq.pc),
-            log.begin.eq(guard.begin),
-            log.take.eq(seq.setup),
-            log.cycles.eq(guard.cycles),
-            log.addr.eq(self.log_addr),
-            self.log_data.eq(log.data),
-            self.log_count.eq(log.count),
-        ]
-
-    def _peek(self, m: Module) -> None:
-        """Memories that read what is asked for from outside, in place of what the core asks for.
-
-        Column banks read it as a parameter.
-        """
-        seq, peek = self.seq, self.peeking
-        m.d.comb += [
-            peek.peek.eq(self.peek),
-            peek.addr.eq(self.peek_addr),
-            peek.busy.eq(self.busy),
-            self.prog.read_addr.eq(Mux(peek.active, peek.word, seq.prog_addr)),
-            self.pix.read_addr.eq(Mux(peek.active, peek.word, seq.word.row_addr)),
-            self.pixels.peek.eq(peek.active),
-            self.pixels.peek_addr.eq(peek.word),
-            peek.prog.eq(self.prog.read_data),
-            peek.pix.eq(self.pix.read_data),
-            *each(peek.rows, self.row.read_data),
-            *each(peek.cols, self.col.read_data),
-            self.peek_data.eq(peek.data),
-        ]
 
     def _operands(self, m: Module) -> None:
         """Words of row, column and pixel memory, to array, pooling and lanes."""

@@ -33,8 +33,8 @@ class Peek(wiring.Component):
         idle: nothing is.
     active : Out(1), memories read the word word : Out(ADDR), registers; from the request until
         the core is busy.
-    prog : In(32), pix : In(signed 18), rows : In(W), R times, cols : In(W), C times: what the
-        memories read.
+    prog_data : In(32), pix_data : In(signed 18), row_data : In(W), R times, col_data : In(W), C
+        times: what the memories read.
     data : Out(32), a register.
     """
 
@@ -43,10 +43,10 @@ class Peek(wiring.Component):
     busy: Signal
     active: Signal
     word: Signal
-    prog: Signal
-    pix: Signal
-    rows: Any
-    cols: Any
+    prog_data: Signal
+    pix_data: Signal
+    row_data: Any
+    col_data: Any
     data: Signal
 
     latency = 1
@@ -61,10 +61,10 @@ class Peek(wiring.Component):
                 "busy": In(1),
                 "active": Out(1),
                 "word": Out(ADDR),
-                "prog": In(32),
-                "pix": In(signed(MEMBRANE_BITS)),
-                "rows": In(config.width).array(config.rows),
-                "cols": In(config.width).array(config.cols),
+                "prog_data": In(32),
+                "pix_data": In(signed(MEMBRANE_BITS)),
+                "row_data": In(config.width).array(config.rows),
+                "col_data": In(config.width).array(config.cols),
                 "data": Out(32),
             }
         )
@@ -80,9 +80,9 @@ class Peek(wiring.Component):
         m.d.comb += self.word.eq(place.word)
         with m.If(self.active):
             m.d.sync += [
-                column.eq(_part(self.cols, place)),
-                row.eq(_part(self.rows, place)),
-                other.eq(Mux(place.mem == Mem.PIX, self.pix, self.prog.as_signed())),
+                column.eq(_part(self.col_data, place)),
+                row.eq(_part(self.row_data, place)),
+                other.eq(Mux(place.mem == Mem.PIX, self.pix_data, self.prog_data.as_signed())),
             ]
             with m.Switch(place.mem):
                 with m.Case(Mem.COL):

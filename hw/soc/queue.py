@@ -68,7 +68,8 @@ class RequestQueue(wiring.Component):
         # memory, and can be read.
         first, last, shown = (Signal(range(self.depth), name=n) for n in ("first", "last", "shown"))
         place, following, code = Signal.like(first), Signal.like(first), Signal(8)
-        lacking, whole, length = Signal(), Signal(), Signal(8)  # lacking: room for this frame
+        lacking = Signal()  # there is no room for the frame that is being received
+        whole, length = Signal(), Signal(8)
         m.d.comb += [
             place.eq(last + 1 + deframer.count),
             whole.eq(deframer.good & ~lacking),

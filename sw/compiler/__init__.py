@@ -1,6 +1,7 @@
 """The compiler: integer network to memory images, program and cycle forecast."""
 
 from sw.compiler.compile import MisfitError, compile_network
+from sw.compiler.layers import forecast_layers, logged_layers
 from sw.compiler.mapper import fit_config, required
 from sw.compiler.program import Program
 from sw.compiler.records import Forecast, Label, Region
@@ -13,5 +14,7 @@ __all__ = [
     "Region",
     "compile_network",
     "fit_config",
+    "forecast_layers",
+    "logged_layers",
     "required",
 ]

@@ -17,7 +17,7 @@ from hw.common import npz
 from hw.common.errors import SpikeloomError
 from hw.common.show import listing, shown
 from sw.compiler.disassembler import disassemble
-from sw.compiler.records import Forecast, Label, Region
+from sw.compiler.records import Forecast, Label, Region, by_layer
 
 VERSION = 4  #: Of the file format.
 MOST = 1 << 20  #: Of any size in a file.
@@ -73,9 +73,8 @@ class Program:
     stream: bool = False
 
     def __repr__(self) -> str:
-        c, cycles = self.config, dict[str, int]()
-        for part in self.forecast:
-            cycles[part.layer] = cycles.get(part.layer, 0) + part.cycles
+        c = self.config
+        cycles = by_layer(self.forecast, [f.cycles for f in self.forecast])
         return listing(
             f"Program {self.name!r} for {c.rows} rows x {c.cols} columns x {c.width} bits: "
             f"{self.cycles} cycles, {len(self.words)} program words, {self.classes} classes",

@@ -1,5 +1,6 @@
 """What a program tells of itself: labels of instructions, regions of memories, cycles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -47,3 +48,11 @@ class Forecast:
     layer: str
     op: str
     cycles: int
+
+
+def by_layer(parts: Sequence[Label | Forecast], cycles: Sequence[int]) -> dict[str, int]:
+    """Return the sum of each layer's ``cycles``, of one number for each part, in their order."""
+    out: dict[str, int] = {}
+    for part, spent in zip(parts, cycles, strict=True):
+        out[part.layer] = out.get(part.layer, 0) + spent
+    return out

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hw.arch import isa, timing
 from hw.arch.config import Config
 from hw.arch.isa import LATE_WORD, NI, Dest, Instruction, Keep, Op
+from hw.arch.memmap import Mem
 
 
 def gemm(**fields):
@@ -122,6 +123,33 @@ def test_gap_behind_a_column_tile_whose_mean_takes_x():
     assert (
         isa.decode(timing.encode(config, Op.GEMM, n_k=4, n_dx=1, n_dy=1, n_par=4, mean=1)).gap == 2
     )
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Config(), Config(cols=8), Config(rows=8, cols=64, width=64), Config(rows=16, cols=16)],
+)
+def test_nothing_is_in_flight_after_settle_cycles(config):
+    """Of no instruction: any destination, with means, residuals, all steps and most pixels."""
+    most, pixels = 0, config.rows - 1
+    for dest in Dest:
+        for op, fields in (
+            (Op.GEMM, {}),
+            (Op.GEMM, {"mean": Keep.Y, "keep": Keep.Y}),
+            (Op.MAC, {"spread": 1, "n_spread": 15, "leak": 1, "n_pix": pixels, "keep": Keep.Y}),
+            (Op.MAC, {"spread": 1, "n_spread": 15, "persist": 1, "leak": 1}),
+        ):
+            most = max(most, timing.drain_cycles(config, Instruction(op=op, dest=dest, **fields)))
+    assert most <= timing.settle_cycles(config) < 2 * most + 16 * config.cols
+    assert timing.stop_cycles(config) == timing.settle_cycles(config) + 3
+
+
+def test_a_peek_takes_longest_in_column_memory():
+    config = Config()
+    takes = {memory: timing.peek_cycles(config, memory) for memory in Mem}
+    assert takes[Mem.PROG] == takes[Mem.PIX] == timing.PEEK
+    assert timing.peek_cycles(config) == takes[Mem.COL] == max(takes.values())
+    assert takes[Mem.COL] == timing.S_READY + config.cols + 1
 
 
 def test_gap_of_spread_steps():

@@ -52,7 +52,7 @@ def test_command_line_places_memories_on_a_part(tmp_path, capsys):
     net.save(tmp_path / "net.npz")
     assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k"]) == 0
     out = capsys.readouterr().out
-    assert "FITS: 28 of 30 SB_RAM40_4K, 2 of 4 SB_SPRAM256KA" in out
+    assert "FITS: 30 of 30 SB_RAM40_4K, 2 of 4 SB_SPRAM256KA" in out
     assert "on 4 rows x 8 columns x 32 bits" in out
     assert main([str(tmp_path / "net.npz"), "--part", "ice40up5k", "--board", "arty_a7"]) == 1
     captured = capsys.readouterr()

@@ -8,8 +8,10 @@ module core #(
     output reg [31:0] cycles,
     input load_valid,
     input [31:0] load_addr, load_data,
-    input [15:0] peek_addr,
-    output reg [17:0] peek_data,
+    input abort, input [31:0] limit, output reg [1:0] stopped, output [15:0] pc,
+    input [5:0] log_addr, output reg [31:0] log_data, output [6:0] log_count,
+    input peek, input [31:0] peek_addr,
+    output reg [31:0] peek_data,
     output [R*B-1:0] t_row_en, output [R*16-1:0] t_row_addr, output [R*W-1:0] t_row_data,
     output [C*B-1:0] t_col_en, output [C*16-1:0] t_col_addr, output [C*W-1:0] t_col_data,
     output t_col_read,
@@ -24,9 +26,15 @@ module core #(
         busy = 0;
         done = 0;
         cycles = 0;
+        stopped = 0;
     end
     always @(posedge clk) begin
-        peek_data <= pix[peek_addr[7:0]];
+        if (peek) peek_data <= {{14{pix[peek_addr[7:0]][17]}}, pix[peek_addr[7:0]]};
+        log_data <= {26'd0, log_addr} + cycles;
+        if (busy && (abort || (limit != 0 && cycles == limit))) begin
+            busy <= 0;
+            stopped <= abort ? 1 : 2;
+        end
         if (load_valid)
             case (load_addr[29:27])
                 0: if (load_addr[0]) lost <= load_data[0]; else length <= load_data;
@@ -37,6 +45,7 @@ module core #(
         if (start) begin
             busy <= 1;
             done <= 0;
+            stopped <= 0;
             cycles <= 0;
         end
         if (busy) begin
@@ -51,6 +60,8 @@ module core #(
             done <= 0;
         end
     end
+    assign pc = 16'h0123;
+    assign log_count = 7'd2;
     assign t_row_en = (busy && cycles == 3) ? 4'b0101 << B : 0;  // bank 1, bytes 0 and 2
     assign t_row_addr = 16'h1234 << 16;
     assign t_row_data = 32'hdeadbeef << W;

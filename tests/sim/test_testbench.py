@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from hw.arch.memmap import Stopped
 from sim import cocotb_run, verilator
 from sim.testbench import NOT_BUSY, WRITE, Commands, SimulationError, run_free
 from tests.sim.standin import SOURCE
@@ -53,6 +54,26 @@ def test_watchdog(simulator, tmp_path, how):
     commands(tmp_path, budget=10)
     with pytest.raises(SimulationError, match="run 8: still busy after 10 cycles"):
         how(simulator, tmp_path)
+
+
+def test_runs_that_are_stopped(simulator, tmp_path):
+    """Aborted in its busy cycle 5, then stopped by a limit of 7, then neither."""
+    c = Commands()
+    c.load(np.array([[LENGTH, 20], [PIXEL, 8]]))
+    c.start(0, 64, abort=5)
+    c.limit(7)
+    c.start(1, 64)
+    c.log(3)
+    c.limit(0)
+    c.start(2, 64)
+    c.look([PIXEL], 4)
+    c.write(tmp_path)
+    first, second, third = run_free(simulator, tmp_path).runs
+    assert (first.counted, first.stopped) == (6, Stopped.ABORTED)
+    assert (second.counted, second.stopped) == (8, Stopped.WATCHDOG)
+    assert second.log == [8, 9, 10]
+    assert (third.counted, third.stopped, third.words) == (20, Stopped.NO, [8])
+    assert [(r.pc, r.taken) for r in (first, second, third)] == [(0x123, 2)] * 3
 
 
 def test_end_without_done(simulator, tmp_path):

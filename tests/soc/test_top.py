@@ -64,6 +64,8 @@ def test_pins_reach_the_memories_and_the_sequencer():
         await ask(ctx, Command.WRITE_BYTES, pixels + bytes([1, 2, 255]), 4)
         await ask(ctx, Command.RATE, link.RATE_REQUEST.pack(2), 5)
         rate[0] = 2
+        for _ in range(CYCLES[0]):  # its reply's stop bit has left
+            await ctx.tick()
         minus = load_addr(Mem.PIX, 8).to_bytes(4, "little")
         await ask(ctx, Command.WRITE, minus + (-3).to_bytes(4, "little", signed=True), 6)
         got["idle"] = await ask(ctx, Command.STATUS, b"", 7)

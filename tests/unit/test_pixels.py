@@ -59,6 +59,25 @@ def test_taps_inside_the_image(config):
         assert 0 < want.count(0) < len(want)
 
 
+@pytest.mark.parametrize("name", [*CONFIGS, "one"])
+def test_a_peek_reads_its_word_in_every_bank(name):
+    """Whatever the registers on the way hold of the last word's column."""
+    config = CONFIGS.get(name) or dataclasses.replace(CONFIG, pixels=1)
+    for column in range(-3, config.rows + 2):
+        word = {"row_addr": 77, "column": column, "to_end": 9}
+        rows = [{"insn": insn(Op.MAC, image=config.tile_pixels > 1), "word": word}] * 15
+        rows[8:12] = [{**row, "peek": 1, "peek_addr": 500 + n} for n, row in enumerate(rows[8:12])]
+        seen = Bench(Pixels(config), ["insn", "word", "peek", "peek_addr"], ["addr", "reads"]).play(
+            rows
+        )
+        later = 2 * (config.tile_pixels > 1)
+        for n in range(1, 4):
+            assert seen[8 + n]["reads"]
+        for n in range(4 - later // 2):  # what was asked for in the peek's last cycles comes late
+            assert seen[8 + later + n]["addr"] == [500 + n] * config.rows, column
+        assert not any(s["reads"] for s in (*seen[:8], *seen[13:]))
+
+
 def test_other_operations_have_no_pixels():
     assert set(play(Op.GEMM)[2]) == {0}
 

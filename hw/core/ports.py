@@ -1,0 +1,98 @@
+"""The ports of a core, and what they mean."""
+
+from typing import Any
+
+from amaranth import Module, Mux
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.core.wire import each
+from hw.core.words import ADDR
+
+
+def core_members() -> dict[str, Any]:
+    """Return the ports of every core.
+
+    start : In(1), one pulse while not busy.
+    busy, done : Out(1), of the last run: it goes on; it came to its HALT.
+    cycles : Out(32), of the run.
+    abort : In(1), limit : In(32), stop it as `hw.core.guard` says. stopped : Out(Stopped).
+    pc : Out(16), where in program memory the instruction in hand begins, or the next one, once it
+        is asked for; of a stopped run too.
+    log_addr : In(range(LOG_DEPTH)), log_data : Out(32), a cycle later: the cycle of the run, from
+        0, in which its instruction of that number was taken. log_count : Out(range(LOG_DEPTH + 1)),
+        how many were; of more, LOG_DEPTH.
+    load_valid, load_addr (`hw.arch.memmap`), load_data : In, a write a cycle while not busy; it
+        lands two cycles later in program memory, three in the others, and before ``start``.
+    peek : In(1), peek_addr : In(32), while not busy: a word that loads may write is to be read,
+        which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
+    """
+    return {
+        "start": In(1),
+        "busy": Out(1),
+        "done": Out(1),
+        "cycles": Out(32),
+        "abort": In(1),
+        "limit": In(32),
+        "stopped": Out(Stopped),
+        "pc": Out(ADDR),
+        "log_addr": In(range(LOG_DEPTH)),
+        "log_data": Out(32),
+        "log_count": Out(range(LOG_DEPTH + 1)),
+        "load_valid": In(1),
+        "load_addr": In(32),
+        "load_data": In(32),
+        "peek": In(1),
+        "peek_addr": In(32),
+        "peek_data": Out(32),
+    }
+
+
+def run_ports(m: Module, core: Any) -> None:
+    """Wire what starts and ends a run of ``core``, and what is known of it."""
+    seq, guard, log = core.seq, core.guard, core.log
+    m.d.comb += [
+        seq.start.eq(core.start),
+        seq.clear.eq(guard.clear),
+        guard.start.eq(core.start),
+        guard.runs.eq(seq.busy),
+        guard.abort.eq(core.abort),
+        guard.limit.eq(core.limit),
+        core.busy.eq(guard.busy),
+        core.done.eq(seq.done & ~guard.clear),
+        core.stopped.eq(guard.stopped),
+        core.cycles.eq(guard.cycles),
+        core.pc.eq(seq.pc),
+        log.begin.eq(guard.begin),
+        log.take.eq(seq.setup),
+        log.cycles.eq(guard.cycles),
+        log.addr.eq(core.log_addr),
+        core.log_data.eq(log.data),
+        core.log_count.eq(log.count),
+    ]
+
+
+def memory_ports(m: Module, core: Any) -> None:
+    """Wire loads and peeks: memories read what is asked for from outside, while ``core`` is idle.
+
+    Row banks read it as they do an image's pixels, column banks as a parameter (in `Core`).
+    """
+    port, peek = core.port, core.peeking
+    m.d.comb += [
+        port.valid.eq(core.load_valid),
+        port.addr.eq(core.load_addr),
+        port.data.eq(core.load_data),
+        port.busy.eq(core.guard.busy),
+        peek.peek.eq(core.peek),
+        peek.addr.eq(core.peek_addr),
+        peek.busy.eq(core.guard.busy),
+        core.prog.read_addr.eq(Mux(peek.active, peek.word, core.seq.prog_addr)),
+        core.pix.read_addr.eq(Mux(peek.active, peek.word, core.seq.word.row_addr)),
+        core.pixels.peek.eq(peek.active),
+        core.pixels.peek_addr.eq(peek.word),
+        peek.prog_data.eq(core.prog.read_data),
+        peek.pix_data.eq(core.pix.read_data),
+        *each(peek.row_data, core.row.read_data),
+        *each(peek.col_data, core.col.read_data),
+        core.peek_data.eq(peek.data),
+    ]
