@@ -62,7 +62,7 @@ def _program(model: str, board: boards.Board) -> Program:
     return program
 
 
-@command(interrupted="ended")
+@command(interrupted="interrupted: the port is gone")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line until it is interrupted; 1 for a mistake, 2 for wrong usage."""
     args = _parser().parse_args(argv)

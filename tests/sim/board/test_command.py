@@ -63,7 +63,7 @@ def test_from_a_board_to_a_class(port_of_command):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert err == "ended\n"
+    assert err == "interrupted: the port is gone\n"
 
 
 @pytest.fixture
