@@ -54,7 +54,7 @@ class Rate(wiring.Component):
             m.d.sync += ticks.eq(0)
         with m.Elif(self.tick):
             m.d.sync += ticks.eq(ticks + 1)
-            with m.If(ticks == link.FALLBACK_TICKS - 1):
+            with m.If((ticks == link.FALLBACK_TICKS - 1) & ~self.good):
                 m.d.sync += [ticks.eq(0), self.index.eq(0)]
         with m.If(self.good):
             m.d.sync += [doubt.eq(0), ticks.eq(0)]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hw.arch.memmap import Mem, load_addr, split_addr
+from hw.arch import Config
+from hw.arch.memmap import Mem, extent, load_addr, split_addr
 
 
 def test_load_addr_fields_do_not_overlap():
@@ -46,3 +47,18 @@ def test_addresses_of_arrays_come_apart_again():
         for kind in (int, np.array):
             with pytest.raises(AssertionError):
                 load_addr(Mem.ROW, *map(kind, bad))
+
+
+def test_extent_is_that_of_the_configuration():
+    """Banks, parts of a word, words."""
+    c = Config(
+        rows=8, cols=16, width=64, row_depth=100, col_depth=200, pix_depth=300, prog_depth=400
+    )
+    assert extent(c, Mem.PROG) == (1, 1, 400)
+    assert extent(c, Mem.COL) == (16, 2, 200)
+    assert extent(c, Mem.ROW) == (8, 2, 100)
+    assert extent(c, Mem.PIX) == (1, 1, 300)
+    assert extent(c, Mem.CTRL) == (1, 1, 1)
+    for mem in Mem:
+        banks, parts, depth = extent(c, mem)
+        load_addr(mem, depth - 1, banks - 1, parts - 1)  # has an address

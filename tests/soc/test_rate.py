@@ -10,16 +10,18 @@ LAST = len(link.RATES) - 1
 
 
 def index_after(*events):
-    """Play events, names of inputs; return the index after each."""
+    """Play events, names of inputs, of some at once; return the index after each."""
     dut, out = Rate(), []
 
     async def bench(ctx):
         ctx.set(dut.wanted, LAST)
         for event in events:
-            port = getattr(dut, event)
-            ctx.set(port, 1)
+            ports = [getattr(dut, name) for name in event.split()]
+            for port in ports:
+                ctx.set(port, 1)
             await ctx.tick()
-            ctx.set(port, 0)
+            for port in ports:
+                ctx.set(port, 0)
             await ctx.tick()
             out.append(ctx.get(dut.index))
 
@@ -49,3 +51,15 @@ def test_bytes_without_a_good_frame_give_it_up():
 
 def test_the_rate_after_reset_stays():
     assert set(index_after("byte", *TICKS, "tick", "good", *TICKS)) == {0}
+
+
+def test_a_good_frame_on_the_last_tick_itself_keeps_the_rate():
+    events = ["change", *TICKS[1:], "tick good", *TICKS * 2]
+    assert index_after(*events) == [LAST] * len(events)
+    events = ["change", *TICKS[1:], "tick byte"]
+    assert index_after(*events)[-1] == 0
+
+
+def test_a_byte_on_a_tick_begins_a_new_count():
+    start = ["change", "good", "tick byte"]
+    assert index_after(*start, *TICKS) == [LAST] * (len(start) + len(TICKS) - 1) + [0]
