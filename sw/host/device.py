@@ -78,7 +78,11 @@ class Device:
 
     @property
     def link(self) -> Link:
-        """The session with the device, which the first use opens."""
+        """The session with the device, which the first use opens.
+
+        NoReply where there is none: after a second where nothing answers, after ten where
+        something else does.
+        """
         if not self._opened:
             try:
                 self._link.open()

@@ -106,7 +106,7 @@ def test_another_device(kind, call):
         pytest.raises(SpikeloomError, match=message),
     ):
         _ = device.identity
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 def test_something_that_speaks_unasked():

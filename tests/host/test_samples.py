@@ -180,7 +180,7 @@ def test_files_and_folders(tmp_path):
     assert read("").labels == ()  # "cats" is no number, 7 no class of 3
     assert len(read("").names) == 4
     (tmp_path / "none").mkdir()
-    with pytest.raises(SpikeloomError, match="none' holds no image; images are .npy"):
+    with pytest.raises(SpikeloomError, match=r"none' holds no image; images are \.npy"):
         read("none")
 
 
