@@ -148,7 +148,7 @@ class Requests(wiring.Component):
         with m.State("ARGUMENTS"):
             with m.If((r.left == 0) | (any_of(r.code, link.WRITES) & (r.index == link.ADDR_BYTES))):
                 m.d.sync += r.index.eq(0)
-                m.next = "DECIDE"
+                m.next = "LOOK"
             with m.Else():
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(r.taken):
@@ -195,9 +195,8 @@ class Requests(wiring.Component):
 
     def _decide(self, m: Module, r: "_Registers") -> None:
         """The state that looks at a request's arguments, and may wait for the core."""
-        with m.State("DECIDE"):
-            few, waits, rate = Signal(), Signal(), Signal()
-            again = r.arguments[:16] == r.run
+        with m.State("LOOK"):  # registers take whether it is allowed
+            few = Signal()
             with m.Switch(r.code):
                 with m.Case(Command.WRITE):
                     m.d.comb += r.count.eq(r.left >> 2)
@@ -211,6 +210,13 @@ class Requests(wiring.Component):
                         m.d.comb += few.eq((r.asked_for >= least) & (r.asked_for <= most))
                 with m.Default():
                     m.d.comb += few.eq(1)
+            logged = (r.addr + r.count) <= self.log_count
+            nowhere = Mux(r.code == Command.LOG, ~logged, any_of(r.code, link.PLACES) & ~r.exist)
+            m.d.sync += [r.crowd.eq(~few), r.nowhere.eq(nowhere)]
+            m.next = "DECIDE"
+        with m.State("DECIDE"):
+            waits, rate = Signal(), Signal()
+            again = r.arguments[:16] == r.run
             with m.Switch(r.arguments[:8]):
                 for each in self.rates:
                     with m.Case(link.RATES.index(each)):
@@ -220,16 +226,14 @@ class Requests(wiring.Component):
                     m.d.comb += waits.eq(~r.urgent)
                 with m.Elif(r.code == Command.ABORT):
                     m.d.comb += waits.eq(1)
-            logged = (r.addr + r.count) <= self.log_count
-            nowhere = Mux(r.code == Command.LOG, ~logged, any_of(r.code, link.PLACES) & ~r.exist)
             m.d.sync += [
                 r.flags.busy.eq(self.busy),
                 r.flags.done.eq(self.done),
                 r.flags.stopped.eq(self.stopped),
             ]
-            with m.If(~few):
+            with m.If(r.crowd):
                 self._refuse(m, r, Reason.LENGTH)
-            with m.Elif(nowhere):
+            with m.Elif(r.nowhere):
                 self._refuse(m, r, Reason.ADDRESS)
             with m.Elif((r.code == Command.RATE) & ~rate):
                 self._refuse(m, r, Reason.RATE)
@@ -303,6 +307,7 @@ class _Registers:
         self.exist: Any = None  # its places do
         self.asked_for: Any = None  # words, of one that asks for some
         self.taken, self.byte = Signal(), Signal(8)  # one of it, in this cycle
+        self.crowd, self.nowhere = Signal(), Signal()  # words asked for: too many, no such place
         self.begun = Signal()  # the answer was
         self.urgent = Signal()  # one has come that ends a RESULT's waiting
         self.opened, self.session = Signal(), Signal(32)

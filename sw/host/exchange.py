@@ -192,7 +192,7 @@ class Exchange:
         """Send what can be sent, and take what comes, or a silence."""
         self._send()
         longest = max((r.seconds for r in self._due if r.tries), default=0.0)
-        data = self.transport.read(SILENCE + longest)
+        data = self.transport.read(SILENCE + (0 if self._silences else longest))
         self._noise += len(data)
         self._heard += len(data)
         if not data or self._noise > NOISE:

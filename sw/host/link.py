@@ -15,7 +15,6 @@ from sw.host.exchange import SILENCE, Exchange, Lost, NoReply, Request, Transpor
 SILENCES = 4  #: In a row; then the device is looked for at the rate after reset.
 FALLBACK = link.TICK_MS * (link.FALLBACK_TICKS + 1) / 1e3  #: Seconds; then a device is at BAUD.
 OPENINGS = SILENCES + round(FALLBACK / SILENCE)  #: Silences until a device is given up.
-WAITS = 4  #: Times that a run is waited for, as long each time as it may take.
 #: A frame of version 1 of the link that asks what the device is.
 VERSION_1 = bytes([0xA5, 1, 0, 0, 0x37, 0x30])
 
@@ -47,6 +46,9 @@ class Link:
         self.exchange = Exchange(transport, self._silent)
         self.baud = link.BAUD  #: The rate of both sides.
         self._session = self._run = 0
+        self._stuck: Request | None = (
+            None  # what was not answered when the device was last looked for
+        )
         self._seeking = 0  # silences until what looks for the device gives up; 0: none does
 
     # ---- sessions ----------------------------------------------------------------------------
@@ -122,17 +124,17 @@ class Link:
     def _reopen(self) -> None:
         """Go on with the session of a device that went back to BAUD, or missed too much."""
         fast, held = self.baud, self.exchange.take_back()
+        if held and held[0] is self._stuck:
+            raise NoReply(
+                f"the device is there, but does not answer {held[0].command.name}: its core runs "
+                "on; stop it (python -m sw.host abort), and load the program again"
+            )
+        self._stuck = held[0] if held else None
         if self._find(OPENINGS) != self._session:
             raise Lost
         if fast != self.baud:
             self._change(fast)
-        state = State.decode(self._seek(SILENCES, Command.STATUS))
-        if state.busy and any(r.command == Command.RESULT for r in held):  # as long as it may take
-            raise NoReply(
-                f"no reply from the device: its core still runs, after {state.cycles} cycles; "
-                "stop it: python -m sw.host abort"
-            )
-        run = state.run
+        run = State.decode(self._seek(SILENCES, Command.STATUS)).run
         starts = [n for n, r in enumerate(held) if r.command == Command.START and _run(r) == run]
         self.exchange.go_on(held, starts[0] + 1 if starts else 0)  # those before it were done too
 
@@ -230,8 +232,6 @@ class Link:
     ) -> Iterator[tuple[State, np.ndarray]]:
         """Write each image, run the program, yield what `result` returns, in order.
 
-        The state is busy where the core has not stopped in WAITS times ``seconds``.
-
         An image is sent while the one before is computed. A run whose result was lost after the
         next had begun is done once more: not for programs that keep membranes from run to run.
         """
@@ -251,13 +251,11 @@ class Link:
 
     def _land(self, launched: Any, addr: int, count: int, limit: int, seconds: float) -> Any:
         bursts, run, asked = launched
-        waits = WAITS
         while True:
             states, words = self._results(asked)
             if any(state.run != run for state in states):
                 _, run, asked = self._launch(bursts, addr, count, limit, seconds)
-            elif any(state.busy for state in states) and waits:  # `status` was asked meanwhile
-                waits -= 1
+            elif any(state.busy for state in states):  # a `status` was asked for meanwhile
                 asked = self._post_results(addr, count, seconds)
             else:
                 return states[-1], words
