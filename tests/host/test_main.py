@@ -8,6 +8,7 @@ import pytest
 import boards
 import sw
 from hw.arch import SpikeloomError, isa, timing
+from hw.arch.link import Command
 from sw.compiler.program import Forecast, Label
 from sw.frontend.loader import DEFAULT
 from sw.host import Device, self_test
@@ -16,8 +17,13 @@ from tests.host.cores import ROWS_8, loaded
 from tests.host.virtual import CONFIG, Core, VirtualDevice, image, logits, program
 
 
-def test_default_program_is_the_one_that_a_build_takes():
-    assert cli._default_program(boards.get("arty_a7").config).name == DEFAULT
+def test_default_program_is_the_one_that_a_build_takes(host):
+    config = boards.get("arty_a7").config
+    core = Core(sw.load(DEFAULT).lower().compile(config))
+    status, out, _ = host(core, "bench", "--images", 1)
+    assert status == 0
+    assert out.startswith(f"{DEFAULT} on the device, image ")
+    assert host(core, "info")[1].endswith(f"holds {DEFAULT}\n")
 
 
 def test_command_line(monkeypatch, capsys, tmp_path):
@@ -34,12 +40,14 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     )
     whole.save(tmp_path / "program.npz")
     where = str(tmp_path / "program.npz")
-    cli.run(["--port", "x", "identify"])
-    assert "clock 50 MHz" in capsys.readouterr().out
+    cli.run(["--port", "x", "info"])
+    out = capsys.readouterr().out
+    assert "clock 50 MHz" in out
+    assert "holds none of the shipped networks" in out
     cli.run(["--port", "x", "load", where])
     held = len(virtual.memory)
     assert held == len(whole.load_stream())
-    cli.run(["--port", "x", "infer", str(tmp_path / "image.npy"), "--program", where, "--loaded"])
+    cli.run(["--port", "x", "infer", str(tmp_path / "image.npy"), "--model", where, "--loaded"])
     out = capsys.readouterr().out
     assert "class 2\n" in out
     assert "logits 2.5000 -3.5000" in out
@@ -49,15 +57,15 @@ def test_command_line(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["infer", "x.npy"], 2, "--port"),
-        (["--port", "/dev/none", "identify"], 1, "error: cannot open serial port '/dev/none'"),
+        (["infer"], 2, "IMAGE"),
+        (["--port", "/dev/none", "info"], 1, "error: cannot open serial port '/dev/none'"),
         (
-            ["--port", "/dev/none", "--baud", "0", "identify"],
+            ["--port", "/dev/none", "--baud", "9600", "info"],
             2,
-            "argument --baud: '0' is no number of bits per second; give a whole number such as "
-            "1000000",
+            "argument --baud: '9600' is not a number of bits per second, wanted a whole number "
+            "from 1000000, such as 1000000",
         ),
-        (["--port", "/dev/none", "load", "/none.npz"], 1, "cannot be read"),
+        (["--port", "/dev/none", "load", "/none.npz"], 1, "/none.npz"),
     ],
 )
 def test_command_line_errors(arguments, status, message, capsys):
@@ -135,9 +143,10 @@ def test_a_network_that_is_not_the_programs(host, network, program, images, tmp_
     )
     assert (status, out) == (1, "")
     assert err.startswith("error: network 'digits' is not the one that program 'digits-qsnn'")
-    status, _, err = host(Core(program), "selftest", "--network", tmp_path / "p.npz")
+    words = ("--program", tmp_path / "p.npz", "--network", tmp_path / "p.npz")
+    status, _, err = host(Core(program), "selftest", *words)
     assert status == 1
-    assert "p.npz is a compiled program; give it by --program" in err
+    assert "p.npz' is a compiled program; give the network that it was compiled from" in err
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
@@ -155,5 +164,76 @@ def test_interrupt(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "open_port", stop)
-    assert cli.main(["--port", "x", "identify"]) == 130
+    assert cli.main(["--port", "x", "info"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_what_the_device_holds_is_not_loaded_again(host, program):
+    core, _ = loaded(program)
+    core.commands.clear()
+    status, out, _ = host(core, "infer", "digits:3")
+    assert status == 0
+    assert "class 7, label 7: right\n" in out
+    writes = core.commands.count(Command.WRITE) + core.commands.count(Command.WRITE_BYTES)
+    assert writes == ROWS_8.rows  # the image's, a bank each
+    assert Command.CRC in core.commands
+
+
+def test_another_programs_board_is_loaded_anew(host, program, network):
+    core = Core(program)
+    Device(core).load(sw.load("digits").lower().compile(ROWS_8))
+    status, out, err = host(core, "infer", "digits:3", "digits:5", "--model", "digits-qsnn")
+    assert (status, err) == (0, "")
+    assert out == "digits:3: class 7, label 7: right\ndigits:5: class 2, label 2: right\n"
+
+
+def test_test(host, program, tmp_path):
+    core, _ = loaded(program)
+    status, out, _ = host(core, "test", "--images", 12)
+    assert status == 0
+    assert "digits-qsnn on the device, images digits:0 to digits:11\n" in out
+    assert "\nlabel | 0 1 2" in out
+    assert "of 12 (" in out
+    assert " images per second; the core alone " in out
+    first, later = program.first_cycles, program.cycles
+    assert f"cycles {later} and {first}, forecast {later} and {first}, all as forecast\n" in out
+
+
+def test_a_folder_of_images(host, program, images, tmp_path):
+    core, _ = loaded(program)
+    for n, label in enumerate((7, 9, 1)):  # of which the last is wrong
+        folder = tmp_path / "shots" / str(label)
+        folder.mkdir(parents=True)
+        np.save(folder / f"{n}.npy", images[n])
+    (tmp_path / "shots" / "notes.txt").write_text("no image")
+    status, out, _ = host(core, "test", tmp_path / "shots")
+    assert status == 0
+    assert "right 2 of 3 (66.67 %); wrong: " in out
+    assert "1/2.npy (label 1, class 4)" in out
+    status, out, _ = host(core, "infer", tmp_path / "shots")
+    assert out.count(": right\n") == 2
+    (tmp_path / "empty").mkdir()
+    status, out, err = host(core, "infer", tmp_path / "empty")
+    assert (status, out) == (1, "")
+    assert "empty' holds no image; images are .npy" in err
+
+
+def test_an_image_that_does_not_fit_is_told_before_anything_is_written(host, program, tmp_path):
+    core = Core(program)
+    np.save(tmp_path / "wide.npy", np.zeros((16, 20), np.uint8))
+    status, out, err = host(core, "infer", tmp_path / "wide.npy", "--model", "digits-qsnn")
+    assert (status, out, core.memory) == (1, "", {})
+    assert "has shape [16, 20], but the network reads [1, 16, 16]; resize it" in err
+
+
+def test_a_stream_needs_its_network(host, program, tmp_path):
+    np.save(tmp_path / "f.npy", np.zeros((2, 1, 16, 16), np.uint8))
+    status, _, err = host(Core(program), "stream", tmp_path / "f.npy")
+    assert status == 1
+    assert "name the network or the stream program by --model" in err
+    stream = sw.load("digits-qsnn").lower(stream=True).compile(ROWS_8)
+    core = Core(stream)
+    status, out, _ = host(core, "stream", tmp_path / "f.npy", "--model", "digits-qsnn")
+    assert status == 0
+    assert out.startswith("step 1: class ")
+    assert out.count("\n") == 2

@@ -8,7 +8,7 @@ import pytest
 
 from hw.common.errors import SpikeloomError
 from sw.host import samples
-from sw.host.samples import Images, count, first_images, noise, one_image, own_data
+from sw.host.samples import Images, count, files, first_images, noise, one_image, own_data
 
 
 def test_accuracy_names_what_is_wrong():
@@ -160,3 +160,31 @@ def test_first_images(mnist):
         assert str(e.value) == f"--images is {number}, wanted 1 to 5, the test images of mnist"
     with pytest.raises(SpikeloomError, match=r"give one image by --image$"):
         first_images(1, SHAPE, 10, "")
+
+
+def test_files_and_folders(tmp_path):
+    """Those of a folder by name, with labels where all are known."""
+    for name in ("1/a.npy", "0/b.npy", "cats/c.npy", "7/d.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        np.save(tmp_path / name, np.full((2, 2), ord(name[-5]), np.uint8))
+    (tmp_path / "0" / "notes.txt").touch()
+
+    def read(*sources):
+        return files([str(tmp_path / source) for source in sources], (1, 2, 2), 3)
+
+    both = read("0", "1/a.npy")
+    assert [name[-7:] for name in both.names] == ["0/b.npy", "1/a.npy"]
+    assert both.labels == (0, 1)
+    assert both.pixels.shape == (2, 1, 2, 2)
+    assert both.pixels[:, 0, 0, 0].tolist() == [ord("b"), ord("a")]
+    assert read("").labels == ()  # "cats" is no number, 7 no class of 3
+    assert len(read("").names) == 4
+    (tmp_path / "none").mkdir()
+    with pytest.raises(SpikeloomError, match=r"none' holds no image; images are \.npy"):
+        read("none")
+
+
+def test_one_of_many():
+    one = MANY.one(1)
+    assert (one.names, one.labels) == (("b",), (5,))
+    assert Images(pixels=MANY.pixels, names=MANY.names).one(2).labels == ()

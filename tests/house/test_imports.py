@@ -51,7 +51,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sw.host": ("hw.arch", "sim.interpreter", "sw.compiler", "sw.data", "sw.golden", "sw.images",
                 "sw.network"),
     "sim": ("boards", "hw.arch", "hw.core", "hw.soc", "hw.tools", "sim.interpreter", "sw.compiler",
-            "sw.golden", "sw.host", "sw.images", "sw.network", "sw.result"),
+            "sw.golden", "sw.images", "sw.network", "sw.result"),
     "hw.build": ("boards", "hw.arch", "hw.soc", "hw.targets", "hw.tools", "sw", "sw.api",
                  "sw.compiler", "sw.data", "sw.frontend", "sw.host", "sw.lower", "sw.room"),
     "commands": ("*",),

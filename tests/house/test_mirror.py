@@ -49,7 +49,6 @@ ELSEWHERE = {
     "hw/common/errors.py": "one class; every refusal",
     "hw/tools/yosys_child.py": "runs in a process of its own: tests/tools/test_yosys.py",
     "sim/cocotb_bench.py": "runs inside a simulator: tests/cocotb",
-    "sim/uart_bench.py": "runs inside a simulator: tests/sim/test_uart.py",
     "sw/network/values.py": "types only: tests/network/test_checks.py, every lane of tests/golden",
 }
 

@@ -144,6 +144,8 @@ class Netlist:
             kind, wires = cell["type"], cell["connections"]
             if kind == "$scopeinfo":
                 continue
+            if kind == "$shift" and cell["parameters"]["B_SIGNED"].endswith("0"):
+                kind = "$shr"  # as it never goes to the left
             if kind == "$mem_v2":
                 stored.append((cell["parameters"], wires, self._reads(cell, later)))
                 continue

@@ -1,6 +1,8 @@
 """What drives each bit of a flat netlist."""
 
-from hw.tools.looped.netlist import Node, Run, constant, part, registers_named, width
+import pytest
+
+from hw.tools.looped.netlist import Netlist, Node, Run, constant, part, registers_named, width
 from tests.tools.looped.design import COPIES, netlist
 
 
@@ -19,6 +21,20 @@ def test_registers_get_the_names_of_their_wires():
     )
     assert registers_named(text).startswith("  cell $dff \\q$ff\n")
     assert registers_named(text).endswith("    connect \\Q \\q [2:0]\n")
+
+
+@pytest.mark.parametrize(("signed", "kind"), [("0", "$shr"), ("1", "$shift")])
+def test_a_shift_by_what_is_never_negative_goes_to_the_right(signed, kind):
+    a, b, y = [2, 3, 4, 5], [6, 7], [8]
+    cell = {
+        "type": "$shift",
+        "parameters": {"A_SIGNED": "0", "B_SIGNED": signed},
+        "connections": {"A": a, "B": b, "Y": y},
+    }
+    ports = {"a": ("input", a), "b": ("input", b), "y": ("output", y)}
+    ports = {name: {"direction": way, "bits": bits} for name, (way, bits) in ports.items()}
+    found = Netlist({"ports": ports, "netnames": {}, "cells": {"x": cell}})
+    assert [node.type for node in found.cells] == [kind]
 
 
 def test_the_netlist_is_whole(tmp_path):

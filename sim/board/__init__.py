@@ -1,0 +1,1 @@
+"""A board without a board: its whole top in a simulator, behind a serial port of this machine."""

@@ -1,0 +1,30 @@
+"""The compiled simulator of a board's whole top."""
+
+from pathlib import Path
+
+from boards import Board
+from sim import verilator
+
+FOLDER = Path(__file__).parent
+BENCH, MAIN = FOLDER / "tb.sv", FOLDER / "main.cpp"
+
+
+def compile_board(board: Board) -> Path:
+    """Return the executable; the first time for a board it is compiled, which takes minutes.
+
+    Any network runs on it. SpikeloomError where a tool is missing, or fails.
+    """
+    verilator.tools()  # say what is missing before the work begins
+
+    def make(folder: Path) -> str:
+        from hw.tools.looped import looped_verilog
+        from sim.board.top import BenchTop
+
+        top = BenchTop(board)
+        return looped_verilog(top, folder, name="top", ports=top.ports)
+
+    own = (FOLDER / "top.py").read_text(encoding="utf-8")
+    sources = verilator.sources_digest("soc")
+    key = verilator.digest("board", sources, own, board.config.as_dict(), board.core_clock)
+    verilog = verilator.kept_verilog(key, make)
+    return verilator.compile_bench(verilog, BENCH, loops=True, main=MAIN) / "free"
