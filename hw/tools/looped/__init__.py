@@ -9,7 +9,6 @@ memories and cells: only the order of writing differs.
 `write` and `model` write it, `wrap` makes a Verilog module of it.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,10 @@ from hw.tools.looped.netlist import Netlist, registers_named
 from hw.tools.looped.wrap import wrapped
 from hw.tools.yosys import run_yosys
 
-__all__ = ["Looped", "looped"]
+__all__ = ["looped"]
 
 #: Of each part by itself, before parts are put together, so that copies stay alike.
 OPTIMISE = ("opt_expr", "opt_merge", "opt_muxtree", "opt_reduce", "opt_merge", "opt_expr")
-
-
-@dataclass(frozen=True)
-class Looped:
-    """A design: a Verilog module, and the C++ that it calls."""
-
-    verilog: str
-    cpp: str
 
 
 def looped(
@@ -42,8 +33,10 @@ def looped(
     name: str = "top",
     rare: tuple[str, str] = ("", ""),
     **options: Any,
-) -> Looped:
-    """Return a design as module ``name``; options as for `hw.tools.export.rtlil_text`.
+) -> tuple[str, str]:
+    """Return a design as Verilog module ``name`` and the C++ that it calls.
+
+    Options as for `hw.tools.export.rtlil_text`.
 
     One clock, ``clk``, whose rising edge moves everything. ``folder`` takes Yosys's files.
     ``rare``: beginning of the names of outputs, and a Verilog condition without which they need
@@ -76,6 +69,5 @@ def looped(
     often = [port for port in netlist.outputs if port not in seldom]
     groups = [("1", often), *([(condition, seldom)] if seldom else [])]
     model = Model(netlist, Alike(netlist))
-    return Looped(
-        wrapped(netlist, name, groups), model.text(name, [outputs for _, outputs in groups])
-    )
+    text = model.text(name, [outputs for _, outputs in groups])
+    return wrapped(netlist, name, groups), text

@@ -78,7 +78,9 @@ def _ordered(items: Iterable[Any]) -> list[Any]:
 def _family(name: str) -> str:
     """A name without the numbers that tell copies of a part, or what is in none, apart."""
     copy = copy_of(name)
-    return re.sub(r"\d+", "#", copy) + name.removeprefix(copy) if copy else re.sub(r"\d+", "#", name)
+    return (
+        re.sub(r"\d+", "#", copy) + name.removeprefix(copy) if copy else re.sub(r"\d+", "#", name)
+    )
 
 
 def _inside(node: Node, reader: Any) -> bool:

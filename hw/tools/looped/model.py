@@ -102,7 +102,11 @@ class Model:
                 loop, own = Loop(), self.names.of(read, "v")
                 word = body.word(loop, read, read.pins["addr"])
                 enable = body.value(loop, read.pins["en"], 32)
-                taken = word if enable == "0x1u" else cells.chosen(f"r.{own}[i]", "word", cells.cast(enable, 32, read.bits))
+                taken = (
+                    word
+                    if enable == "0x1u"
+                    else cells.chosen(f"r.{own}[i]", "word", cells.cast(enable, 32, read.bits))
+                )
                 lines = [f"s.{own}[i] = {taken};"]
                 if taken != word:
                     lines.insert(0, f"const u{read.bits} word = {word};")

@@ -1,4 +1,4 @@
-"""What is written in loops does the same in every cycle as what is written part by part."""
+"""What is C++ in loops does the same in every cycle as what is Verilog part by part."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from hw.common import process
 from hw.tools import export_verilog
-from hw.tools.looped import looped_verilog
+from hw.tools.looped import looped
 from sim import verilator
 from tests.tools.looped.design import Row
 
@@ -38,15 +38,16 @@ endmodule
 
 
 def outcome(folder, wrong=()):
-    """Status and output of both forms side by side; ``wrong``: what is changed in the loops."""
+    """Status and output of both forms side by side; ``wrong``: what is changed in the C++."""
     plain = export_verilog(Row(), folder / "plain.v", name="plain").read_text(encoding="utf-8")
-    looped = looped_verilog(Row(), folder, name="looped")
+    plain += verilator.COUNTONES.read_text(encoding="utf-8")
+    wrapper, cpp = looped(Row(), folder, name="looped")
     if wrong:
-        assert wrong[0] in looped
-        looped = looped.replace(*wrong, 1)
+        assert wrong[0] in cpp
+        cpp = cpp.replace(*wrong, 1)
     bench = folder / "bench.sv"
     bench.write_text(BENCH, encoding="utf-8")
-    made = verilator.compile_bench(plain + looped, bench, loops=True)
+    made = verilator.compile_bench(plain + wrapper, bench, cpp=cpp)
     done = process.run([made / "free"])
     return done.returncode, done.stdout + done.stderr
 
@@ -57,17 +58,18 @@ def test_loops_do_the_same(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_wrong_loop_is_found(tmp_path):
-    status, said = outcome(tmp_path, (" < ", " <= "))
+@pytest.mark.parametrize("wrong", [("s.", "s.n0 = 0; s."), (" ^ ", " | "), ("~-", "-")])
+def test_a_wrong_loop_is_found(tmp_path, wrong):
+    status, said = outcome(tmp_path, wrong)
     assert status != 0
     assert "is not" in said
 
 
 def test_the_text_is_the_same_every_time(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from hw.tools.looped import looped_verilog\n"
+        "import sys; from pathlib import Path; from hw.tools.looped import looped\n"
         "from tests.tools.looped.design import Row\n"
-        "print(looped_verilog(Row(), Path(sys.argv[1])))"
+        "print(*looped(Row(), Path(sys.argv[1])))"
     )
     texts = set()
     for seed in ("1", "2"):
