@@ -9,7 +9,6 @@ from typing import Any
 from hw.tools.looped.netlist import Memory, Netlist, Node, Run, Spec, bits_of, copy_of, width
 
 LEAST = 8  #: Fewest copies that are worth a loop.
-WIDEST = 64  #: Bits of the widest word that is one number of C++.
 
 
 @dataclass(eq=False)
@@ -96,7 +95,7 @@ def _params(node: Node) -> tuple[Any, ...]:
 
 
 class Alike:
-    """Registers, memories and logic of a netlist by copies.
+    """Registers, memories and logic of a netlist that `narrow` was over, by copies.
 
     Attributes
     ----------
@@ -143,13 +142,12 @@ class Alike:
         """Items whose names differ in numbers only, and that do the same."""
         found: dict[Any, list[Any]] = defaultdict(list)
         for item in items:
-            if item.width <= WIDEST:
-                found[_family(item.name), item.width, shape(item)].append(item)
+            found[_family(item.name), item.width, shape(item)].append(item)
         return [_ordered(group) for group in found.values() if len(group) >= least]
 
     # What logic looks like, down to registers and to what other parts give.
     def _shape(self, node: Node) -> int:
-        if node.kind != "cell" or node.width > WIDEST:
+        if node.kind != "cell":
             return hash((node.kind, node.width))
         if node not in self._shapes:
             pins = tuple((p, self._shape_of(s, node)) for p, s in sorted(node.pins.items()))
@@ -222,7 +220,7 @@ class Alike:
 
     def _found(self, nodes: Sequence[Node]) -> Vector | None:
         node, count = nodes[0], len(nodes)
-        if len({n.width for n in nodes}) > 1 or node.width > WIDEST:
+        if len({n.width for n in nodes}) > 1:
             return None
         base, at = self.place.get(node, (None, 0))
         if base and all(self.place.get(n) == (base, at + k) for k, n in enumerate(nodes)):

@@ -24,7 +24,7 @@ class Model:
 
     def __init__(self, netlist: Netlist, alike: Alike):
         self.netlist, self.alike, self.names = netlist, alike, Names(netlist, alike)
-        self._order = _ordered(netlist, alike)
+        self._order = ordered(netlist, alike)
 
     def text(self, name: str, groups: Sequence[Sequence[str]]) -> str:
         """Return a file with functions of C for a design of this ``name``.
@@ -204,8 +204,8 @@ def _number(node: Node) -> str:
     return "u32" if node.width <= 32 else "unsigned long long"
 
 
-def _ordered(netlist: Netlist, alike: Alike) -> list[Node]:
-    """Cells, reads and registers that are in no loop: each after what it needs."""
+def ordered(netlist: Netlist, alike: Alike) -> list[Node]:
+    """Return cells, reads and registers that are in no loop: each after what it needs."""
     out: dict[Node, None] = {}
     inside: set[Node] = set()
 

@@ -15,7 +15,7 @@ class Part(wiring.Component):
     """Arithmetic, choices, shifts and memories of one copy."""
 
     def __init__(self):
-        self.sum = Signal(36)
+        self.sum = Signal(36, name="sum")
         ports = {"a": In(13), "b": In(signed(18)), "mode": In(4), "o": Out(13), "p": Out(36)}
         super().__init__(ports)
 
@@ -54,7 +54,7 @@ class Part(wiring.Component):
 
     def _wide(self, m, value, a):
         """What no number of 64 bits holds: registers, choices, counts and a memory."""
-        wide, chosen = Signal(len(value), init=3 << 80), Signal(len(value))
+        wide, chosen = Signal(len(value), init=3 << 80, name="wide"), Signal(len(value))
         with m.Switch(a[:2]):
             with m.Case(0):
                 m.d.comb += chosen.eq(value ^ wide)
@@ -64,7 +64,10 @@ class Part(wiring.Component):
                 m.d.comb += chosen.eq(wide.rotate_left(7))
             with m.Default():
                 m.d.comb += chosen.eq(wide | value.rotate_right(3))
-        ones, far = Signal(range(len(value) + 1)), memory.Memory(shape=len(value), depth=6, init=[9])
+        ones, far = (
+            Signal(range(len(value) + 1)),
+            memory.Memory(shape=len(value), depth=6, init=[9]),
+        )
         m.submodules.count = Instance("countones", p_WIDTH=len(value), i_a=chosen, o_o=ones)
         m.submodules.wide = far
         write, read = far.write_port(granularity=29), far.read_port()
