@@ -11,7 +11,7 @@ from hw.tools.looped.netlist import Memory, Netlist, Node, Run, Spec, bits_of, c
 LEAST = 8  #: Fewest copies that are worth a loop.
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Vector:
     """The same value in each of ``count`` copies.
 
@@ -55,7 +55,7 @@ class Vector:
 Operand = Vector | Spec  #: A signal that is the same for all copies, or a value in each.
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Store:
     """Memories that are alike, and the vectors at their ports (pins of reads and writes)."""
 

@@ -110,7 +110,7 @@ def number(node: Node, value: Value, size: Size, choose: Choose = chosen) -> str
     if kind in REDUCE:
         return _reduced(node, value, size)
     if kind == "$mux":
-        return choose(*(value(pin, bits, False) for pin in ("A", "B")), value("S", bits, False))
+        return choose(value("A", bits, False), value("B", bits, False), value("S", bits, False))
     assert kind == "$pmux", f"{node.name} is a {kind}"
     out = value("A", bits, False)
     for n in range(node.params["S_WIDTH"]):

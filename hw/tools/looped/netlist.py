@@ -31,7 +31,7 @@ class Node:
     params: dict[str, Any] = field(default_factory=dict)
     init: int = 0
     sync: bool = False
-    pins: dict[str, "Spec"] = field(default_factory=dict)
+    pins: dict[str, "Spec"] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         plain = re.sub(r"^\$flatten", "", self.name).replace("\\", "")
@@ -69,7 +69,7 @@ def bits_of(width: int) -> int:
     return 32 if width <= 32 else 64
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Memory:
     """A memory: its read ports, and for each write port addr, data and en (a bit of it a bit)."""
 
