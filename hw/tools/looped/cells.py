@@ -52,8 +52,8 @@ def extended(text: str, size: int, bits: int) -> str:
 
 
 def picked(zero: str, one: str, which: str) -> str:
-    """Return ``one`` where ``which`` is not 0, else ``zero``."""
-    return f"({which} ? {one} : {zero})"
+    """Return ``one`` where ``which``, a bit, is 1, else ``zero``."""
+    return f"(EVEN({which}) ? {one} : {zero})"
 
 
 def chosen(zero: str, one: str, which: str) -> str:

@@ -15,6 +15,9 @@ using u64 = uint64_t;
 using i32 = int32_t;
 using i64 = int64_t;
 
+// A condition that is as often true as not: no branch is worth its wrong guesses.
+#define EVEN(condition) __builtin_expect_with_probability(condition, 1, 0.5)
+
 namespace {
 """
 

@@ -22,7 +22,7 @@ def test_numbers():
     assert masked("x", 32, 32) == "x"
     assert masked("x", 5, 32) == "(x & 0x1fu)"
     assert extended("x", 5, 32) == "((x ^ 0x10u) - 0x10u)"
-    assert picked("a", "b", "s") == "(s ? b : a)"
+    assert picked("a", "b", "s") == "(EVEN(s) ? b : a)"
     assert chosen("a", "b", "s") == "((a & ~-s) | (b & -s))"
     assert chosen("0x0u", "b", "s") == "(b & -s)"
 
