@@ -120,7 +120,7 @@ class Function:
             size, value = width(operand), constant(operand)
             if value is not None:
                 return self.signal(operand, bits, signed)
-            text = loop.common.setdefault((operand, bits), f"u{len(loop.common)}")
+            text = loop.common.setdefault((operand, bits), f"all{len(loop.common)}")
         return cells.extended(text, size, bits) if signed else text
 
     def _own(self, vector: Vector) -> str:
