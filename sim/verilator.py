@@ -36,9 +36,11 @@ SEAL = "seal.json"  #: Of a compiled simulator: the machine it is for, digests o
 LOG_LINES = 10  #: Lines of a failed tool's log in the error.
 ROOM = "free space, or set SPIKELOOM_CACHE to a folder on another disk"
 PLAIN = "-O1"  #: Runs as fast as -O2 without loops, and compiles in half the time.
-LOOPS = "-O2 -ftree-vectorize -fvect-cost-model=dynamic"
+LOOPS = "-O2 -ftree-vectorize -fvect-cost-model=dynamic"  #: Of a core that is C++.
+#: Outputs that only the log of writes needs, and when the testbench (tb.sv) writes one.
+TRACED = ("t_", '$test$plusargs("log=")')
 NO_ROOM = 16 << 20  #: Bytes free on a disk that counts as full.
-RECIPE = 4  #: Grows when the way of building changes.
+RECIPE = 5  #: Grows when the way of building changes.
 
 VERILATE = (
     "--cc",
@@ -58,8 +60,6 @@ VERILATE = (
     "-Wno-MULTIDRIVEN",
     "--output-split",
     "20000",
-    "--unroll-count",
-    "1",  # loops over copies stay loops
     "--timescale",
     "1ns/1ns",
 )
@@ -245,15 +245,15 @@ def _links(tool: _Tools, objects: Path, wave: str, free: Path) -> None:
 
 
 def compile_verilog(
-    verilog: str, rows: int, cols: int, width: int, wave: str = "", loops: bool = False
+    verilog: str, rows: int, cols: int, width: int, wave: str = "", cpp: str = ""
 ) -> Simulator:
     """Return the compiled simulator of a ``core`` module, from the cache if it is there.
 
     ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
-    ``loops``: see `compile_bench`.
+    ``cpp``: see `compile_bench`.
     """
     sizes = {"R": rows, "C": cols, "W": width}
-    folder = compile_bench(verilog, TESTBENCH, sizes, wave, loops=loops)
+    folder = compile_bench(verilog, TESTBENCH, sizes, wave, cpp=cpp)
     return Simulator(folder, rows, cols, width)
 
 
@@ -262,8 +262,8 @@ def compile_bench(
     bench: Path,
     parameters: Mapping[str, int] | None = None,
     wave: str = "",
-    loops: bool = False,
     main: Path = MAIN,
+    cpp: str = "",
 ) -> Path:
     """Return the folder of a compiled design, from the cache if it is there.
 
@@ -275,7 +275,7 @@ def compile_bench(
     wave : see `compile_verilog`.
     main : source of the executable that needs no cocotb; ``MAIN`` runs until ``tb`` has
         ``finished``.
-    loops : the design is made of loops (`hw.tools.looped`), for this processor's vectors.
+    cpp : C++ that the design calls (`hw.tools.looped`); it uses this processor's vectors.
     """
     assert wave in WAVES, wave
     tool = tools()
@@ -285,9 +285,10 @@ def compile_bench(
             "apt install liblz4-dev), or ask for a .vcd file, which needs nothing"
         )
     parameters = dict(parameters or {})
-    optimise = _vectors(tool) if loops else PLAIN
+    optimise = _vectors(tool) if cpp else PLAIN
     key = digest(
         verilog,
+        cpp,
         _text(bench),
         _text(main),
         repr(VERILATE),
@@ -299,7 +300,7 @@ def compile_bench(
         sys.prefix,
         shlex.join(tool.cxx),
         optimise,
-        _processor() if loops else "",
+        _processor() if cpp else "",
     )
     root = cache_folder()
     final = root / key
@@ -311,11 +312,13 @@ def compile_bench(
         _tidy(root)
         with files.disk_errors(root, ROOM), _workplace(root) as folder:
             shutil.rmtree(final, ignore_errors=True)  # damaged
-            (folder / "design.v").write_text(verilog, encoding="utf-8")
+            sources = {"design.v": verilog} | ({"looped.cpp": cpp} if cpp else {})
+            for name, text in sources.items():
+                (folder / name).write_text(text, encoding="utf-8")
             options = [f"-G{k}={v}" for k, v in parameters.items()]
             options += {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
             _run(
-                [*tool.verilator, *VERILATE, *options, "--Mdir", "obj", str(bench), "design.v"],
+                [*tool.verilator, *VERILATE, *options, "--Mdir", "obj", str(bench), *sources],
                 folder,
                 tool.env,
                 folder / "verilator.log",
@@ -324,7 +327,8 @@ def compile_bench(
             _library(tool, root, folder, wave)
             _links(tool, folder / "obj", wave, main)
             shutil.rmtree(folder / "obj")
-            (folder / "design.v").unlink()
+            for name in sources:
+                (folder / name).unlink()
             _seal(folder)
             part = root / f"{key}.part"
             shutil.rmtree(part, ignore_errors=True)
@@ -494,47 +498,52 @@ def sources_digest(*more: str) -> str:
     return digest(json.dumps(texts, sort_keys=True), versions)
 
 
-def core_verilog(config: Config, loops: bool = False) -> str:
-    """Return the traced core as Verilog, its popcounts calls of the simulator.
+def core_sources(config: Config, loops: bool = False) -> tuple[str, str]:
+    """Return the traced core, its popcounts calls of the simulator: Verilog, and C++ that it calls.
 
-    ``loops``: copies of a part are loops (`hw.tools.looped`), which run faster; without, there is
-    a module for each part, as a waveform shows them. Cached under a hash of the sources it is made
-    from.
+    ``loops``: the core is C++, copies of a part loops in it (`hw.tools.looped`), which runs faster;
+    without, all is Verilog with a module for each part, as a waveform shows them. Cached under a
+    hash of the sources it is made from.
     """
     from hw.core.core import Core
     from hw.tools.export import export_verilog
-    from hw.tools.looped import looped_verilog
+    from hw.tools.looped import looped
 
-    def make(folder: Path) -> str:
+    def make(folder: Path) -> tuple[str, str]:
         core = Core(config, trace=True, target="simulation")
         if loops:
-            return looped_verilog(core, folder, name="core")
-        return _text(export_verilog(core, folder / "core.v", name="core"))
+            return looped(core, folder, name="core", rare=TRACED)
+        return _text(export_verilog(core, folder / "core.v", name="core")), ""
 
-    verilog = kept_verilog(digest(sources_digest(), config.as_dict(), loops), make)
-    return verilog + ("" if loops else _text(COUNTONES))
+    verilog, cpp = kept_sources(digest(sources_digest(), config.as_dict(), loops), make)
+    return verilog + ("" if loops else _text(COUNTONES)), cpp
 
 
-def kept_verilog(key: str, make: Callable[[Path], str]) -> str:
-    """Return what ``make`` returned for this key, now or before; it gets a folder to work in."""
+def kept_sources(key: str, make: Callable[[Path], tuple[str, str]]) -> tuple[str, str]:
+    """Return what ``make`` returned for this key, now or before: Verilog, and C++ that it calls.
+
+    It gets a folder to work in.
+    """
     root = cache_folder()
-    path = root / f"{key}.v"
-    if not _kept(path):
-        with files.locked(path.with_suffix(".lock")):
-            if not _kept(path):
+    paths = [root / f"{key}.{kind}" for kind in ("v", "cpp")]
+    if not all(map(_kept, paths)):
+        with files.locked(root / f"{key}.lock"):
+            if not all(map(_kept, paths)):
                 with (
                     files.disk_errors(root, ROOM),
-                    tempfile.TemporaryDirectory(dir=root, prefix="export-") as folder,
+                    tempfile.TemporaryDirectory(dir=root, prefix="export-") as name,
                 ):
-                    text = Path(folder, "kept.v")
-                    text.write_text(make(Path(folder)), encoding="utf-8")
-                    _keep(text, path)
-    return _text(path)
+                    folder = Path(name)
+                    for text, path in zip(make(folder), paths, strict=True):
+                        made = folder / f"kept-{path.name}"
+                        made.write_text(text, encoding="utf-8")
+                        _keep(made, path)
+    return _text(paths[0]), _text(paths[1])
 
 
 @cache
 def build(config: Config, wave: str = "") -> Simulator:
     """Return the compiled simulator of the core of ``config``; seconds to minutes, once."""
     tools()  # say what is missing before the work begins
-    verilog = core_verilog(config, loops=not wave)
-    return compile_verilog(verilog, config.rows, config.cols, config.width, wave, not wave)
+    verilog, cpp = core_sources(config, loops=not wave)
+    return compile_verilog(verilog, config.rows, config.cols, config.width, wave, cpp)

@@ -16,15 +16,15 @@ def compile_board(board: Board) -> Path:
     """
     verilator.tools()  # say what is missing before the work begins
 
-    def make(folder: Path) -> str:
-        from hw.tools.looped import looped_verilog
+    def make(folder: Path) -> tuple[str, str]:
+        from hw.tools.looped import looped
         from sim.board.top import BenchTop
 
         top = BenchTop(board)
-        return looped_verilog(top, folder, name="top", ports=top.ports)
+        return looped(top, folder, name="top", ports=top.ports)
 
     own = (FOLDER / "top.py").read_text(encoding="utf-8")
     sources = verilator.sources_digest("soc")
     key = verilator.digest("board", sources, own, board.config.as_dict(), board.core_clock)
-    verilog = verilator.kept_verilog(key, make)
-    return verilator.compile_bench(verilog, BENCH, loops=True, main=MAIN) / "free"
+    verilog, cpp = verilator.kept_sources(key, make)
+    return verilator.compile_bench(verilog, BENCH, main=MAIN, cpp=cpp) / "free"

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hw.tools.looped.netlist import Memory, Netlist, Node, Run, Spec, part, width
+from hw.tools.looped.netlist import Memory, Netlist, Node, Run, Spec, bits_of, copy_of, width
 
 LEAST = 8  #: Fewest copies that are worth a loop.
-WIDEST = 64  #: Bits of the widest word that is one number of C++.
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Vector:
     """The same value in each of ``count`` copies.
 
@@ -38,7 +37,7 @@ class Vector:
     @property
     def bits(self) -> int:
         """Bits of the number that holds it."""
-        return 32 if self.width <= 32 else 64
+        return bits_of(self.width)
 
     @property
     def settled(self) -> bool:
@@ -56,7 +55,7 @@ class Vector:
 Operand = Vector | Spec  #: A signal that is the same for all copies, or a value in each.
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Store:
     """Memories that are alike, and the vectors at their ports (pins of reads and writes)."""
 
@@ -75,6 +74,14 @@ def _ordered(items: Iterable[Any]) -> list[Any]:
     return [items[k] for _, k in sorted(keys)]
 
 
+def _family(name: str) -> str:
+    """A name without the numbers that tell copies of a part, or what is in none, apart."""
+    copy = copy_of(name)
+    return (
+        re.sub(r"\d+", "#", copy) + name.removeprefix(copy) if copy else re.sub(r"\d+", "#", name)
+    )
+
+
 def _inside(node: Node, reader: Any) -> bool:
     """Whether ``node`` is logic of the part that reads it, so that a copy has its own."""
     if node.copy and node.copy == reader.copy:
@@ -88,7 +95,7 @@ def _params(node: Node) -> tuple[Any, ...]:
 
 
 class Alike:
-    """Registers, memories and logic of a netlist by copies.
+    """Registers, memories and logic of a netlist that `narrow` was over, by copies.
 
     Attributes
     ----------
@@ -135,13 +142,12 @@ class Alike:
         """Items whose names differ in numbers only, and that do the same."""
         found: dict[Any, list[Any]] = defaultdict(list)
         for item in items:
-            if item.width <= WIDEST:
-                found[re.sub(r"\d+", "#", item.name), item.width, shape(item)].append(item)
+            found[_family(item.name), item.width, shape(item)].append(item)
         return [_ordered(group) for group in found.values() if len(group) >= least]
 
     # What logic looks like, down to registers and to what other parts give.
     def _shape(self, node: Node) -> int:
-        if node.kind != "cell" or node.width > WIDEST:
+        if node.kind != "cell":
             return hash((node.kind, node.width))
         if node not in self._shapes:
             pins = tuple((p, self._shape_of(s, node)) for p, s in sorted(node.pins.items()))
@@ -149,12 +155,15 @@ class Alike:
         return self._shapes[node]
 
     def _shape_of(self, spec: Spec, reader: Any) -> tuple[Any, ...]:
-        return tuple(
-            (0 if node is None or not _inside(node, reader) or node.settled else self._shape(node))
-            if node is not None
-            else -1
-            for node, _, _ in spec
-        ) + tuple((0 if node is None else low, bits) for node, low, bits in spec)
+        out = []
+        for node, low, bits in spec:
+            if node is None:
+                out.append((-1, 0, bits))
+            elif _inside(node, reader):
+                out.append((0 if node.settled else self._shape(node), low, bits))
+            else:
+                out.append((0, 0, bits))
+        return tuple(out)
 
     def _memory_shape(self, memory: Memory) -> Any:
         place = Node("read", memory.name, memory.width)
@@ -211,7 +220,7 @@ class Alike:
 
     def _found(self, nodes: Sequence[Node]) -> Vector | None:
         node, count = nodes[0], len(nodes)
-        if len({n.width for n in nodes}) > 1 or node.width > WIDEST:
+        if len({n.width for n in nodes}) > 1:
             return None
         base, at = self.place.get(node, (None, 0))
         if base and all(self.place.get(n) == (base, at + k) for k, n in enumerate(nodes)):
@@ -221,25 +230,12 @@ class Alike:
         alone = len(set(nodes)) == count and not any(n in self.place for n in nodes)
         same = len({(n.kind, n.type, _params(n), self._shape(n)) for n in nodes}) == 1
         same = same and node.kind == "cell"
-        if not alone or not same or not self._narrow(node):
+        if not alone or not same:
             return self._gather([(Run(n, 0, n.width),) for n in nodes])
-        pins = {}
-        for pin in sorted(node.pins):
-            if (node.type, pin) == ("$pmux", "B"):
-                for k in range(node.params["S_WIDTH"]):
-                    choices = [part(n.pins[pin], k * node.width, node.width) for n in nodes]
-                    pins[f"B{k}"] = self.operand(choices)
-            else:
-                pins[pin] = self.operand([n.pins[pin] for n in nodes])
+        pins = {pin: self.operand([n.pins[pin] for n in nodes]) for pin in sorted(node.pins)}
         return self._placed(
             self._kept(Vector("cell", count, node.width, like=node, nodes=nodes, pins=pins))
         )
-
-    @staticmethod
-    def _narrow(node: Node) -> bool:
-        """Whether all operands are numbers of C++."""
-        wide = {p for p, spec in node.pins.items() if width(spec) > WIDEST}
-        return wide <= ({"B"} if node.type == "$pmux" else set())
 
     # Levels: what is computed before what.
     def spec_level(self, spec: Spec) -> int:

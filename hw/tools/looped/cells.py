@@ -1,138 +1,168 @@
-"""Yosys's word-wide operations as expressions of Verilog: of signals, and of numbers in a loop.
+"""Yosys's word-wide operations as expressions of C++.
 
-In a loop every value is a number of 32 or 64 bits whose upper bits are 0, so that a C++ compiler
-finds the same operations on all copies side by side, and nothing that branches.
+Every value is a number of 32 or 64 bits (``u32``, ``u64``) whose upper bits are 0. Nothing here
+branches, so that a compiler turns the same expression over all copies into vector instructions.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from hw.tools.looped.netlist import Node, Spec, part, width
+from hw.tools.looped.netlist import Node, bits_of
 
 BINARY = {"$add": "+", "$sub": "-", "$mul": "*", "$and": "&", "$or": "|", "$xor": "^"}
 COMPARE = {"$eq": "==", "$ne": "!=", "$lt": "<", "$le": "<=", "$gt": ">", "$ge": ">="}
 SHIFT = {"$shl": "<<", "$shr": ">>"}
 UNARY = {"$not": "~", "$neg": "-", "$pos": "+"}
-REDUCE = {
-    "$logic_not": "!",
-    "$reduce_or": "|",
-    "$reduce_bool": "|",
-    "$reduce_and": "&",
-    "$reduce_xor": "^",
-}
+REDUCE = {"$logic_not", "$reduce_or", "$reduce_bool", "$reduce_and", "$reduce_xor"}
 
 
-def signal(node: Node, cat: Callable[[Spec], str]) -> str:
-    """Return the expression of a cell's output; ``cat`` writes a signal."""
-    kind, pins, params = node.type, node.pins, node.params
+class Piece(NamedTuple):
+    """Bits ``low`` to ``low + width - 1`` of a number of ``size`` bits that counts, ``text``."""
 
-    def number(pin: str) -> str:
-        return f"$signed({cat(pins[pin])})" if params["A_SIGNED"] else cat(pins[pin])
-
-    if kind == "countones":
-        return f"$countones({cat(pins['a'])})"
-    if kind in BINARY or kind in COMPARE:
-        return f"{number('A')} {(BINARY | COMPARE)[kind]} {number('B')}"
-    if kind in SHIFT:
-        assert kind == "$shl" or not params["A_SIGNED"]
-        return f"{number('A')} {SHIFT[kind]} {cat(pins['B'])}"
-    if kind in UNARY:
-        return f"{UNARY[kind]}{number('A')}"
-    if kind in REDUCE:
-        return f"{REDUCE[kind]}{cat(pins['A'])}"
-    if kind == "$mux":
-        return f"{cat(pins['S'])} ? {cat(pins['B'])} : {cat(pins['A'])}"
-    assert kind == "$pmux", kind
-    out = cat(pins["A"])
-    for n in range(params["S_WIDTH"]):
-        choice = part(pins["B"], n * node.width, node.width)
-        out = f"{cat(part(pins['S'], n, 1))} ? {cat(choice)} : ({out})"
-    return out
+    text: str
+    size: int
+    low: int
+    width: int
 
 
-def constant(value: int, bits: int) -> str:
-    """Return a number of 32 or 64 bits."""
-    return f"{bits}'h{value & (1 << bits) - 1:x}"
+Value = Callable[[str, int, bool], str]  #: A pin, extended to 32 or 64 bits, signed or not.
+Choose = Callable[[str, str, str], str]  #: `picked` or `chosen`.
+Size = Callable[[str], int]  #: Width of a pin.
+
+
+def literal(value: int, bits: int) -> str:
+    """Return a constant of 32 or 64 bits."""
+    return f"0x{value & (1 << bits) - 1:x}{'u' if bits == 32 else 'ull'}"
+
+
+def cast(text: str, have: int, bits: int) -> str:
+    """Return a number of ``have`` bits as one of ``bits``."""
+    return text if have == bits else f"u{bits}({text})"
 
 
 def masked(text: str, size: int, bits: int) -> str:
     """Return the low ``size`` bits of a number of ``bits``."""
-    return text if size >= bits else f"({text} & {constant((1 << size) - 1, bits)})"
+    return text if size >= bits else f"({text} & {literal((1 << size) - 1, bits)})"
+
+
+def extended(text: str, size: int, bits: int) -> str:
+    """Return a number of ``bits`` whose low ``size`` bits are signed, with its sign above them."""
+    top = literal(1 << (size - 1), bits)
+    return text if size >= bits else f"(({text} ^ {top}) - {top})"
+
+
+def picked(zero: str, one: str, which: str) -> str:
+    """Return ``one`` where ``which``, a bit, is 1, else ``zero``."""
+    return f"(EVEN({which}) ? {one} : {zero})"
 
 
 def chosen(zero: str, one: str, which: str) -> str:
-    """Return ``which ? one : zero`` without a branch."""
-    return f"(({zero} & ~(-({which}))) | ({one} & (-({which}))))"
+    """Return ``one`` where ``which``, a bit, is 1, else ``zero``: without a branch."""
+    if literal(0, 32) == zero or literal(0, 64) == zero:
+        return f"({one} & -{which})"
+    return f"(({zero} & ~-{which}) | ({one} & -{which}))"
 
 
-def number(node: Node, value: Callable[..., str], size: Callable[[str], int]) -> str:
-    """Return a cell's output as a number of 32 bits, or 64 where it has more than 32.
+def joined(pieces: Iterable[Piece | tuple[int, int]], bits: int) -> str:
+    """Return pieces side by side, lowest first; a constant is (value, width)."""
+    fixed, at, parts = 0, 0, []
+    runs: list[tuple[Piece, int, int]] = []  # piece, place, how often in a row
+    for piece in pieces:
+        if not isinstance(piece, Piece):
+            fixed |= piece[0] << at
+            at += piece[1]
+            continue
+        if runs and piece.width == 1 and runs[-1][0] == piece and sum(runs[-1][1:]) == at:
+            runs[-1] = piece, runs[-1][1], runs[-1][2] + 1
+        else:
+            runs.append((piece, at, 1))
+        at += piece.width
+    for (text, size, low, width), place, times in runs:
+        have = bits_of(size)
+        if low:
+            text = f"({text} >> {low})"
+        if low + width < size:
+            text = masked(text, width, have)
+        text = cast(text, have, bits)
+        if times > 1:
+            text = masked(f"(-{text})", times, bits)
+        parts.append(f"({text} << {place})" if place else text)
+    if fixed or not parts:
+        parts.append(literal(fixed, bits))
+    return parts[0] if len(parts) == 1 else f"({' | '.join(parts)})"
 
-    ``value(pin, bits, signed)`` writes an operand extended to ``bits``; ``size`` tells its width.
-    """
-    kind, params, own = node.type, node.params, node.width
-    bits = 32 if own <= 32 else 64
+
+def number(node: Node, value: Value, size: Size, choose: Choose = chosen) -> str:
+    """Return a cell's output as a number of 32 bits, or 64 where it has more than 32."""
+    kind, own = node.type, node.width
+    bits = bits_of(own)
     if kind == "countones":
-        return f"{bits}'($countones({value('a', _bits(size('a')), False)}))"
+        wide = bits_of(size("a"))
+        call = "__builtin_popcount" + ("ll" if wide == 64 else "")
+        return f"u{bits}({call}({value('a', wide, False)}))"
     if kind in BINARY or kind in COMPARE:
-        return _pair(node, bits, value, size)
+        return _pair(node, value, size)
     if kind in SHIFT:
-        assert kind == "$shl" or not params["A_SIGNED"]
-        a = value("A", _bits(max(own, size("A"))), bool(params["A_SIGNED"]))
-        text = masked(f"({a} {SHIFT[kind]} {value('B', 32, False)})", own, _bits(own))
-        return text if own > 32 or size("A") <= 32 else f"32'({text})"
+        return _shift(node, value, size)
     if kind in UNARY:
-        a = value("A", bits, bool(params["A_SIGNED"]))
+        a = value("A", bits, bool(node.params["A_SIGNED"]))
         return masked(f"({UNARY[kind]}{a})", own, bits)
     if kind in REDUCE:
-        return _reduced(node, bits, value, size)
+        return _reduced(node, value, size)
     if kind == "$mux":
-        return chosen(*(value(pin, bits, False) for pin in ("A", "B", "S")))
-    assert kind == "$pmux", kind
-    out, select = value("A", bits, False), value("S", _bits(size("S")), False)
-    for n in range(params["S_WIDTH"]):
-        one = f"(({select} >> {n}) & 1)"
-        out = chosen(out, value(f"B{n}", bits, False), one if bits == 32 else f"64'{one}")
+        return choose(value("A", bits, False), value("B", bits, False), value("S", bits, False))
+    assert kind == "$pmux", f"{node.name} is a {kind}"
+    out = value("A", bits, False)
+    for n in range(node.params["S_WIDTH"]):
+        out = choose(out, value(f"B{n}", bits, False), value(f"S{n}", bits, False))
     return out
 
 
-def _bits(size: int) -> int:
-    return 32 if size <= 32 else 64
-
-
-def _pair(node: Node, bits: int, value: Any, size: Any) -> str:
-    kind, signed = node.type, bool(node.params["A_SIGNED"])
-    wide = _bits(max(size("A"), size("B"), node.width if kind in BINARY else 0))
+def _pair(node: Node, value: Value, size: Size) -> str:
+    kind, bits, signed = node.type, bits_of(node.width), bool(node.params["A_SIGNED"])
+    wide = bits_of(max(size("A"), size("B"), node.width if kind in BINARY else 0))
     a, b = (value(pin, wide, signed) for pin in "AB")
     if kind in BINARY:
-        text = masked(f"({a} {BINARY[kind]} {b})", node.width, wide)
-    else:
-        if signed and kind not in ("$eq", "$ne"):  # as unsigned ones, from the least upwards
-            a, b = (f"({x} ^ {constant(1 << (wide - 1), wide)})" for x in (a, b))
-        text = f"({a} {COMPARE[kind]} {b})"
-    return text if kind in BINARY and wide == bits else f"{bits}'{text}"
+        return cast(masked(f"({a} {BINARY[kind]} {b})", node.width, wide), wide, bits)
+    if signed and kind not in ("$eq", "$ne"):
+        a, b = f"i{wide}({a})", f"i{wide}({b})"
+    return f"u{bits}({a} {COMPARE[kind]} {b})"
 
 
-def _reduced(node: Node, bits: int, value: Any, size: Any) -> str:
-    kind, own = node.type, size("A")
-    a = value("A", _bits(own), False)
+def _shift(node: Node, value: Value, size: Size) -> str:
+    kind, own = node.type, node.width
+    assert kind == "$shl" or not node.params["A_SIGNED"], node.name
+    wide = bits_of(max(own, size("A")))
+    a, b = value("A", wide, bool(node.params["A_SIGNED"])), value("B", 32, False)
+    text = f"({a} {SHIFT[kind]} {b})"
+    if (1 << min(size("B"), 32)) > wide:  # C++ says nothing of shifts by as much as that
+        some = f"({a} {SHIFT[kind]} ({b} & {wide - 1}))"
+        text = chosen(literal(0, wide), some, f"u{wide}({b} < {wide})")
+    return cast(masked(text, own, wide), wide, bits_of(own))
+
+
+def _reduced(node: Node, value: Value, size: Size) -> str:
+    kind, own, bits = node.type, size("A"), bits_of(node.width)
+    wide = bits_of(own)
+    a = value("A", wide, False)
     if kind == "$reduce_xor":
-        return f"{bits}'(^{a})"
+        return f"u{bits}(__builtin_parity{'ll' if wide == 64 else ''}({a}))"
     if kind == "$reduce_and":
-        return f"{bits}'({a} == {constant((1 << own) - 1, _bits(own))})"
-    return f"{bits}'({a} {'==' if kind == '$logic_not' else '!='} 0)"
+        return f"u{bits}({a} == {literal((1 << own) - 1, wide)})"
+    return f"u{bits}({a} {'==' if kind == '$logic_not' else '!='} 0)"
 
 
-def spelled(spec: Spec, ref: Callable[..., str]) -> str:
-    """Return a signal as a concatenation, what is repeated as a replication."""
-    if not width(spec):
-        return "1'h0"
-    parts: list[list[Any]] = []
-    for run in reversed(spec):
-        text = ref(run)
-        if parts and parts[-1][0] == text:
-            parts[-1][1] += 1
-        else:
-            parts.append([text, 1])
-    words = [text if n == 1 else f"{{{n}{{{text}}}}}" for text, n in parts]
-    return words[0] if len(spec) == 1 else f"{{{', '.join(words)}}}"
+def concatenated(pieces: Sequence[Piece | tuple[int, int]], words: int) -> list[str]:
+    """Return pieces side by side as ``words`` numbers of 32 bits, lowest first."""
+    out: list[list[Piece | tuple[int, int]]] = [[] for _ in range(words)]
+    at = 0
+    for piece in pieces:
+        done, width = 0, piece.width if isinstance(piece, Piece) else piece[1]
+        while done < width:
+            take = min(width - done, 32 - at % 32)
+            if isinstance(piece, Piece):
+                out[at // 32].append(piece._replace(low=piece.low + done, width=take))
+            else:
+                out[at // 32].append((piece[0] >> done & (1 << take) - 1, take))
+            done, at = done + take, at + take
+    return [joined(word, 32) for word in out]

@@ -31,18 +31,12 @@ class Node:
     params: dict[str, Any] = field(default_factory=dict)
     init: int = 0
     sync: bool = False
-    pins: dict[str, "Spec"] = field(default_factory=dict)
+    pins: dict[str, "Spec"] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         plain = re.sub(r"^\$flatten", "", self.name).replace("\\", "")
         #: Path of the part that it is of, and the first on that path that is one of several.
-        self.path = plain.rpartition(".")[0]
-        self.copy = ""
-        names = self.path.split(".")
-        for n, name in enumerate(names):
-            if re.search(r"_\d+$", name):
-                self.copy = ".".join(names[: n + 1])
-                break
+        self.path, self.copy = plain.rpartition(".")[0], copy_of(plain)
 
     @property
     def settled(self) -> bool:
@@ -61,7 +55,21 @@ class Run(NamedTuple):
 Spec = tuple[Run, ...]  #: A signal, lowest run first.
 
 
-@dataclass(eq=False)
+def copy_of(name: str) -> str:
+    """Return the first part on the path of ``name`` that is one of several, or ""."""
+    parts = name.split(".")[:-1]
+    for n, part in enumerate(parts):
+        if re.search(r"_\d+$", part):
+            return ".".join(parts[: n + 1])
+    return ""
+
+
+def bits_of(width: int) -> int:
+    """Return the bits of the number of C++ that holds so many: 32 or 64."""
+    return 32 if width <= 32 else 64
+
+
+@dataclass(eq=False, repr=False)
 class Memory:
     """A memory: its read ports, and for each write port addr, data and en (a bit of it a bit)."""
 
@@ -108,6 +116,15 @@ def registers_named(rtlil: str) -> str:
     return _FLIPFLOP.sub(
         lambda m: f"  cell $dff \\{m[2]}{REGISTER}\n{m[1]}    connect \\Q \\{m[2]}{m[3]}\n", rtlil
     )
+
+
+def choices(node: Node) -> dict[str, Spec]:
+    """Return the pins of a ``$pmux`` with each choice by itself: A, S0, B0, S1, ..."""
+    pins = {"A": node.pins["A"]}
+    for n in range(node.params["S_WIDTH"]):
+        pins[f"S{n}"] = part(node.pins["S"], n, 1)
+        pins[f"B{n}"] = part(node.pins["B"], n * node.width, node.width)
+    return pins
 
 
 def _number(bits: str) -> Any:
@@ -162,6 +179,8 @@ class Netlist:
             later.append((node, {k: v for k, v in wires.items() if k not in (output, "CLK")}))
         for node, pins in later:
             node.pins = {name: self._spec(bits) for name, bits in pins.items()}
+            if node.type == "$pmux":
+                node.pins = choices(node)
         self.memories = [self._memory(*parts) for parts in stored]
         self.outputs = {
             name: self._spec(port["bits"])
@@ -173,6 +192,12 @@ class Netlist:
     def read(cls, path: Path, top: str) -> "Netlist":
         """Return the netlist of module ``top`` in what Yosys's ``write_json`` wrote."""
         return cls(json.loads(path.read_text(encoding="utf-8"))["modules"][top])
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Everything that has pins: registers, cells and the memories' read ports."""
+        reads = [read for memory in self.memories for read in memory.reads]
+        return [*self.regs, *self.cells, *reads]
 
     def _drive(self, node: Node, bits: Sequence[Any]) -> None:
         for n, bit in enumerate(bits):

@@ -14,7 +14,7 @@ def test_it_is_compiled_once(board, monkeypatch):
     def elaborate(*arguments, **options):
         raise AssertionError("it is in the cache")
 
-    monkeypatch.setattr("hw.tools.looped.looped_verilog", elaborate)
+    monkeypatch.setattr("hw.tools.looped.looped", elaborate)
     assert compile_board(board) == found
 
 

@@ -1,6 +1,6 @@
 """A part of every operation, several times in a row: each hands on what it makes."""
 
-from amaranth import Array, Cat, Module, Mux, Signal, signed
+from amaranth import Array, Cat, Instance, Module, Mux, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,7 @@ class Part(wiring.Component):
     """Arithmetic, choices, shifts and memories of one copy."""
 
     def __init__(self):
+        self.sum = Signal(36, name="sum")
         ports = {"a": In(13), "b": In(signed(18)), "mode": In(4), "o": Out(13), "p": Out(36)}
         super().__init__(ports)
 
@@ -37,6 +38,7 @@ class Part(wiring.Component):
             flag.eq((b >= small) ^ (a <= total[:13]) ^ (p != total)),
             shifted.eq((p.as_unsigned() << self.mode) ^ (Cat(a, b.as_unsigned()) >> small[:4])),
         ]
+        self._wide(m, Cat(p, b, total, a), a)
         m.submodules.near = near = memory.Memory(shape=18, depth=8, init=[3, 1, 4])
         write, read = near.write_port(), near.read_port(domain="comb")
         m.submodules.far = far = memory.Memory(shape=32, depth=16, init=[7])
@@ -46,9 +48,38 @@ class Part(wiring.Component):
             bytewise.addr.eq(b[:4]), bytewise.data.eq(p[2:34]), bytewise.en.eq(a[3:7]),
             later.addr.eq(a[4:8]), later.en.eq(self.mode[0] | b[0]),
             self.o.eq(total[:13] ^ read.data[5:] ^ later.data[19:]),
-            self.p.eq(p ^ shifted[4:] ^ later.data),
+            self.p.eq(p ^ shifted[4:] ^ later.data ^ self.sum),
         ]  # fmt: skip
         return m
+
+    def _wide(self, m, value, a):
+        """What no number of 64 bits holds: registers, choices, counts and a memory."""
+        wide, chosen = Signal(len(value), init=3 << 80, name="wide"), Signal(len(value))
+        with m.Switch(a[:2]):
+            with m.Case(0):
+                m.d.comb += chosen.eq(value ^ wide)
+            with m.Case(1):
+                m.d.comb += chosen.eq(value & ~wide)
+            with m.Case(2):
+                m.d.comb += chosen.eq(wide.rotate_left(7))
+            with m.Default():
+                m.d.comb += chosen.eq(wide | value.rotate_right(3))
+        ones, far = (
+            Signal(range(len(value) + 1)),
+            memory.Memory(shape=len(value), depth=6, init=[9]),
+        )
+        m.submodules.count = Instance("countones", p_WIDTH=len(value), i_a=chosen, o_o=ones)
+        m.submodules.wide = far
+        write, read = far.write_port(granularity=29), far.read_port()
+        m.d.comb += [
+            write.addr.eq(Mux(a[4], a[2:4], 5)), write.data.eq(chosen), write.en.eq(a[5:8]),
+            read.addr.eq(Mux(a[8], a[9:11], 5)), read.en.eq(a[11] | a[3]),
+        ]  # fmt: skip
+        bits = Cat(wide.any(), read.data.xor(), (read.data | chosen).all(), ~wide.any())
+        m.d.sync += [
+            wide.eq(Mux(a[12], chosen, read.data)),
+            self.sum.eq(Cat(ones, bits) ^ wide[60:]),
+        ]
 
 
 class Row(wiring.Component):

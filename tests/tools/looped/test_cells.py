@@ -1,30 +1,62 @@
-"""Expressions of single operations; what they compute is tested in test_write."""
+"""Expressions of single operations; what they compute is tested in test_model."""
 
 import pytest
 
-from hw.tools.looped.cells import chosen, constant, masked, signal, spelled
-from hw.tools.looped.netlist import Node, Run
+from hw.tools.looped.cells import (
+    Piece,
+    chosen,
+    concatenated,
+    extended,
+    joined,
+    literal,
+    masked,
+    number,
+    picked,
+)
+from hw.tools.looped.netlist import Node
 
 
 def test_numbers():
-    assert constant(-1, 32) == "32'hffffffff"
+    assert literal(-1, 32) == "0xffffffffu"
+    assert literal(-1, 64) == "0xffffffffffffffffull"
     assert masked("x", 32, 32) == "x"
-    assert masked("x", 5, 32) == "(x & 32'h1f)"
-    assert chosen("a", "b", "s") == "((a & ~(-(s))) | (b & (-(s))))"
+    assert masked("x", 5, 32) == "(x & 0x1fu)"
+    assert extended("x", 5, 32) == "((x ^ 0x10u) - 0x10u)"
+    assert picked("a", "b", "s") == "(EVEN(s) ? b : a)"
+    assert chosen("a", "b", "s") == "((a & ~-s) | (b & -s))"
+    assert chosen("0x0u", "b", "s") == "(b & -s)"
 
 
-def test_signals():
-    node = Node("input", "x", 8)
-    names = {node: "x"}
+def test_pieces_side_by_side():
+    x, sign = Piece("x", 8, 2, 3), Piece("x", 8, 7, 1)
+    assert joined([x], 32) == "((x >> 2) & 0x7u)"
+    assert joined([(1, 2), x], 32) == "((((x >> 2) & 0x7u) << 2) | 0x1u)"
+    assert joined([sign, sign, sign], 32) == "((-(x >> 7)) & 0x7u)"
+    assert joined([Piece("y", 40, 0, 40)], 64) == "y"
+    assert joined([], 32) == "0x0u"
 
-    def ref(run):
-        return f"{names[run.node]}[{run.low}]" if run.node else f"{run.width}'h{run.low:x}"
 
-    assert spelled((), ref) == "1'h0"
-    assert spelled((Run(node, 1, 1), Run(node, 7, 1), Run(node, 7, 1)), ref) == "{{2{x[7]}}, x[1]}"
+def test_words():
+    y = Piece("y", 40, 0, 40)
+    assert concatenated([(5, 3), y], 2) == [
+        "((u32((y & 0x1fffffffull)) << 3) | 0x5u)",
+        "u32((y >> 29))",
+    ]
+
+
+def test_a_shift_by_more_than_a_number_has_gives_nothing():
+    node = Node("cell", "c", 32, "$shl", {"A_SIGNED": 0})
+    sizes = {"A": 32, "B": 6}
+
+    def value(pin, bits, signed):
+        return pin.lower()
+
+    assert number(node, value, sizes.__getitem__) == "((a << (b & 31)) & -u32(b < 32))"
+    sizes["B"] = 5
+    assert number(node, value, sizes.__getitem__) == "(a << b)"
 
 
 def test_an_operation_that_is_not_known_is_refused():
     node = Node("cell", "c", 1, "$div", {"A_SIGNED": 0})
     with pytest.raises(AssertionError, match="div"):
-        signal(node, str)
+        number(node, lambda *_: "", lambda _: 1)

@@ -44,7 +44,7 @@ def test_the_netlist_is_whole(tmp_path):
     totals = [reg for reg in found.regs if reg.name.endswith(".total$ff")]
     assert [reg.init for reg in totals] == [5] * COPIES
     assert {reg.copy for reg in totals} == {f"part_{n}" for n in range(COPIES)}
-    assert len(found.memories) == 2 * COPIES
+    assert len(found.memories) == 3 * COPIES
     near = next(memory for memory in found.memories if memory.width == 18)
     assert near.init == [3, 1, 4, 0, 0, 0, 0, 0]
     assert [read.settled for read in near.reads] == [False]

@@ -1,82 +1,47 @@
-"""What is written in loops does the same in every cycle as what is written part by part."""
+"""Statements of one function: what is asked for and what it needs, each before it is read."""
 
-import os
-import subprocess
-import sys
+import re
 
-import pytest
-
-from hw.common import process
-from hw.tools import export_verilog
-from hw.tools.looped import looped_verilog
-from sim import verilator
-from tests.tools.looped.design import Row
-
-BENCH = """
-module tb (input wire clk, output reg finished);
-    reg [63:0] s = 64'h9e3779b97f4a7c15;
-    wire [63:0] x = s ^ (s << 13), y = x ^ (x >> 7);
-    reg [31:0] cycle = 0;
-    reg [48:0] most = 0;
-    wire [48:0] o, p;
-    wire rst = cycle < 3 || cycle[9:2] == 8'hff;
-    plain plain (.clk(clk), .rst(rst), .a(s[12:0]), .b(s[30:13]), .mode(s[40:37]), .o(o));
-    looped looped (.clk(clk), .rst(rst), .a(s[12:0]), .b(s[30:13]), .mode(s[40:37]), .o(p));
-    initial finished = 0;
-    always @(posedge clk) begin
-        s <= y ^ (y << 17);
-        cycle <= cycle + 1;
-        most <= most | o;
-        if (o !== p) $fatal(1, "cycle %0d: %h is not %h", cycle, p, o);
-        if (cycle == 20000) begin
-            if (most != '1) $fatal(1, "bits of the outputs never rise: %h", most);
-            finished <= 1;
-        end
-    end
-endmodule
-"""
+from hw.tools.looped.alike import Alike
+from hw.tools.looped.model import ordered
+from hw.tools.looped.narrow import narrow
+from hw.tools.looped.write import STEP, Function, Names, full
+from tests.tools.looped.design import COPIES, netlist
 
 
-def outcome(folder, wrong=()):
-    """Status and output of both forms side by side; ``wrong``: what is changed in the loops."""
-    plain = export_verilog(Row(), folder / "plain.v", name="plain").read_text(encoding="utf-8")
-    looped = looped_verilog(Row(), folder, name="looped")
-    if wrong:
-        assert wrong[0] in looped
-        looped = looped.replace(*wrong, 1)
-    bench = folder / "bench.sv"
-    bench.write_text(BENCH, encoding="utf-8")
-    made = verilator.compile_bench(plain + looped, bench, loops=True)
-    done = process.run([made / "free"])
-    return done.returncode, done.stdout + done.stderr
+def function(folder, new=""):
+    found = netlist(folder)
+    narrow(found)
+    alike = Alike(found)
+    return found, Function(Names(found, alike), ordered(found, alike), new)
 
 
-def test_loops_do_the_same(tmp_path):
-    status, said = outcome(tmp_path)
-    assert status == 0, said
+def test_arrays_are_whole_vectors():
+    assert [full(n) for n in (1, STEP, STEP + 1)] == [STEP, STEP, 2 * STEP]
 
 
-@pytest.mark.slow
-def test_a_wrong_loop_is_found(tmp_path):
-    status, said = outcome(tmp_path, (" < ", " <= "))
-    assert status != 0
-    assert "is not" in said
+def test_nothing_is_computed_that_nobody_asks_for(tmp_path):
+    _, body = function(tmp_path)
+    assert body.text(["end"]) == ["end"]
 
 
-def test_the_text_is_the_same_every_time(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from hw.tools.looped import looped_verilog\n"
-        "from tests.tools.looped.design import Row\n"
-        "print(looped_verilog(Row(), Path(sys.argv[1])))"
-    )
-    texts = set()
-    for seed in ("1", "2"):
-        (tmp_path / seed).mkdir()
-        done = subprocess.run(
-            [sys.executable, "-c", code, tmp_path / seed],
-            check=True,
-            capture_output=True,
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
-        )
-        texts.add(done.stdout)
-    assert len(texts) == 1
+def test_what_is_read_is_there(tmp_path):
+    found, body = function(tmp_path)
+    words = body.words(found.outputs["o"])
+    assert len(words) == 2
+    text = "\n".join(body.text([f"o[{n}] = {word};" for n, word in enumerate(words)]))
+    assert f"for (u32 i = 0; i < {full(COPIES)}; i++)" in text
+    known = set()
+    for line in text.splitlines():
+        made = re.match(r"\s*(?:const u\d+ (\w+) =|alignas\(64\) u\d+ (\w+)\[)(.*)", line)
+        for name in re.findall(r"(?<![\w.])[ntv]\d+\b", made[3] if made else line):
+            assert name in known, line
+        if made:
+            known.add(made[1] or made[2])
+
+
+def test_every_register_of_copies_gets_its_next_value(tmp_path):
+    _, body = function(tmp_path, "s")
+    text = "\n".join(body.text(body.registers()))
+    for reg in body.alike.regs:
+        assert re.search(rf"\bs\.{body.names.of(reg, 'v')}\[", text), reg.nodes[0].name
