@@ -57,7 +57,7 @@ class CRC32(wiring.Component):
 class Deframer(wiring.Component):
     """What frames hold, out of what the line brings.
 
-    Latency: none from a byte to ``taken``, or from an END to ``ended``. Throughput: a byte in 9
+    Latency: none from a byte to ``taken``, or from an END to ``ended``. Throughput: a byte in 10
     cycles.
 
     Members
@@ -68,6 +68,8 @@ class Deframer(wiring.Component):
         A byte between ENDs, CRC included, without stuffing; there is one in this cycle.
     count : Out(range of a frame's bytes + 2)
         Bytes of this frame before this one; it stops at one more than a frame may have.
+    full : Out(1)
+        It does.
     ended, good : Out(1)
         A frame that has bytes is over; its length may be and its CRC is right.
     """
@@ -76,6 +78,7 @@ class Deframer(wiring.Component):
     byte: Signal
     taken: Signal
     count: Signal
+    full: Signal
     ended: Signal
     good: Signal
 
@@ -86,6 +89,7 @@ class Deframer(wiring.Component):
                 "byte": Out(8),
                 "taken": Out(1),
                 "count": Out(range(_LONGEST + 2)),
+                "full": Out(1),
                 "ended": Out(1),
                 "good": Out(1),
             }
@@ -95,30 +99,30 @@ class Deframer(wiring.Component):
         m = Module()
         m.submodules.crc = crc = CRC32()
         escaped, count = Signal(), Signal.like(self.count)
-        came = Signal()
+        came, settled, right = Signal(), Signal(), Signal()
         end, escape = self.i.payload == link.END, self.i.payload == link.ESCAPE
         m.d.comb += [
-            came.eq(self.i.valid & crc.i.ready),
-            self.i.ready.eq(crc.i.ready),
+            came.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(crc.i.ready & settled),
             self.count.eq(count),
+            self.full.eq(count == _LONGEST + 1),
             self.byte.eq(self.i.payload ^ Mux(escaped, link.STUFFING, 0)),
             self.taken.eq(came & ~end & (~escape | escaped)),
             self.ended.eq(came & end & ((count != 0) | escaped)),
-            self.good.eq(
-                (crc.crc == link.CRC_RESIDUE)
-                & ~escaped
-                & (count >= _SHORTEST)
-                & (count <= _LONGEST)
-            ),
+            self.good.eq(right & ~escaped),
             crc.i.payload.eq(self.byte),
             crc.i.valid.eq(self.taken),
             crc.clear.eq(count == 0),
+        ]
+        m.d.sync += [
+            settled.eq(crc.i.ready & ~self.taken),
+            right.eq((crc.crc == link.CRC_RESIDUE) & (count >= _SHORTEST) & (count <= _LONGEST)),
         ]
         with m.If(came):
             m.d.sync += escaped.eq(escape & ~escaped)
             with m.If(end):
                 m.d.sync += count.eq(0)
-            with m.Elif(self.taken & (count <= _LONGEST)):
+            with m.Elif(self.taken & ~self.full):
                 m.d.sync += count.eq(count + 1)
         return m
 

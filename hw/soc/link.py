@@ -21,7 +21,7 @@ class LinkEndpoint(wiring.Component):
 
     Latency: ``abort`` comes with the last END of an ABORT. Other requests are begun when those
     before them have been answered; an answer begins 6 cycles after its request was begun, and one
-    for each byte of the request's payload, and as `Answer` says. Throughput: a byte in 9 cycles
+    for each byte of the request's payload, and as `Answer` says. Throughput: a byte in 10 cycles
     either way.
 
     Parameters

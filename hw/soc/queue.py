@@ -18,7 +18,7 @@ class RequestQueue(wiring.Component):
     either, nothing tells of it.
 
     Latency: a request's first byte is valid 2 cycles after its END was taken. Throughput: in a
-    byte in 9 cycles, out one a cycle.
+    byte in 10 cycles, out one a cycle.
 
     Parameters
     ----------
@@ -67,26 +67,30 @@ class RequestQueue(wiring.Component):
         # comes the one that is being received. `shown` is `last` when what it tells of is in the
         # memory, and can be read.
         first, last, shown = (Signal(range(self.depth), name=n) for n in ("first", "last", "shown"))
-        place, following, code = Signal.like(first), Signal.like(first), Signal(8)
+        place = Signal(range(self.depth), init=1)  # of the next byte
+        following, code = Signal.like(first), Signal(8)
         lacking = Signal()  # there is no room for the frame that is being received
-        whole, length = Signal(), Signal(8)
+        whole = Signal()
         m.d.comb += [
-            place.eq(last + 1 + deframer.count),
             whole.eq(deframer.good & ~lacking),
-            length.eq(Mux(whole, deframer.count - CRC_BYTES, 0)),
-            following.eq(last + 1 + length),
+            following.eq(Mux(whole, place - CRC_BYTES, last + 1)),
             write.addr.eq(Mux(deframer.ended, last, place)),
-            write.data.eq(Mux(deframer.ended, length, deframer.byte)),
+            write.data.eq(
+                Mux(deframer.ended, Mux(whole, deframer.count - CRC_BYTES, 0), deframer.byte)
+            ),
         ]
         m.d.sync += shown.eq(last)
         with m.If(deframer.ended):
-            m.d.sync += lacking.eq(0)
+            m.d.sync += [lacking.eq(0), place.eq(last + 1)]
             with m.If(following != first):
                 m.d.comb += write.en.eq(1)
                 m.d.sync += last.eq(following)
+                m.d.sync += place.eq(Mux(whole, place - (CRC_BYTES - 1), last + 2))
             m.d.comb += self.good.eq(whole)
         with m.Elif(deframer.taken):
             m.d.comb += write.en.eq((place != first) & ~lacking)
+            with m.If(~deframer.full):
+                m.d.sync += place.eq(place + 1)  # last + 1 + deframer.count
             with m.If(place == first):
                 m.d.sync += lacking.eq(1)
             with m.If(deframer.count == 0):

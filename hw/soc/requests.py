@@ -20,7 +20,7 @@ _ARGUMENTS = max(link.PAYLOADS.values())  # bytes of a payload that are kept, wo
 class Requests(wiring.Component):
     """Takes requests out of the queue, does what they ask if they are granted, has them answered.
 
-    Latency: from a request's first byte to ``begin`` 7 cycles and one for each byte of its
+    Latency: from a request's first byte to ``begin`` 8 cycles and one for each byte of its
     payload, and while RESULT and ABORT wait for the core. Throughput: a request at a time.
 
     Parameters
@@ -148,7 +148,7 @@ class Requests(wiring.Component):
         with m.State("ARGUMENTS"):
             with m.If((r.left == 0) | (any_of(r.code, link.WRITES) & (r.index == link.ADDR_BYTES))):
                 m.d.sync += r.index.eq(0)
-                m.next = "LOOK"
+                m.next = "COUNT"
             with m.Else():
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(r.taken):
@@ -195,15 +195,17 @@ class Requests(wiring.Component):
 
     def _decide(self, m: Module, r: "_Registers") -> None:
         """The state that looks at a request's arguments, and may wait for the core."""
-        with m.State("LOOK"):  # registers take whether it is allowed
-            few = Signal()
+        with m.State("COUNT"):
             with m.Switch(r.code):
                 with m.Case(Command.WRITE):
-                    m.d.comb += r.count.eq(r.left >> 2)
+                    m.d.sync += r.count.eq(r.left >> 2)
                 with m.Case(Command.WRITE_BYTES):
-                    m.d.comb += r.count.eq(r.left)
+                    m.d.sync += r.count.eq(r.left)
                 with m.Default():
-                    m.d.comb += r.count.eq(r.asked_for)
+                    m.d.sync += r.count.eq(r.asked_for)
+            m.next = "LOOK"
+        with m.State("LOOK"):  # registers take whether it is allowed
+            few = Signal()
             with m.Switch(r.code):
                 for command, (least, most) in link.WORDS.items():
                     with m.Case(command):

@@ -21,7 +21,7 @@ def wrapped(netlist: Netlist, name: str, groups: Sequence[tuple[str, Sequence[st
     ports += [f"input wire [{bits - 1}:0] {port}" for port, bits in inputs.items()]
     ports += [f"output reg [{bits - 1}:0] {port}" for port, bits in outputs.items()]
     given = [
-        f"input {'int' if bits <= 32 else 'longint'} unsigned {port}"
+        f"input {'int' if bits <= 32 else 'longint'} unsigned i_{port}"
         for port, bits in inputs.items()
     ]
     lines = [
