@@ -106,7 +106,7 @@ def try_load(program: Program, images: np.ndarray, count: Count, seed: int, know
     session = Link(Line(endpoint, there, back))
     count.loads += 1
     try:
-        session.open()
+        session.begin()
         session.negotiate()
         stream = program.load_stream()
         for addr, words in bursts(stream):

@@ -85,7 +85,7 @@ class Device:
         """
         if not self._opened:
             try:
-                self._link.open()
+                self._link.begin()
             except NoReply as error:
                 raise NoReply(self._strange() or str(error)) from None
             self._link.negotiate(self.most)

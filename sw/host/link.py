@@ -24,7 +24,7 @@ Bursts = Sequence[tuple[int, np.ndarray]]  #: Load port address, and words from 
 class Link:
     """A session with a device.
 
-    `open` it first. What `write` and `start` send may still be on its way when they return; what
+    `begin` it first. What `write` and `start` send may still be on its way when they return; what
     waits for a reply waits for them too, and so does `flush`. All is done in the order of the
     calls, each once, over any line of which some frames get through both ways: damaged and lost
     frames are sent again, of a size for the line's faults. A device that falls silent is looked
@@ -32,7 +32,7 @@ class Link:
 
     Raises SpikeloomError: Refused, by the device; NoReply, after SILENCES + OPENINGS silences of
     SILENCE seconds each; Lost, where the device was reset. After Refused the link is as good as
-    before, after the others `open` is the next call.
+    before, after the others `begin` is the next call.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Link:
         Where the device is; its rate is ``link.BAUD`` at first.
     """
 
-    identity: Identity  #: What the device is; known once it is open.
+    identity: Identity  #: What the device is; known once it has begun.
 
     def __init__(self, transport: Transport):
         self.exchange = Exchange(transport, self._silent)
@@ -53,7 +53,7 @@ class Link:
 
     # ---- sessions ----------------------------------------------------------------------------
 
-    def open(self) -> Identity:
+    def begin(self) -> Identity:
         """Begin a session; nothing that was sent before is done any more. Runs count from 1."""
         self._session, self._run = secrets.randbelow((1 << 32) - 1) + 1, 0
         try:

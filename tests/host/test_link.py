@@ -24,7 +24,7 @@ def doubled(memory):
 def opened(device=None, **options):
     device = device or VirtualDevice(CONFIG, answer=doubled, **options)
     session = Link(device)
-    session.open()
+    session.begin()
     return device, session
 
 
@@ -156,7 +156,7 @@ def test_silence_is_given_up_after_a_stated_time():
         session.status()
     assert device.silences == SILENCES + OPENINGS
     device.there = bytes
-    session.open()  # the advice works
+    session.begin()  # the advice works
     assert not session.status().busy
 
 
@@ -190,14 +190,14 @@ def test_a_device_that_was_reset_is_told():
     device.endpoint = fresh.endpoint
     with pytest.raises(Lost, match="the device was reset, or another program has talked to it"):
         session.status()
-    session.open()
+    session.begin()
     assert session.status().run == 0
 
 
 def test_another_host_is_told():
     device, session = opened()
     session.start()
-    Link(device).open()
+    Link(device).begin()
     with pytest.raises(Lost):
         session.status()
 

@@ -205,7 +205,7 @@ def test_a_folder_of_images(host, program, images, tmp_path):
         folder = tmp_path / "shots" / str(label)
         folder.mkdir(parents=True)
         np.save(folder / f"{n}.npy", images[n])
-    (tmp_path / "shots" / "notes.txt").write_text("no image")
+    (tmp_path / "shots" / "notes.txt").write_text("no image", encoding="utf-8")
     status, out, _ = host(core, "test", tmp_path / "shots")
     assert status == 0
     assert "right 2 of 3 (66.67 %); wrong: " in out

@@ -152,7 +152,7 @@ def test_a_lanes_multiplier_has_no_register_outside(tmp_path):
     after = Netlist.load(tmp_path / "top.json").counts()
     assert before["TRELLIS_FF"] - after["TRELLIS_FF"] == 18 + 18 + 36
     assert after["TRELLIS_FF"] == 32 + 1 + 36
-    text = json.loads((tmp_path / "top.json").read_text())
+    text = json.loads((tmp_path / "top.json").read_text(encoding="utf-8"))
     (mult,) = [c for c in text["modules"]["top"]["cells"].values() if c["type"] == "MULT18X18D"]
     assert mult["parameters"]["REG_OUTPUT_CLK"] == "CLK0"
     assert absorb(tmp_path / "top.json") == 0

@@ -52,6 +52,7 @@ def test_from_a_board_to_a_class(port_of_command):
             [sys.executable, "-m", "sw.host", "--port", port, *words],
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
@@ -77,6 +78,7 @@ def port_of_command(board):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
     try:
         lines = [process.stdout.readline() for _ in range(3)]

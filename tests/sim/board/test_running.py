@@ -11,7 +11,7 @@ from sw.host import open_port, self_test
 
 
 def cpu_seconds(process):
-    fields = open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()
+    fields = open(f"/proc/{process.pid}/stat", encoding="utf-8").read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
