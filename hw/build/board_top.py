@@ -16,7 +16,7 @@ from hw.targets.target import Clocks, Pin, Pins, Target
 INPUT, OUTPUT = io.Direction.Input, io.Direction.Output
 POWER_UP = 4  #: log2 of the cycles that reset is held after the clock is good.
 LEDS = ("led_busy", "led_done", "led_alive")  #: Ports of a design, in the order of the LEDs.
-IN_RESET = "in_reset"  #: Net that is 1 in reset; a flip-flop, so its name outlives synthesis.
+IN_RESET = "rst"  #: Net that is 1 in reset; a flip-flop, so its name outlives synthesis.
 
 
 class BoardTop(Elaboratable):
@@ -50,7 +50,7 @@ class BoardTop(Elaboratable):
         else:
             m.d.comb += hold.eq(~locked)
         held, count, done = Signal(2), Signal(POWER_UP), Signal()
-        in_reset = Signal(name=IN_RESET)  # no logic between it and all that it resets
+        in_reset = Signal()  # no logic between it and all that it resets
         m.d.start += held.eq(Cat(held[1], hold))
         with m.If(held[0]):
             m.d.start += [count.eq(0), done.eq(0)]

@@ -9,6 +9,7 @@ import collections
 import itertools
 from collections.abc import Iterable
 
+from hw.common.errors import SpikeloomError
 from hw.tools.netlist import Cell, Netlist
 
 OUTPUTS = frozenset(
@@ -123,10 +124,13 @@ class _Values:
 def unsettled(netlist: Netlist, resets: dict[str, int]) -> set[str]:
     """Return the names of flip-flops that keep something of their power-up value through reset.
 
-    ``resets`` gives nets by name, each with the value it has while reset is active.
+    ``resets`` gives nets by name, each with the value it has while reset is active; SpikeloomError
+    where there is no net of this name.
     """
     held = {}
     for name, value in resets.items():
+        if name not in netlist.netnames:
+            raise SpikeloomError(f"no net {name!r} in the netlist: nothing tells of its reset")
         held.update((b, str(value)) for b in netlist.netnames.get(name, ()) if isinstance(b, int))
     values = _Values(netlist, held)
     values.settle(netlist.cells)

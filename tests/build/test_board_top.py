@@ -87,8 +87,8 @@ def simulate(process, reset=None, leds=3):
     sim.run()
 
 
-#: Two flip-flops that synchronise, then a counter to 16.
-SYNCHRONISE, COUNT = 2, 16
+#: Two flip-flops that synchronise and the one that resets, then a counter to 16.
+SYNCHRONISE, COUNT = 3, 16
 
 
 def test_reset_lasts_until_16_cycles_after_the_pll_is_good():

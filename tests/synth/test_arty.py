@@ -5,7 +5,7 @@ import pytest
 
 import sw
 from hw.arch import SpikeloomError, parts
-from hw.build import build
+from hw.build import board_top, build
 from hw.tools.bram import block_memories
 from hw.tools.check_xc7 import check
 from hw.tools.contents import images, refuse_other_contents
@@ -38,7 +38,7 @@ def test_cycles(arty):
 
 
 def test_no_offence(arty):
-    assert check(arty[1], {"in_reset": 1}) == []
+    assert check(arty[1], {board_top.IN_RESET: 1}) == []
 
 
 def test_block_ram_holds_the_images(arty):
