@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hw.arch import link
+from hw.arch import link, timing
 from hw.arch.link import RATES, Identity, State
 from hw.arch.memmap import MOST_WORDS, Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
@@ -222,13 +222,19 @@ class Device:
         state = self.link.status()
         taken = self.link.log(state.logged).tolist()  # in the cycle before the first of each
         starts = [0, *(cycle + 1 for cycle in taken[1:])]
-        if len(starts) == len(program.forecast):
+        names, forecast = zip(*((f.layer, f.cycles) for f in program.forecast), strict=True)
+        loaded = next((n for n, cycles in enumerate(forecast) if cycles), 0)  # not run again
+        if loaded and state.cycles == program.first_cycles:
+            loaded = 0
+            forecast = timing.program_cycles(program.config, program.instructions(), first=True)
+        names, forecast = names[loaded:], forecast[loaded:]
+        if len(starts) == len(names):
             starts.append(state.cycles)
         found: dict[str, list[int]] = {}
-        for part, first, after in zip(program.forecast, starts, starts[1:], strict=False):
-            layer = found.setdefault(part.layer, [0, 0])
+        for name, cycles, first, after in zip(names, forecast, starts, starts[1:], strict=False):
+            layer = found.setdefault(name, [0, 0])
             layer[0] += after - first
-            layer[1] += part.cycles
+            layer[1] += cycles
         return [
             LayerCycles(layer=name, cycles=cycles, forecast=forecast)
             for name, (cycles, forecast) in found.items()

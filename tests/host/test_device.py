@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from hw.arch import Config, SpikeloomError, link
+import sw
+from hw.arch import Config, SpikeloomError, link, timing
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, Stopped, load_addr
 from sw.compiler.program import Forecast, Program
@@ -176,6 +177,22 @@ def test_cycles_by_layer():
     assert found == [("a", 100, 100), ("b", 41, 40)]
     virtual.log = []
     assert device.layers(small) == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_cycles_by_layer_of_a_network_whose_table_is_loaded_once(first):
+    """Later runs begin behind it, and so do their logs."""
+    tiny = sw.load("mnist-tiny").lower().compile(Config())
+    code = tiny.instructions()
+    cycles = timing.program_cycles(tiny.config, code, first)
+    ran = cycles[timing.run_start(code, first) :]
+    assert (len(ran) < len(code)) != first
+    virtual = VirtualDevice(CONFIG)
+    virtual.log = [max(0, sum(ran[:n]) - 1) for n in range(len(ran))]
+    virtual.cycles = sum(ran)
+    found = Device(virtual).layers(tiny)
+    assert all(layer.cycles == layer.forecast for layer in found)
+    assert sum(layer.cycles for layer in found) == virtual.cycles
 
 
 def test_a_busy_device_is_left_alone():
