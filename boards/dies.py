@@ -10,13 +10,16 @@ _SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """The block RAM of a family, for forecasts from widths and depths alone."""
+    """The block RAM of a family, for forecasts from widths and depths alone.
+
+    Both its ports can read: a memory that two read needs no copy.
+    """
 
     resource: str  #: Its name among the resources of a die.
     title: str
     ram: Ram
     each: int = 1  #: RAMs of the kind ``ram`` in one block of the budget.
-    shared: bool = False  #: Both ports of one RAM read: a memory with two readers needs no copy.
+    spared: bool = False  #: Memories that can be made of LUTs (``Memory.small``) are.
 
 
 RAMB36 = Block(
@@ -24,7 +27,7 @@ RAMB36 = Block(
     title="RAMB36",
     ram=Ram(name="RAMB18E1", count=0, shapes=_SHAPES),
     each=2,
-    shared=True,
+    spared=True,
 )
 DP16KD = Block(resource="bram18", title="DP16KD", ram=Ram(name="DP16KD", count=0, shapes=_SHAPES))
 

@@ -19,9 +19,8 @@ def block_rams(config: Config, block: Block) -> int:
     """Block RAMs of the kind ``block`` that a core's memories take."""
     blocks = 0
     for memory in memories(config):
-        if not memory.registers:
-            copies = 1 if block.shared else memory.reads
-            blocks += memory.count * copies * block.ram.blocks(memory.width, memory.depth)
+        if not memory.registers and not (memory.small and block.spared):
+            blocks += memory.count * block.ram.blocks(memory.width, memory.depth)
     return -(-blocks // block.each)
 
 

@@ -68,7 +68,7 @@ class Reason:
 
 def _beyond_identity(number: int, also: int | None = None) -> Reason:
     """A comparison of the ROM's index with a number past the reply's last byte."""
-    end = link.IDENTITY_PAYLOAD
+    end = 76  # of the netlist that the page is of
     text = (
         f"the comparison picks byte {number} of an IDENTIFY reply, which has {end}: `index` counts "
         f"them from 0, and SEND is left when it comes to {end}"

@@ -98,6 +98,7 @@ class Memory:
     reads: int = 1  #: Ports that read at once; where a RAM has one, each takes a copy.
     single_port: bool = False  #: Written through the load port alone, never while it is read.
     registers: bool = False  #: Made of registers (LUT RAM where the part has it).
+    small: bool = False  #: Made of LUT RAM where the part has it and block RAM is scarce.
 
     @property
     def bits(self) -> int:
@@ -120,7 +121,7 @@ def memories(config: Config) -> list[Memory]:
         ),
         Memory(name="pixel", count=1, width=MEMBRANE_BITS, depth=c.pix_depth),
         Memory(name="program", count=1, width=32, depth=c.prog_depth, single_port=True),
-        Memory(name="log", count=1, width=32, depth=LOG_DEPTH),
+        Memory(name="log", count=1, width=32, depth=LOG_DEPTH, small=True),
         Memory(name="link buffer", count=1, width=8, depth=256),
         Memory(
             name="lane factors",

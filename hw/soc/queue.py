@@ -67,11 +67,15 @@ class RequestQueue(wiring.Component):
         # comes the one that is being received. `shown` is `last` when what it tells of is in the
         # memory, and can be read.
         first, last, shown = (Signal(range(self.depth), name=n) for n in ("first", "last", "shown"))
-        place = Signal(range(self.depth), init=1)  # of the next byte
+        place, stored = Signal.like(first), Signal.like(first)  # of the next byte
         following, code = Signal.like(first), Signal(8)
         lacking = Signal()  # there is no room for the frame that is being received
         whole = Signal()
+        next_place = Signal.like(first)
+        m.d.sync += stored.eq(next_place ^ 1)  # a register is 0 at first
         m.d.comb += [
+            place.eq(stored ^ 1),
+            next_place.eq(place),
             whole.eq(deframer.good & ~lacking),
             following.eq(Mux(whole, place - CRC_BYTES, last + 1)),
             write.addr.eq(Mux(deframer.ended, last, place)),
@@ -81,16 +85,17 @@ class RequestQueue(wiring.Component):
         ]
         m.d.sync += shown.eq(last)
         with m.If(deframer.ended):
-            m.d.sync += [lacking.eq(0), place.eq(last + 1)]
+            m.d.sync += lacking.eq(0)
+            m.d.comb += next_place.eq(last + 1)
             with m.If(following != first):
                 m.d.comb += write.en.eq(1)
                 m.d.sync += last.eq(following)
-                m.d.sync += place.eq(Mux(whole, place - (CRC_BYTES - 1), last + 2))
+                m.d.comb += next_place.eq(Mux(whole, place - (CRC_BYTES - 1), last + 2))
             m.d.comb += self.good.eq(whole)
         with m.Elif(deframer.taken):
             m.d.comb += write.en.eq((place != first) & ~lacking)
             with m.If(~deframer.full):
-                m.d.sync += place.eq(place + 1)  # last + 1 + deframer.count
+                m.d.comb += next_place.eq(place + 1)  # last + 1 + deframer.count
             with m.If(place == first):
                 m.d.sync += lacking.eq(1)
             with m.If(deframer.count == 0):

@@ -80,7 +80,7 @@ def test_keys_do_not_count(small):
     _, chosen, _ = small
     assert all("$" not in fault.key.replace("$signal", "") for fault in chosen)
     assert len({fault.key for fault in chosen}) > 0.8 * len(chosen)
-    assert any("timer" in fault.key for fault in chosen)
+    assert any("shift" in fault.key for fault in chosen)
     assert [fault.number for fault in chosen] == list(range(1, len(chosen) + 1))
 
 

@@ -17,7 +17,7 @@ from tests.proofs.sources import faulty
 DEPTH = 512
 BITS = 9
 SEEN = {"first": BITS, "last": BITS, "shown": BITS, "lacking": 1, "deframer.count": 9}
-SEEN |= {"place": BITS, "$signature__en": 1, "$signature__addr": BITS}
+SEEN |= {"stored": BITS, "$signature__en": 1, "$signature__addr": BITS}
 
 
 class Keeps(Elaboratable):
@@ -46,7 +46,7 @@ class Keeps(Elaboratable):
             always(readable <= held),
             always(s["deframer.count"] <= 260),
             always(s["lacking"] | (s["deframer.count"] <= room)),
-            always(s["place"] == (last + 1 + s["deframer.count"])[:BITS]),
+            always((s["stored"] ^ 1) == (last + 1 + s["deframer.count"])[:BITS]),
         ]
         return m
 

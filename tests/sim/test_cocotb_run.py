@@ -101,7 +101,7 @@ def test_no_tests(asked, tmp_path):
 
 def test_outcome_of_a_job(asked, tmp_path):
     simulator = SimpleNamespace(folder=tmp_path / "simulator")
-    (tmp_path / "results").write_text("n 3\ns 10 10\np 3ffff\ne\n", encoding="utf-8")
+    (tmp_path / "results").write_text("n 3\ns 10 10 0 5 7\np ffffffff\ne\n", encoding="utf-8")
     outcome = cocotb_run.run_cocotb(simulator, tmp_path)
     (run,) = outcome.runs
     assert (run.run, run.counted, run.cycles, run.words) == (3, 16, 16, [-1])

@@ -17,7 +17,7 @@ from tests.networks import MNIST
 def test_block_rams_are_those_of_synthesis():
     """The figures that the builds of both boards report."""
     assert block_rams(boards.get("arty_a7").config, RAMB36) == 46
-    assert block_rams(boards.get("ulx3s").config, DP16KD) == 183
+    assert block_rams(boards.get("ulx3s").config, DP16KD) == 176
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,11 @@ def test_from_a_board_to_a_class(port_of_command):
     assert err == "interrupted: the port is gone\n"
 
 
+def _interruptible():
+    """Where the tests run in the background, an interrupt would be ignored, by children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def port_of_command(board):
     from sim.board.compiled import compile_board
@@ -79,6 +84,7 @@ def port_of_command(board):
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        preexec_fn=_interruptible,
     )
     try:
         lines = [process.stdout.readline() for _ in range(3)]
