@@ -1,5 +1,6 @@
 """The ports of a core, and what they mean."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth import Module, Mux
@@ -46,6 +47,12 @@ def core_members() -> dict[str, Any]:
         "peek_addr": In(32),
         "peek_data": Out(32),
     }
+
+
+def driver_members(names: Iterable[str]) -> dict[str, Any]:
+    """Return these of a core's ports as who drives and reads them has them."""
+    core = core_members()
+    return {name: core[name].flip() for name in names}
 
 
 def run_ports(m: Module, core: Any) -> None:

@@ -11,7 +11,8 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import link, timing
 from hw.arch.config import Config
 from hw.arch.link import Command, Reason
-from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.arch.memmap import Stopped
+from hw.core.ports import driver_members
 from hw.soc.framing import CRC32
 
 _STATES = (Command.STATUS, Command.RESULT, Command.ABORT)  #: Replies that begin with a State.
@@ -36,7 +37,7 @@ class Asked(data.Struct):
     due: unsigned(8)  #: Sequence number that is due, for one that is refused.
     addr: unsigned(
         32
-    )  #: Load port address, or number of an instruction, of the first word asked for.
+    )  #: Of the first word asked for, in the load port; or an instruction's number.
     count: unsigned(16)  #: Words asked for.
     flags: Flags
     run: unsigned(16)
@@ -81,6 +82,10 @@ class Answer(wiring.Component):
     peek_addr: Signal
     peek_data: Signal
 
+    #: Of the core's ports, those that are read, and those that are driven.
+    READS = ("pc", "cycles", "log_count", "log_data", "peek_data")
+    DRIVES = ("log_addr", "peek", "peek_addr")
+
     def __init__(self, config: Config, identity: bytes):
         self.config, self.identity = config, identity
         assert link.SESSION.size + len(identity) == link.IDENTITY_PAYLOAD
@@ -90,14 +95,7 @@ class Answer(wiring.Component):
                 "asked": In(Asked),
                 "over": Out(1),
                 "o": Out(stream.Signature(data.StructLayout({"byte": 8, "last": 1}))),
-                "pc": In(16),
-                "cycles": In(32),
-                "log_count": In(range(LOG_DEPTH + 1)),
-                "log_addr": Out(range(LOG_DEPTH)),
-                "log_data": In(32),
-                "peek": Out(1),
-                "peek_addr": Out(32),
-                "peek_data": In(32),
+                **driver_members(self.READS + self.DRIVES),
             }
         )
 

@@ -8,12 +8,16 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import link
 from hw.arch.config import Config
-from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.core.ports import driver_members
 from hw.soc.answer import Answer
 from hw.soc.framing import Framer
 from hw.soc.queue import RequestQueue
 from hw.soc.rate import Rate
 from hw.soc.requests import Requests
+
+#: Ports of the core that the endpoint reads, and that it drives.
+READS = tuple(dict.fromkeys(Requests.READS + Answer.READS))
+DRIVES = Requests.DRIVES + Answer.DRIVES
 
 
 class LinkEndpoint(wiring.Component):
@@ -91,23 +95,7 @@ class LinkEndpoint(wiring.Component):
                 "sent": In(1),
                 "rate": Out(range(len(link.RATES))),
                 "rests": Out(1),
-                "start": Out(1),
-                "limit": Out(32),
-                "abort": Out(1),
-                "busy": In(1),
-                "done": In(1),
-                "stopped": In(Stopped),
-                "pc": In(16),
-                "cycles": In(32),
-                "log_addr": Out(range(LOG_DEPTH)),
-                "log_data": In(32),
-                "log_count": In(range(LOG_DEPTH + 1)),
-                "load_valid": Out(1),
-                "load_addr": Out(32),
-                "load_data": Out(32),
-                "peek": Out(1),
-                "peek_addr": Out(32),
-                "peek_data": In(32),
+                **driver_members(READS + DRIVES),
             }
         )
 
@@ -137,12 +125,10 @@ class LinkEndpoint(wiring.Component):
             self.rests.eq(requests.rests & ~queue.o.valid & framer.idle),
             self.abort.eq(requests.abort | queue.abort),
         ]
-        for name in ("busy", "done", "stopped", "log_count"):
-            m.d.comb += getattr(requests, name).eq(getattr(self, name))
-        for name in ("start", "limit", "load_valid", "load_addr", "load_data"):
-            m.d.comb += getattr(self, name).eq(getattr(requests, name))
-        for name in ("pc", "cycles", "log_count", "log_data", "peek_data"):
-            m.d.comb += getattr(answer, name).eq(getattr(self, name))
-        for name in ("log_addr", "peek", "peek_addr"):
-            m.d.comb += getattr(self, name).eq(getattr(answer, name))
+        for part in (requests, answer):
+            for name in part.READS:
+                m.d.comb += getattr(part, name).eq(getattr(self, name))
+            for name in part.DRIVES:
+                if name != "abort":  # which the queue may ask for too
+                    m.d.comb += getattr(self, name).eq(getattr(part, name))
         return m

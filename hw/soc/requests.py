@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import link
 from hw.arch.config import Config
 from hw.arch.link import Command, Reason
-from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.core.ports import driver_members
 from hw.soc.answer import Asked, Flags
 from hw.soc.places import Places
 from hw.soc.queue import any_of
@@ -65,6 +65,10 @@ class Requests(wiring.Component):
     load_addr: Signal
     load_data: Signal
 
+    #: Of the core's ports, those that are read, and those that are driven.
+    READS = ("busy", "done", "stopped", "log_count")
+    DRIVES = ("start", "limit", "abort", "load_valid", "load_addr", "load_data")
+
     def __init__(self, config: Config, rates: tuple[int, ...]):
         self.config, self.rates = config, rates
         super().__init__(
@@ -78,16 +82,7 @@ class Requests(wiring.Component):
                 "wanted": Out(8),
                 "changed": In(1),
                 "rests": Out(1),
-                "start": Out(1),
-                "limit": Out(32),
-                "abort": Out(1),
-                "busy": In(1),
-                "done": In(1),
-                "stopped": In(Stopped),
-                "log_count": In(range(LOG_DEPTH + 1)),
-                "load_valid": Out(1),
-                "load_addr": Out(32),
-                "load_data": Out(32),
+                **driver_members(self.READS + self.DRIVES),
             }
         )
 

@@ -9,14 +9,10 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import link
 from hw.arch.config import Config
 from hw.core.core import Core
-from hw.soc.link import LinkEndpoint
+from hw.soc.link import DRIVES, READS, LinkEndpoint
 from hw.soc.uart import UARTReceiver, UARTTransmitter, period, rates
 
 _BLINK = 4  #: log2 of the ticks in half a period of ``led_alive``.
-#: Ports of the core that the endpoint drives, and that it reads.
-_TO_CORE = ("start", "limit", "abort", "load_valid", "load_addr", "load_data")
-_TO_CORE += ("peek", "peek_addr", "log_addr")
-_FROM_CORE = ("busy", "done", "stopped", "pc", "cycles", "peek_data", "log_data", "log_count")
 
 
 class Top(wiring.Component):
@@ -84,8 +80,8 @@ class Top(wiring.Component):
             rx.rx.eq(self.uart_rx),
             self.uart_tx.eq(tx.tx),
             endpoint.sent.eq(tx.idle),
-            *(getattr(core, name).eq(getattr(endpoint, name)) for name in _TO_CORE),
-            *(getattr(endpoint, name).eq(getattr(core, name)) for name in _FROM_CORE),
+            *(getattr(core, name).eq(getattr(endpoint, name)) for name in DRIVES),
+            *(getattr(endpoint, name).eq(getattr(core, name)) for name in READS),
         ]
         with m.Switch(endpoint.rate):
             for index, length in periods.items():
