@@ -14,7 +14,7 @@ from hw.common.errors import SpikeloomError
 from hw.common.files import write, write_json
 from hw.targets import pll
 from hw.targets.target import Clocks, Estimate, Pins, Placed, Target
-from hw.tools import multreg_ecp5, outreg_ecp5
+from hw.tools import multreg_ecp5, outreg_ecp5, registers_ecp5
 from hw.tools.find import run_tool
 from hw.tools.netlist import Netlist
 from hw.tools.yosys import without_paths
@@ -124,8 +124,7 @@ class Ecp5(Target):
         ]
 
     def finish(self, netlist: Path) -> None:
-        outreg_ecp5.absorb(netlist)
-        multreg_ecp5.absorb(netlist)
+        registers_ecp5.absorb(netlist, outreg_ecp5.absorb_module, multreg_ecp5.absorb_module)
 
     def resources(self, counts: Mapping[str, int]) -> dict[str, int | float]:
         """Cells before packing."""

@@ -5,34 +5,22 @@ flip-flop, and every bit of its product goes to one and nowhere else, its own ta
 same product in the same cycle, without the nets between.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
-from hw.common.files import write
-from hw.tools.outreg_ecp5 import readers, register
+from hw.tools.registers_ecp5 import readers, register
 
 BITS = 18  #: Of an operand.
 _SIDES = "AB"
 
 
-def absorb(path: Path) -> int:
-    """Put multipliers' registers in place of flip-flops in Yosys' JSON netlist.
+def absorb_module(module: dict[str, Any]) -> int:
+    """Put multipliers' registers in place of flip-flops in a module of Yosys' JSON netlist.
 
     Returns
     -------
     int
         How many multipliers have registers now.
     """
-    netlist = json.loads(path.read_text(encoding="utf-8"))
-    count = sum(absorb_module(module) for module in netlist["modules"].values())
-    if count:
-        write(path, json.dumps(netlist, indent=1))
-    return count
-
-
-def absorb_module(module: dict[str, Any]) -> int:
-    """The same of one module, whose cells it changes."""
     cells, sinks = module.get("cells", {}), readers(module)
     made_by = {
         bit: name

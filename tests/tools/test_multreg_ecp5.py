@@ -9,8 +9,9 @@ import boards
 from hw.core.mac import LaneMAC
 from hw.targets.ecp5 import Ecp5
 from hw.tools import export_rtlil, run_yosys
-from hw.tools.multreg_ecp5 import BITS, absorb, absorb_module
+from hw.tools.multreg_ecp5 import BITS, absorb_module
 from hw.tools.netlist import Netlist
+from hw.tools.registers_ecp5 import absorb
 
 CLOCK, ENABLE, RESET = 2, 3, 4
 PLAIN = {"GSR": "DISABLED", "CEMUX": "1 ", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
@@ -148,11 +149,11 @@ def test_a_lanes_multiplier_has_no_register_outside(tmp_path):
     export_rtlil(LaneMAC(target="ecp5"), tmp_path / "top.il", name="top")
     run_yosys(target.synthesis("top.il", "top.json", "top.stat"), cwd=tmp_path, name="mac")
     before = Netlist.load(tmp_path / "top.json").counts()
-    assert absorb(tmp_path / "top.json") == 1
+    assert absorb(tmp_path / "top.json", absorb_module) == 1
     after = Netlist.load(tmp_path / "top.json").counts()
     assert before["TRELLIS_FF"] - after["TRELLIS_FF"] == 18 + 18 + 36
     assert after["TRELLIS_FF"] == 32 + 1 + 36
     text = json.loads((tmp_path / "top.json").read_text(encoding="utf-8"))
     (mult,) = [c for c in text["modules"]["top"]["cells"].values() if c["type"] == "MULT18X18D"]
     assert mult["parameters"]["REG_OUTPUT_CLK"] == "CLK0"
-    assert absorb(tmp_path / "top.json") == 0
+    assert absorb(tmp_path / "top.json", absorb_module) == 0

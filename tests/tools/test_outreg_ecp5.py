@@ -15,7 +15,8 @@ from hw.core.table import CELL_BITS, Entry, StateTable
 from hw.targets.ecp5 import Ecp5
 from hw.tools import export_rtlil, run_yosys
 from hw.tools.netlist import Netlist
-from hw.tools.outreg_ecp5 import BITS, absorb, absorb_module
+from hw.tools.outreg_ecp5 import BITS, absorb_module
+from hw.tools.registers_ecp5 import absorb
 
 CLOCK, WORD = 2, 4
 PLAIN = {"GSR": "DISABLED", "CEMUX": "1 ", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
@@ -138,7 +139,7 @@ def test_a_memory_that_two_read_is_apart_too(tmp_path):
     """Of a table of membrane codes nothing but block RAM is left."""
     path = synthesised(StateTable(), tmp_path)
     assert Netlist.load(path).counts()["TRELLIS_FF"] == 2 * Entry.as_shape().size
-    assert absorb(path) == 2
+    assert absorb(path, absorb_module) == 2
     counts = Netlist.load(path).counts()
     assert counts["DP16KD"] == 1  # both read it, one of them where the other port writes
     assert "TRELLIS_FF" not in counts
@@ -151,11 +152,11 @@ def test_what_yosys_makes_of_banks(tmp_path):
     before = Netlist.load(path).counts()
     assert before["TRELLIS_FF"] == 20
     assert "LUT4" not in before
-    assert absorb(path) == before["DP16KD"] // 2
+    assert absorb(path, absorb_module) == before["DP16KD"] // 2
     after = Netlist.load(path).counts()
     assert after == {name: n for name, n in before.items() if name != "TRELLIS_FF"}
     text = path.read_text(encoding="utf-8")
-    assert absorb(path) == 0
+    assert absorb(path, absorb_module) == 0
     assert path.read_text(encoding="utf-8") == text
     modes = [
         c["parameters"]["REGMODE_B"]
