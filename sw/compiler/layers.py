@@ -16,6 +16,14 @@ def forecast_layers(program: Program, first: bool = False) -> dict[str, int]:
     return by_layer(program.labels, cycles)
 
 
+def logged_cycles(log: Sequence[int], cycles: int) -> list[int]:
+    """Return the cycles of each instruction of a log; the last one's go to the end of the run.
+
+    An instruction's first cycle is the one after it was taken; the first one has all before it.
+    """
+    return [b - a for a, b in pairwise([0, *(entry + 1 for entry in log[1:]), cycles])][: len(log)]
+
+
 def logged_layers(program: Program, log: Sequence[int], cycles: int) -> dict[str, int]:
     """Return the cycles that each layer took in a run that came to its end; they add up to it.
 
@@ -34,10 +42,7 @@ def logged_layers(program: Program, log: Sequence[int], cycles: int) -> dict[str
             f"program {program.name!r} has {len(code)} instructions, but a core logs {LOG_DEPTH} "
             "of a run: its layers cannot be told apart, only their sum"
         )
-    begin = len(code) - len(log)
-    # An instruction's first cycle is the one after it was taken; the first one has all before it.
-    bounds = [0, *(entry + 1 for entry in log[1:]), cycles]
-    spent = [b - a for a, b in pairwise(bounds)]
+    begin, spent = len(code) - len(log), logged_cycles(log, cycles)
     if begin not in {timing.run_start(code, first) for first in (True, False)} or min(spent) < 1:
         raise SpikeloomError(
             f"a log of {len(log)} instructions in {cycles} cycles is none of a run of program "

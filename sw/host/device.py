@@ -11,6 +11,8 @@ from hw.arch import link, timing
 from hw.arch.link import RATES, Identity, State
 from hw.arch.memmap import MOST_WORDS, Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
+from sw.compiler.layers import logged_cycles
+from sw.compiler.records import by_layer
 from sw.host.exchange import NoReply, Transport
 from sw.host.link import Link
 from sw.images import as_frames
@@ -220,24 +222,19 @@ class Device:
     def layers(self, program: Any) -> list[LayerCycles]:
         """Return the cycles of the last run by layer, as far as its log goes."""
         state = self.link.status()
-        taken = self.link.log(state.logged).tolist()  # in the cycle before the first of each
-        starts = [0, *(cycle + 1 for cycle in taken[1:])]
-        names, forecast = zip(*((f.layer, f.cycles) for f in program.forecast), strict=True)
+        spent = logged_cycles(self.link.log(state.logged).tolist(), state.cycles)
+        parts, forecast = program.forecast, [f.cycles for f in program.forecast]
         loaded = next((n for n, cycles in enumerate(forecast) if cycles), 0)  # not run again
         if loaded and state.cycles == program.first_cycles:
             loaded = 0
             forecast = timing.program_cycles(program.config, program.instructions(), first=True)
-        names, forecast = names[loaded:], forecast[loaded:]
-        if len(starts) == len(names):
-            starts.append(state.cycles)
-        found: dict[str, list[int]] = {}
-        for name, cycles, first, after in zip(names, forecast, starts, starts[1:], strict=False):
-            layer = found.setdefault(name, [0, 0])
-            layer[0] += after - first
-            layer[1] += cycles
+        if spent and loaded + len(spent) < len(parts):
+            spent.pop()  # where the last one that was logged ended is not known
+        logged = slice(loaded, loaded + len(spent))
+        took, wanted = (by_layer(parts[logged], cycles) for cycles in (spent, forecast[logged]))
         return [
-            LayerCycles(layer=name, cycles=cycles, forecast=forecast)
-            for name, (cycles, forecast) in found.items()
+            LayerCycles(layer=name, cycles=cycles, forecast=wanted[name])
+            for name, cycles in took.items()
         ]
 
     def _answer(self, program: Any, state: State, words: np.ndarray) -> Answer:
