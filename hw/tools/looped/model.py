@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from hw.tools.looped import cells
 from hw.tools.looped.alike import Alike, Store, Vector
 from hw.tools.looped.netlist import Memory, Netlist, Node, Spec, bits_of
-from hw.tools.looped.write import STEP, Function, Loop, Names, full
+from hw.tools.looped.write import STEP, Function, Loop, Names, argument, full
 
 HEAD = """\
 #include <cstdint>
@@ -37,7 +37,7 @@ class Model:
         words of 32 bits, lowest first.
         """
         inputs = [node for node in self.netlist.inputs if node.name != "clk"]
-        given = "".join(f", const {_number(node)} {node.name}" for node in inputs)
+        given = "".join(f", const {_number(node)} {argument(node)}" for node in inputs)
         step = self._step()
         functions = [
             f"void step(const Registers& __restrict r, Registers& __restrict s, "
@@ -52,7 +52,7 @@ class Model:
             "  const u32 now = it.now;",
             "  it.now = !now;",
             "  step(it.registers[now], it.registers[!now], it.memories"
-            + "".join(f", {node.name}" for node in inputs)
+            + "".join(f", {argument(node)}" for node in inputs)
             + ");",
             "}",
         ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hw.tools.looped.netlist import Netlist, width
+from hw.tools.looped.write import argument
 
 
 def _argument(bits: int) -> str:
@@ -13,16 +14,20 @@ def wrapped(netlist: Netlist, name: str, groups: Sequence[tuple[str, Sequence[st
     """Return module ``name``; ``groups`` are (condition, outputs).
 
     Outputs of a group change where its condition, an expression that is constant while the
-    simulator runs, is true. No output may depend on an input but by a register.
+    simulator runs, is true. No output may depend on an input but by a register, and no port may
+    have a name of the module's own: ``state``, ``wantedN``, ``o_OUTPUT``.
     """
     inputs = {node.name: node.width for node in netlist.inputs if node.name != "clk"}
     outputs = {name: width(spec) for name, spec in netlist.outputs.items()}
+    own = {"state", *(f"wanted{n}" for n in range(len(groups))), *(f"o_{port}" for port in outputs)}
+    assert own.isdisjoint({*inputs, *outputs}), own & {*inputs, *outputs}
     ports = ["input wire clk"]
     ports += [f"input wire [{bits - 1}:0] {port}" for port, bits in inputs.items()]
     ports += [f"output reg [{bits - 1}:0] {port}" for port, bits in outputs.items()]
     given = [
-        f"input {'int' if bits <= 32 else 'longint'} unsigned i_{port}"
-        for port, bits in inputs.items()
+        f"input {'int' if node.width <= 32 else 'longint'} unsigned {argument(node)}"
+        for node in netlist.inputs
+        if node.name != "clk"
     ]
     lines = [
         f'import "DPI-C" function chandle {name}_made();',

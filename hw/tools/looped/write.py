@@ -17,6 +17,11 @@ SEGMENT = 4  #: Fewest neighbours in an array that are copied by a loop.
 STEP = 16  #: Numbers of an array are a multiple of it; loops run over what is beyond the copies.
 
 
+def argument(node: Node) -> str:
+    """Return the name of an input among others of C++: no word of the language, no variable's."""
+    return f"i_{node.name}"
+
+
 def full(count: int) -> int:
     """Return the length of an array of ``count`` copies."""
     return -(-count // STEP) * STEP
@@ -82,7 +87,7 @@ class Function:
             vector, n = self.alike.place[node]
             return Piece(f"{self.array(vector)}[{n}]", node.width, low, bits)
         if node.kind == "input":
-            return Piece(node.name, node.width, low, bits)
+            return Piece(argument(node), node.width, low, bits)
         name = self.names.of(node, "n")
         if node.settled:
             return Piece(f"r.{name}", node.width, low, bits)

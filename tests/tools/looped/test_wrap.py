@@ -1,5 +1,7 @@
 """The module around a design that is C++."""
 
+import pytest
+
 from hw.tools.looped.wrap import wrapped
 from tests.tools.looped.design import netlist
 
@@ -21,3 +23,11 @@ def test_outputs_that_are_seldom_wanted_have_a_condition(tmp_path):
     assert 'wanted1 = $test$plusargs("log=");' in text
     edge = text[text.index("always @(posedge clk)") :]
     assert edge.index("if (wanted1) begin") < edge.index("row_outputs1(state, o_o);")
+
+
+@pytest.mark.parametrize("name", ["state", "wanted0", "o_o"])
+def test_a_port_of_a_name_that_the_module_has_is_refused(tmp_path, name):
+    made = netlist(tmp_path)
+    made.inputs[-1].name = name
+    with pytest.raises(AssertionError, match=name):
+        wrapped(made, "row", [("1", ["o"])])
