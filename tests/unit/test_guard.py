@@ -10,7 +10,6 @@ from tests.unit.bench import Bench, timeline
 from tests.unit.cores import (
     CONFIG,
     C,
-    Machine,
     expected,
     lengths_of,
     load_small,
@@ -21,11 +20,6 @@ from tests.unit.cores import (
     values_of,
     writes_of,
 )
-
-
-@pytest.fixture(scope="module")
-def machine():
-    return Machine()
 
 
 def guard_of(stimulus, config=CONFIG):

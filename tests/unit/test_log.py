@@ -1,24 +1,17 @@
 """The log of a run against a list of its cycles."""
 
 import numpy as np
-import pytest
 
 from hw.arch import timing
 from hw.arch.memmap import LOG_DEPTH
 from hw.core.log import Log
 from tests.unit.bench import Bench, timeline
 from tests.unit.cores import (
-    Machine,
     lengths_of,
     load_small,
     small_data,
     small_program,
 )
-
-
-@pytest.fixture(scope="module")
-def machine():
-    return Machine()
 
 
 def test_the_log_has_the_cycle_of_each_instruction(machine):

@@ -12,7 +12,6 @@ from tests.unit.cores import (
     CONFIG,
     LAND,
     C,
-    Machine,
     R,
     W,
     expected,
@@ -28,11 +27,6 @@ from tests.unit.cores import (
     values_of,
     writes_of,
 )
-
-
-@pytest.fixture(scope="module")
-def machine():
-    return Machine()
 
 
 def test_one_word_of_all_is_picked():
