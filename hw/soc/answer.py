@@ -15,7 +15,6 @@ from hw.arch.memmap import Stopped
 from hw.core.ports import driver_members
 from hw.soc.framing import CRC32
 
-_STATES = (Command.STATUS, Command.RESULT, Command.ABORT)  #: Replies that begin with a State.
 _STATE_WORDS = link.STATE_PAYLOAD // 4
 
 

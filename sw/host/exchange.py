@@ -18,7 +18,6 @@ NOISE = 1 << 16  #: Bytes without a good frame among them after which no reply i
 DAMAGED_SILENCE = 0.1
 MOST_SENT = 100  #: Frames on their way at most; there are 256 tags and sequence numbers.
 _READS = (Command.STATUS, Command.READ, Command.RESULT, Command.CRC, Command.LOG)
-_ANY_ORDER = (Command.IDENTIFY, Command.ABORT)  # done whatever their sequence number
 _REASONS: dict[int, str] = {
     Reason.UNKNOWN: "it does not know this command",
     Reason.LENGTH: "it does not take this length",
@@ -269,7 +268,7 @@ class Exchange:
 
     def _done_before(self, due: int, *, known: bool = False) -> None:
         """Requests before the one whose number is due are done, their replies lost."""
-        if not self._due or (self._due[0].command in _ANY_ORDER and not known):
+        if not self._due or (self._due[0].command in link.ANY_ORDER and not known):
             return
         count = (due - self._due[0].sequence) & 0xFF
         if count > sum(request.tries > 0 for request in self._due):
