@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-import sw
 from hw.arch import Config, SpikeloomError, link, timing
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, Stopped, load_addr
+from sw.api import read_network
 from sw.compiler.program import Forecast, Program
 from sw.compiler.records import Region
 from sw.host import Device, open_port
@@ -179,10 +179,12 @@ def test_cycles_by_layer():
     assert device.layers(small) == []
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["mnist-tiny", "mnist-qsnn", "digits-qsnn"])
 @pytest.mark.parametrize("first", [True, False])
-def test_cycles_by_layer_of_a_network_whose_table_is_loaded_once(first):
+def test_cycles_by_layer_of_a_network_whose_table_is_loaded_once(name, stream, first):
     """Later runs begin behind it, and so do their logs."""
-    tiny = sw.load("mnist-tiny").lower().compile(Config())
+    tiny = read_network(name, stream).compile(Config())
     code = tiny.instructions()
     cycles = timing.program_cycles(tiny.config, code, first)
     ran = cycles[timing.run_start(code, first) :]
