@@ -14,8 +14,10 @@ from hw.arch.isa import LATE_WORD, NI, Dest, Instruction, Op
 from hw.arch.memmap import Mem
 
 POP_STAGES = 2  #: Registers inside an element between operand and accumulator input.
-ROW_READ = 2  #: Address to rotated and masked row word (register output).
-ELEMENT_IN = ROW_READ + 2  #: Operand visible in element (0, 0).
+ROW_ADDRESS = 1  #: Address of row memory in a register, of a word that is no pixel's.
+ROW_DATA = ROW_ADDRESS + 2  #: Word of row memory, in the memory's output register.
+ROW_READ = ROW_DATA + 1  #: Rotated and masked row word (register output).
+ELEMENT_IN = ROW_READ + 3  #: Operand visible in element (0, 0).
 ACC = ELEMENT_IN + POP_STAGES + 1  #: Accumulator of element (0, 0) visible.
 S_READY = ACC + 1  #: Accumulator of lane 0 in the lane's register: start of the lane.
 PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P); unit u's in MAC at + u.
@@ -36,9 +38,18 @@ def write_cycle(config: Config) -> int:
 def mean_row(config: Config) -> int:
     """Place after tau, as if it were a row of the last tile, at which a mean takes the lanes' x.
 
-    What is kept of row R - 1 goes through a multiplier of its own, as row 0's sum went before.
+    What is kept of row R - 1 goes through a register and a multiplier of its own, as row 0's sum
+    went before.
     """
-    return Y - S_READY + config.rows - 1
+    return Y + 1 - S_READY + config.rows - 1
+
+
+def pixel_cycle(config: Config, unit: int) -> int:
+    """Cycle after a word's issue at which a unit's pixel is at lane 0.
+
+    A cycle before its multiplier, if it goes there by way of the register of what is kept.
+    """
+    return S_READY + unit - (unit == 1 and bool(config.means))
 
 
 def mean_gap(config: Config, i: Instruction) -> int:
@@ -112,7 +123,7 @@ def peek_cycles(config: Config, memory: Mem = Mem.COL) -> int:
 
     The address in a register, the way to the memory and its word, and two selections.
     """
-    read = {Mem.COL: S_READY - 1 + config.cols - 1, Mem.ROW: 3}
+    read = {Mem.COL: S_READY - 1 + config.cols - 1, Mem.ROW: 2 + ROW_DATA - ROW_ADDRESS}
     return PEEK - 1 + read.get(memory, 1)
 
 

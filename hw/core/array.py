@@ -142,7 +142,7 @@ class SystolicArray(wiring.Component):
     pops: Signal
     accs: Any
 
-    operand_latency = 2  #: From a row's word to element (0, 0), past the column of popcounts.
+    operand_latency = 3  #: From a row's word to element (0, 0), past the column of popcounts.
 
     def __init__(self, config: Config, *, target: str = "generic"):
         if target not in self.FORMS:
@@ -197,7 +197,8 @@ class SystolicArray(wiring.Component):
         cfg, found = self.config, {}
         neg = delay(m, self.neg, timing.ELEMENT_IN - 1, name="neg_in")
         neg = chain(m, neg, cfg.rows, name="neg_row")
-        left = [delay(m, self.rows[r], 1, name=f"a{r}_ones") for r in range(cfg.rows)]
+        past = self.operand_latency - 1  # to the column of popcounts
+        left = [delay(m, self.rows[r], past, name=f"a{r}_ones") for r in range(cfg.rows)]
         for r in range(cfg.rows):
             found[r, -1] = left[r], (~neg[r]).replicate(cfg.width)
         for c in range(cfg.cols):

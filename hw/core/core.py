@@ -66,7 +66,7 @@ class Core(wiring.Component):
         self.log = Log(style="distributed" if target == "xc7" else "block")
         apart: Any = {"apart": True, "strict": trace}
         self.prog = Bank(32, config.prog_depth, init=map(int, words), load=Mem.PROG, **apart)
-        self.row = Banks(rows, width, config.row_depth, **apart)
+        self.row = Banks(rows, width, config.row_depth, registered=True, **apart)
         self.col = Banks(
             cols, width, config.col_depth, init=columns, gated=True, registered=True, **apart
         )
@@ -116,7 +116,8 @@ class Core(wiring.Component):
 
     def _check(self) -> None:
         """What the parts' latencies add up to is what compiler and interpreter reckon with."""
-        assert self.row.latency + self.rowread.latency == timing.ROW_READ
+        assert timing.ROW_ADDRESS + self.row.latency == timing.ROW_DATA
+        assert timing.ROW_DATA + self.rowread.latency == timing.ROW_READ
         assert timing.ROW_READ + self.array.operand_latency == timing.ELEMENT_IN
         assert timing.ROW_READ + self.array.latency == timing.S_READY
         # Lane 0 takes its bias before the next column tile's can be there.
@@ -171,7 +172,7 @@ class Core(wiring.Component):
         early, word = self.modes.early, self.seq.word
         par = word.par | self.peeking.active
         near, far = (c - self.col.latency for c in (timing.ELEMENT_IN, timing.S_READY - 1))
-        spikes = Pipeline(m, self.rowread.some, timing.ROW_READ, name="spikes").at(near)
+        spikes = Pipeline(m, self.rowread.some, timing.ROW_READ + 1, name="spikes").at(near)
         parameter = Pipeline(m, par, 0, name="par_read").at(near)
         weight = Pipeline(m, par | (word.valid & early.mac), 0, name="weight_read").at(far)
         if self.trace:
@@ -207,7 +208,8 @@ class Core(wiring.Component):
     def _write_back(self, m: Module, tags: Pipeline) -> None:
         """What comes of a row, at one time, to the memories."""
         back, write = self.back, timing.write_cycle(self.config)
-        pooled = Pipeline(m, self.pool.o, timing.ROW_READ + self.pool.latency, name="pooled")
+        windows = self.pool.o & self.modes.early.pooling.replicate(self.config.width)
+        pooled = Pipeline(m, windows, timing.ROW_READ + self.pool.latency, name="pooled")
         x = Pipeline(m, self.lanes.x, timing.X + 1, name="x")
         m.d.comb += [
             back.mode.eq(self.modes.write),

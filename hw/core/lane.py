@@ -15,7 +15,7 @@ from hw.core.lane_events import lane_event
 from hw.core.membranes import MembraneCodes
 from hw.core.modes import LaneMode
 from hw.core.neuron import Neuron
-from hw.core.pipe import later
+from hw.core.pipe import delay, later
 from hw.core.residual import Residual
 from hw.core.table import CELL_BITS, CODE_BITS, Entry
 
@@ -148,7 +148,7 @@ class Lane(wiring.Component):
         if self.config.means:
             m.d.comb += [
                 keeps.mac.eq(self.mode.mac),
-                affine.operand_1.eq(keeps.operand),
+                affine.operand_1.eq(delay(m, keeps.operand, 1, name="operand_1")),
             ]
             if self.config.tile_pixels > 1:
                 m.d.comb += keeps.pixel.eq(event.pixel_1)

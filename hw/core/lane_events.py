@@ -33,9 +33,9 @@ def lane_event(config: Config) -> data.StructLayout:
     row is new) at PICKED; ``on_bus`` (x is collected) at X; ``fire``, ``start``, ``row``,
     ``store`` and ``res_write`` (address) at Y. A core that sums means has what their unit is told
     (`hw.core.affine`): in a MAC as all units; else ``factor_1`` two cycles after the factor's
-    word, ``bias_1`` one after the bias', ``first_1`` and ``adds_1`` at Y + 1. One that stores
+    word, ``bias_1`` one after the bias', ``first_1`` and ``adds_1`` at Y + 2. One that stores
     membranes has the fields of codes too, one of several pixels ``pixel_u``, of unit u, at
-    S_READY + u.
+    ``timing.pixel_cycle``.
     """
     row = (config.rows - 1).bit_length()
     members: dict[str, Any] = {
@@ -101,7 +101,7 @@ class LaneEvents(wiring.Component):
     word : In(Word), at 0.
     row : In(row_event(config, config.rows)), at EXPAND + r.
     pops : In(signed(acc_bits)), popcount of the row, at ACC - 1 + r.
-    pixel : In(signed 18), tile_pixels times, unit u's at S_READY + u from the issue.
+    pixel : In(signed 18), tile_pixels times, unit u's at ``timing.pixel_cycle`` from the issue.
     event : Out(lane_event(config)), of lane 0.
     """
 
@@ -185,7 +185,7 @@ class LaneEvents(wiring.Component):
             Pipeline(m, word.par & (word.par_index == index), 0, name=f"par_mean_{name}")
             for name, index in (("bias", MEAN_BIAS), ("factor", MEAN_FACTOR))
         )
-        kept = rows.at(timing.Y + 1)
+        kept = rows.at(timing.Y + 2)
         m.d.comb += [
             e.bias_1.eq(Mux(mac, sums.at(timing.S_READY).swap, bias.at(timing.ELEMENT_IN + 1))),
             e.factor_1.eq(mac | factor.at(timing.ELEMENT_IN + 2)),

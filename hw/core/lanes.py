@@ -114,6 +114,7 @@ class Lanes(wiring.Component):
         assert timing.S_READY + self.latency + 1 == timing.write_cycle(self.config)
         event, spikes, bus = self.event, [], Const(0, MEMBRANE_BITS)
         modes = chain(m, self.mode, cols, name="mode")
+        forget = chain(m, self.forget, cols, name="forget")
         for c, lane in enumerate(self.lanes):
             m.submodules[f"lane_{c}"] = lane
             m.d.comb += [
@@ -122,7 +123,7 @@ class Lanes(wiring.Component):
                 lane.acc.eq(self.acc[c]),
                 lane.col.eq(self.col[c]),
                 lane.sc.eq(delay(m, self.sc[c], c, name=f"sc_{c}")),
-                lane.forget.eq(self.forget),
+                lane.forget.eq(forget[c]),
                 self.res_addr[c].eq(event.res_write),
                 self.kept[c].eq(lane.kept),
             ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -162,13 +162,16 @@ class LoopNest(wiring.Component):
             before = before & last[lv]
         for n, lv in enumerate(LEVELS):
             m.d.comb += [self.index[lv].eq(index[lv]), self.last[lv].eq(last[lv])]
+            above = [self.go[level] for level in LEVELS[n + 1 :]]
+            if lv in TILE:  # where a tile ends, a level outside advances, or the instruction ends
+                above = [*above[: len(TILE) - 1 - n], self.tile_end]
             with m.If(self.go[lv]):
                 m.d.sync += [
                     index[lv].eq(index[lv] + 1),
                     last[lv].eq(index[lv] + 2 == count(lv)),
                 ]
-                for below in LEVELS[:n]:
-                    m.d.sync += restart(below)
+            with m.If(Cat(*above).any()):
+                m.d.sync += restart(lv)
         with m.If(self.setup):
             m.d.sync += [statement for lv in LEVELS for statement in restart(lv)]
 

@@ -72,7 +72,8 @@ class Peek(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         place: Any = Signal(Place)
-        column, row, other = (Signal(32, name=name) for name in ("column", "row", "other"))
+        column, row, pixel = (Signal(signed(32), name=n) for n in ("column", "row", "pixel"))
+        other = Signal(32)
         with m.If(self.busy):
             m.d.sync += self.active.eq(0)
         with m.Elif(self.peek):
@@ -82,13 +83,13 @@ class Peek(wiring.Component):
             m.d.sync += [
                 column.eq(_part(self.col_data, place)),
                 row.eq(_part(self.row_data, place)),
-                other.eq(Mux(place.mem == Mem.PIX, self.pix_data, self.prog_data.as_signed())),
+                pixel.eq(self.pix_data),
+                other.eq(self.prog_data),
             ]
             with m.Switch(place.mem):
-                with m.Case(Mem.COL):
-                    m.d.sync += self.data.eq(column)
-                with m.Case(Mem.ROW):
-                    m.d.sync += self.data.eq(row)
+                for mem, word in ((Mem.COL, column), (Mem.ROW, row), (Mem.PIX, pixel)):
+                    with m.Case(mem):
+                        m.d.sync += self.data.eq(word)
                 with m.Default():
                     m.d.sync += self.data.eq(other)
         return m

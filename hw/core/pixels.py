@@ -15,7 +15,8 @@ from hw.core.loops import EACH, INDEX
 from hw.core.pipe import Pipeline, delay
 from hw.core.words import ADDR, COLUMN, Word, field, instruction_layout
 
-ADDRESS = 4  #: Cycle at which the row banks' addresses are presented.
+ADDRESS = 4  #: Cycle at which the row banks' addresses are presented,
+DATA = ADDRESS + timing.ROW_DATA - timing.ROW_ADDRESS  #: and at which their words come.
 FAR = 31  #: Tokens to the end of an image row from which on no unit of a tile reaches it.
 
 
@@ -105,7 +106,7 @@ class Pixels(wiring.Component):
     Unit u takes the column of the word plus u, with ``x_twice`` plus 2 u. A core whose tiles
     have one pixel reads pixel memory alone.
 
-    Latency: timing.S_READY + u cycles from ``word`` to ``o`` of unit u. Throughput: a pixel of
+    Latency: timing.pixel_cycle cycles from ``word`` to ``o`` of unit u. Throughput: a pixel of
     every unit a cycle.
 
     Parameters
@@ -118,9 +119,9 @@ class Pixels(wiring.Component):
     read : In(signed 18), the word of pixel memory, at 1.
     peek : In(1), nothing is issued, and every bank is to read the word peek_addr : In(ADDR).
     reads : Out(1), row memory is read: at addr : Out(ADDR), R times, at ADDRESS, or two cycles
-        after ``peek``; data : In(W), R times, a cycle later.
-    o : Out(signed 18), tile_pixels times, unit u's at S_READY + u; 0 where the word is no tap
-        inside the image of a MAC.
+        after ``peek``; data : In(W), R times, at DATA.
+    o : Out(signed 18), tile_pixels times, unit u's at ``timing.pixel_cycle``; 0 where the word
+        is no tap inside the image of a MAC.
     """
 
     insn: Any
@@ -181,7 +182,8 @@ class Pixels(wiring.Component):
                 m.d.sync += pixel.eq((value << i.pix_shift) - centre)
             with m.Else():
                 m.d.sync += pixel.eq(0)
-            m.d.comb += self.o[u].eq(delay(m, pixel, u, name=f"pixel_{u}"))
+            wait = timing.pixel_cycle(self.config, u) - end
+            m.d.comb += self.o[u].eq(delay(m, pixel, wait, name=f"pixel_{u}"))
         return m
 
     def _starts(self, m: Module, images: Pipeline) -> Pipeline:
@@ -215,12 +217,12 @@ class Pixels(wiring.Component):
         """Return the units' bytes: of the channel, in the order of columns; a register each."""
         n, units, last = self.config.rows, self.config.tile_pixels, self.latency - 1
         found = []
-        k = starts.at(ADDRESS + 1).k
+        k = starts.at(DATA).k
         for b in range(n):
             byte = Signal(8, name=f"byte_{b}", reset_less=True)
             cuts = [self.data[b][at : at + 8] for at in range(0, self.config.width, 8)]
             m.d.sync += byte.eq(Choice(cuts)[k[: (len(cuts) - 1).bit_length()]])
-            found.append(Pipeline(m, byte, ADDRESS + 2, name=f"byte_{b}").at(last - 1))
+            found.append(Pipeline(m, byte, DATA + 1, name=f"byte_{b}").at(last - 1))
         start = starts.at(last - 1)
         at = start.column[: n.bit_length() - 1]
         out = []

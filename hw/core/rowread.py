@@ -6,7 +6,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch import Config
+from hw.arch import Config, timing
 from hw.arch.isa import SLOT_BYTES, Pack
 from hw.core.pipe import delay
 from hw.core.words import ADDR, Word
@@ -29,9 +29,9 @@ class RowRead(wiring.Component):
     word : In(Word), at 0.
     pack : In(2), hw.arch.isa.Pack, slot_bytes_log2 : In(2), gs : In(ADDR), distance between
         groups of R tokens: fields of the instruction, at 0.
-    addr : Out(ADDR), R times, bank addresses at 0; data : In(W), R times, at 1.
+    addr : Out(ADDR), R times, bank addresses at ROW_ADDRESS; data : In(W), R times, at ROW_DATA.
     rows : Out(W), R times; row r at ROW_READ + r.
-    some : Out(1), at ROW_READ: a row's word, of any row, is not 0.
+    some : Out(1), at ROW_READ + 1: a row's word, of any row, is not 0.
     """
 
     word: Any
@@ -63,18 +63,20 @@ class RowRead(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         n, n_bytes, w = self.config.rows, self.config.width // 8, self.word
+        addr = [Signal(ADDR, name=f"addr_{b}", reset_less=True) for b in range(n)]
         for b in range(n):
-            m.d.comb += self.addr[b].eq(w.row_addr)
+            m.d.comb += self.addr[b].eq(addr[b])
+            m.d.sync += addr[b].eq(w.row_addr)
         with m.If(w.right):
-            m.d.comb += self.addr[0].eq(w.row_addr + self.gs)
+            m.d.sync += addr[0].eq(w.row_addr + self.gs)
         with m.If(w.left):
-            m.d.comb += self.addr[n - 1].eq(w.row_addr - self.gs)
+            m.d.sync += addr[n - 1].eq(w.row_addr - self.gs)
 
         # inside[k + 2]: column x*R + k lies in the image, k = -2 .. R + 1
         inside = [~w.x_zero & (w.x_left > 0) if k < 0 else w.x_left > k for k in range(-2, n + 2)]
         packed = self.pack != Pack.NONE
         left, right, neg = (
-            delay(m, s, 1, name=f"rot_{t}")
+            delay(m, s, timing.ROW_DATA, name=f"rot_{t}")
             for s, t in ((w.left, "l"), (w.right, "r"), (w.neg, "n"))
         )
         words = []
@@ -104,7 +106,7 @@ class RowRead(wiring.Component):
                                         near[2] & w.dx0 & (self.pack == Pack.TRIPLE)
                                     )
                 mask.append(m_byte & w.y_ok & inside[r + 2] & w.valid)
-            masked = delay(m, Cat(*mask), 1, name=f"mask{r}")
+            masked = delay(m, Cat(*mask), timing.ROW_DATA, name=f"mask{r}")
             word = Signal(self.config.width, name=f"row_{r}")
             m.d.comb += word.eq(
                 Mux(left, self.data[(r - 1) % n], Mux(right, self.data[(r + 1) % n], self.data[r]))
@@ -118,5 +120,5 @@ class RowRead(wiring.Component):
                     m.d.sync += q[8 * b : 8 * b + 8].eq(0)
             m.d.comb += self.rows[r].eq(delay(m, q, r, name=f"skew_{r}"))
             words.append(q)
-        m.d.comb += self.some.eq(Cat(*words).any())
+        m.d.comb += self.some.eq(delay(m, Cat(*words).any(), 1, name="some"))
         return m

@@ -13,6 +13,7 @@ from hw.arch.isa import Op
 from hw.core.fetch import Fetch
 from hw.core.loops import Addresses, LoopNest
 from hw.core.parameters import Parameters
+from hw.core.pipe import delay, later
 from hw.core.pixels import PixelColumn
 from hw.core.shortcut import ShortcutAddress
 from hw.core.table import TableLoader, TableWrite
@@ -137,17 +138,20 @@ class Sequencer(wiring.Component):
         """From instruction to instruction, and from column tile to column tile within one."""
         i, fetch, loops, loader = self.fetch.insn, self.fetch, self.loops, self.loader
         words_left, cells_left = Signal(7), Signal(range(STATE_CELLS + 1))  # of a TABLE
+        more, one = Signal(), Signal()  # words left: any, one
+        opening = delay(m, self.setup, 1, name="opening")  # a TABLE's first cycle
         m.d.comb += [
-            loader.more.eq(words_left != 0),
+            loader.more.eq(more),
             loader.fine.eq(i.state_shift == 0),
             loader.threshold.eq(self.prog_data[: len(loader.threshold)]),
             self.table.eq(loader.write),
-            fetch.skip.eq(Mux(loader.load, words_left != 0, loader.take & (words_left != 1))),
+            fetch.skip.eq(Mux(loader.load, more, loader.take & ~one)),
         ]
         with m.If(loader.take):
-            m.d.sync += words_left.eq(words_left - 1)
+            m.d.sync += [words_left.eq(words_left - 1), more.eq(~one), one.eq(words_left == 2)]
         with m.If(self.setup):
-            m.d.sync += [words_left.eq(i.n_k), cells_left.eq(STATE_CELLS)]
+            m.d.sync += [words_left.eq(i.n_k), more.eq(i.n_k != 0), one.eq(i.n_k == 1)]
+            m.d.sync += cells_left.eq(STATE_CELLS)
         started = Signal()
         m.d.sync += started.eq(self.start & ~self.busy)
         with m.If(self.start & ~self.busy):
@@ -171,10 +175,7 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "RUN"
             with m.State("TABLE"):
-                m.d.comb += [
-                    loader.load.eq(cells_left == STATE_CELLS),
-                    loader.run.eq(cells_left != STATE_CELLS),
-                ]
+                m.d.comb += [loader.load.eq(opening), loader.run.eq(~opening)]
                 m.d.sync += cells_left.eq(cells_left - 1)
                 with m.If(cells_left == 0):
                     m.d.comb += [fetch.begin.eq(1), fetch.keep.eq(i.xnor)]  # TABLE's `once`
@@ -233,8 +234,8 @@ class Sequencer(wiring.Component):
         """The tag of the tile whose last word was issued in the cycle before."""
         loops, tokens, destination = self.loops, self.tokens, self.destination
         tag: Any = Signal(Tag)
-        m.d.comb += self.tag.eq(tag)
-        m.d.sync += [
+        m.d.comb += self.tag.eq(later(m, tag, name="tag", cleared=("valid",)))
+        m.d.comb += [
             tag.valid.eq(loops.words_done),
             tag.half.eq(self.parameters.half),
             tag.new.eq(loops.fresh),

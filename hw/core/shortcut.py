@@ -25,7 +25,7 @@ class ShortcutRead(wiring.Component):
     -------
     take : In(1), the address of a shortcut word is presented, at tau + 1; byte : In(4), where its
         bits begin, 0 to W / 8 - 1.
-    data : In(W), R times, a cycle after ``take``.
+    data : In(W), R times, ROW_DATA cycles after ``take``.
     o : Out(C), bits of row r at tau + PICKED + r; lane c delays its bit by c more.
     """
 
@@ -52,8 +52,8 @@ class ShortcutRead(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         rows, cols, width = self.config.rows, self.config.cols, self.config.width
-        arrived = delay(m, self.take, 1, name="arrived", reset=True)
-        byte = delay(m, self.byte, 1, name="byte")
+        arrived = delay(m, self.take, timing.ROW_DATA, name="arrived", reset=True)
+        byte = delay(m, self.byte, timing.ROW_DATA, name="byte")
         held = [Signal(cols, name=f"held_{r}", reset_less=True) for r in range(rows)]
         for r in range(rows):
             cuts = [self.data[r][8 * b : 8 * b + cols] for b in range(width // 8)]
@@ -63,7 +63,9 @@ class ShortcutRead(wiring.Component):
         m.d.sync += row.eq(row + 1)
         with m.If(arrived):
             m.d.sync += row.eq(0)
-        m.d.comb += self.o.eq(Pipeline(m, Choice(held)[row], 3, name="o").at(timing.PICKED))
+        m.d.comb += self.o.eq(
+            Pipeline(m, Choice(held)[row], timing.ROW_DATA + 2, name="o").at(timing.PICKED)
+        )
         return m
 
 

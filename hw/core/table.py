@@ -163,21 +163,27 @@ class TableLoader(wiring.Component):
         place = Signal(COARSE, reset_less=True)  # mine, place: the threshold in hand
         count = Signal(CODE_BITS - 1)
         write: Any = Signal(TableWrite)
-        t = self.threshold
-        m.d.comb += [self.take.eq(self.run & self.more & (mine == cell)), self.write.eq(write)]
+        t, comes = self.threshold, self.load | self.take
+        meets = Signal(reset_less=True)  # mine is cell: worked out a cycle ahead
+        cell_next, mine_next = Signal(CELL_BITS), Signal(CELL_BITS)
+        m.d.comb += [
+            self.take.eq(self.run & self.more & meets),
+            self.write.eq(write),
+            cell_next.eq(Mux(self.load, 0, cell + 1)),
+            mine_next.eq(Mux(comes, Mux(self.fine, t[FINE : FINE + CELL_BITS], t[COARSE:]), mine)),
+        ]
         m.d.sync += [
             write.en.eq(self.run),
             write.cell.eq(cell),
             write.entry.count.eq(count),
             write.entry.at.eq(Mux(self.take, place, STATE_CELL_COARSE)),
-            cell.eq(cell + 1),
+            cell.eq(cell_next),
+            mine.eq(mine_next),
+            meets.eq(mine_next == cell_next),
             count.eq(count + self.take),
         ]
         with m.If(self.load):
-            m.d.sync += [cell.eq(0), count.eq(0)]
-        with m.If(self.load | self.take):
-            m.d.sync += [
-                mine.eq(Mux(self.fine, t[FINE : FINE + CELL_BITS], t[COARSE:])),
-                place.eq(Mux(self.fine, t << COARSE - FINE, t)),
-            ]
+            m.d.sync += count.eq(0)
+        with m.If(comes):
+            m.d.sync += place.eq(Mux(self.fine, t << COARSE - FINE, t))
         return m

@@ -118,7 +118,8 @@ class Pieces(Elaboratable):
     def _pairs(self, m, step, channel, shown, whole):
         """A piece of two tiles: the even one's bits are kept until the odd one of their step."""
         d, n, s = self.dut, self.config.rows, self.seen
-        odd, mine = d.tag.nb[n.bit_length() - 1], d.tag.t == step
+        odd, mine = Signal(), Signal()  # of the tag that came a cycle before
+        m.d.sync += [odd.eq(d.tag.nb[n.bit_length() - 1]), mine.eq(d.tag.t == step)]
         # The memory, at that step.
         word, known, kept = Signal(16 * n), Signal(), Signal(n)
         with m.If(s["$signature__en"] & (s["$signature__addr"] == step)):
@@ -212,7 +213,7 @@ def test_all_is_written_once_in_its_place(tmp_path, name):
         ("whole", "with m.If(self.due):", "with m.If(self.due & self.valid):"),
         ("whole", "self.bits[c] & self.valid", "self.bits[c]"),
         ("pairs", "write.en.eq(self.closing & ~odd)", "write.en.eq(self.closing)"),
-        ("pairs", "write.addr.eq(tag.t)", "write.addr.eq(tag.t[:3])"),
+        ("pairs", "write.addr.eq(t)", "write.addr.eq(t[:3])"),
         (
             "pairs",
             "Cat(read.data[n * c : n * c + n], group[c])",

@@ -80,7 +80,7 @@ def test_the_first_row_of_a_column_tile_swaps_the_bias(bench):
 
 
 def test_what_is_kept_is_summed_and_the_mean_takes_x():
-    """Row 0 opens the sum; behind row 3 of the last tile, six cycles on, x takes it."""
+    """Row 0 opens the sum; behind row 3 of the last tile, seven cycles on, x takes it."""
     bench = Bench(LaneEvents(CONFIG), ["insn", "early", "word", "row", "pops", "pixel"], ["event"])
     for mean in (Keep.NONE, Keep.Y, Keep.SPIKE):
         for closes in (0, 1):
@@ -95,7 +95,7 @@ def test_what_is_kept_is_summed_and_the_mean_takes_x():
             fields = {"mean": int(mean), "shift": 1, "mean_shift": 2}
             events = play(bench, Op.GEMM, {"gemm": 1}, at, **fields)
             takes = timing.PICKED + timing.mean_row(CONFIG) if mean and closes else None
-            begin = timing.Y + 1
+            begin = timing.Y + 2
             assert when(events, "adds_1") == ({begin + r: 1 for r in range(3)} if mean else {})
             assert when(events, "first_1") == {begin: 1}
             other = {n: e["shut"] for n, e in enumerate(events) if e["shut"] != shut(1)}

@@ -7,7 +7,7 @@ import pytest
 
 from hw.arch import Config, isa, timing
 from hw.arch.isa import CENTRES, Op
-from hw.core.pixels import ADDRESS, PixelColumn, Pixels
+from hw.core.pixels import ADDRESS, DATA, PixelColumn, Pixels
 from tests.unit.bench import Bench, timeline
 
 CENTRE = [100 * n - 321 for n in range(CENTRES)]
@@ -109,10 +109,13 @@ def test_several_pixels_of_row_memory(name, stride):
         stimulus[t]["word"] = word
         words.append((word, y))
 
+    arrives, later = [], DATA - ADDRESS  # of the memory, a word a cycle
+
     def react(_, out):
         addr = [a % memory.shape[1] for a in out["addr"]]
         words = [bytes(memory[b, a].tolist()) for b, a in enumerate(addr)]
-        return {"data": [int.from_bytes(w, "little") for w in words]}
+        arrives.append([int.from_bytes(w, "little") for w in words])
+        return {"data": arrives[-later]} if len(arrives) >= later else {}
 
     seen, some = bench.play(stimulus, react), set()
     for t, (word, y) in enumerate(words):
@@ -121,7 +124,7 @@ def test_several_pixels_of_row_memory(name, stride):
             x, k = word["column"] + stride * u, word["k"]
             inside = word["valid"] and word["y_ok"] and 0 <= x < width
             want = (image[y, x, k] << shift) - CENTRE[k % CENTRES] if inside else 0
-            assert seen[t + timing.S_READY + u]["o"][u] == want, (t, u)
+            assert seen[t + timing.pixel_cycle(config, u)]["o"][u] == want, (t, u)
             some.add((bool(inside), x < 0, x >= width))
     assert len(some) == 4  # inside or not, left and right of the image
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.arch import Config
-from hw.arch.timing import PICKED
+from hw.arch.timing import PICKED, ROW_DATA
 from hw.core.shortcut import ShortcutRead
 from tests.unit.bench import Bench
 
@@ -33,7 +33,7 @@ def play(unit, tiles, rng):
         rows.append({"byte": int(rng.integers(16)), "data": noise})
     for tau, byte, words in tiles:
         rows[tau + TAKE] |= {"take": 1, "byte": byte}
-        rows[tau + TAKE + 1]["data"] = words
+        rows[tau + TAKE + ROW_DATA]["data"] = words
     seen = bench.play(rows)
     return {
         (tau, r): seen[tau + PICKED + r]["o"] for tau, _, _ in tiles for r in range(config.rows)

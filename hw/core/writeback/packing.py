@@ -23,7 +23,7 @@ def head_and_rest(value, lowest, width: int):
 class SlotPacking(wiring.Component):
     """Channel-packed: slot s of a word holds C bits, of column tile s modulo W / C.
 
-    Latency: combinational. Throughput: a row a cycle.
+    Latency: combinational of ``bits``, 1 cycle from ``slot``. Throughput: a row a cycle.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class SlotPacking(wiring.Component):
 
     Members
     -------
-    bits : In(C). slot : In(5), 0 to W / C - 1.
+    bits : In(C). slot : In(5), 0 to W / C - 1, a cycle before its bits.
     word : Out(W). en : Out(W / 8), bytes of it: all of them with slot 0, else the slot's.
     """
 
@@ -51,12 +51,14 @@ class SlotPacking(wiring.Component):
         m = Module()
         cols, width = self.config.cols, self.config.width
         n_bytes, size = width // 8, cols // 8
-        m.d.comb += self.word.eq(head_and_rest(self.bits, self.slot == 0, width))
+        head, en = Signal(reset_less=True), Signal(n_bytes, reset_less=True)
+        m.d.sync += [head.eq(self.slot == 0), en.eq(0)]
+        m.d.comb += [self.word.eq(head_and_rest(self.bits, head, width)), self.en.eq(en)]
         with m.Switch(self.slot):
             for s in range(width // cols):
                 with m.Case(s):
                     some = ((1 << size) - 1) << (s * size)
-                    m.d.comb += self.en.eq(some if s else (1 << n_bytes) - 1)
+                    m.d.sync += en.eq(some if s else (1 << n_bytes) - 1)
         return m
 
 

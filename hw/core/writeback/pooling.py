@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import Config
 from hw.arch.config import POOL_LUT_WORDS
 from hw.arch.formats import MAX_STEPS
+from hw.core.pipe import later
 from hw.core.words import Tag
 
 
@@ -20,8 +21,8 @@ class FusedPool(wiring.Component):
     each window of an image row and time step, what the rows so far gave. A window ends with an
     image row whose y is odd, and the last.
 
-    Latency: combinational of an odd row's event. Throughput: a row a cycle; an even row comes a
-    cycle before its odd one.
+    Latency: combinational of an odd row's spikes, 1 cycle from its event. Throughput: a row a
+    cycle; an even row comes a cycle before its odd one.
 
     Parameters
     ----------
@@ -30,9 +31,9 @@ class FusedPool(wiring.Component):
 
     Members
     -------
-    due : In(1), a row of a pooled tile comes: row : In(range(R)), bits : In(C), its spikes, 0
-        where it is no token. tag : In(Tag), the tile's. start : In(1), the tile is the first of
-        its image row.
+    due : In(1), a row of a pooled tile comes: row : In(range(R)), tag : In(Tag), the tile's. A
+        cycle later bits : In(C), its spikes, 0 where it is no token, and start : In(1), the tile
+        is the first of its image row.
     valid : Out(1), a window of the pooled image is whole: window : Out(C).
     """
 
@@ -60,27 +61,29 @@ class FusedPool(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        tag, odd = self.tag, self.row[0]
-        across = self._across(m)
+        ahead, row = self.tag, later(m, self.row, name="row")
+        due = later(m, self.due, name="due", cleared=("due",))
+        tag = later(m, ahead, name="tag")
+        counts = self.due & self.row[0] & ahead.ends
+        ends = counts & (Cat(Const(0, 1), self.row[1:]) < ahead.n_valid)
+        across = self._across(m, due, row, tag)
         top = Signal(reset_less=True)  # so far the column tile's first image row
         first, above = Signal(), Signal()
-        kept, kept_write = self._line(m)
+        kept, kept_write = self._line(m, due, row, tag)
         m.d.comb += [
             first.eq(tag.new | top),
             above.eq(tag.odd | ~first),  # the line holds image rows of this window
             self.window.eq(across | (kept & above.replicate(len(across)))),
-            self.valid.eq(
-                self.due & odd & tag.ends & (Cat(Const(0, 1), self.row[1:]) < tag.n_valid)
-            ),
+            self.valid.eq(later(m, ends, name="ends", cleared=("ends",))),
             kept_write.eq(Mux(tag.odd, across, self.window)),
         ]
-        with m.If(self.due):
+        with m.If(due):
             m.d.sync += top.eq(first & ~tag.odd)
         return m
 
-    def _across(self, m: Module) -> Signal:
+    def _across(self, m: Module, due: Signal, row: Signal, tag: Any) -> Signal:
         """Return what an odd row's window has in its image row."""
-        n, cols, row = self.config.rows, self.config.cols, self.row
+        n, cols = self.config.rows, self.config.cols
         m.submodules.edge = edge = memory.Memory(
             shape=cols, depth=MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
         )
@@ -94,17 +97,17 @@ class FusedPool(wiring.Component):
             m.d.comb += left.eq(read.data)
         m.d.sync += [before.eq(self.bits), pair.eq(left | self.bits)]
         m.d.comb += [
-            write.addr.eq(self.tag.t),
+            write.addr.eq(tag.t),
             write.data.eq(self.bits),
-            write.en.eq(self.due & (row == n - 1)),
-            read.addr.eq(self.tag.t),
+            write.en.eq(due & (row == n - 1)),
+            read.addr.eq(tag.t),
             across.eq(pair | self.bits),
         ]
         return across
 
-    def _line(self, m: Module) -> tuple[Any, Any]:
+    def _line(self, m: Module, due: Signal, row: Signal, tag: Any) -> tuple[Any, Any]:
         """Return what the line has of an odd row's window, and what it takes for it."""
-        depth, odd = self.config.pool_depth, self.row[0]
+        depth, odd = self.config.pool_depth, row[0]
         style = "distributed" if depth <= POOL_LUT_WORDS else "block"
         m.submodules.line = line = memory.Memory(
             shape=self.config.cols, depth=depth, init=[], attrs={"ram_style": style}
@@ -112,13 +115,13 @@ class FusedPool(wiring.Component):
         write, read = line.write_port(), line.read_port()
         at = Signal(range(depth), reset_less=True)
         here = Signal(range(depth))
-        opens = self.start & (self.tag.t == 0) & (self.row == 0)
+        opens = self.start & (tag.t == 0) & (row == 0)
         m.d.comb += [
             here.eq(Mux(opens, 0, at)),
             read.addr.eq(here),
             write.addr.eq(at),
-            write.en.eq(self.due & odd),
+            write.en.eq(due & odd),
         ]
-        with m.If(self.due):
+        with m.If(due):
             m.d.sync += at.eq(Mux(odd, at + 1, here))
         return read.data, write.data

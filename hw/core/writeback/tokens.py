@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
 from hw.arch.formats import MAX_STEPS
+from hw.core.pipe import later
 from hw.core.words import Tag
 
 
@@ -17,7 +18,8 @@ class TokenPacking(wiring.Component):
     With R = 4 a piece is of two tiles; the first is kept for each time step until the second
     comes.
 
-    Latency: combinational of the tile's last row. Throughput: a row a cycle, a piece a tile.
+    Latency: combinational of the tile's last row, 1 cycle from its tag. Throughput: a row a
+    cycle, a piece a tile.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ class TokenPacking(wiring.Component):
     -------
     due : In(1), a row comes: bits : In(C), valid : In(1), it is a token of the image (else 0 is
         packed).
-    closing : In(1), it is the last of its tile. tag : In(Tag), the tile's.
+    closing : In(1), it is the last of its tile. tag : In(Tag), the tile's, a cycle before.
     pieces : Out(max(R, 8)), C times; with ``closing``.
     en : Out(W / 8), bytes of the word that they are written to: all of them with the piece of
         the word's first tokens, which ``head`` : Out(1) tells.
@@ -60,7 +62,8 @@ class TokenPacking(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        n, cols, width, tag = self.config.rows, self.config.cols, self.config.width, self.tag
+        n, cols, width = self.config.rows, self.config.cols, self.config.width
+        t, nb = (later(m, self.tag[name], name=name) for name in ("t", "nb"))
         rows = [Signal(n, name=f"tokens_{c}", reset_less=True) for c in range(cols)]
         group = [Signal(n, name=f"group_{c}") for c in range(cols)]
         for c in range(cols):
@@ -73,10 +76,10 @@ class TokenPacking(wiring.Component):
                 shape=n * cols, depth=MAX_STEPS, init=[], attrs={"ram_style": "distributed"}
             )
             write, read = keep.write_port(), keep.read_port(domain="comb")
-            odd = tag.nb[n.bit_length() - 1]
+            odd = nb[n.bit_length() - 1]
             m.d.comb += [
-                write.addr.eq(tag.t),
-                read.addr.eq(tag.t),
+                write.addr.eq(t),
+                read.addr.eq(t),
                 write.data.eq(Cat(*group)),
                 write.en.eq(self.closing & ~odd),
             ]
@@ -87,10 +90,16 @@ class TokenPacking(wiring.Component):
             m.d.comb += [self.pieces[c].eq(group[c]) for c in range(cols)]
         unit, n_bytes = self.size // 8, width // 8
         at = Signal(range(max(2, width // self.size)))
-        m.d.comb += [at.eq(tag.nb[self.size.bit_length() - 1 :]), self.head.eq(at == 0)]
+        head, en = Signal(reset_less=True), Signal(n_bytes, reset_less=True)
+        m.d.sync += [head.eq(at == 0), en.eq(0)]
+        m.d.comb += [
+            at.eq(self.tag.nb[self.size.bit_length() - 1 :]),
+            self.head.eq(head),
+            self.en.eq(en),
+        ]
         with m.Switch(at):
             for s in range(width // self.size):
                 with m.Case(s):
                     some = ((1 << unit) - 1) << (s * unit)
-                    m.d.comb += self.en.eq(some if s else (1 << n_bytes) - 1)
+                    m.d.sync += en.eq(some if s else (1 << n_bytes) - 1)
         return m

@@ -45,7 +45,8 @@ class WriteBack(wiring.Component):
     load : In(Load), a write from outside, while no tag is in flight: it is written a cycle later.
     begin : In(1), an instruction begins, whose first mean goes to mean_base : In(ADDR).
     tag : In(Tag), at 0, two cycles before row 0's spikes are complete.
-    spikes : In(C), pooled : In(W), x : In(signed 18), of row r (PIX: lane r) at 2 + r.
+    spikes : In(C), pooled : In(W), 0 where the operation is not POOL, x : In(signed 18), of row r
+        (PIX: lane r) at 2 + r.
     row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
         3 + r. col_en, col_addr, col_data likewise, C times.
     pix_en : Out(1), pix_addr : Out(ADDR), pix_data : Out(signed 18), at 3 + r.
@@ -118,7 +119,6 @@ class WriteBack(wiring.Component):
         # Events come a cycle ahead of their rows, so that places are ready with them.
         ahead = events.event
         event = later(m, ahead, name="event", cleared=("due",))
-        row = event.row
         tag: Any = event.tag
         in_image = ahead.row < ahead.tag.n_valid
         counts = ahead.due & in_image & (~mode.pool | ~ahead.row[0])
@@ -126,14 +126,16 @@ class WriteBack(wiring.Component):
         valid = Signal()  # or of a window, below
         m.d.comb += valid.eq(later(m, counts, name="valid", cleared=("valid",)))
         closing = later(m, closes, name="closing", cleared=("closing",))
-        mask = Cat(Const(c, 7) < mode.lanes for c in range(cols))
-        spikes = self.spikes & Mux(tag.final, mask, ~Const(0, cols))
+        mask = Signal(cols, reset_less=True)  # of the last column tile
+        spiking = (~mode.pool).replicate(cols)
+        m.d.sync += mask.eq(Cat(Const(c, 7) < mode.lanes for c in range(cols)) & spiking)
+        spikes = self.spikes & later(m, Mux(ahead.tag.final, mask, spiking), name="mask")
         bits = Signal(cols)  # of the event, one per lane
-        m.d.comb += bits.eq(Mux(mode.pool, self.pooled[:cols], spikes))
+        m.d.comb += bits.eq(spikes | self.pooled[:cols])
 
         m.submodules.place = place = TokenPlace(cfg)
         if cfg.pool_depth:
-            self._fuse(m, event, later(m, in_image, name="in_image"), spikes, place, valid, bits)
+            self._fuse(m, ahead, later(m, in_image, name="in_image"), spikes, place, valid, bits)
         m.submodules.slots = slots = SlotPacking(cfg)
         m.submodules.taps = taps = TapPacking(cfg)
         m.submodules.tokens = tokens = TokenPacking(cfg)
@@ -143,14 +145,14 @@ class WriteBack(wiring.Component):
             place.now.eq(ahead.tag),
             place.row.eq(ahead.row),
             slots.bits.eq(bits),
-            slots.slot.eq(tag.slot),
+            slots.slot.eq(ahead.tag.slot),
             taps.bits.eq(bits),
             taps.slot_log2.eq(mode.slot_log2),
             tokens.due.eq(event.due),
             tokens.bits.eq(bits),
             tokens.valid.eq(valid),
             tokens.closing.eq(closing),
-            tokens.tag.eq(tag),
+            tokens.tag.eq(ahead.tag),
         ]
         load, n_parts = self.load, cfg.width // 32
         part = Cat((load.part == p).replicate(4) for p in range(n_parts))
@@ -160,7 +162,8 @@ class WriteBack(wiring.Component):
             en.eq(Mux(load.valid, part, slots.en)),
         ]
         self._rows(m, valid, closing, tag.addr, place, word, en, taps, tokens)
-        self._columns(m, valid, closing, tag, row, word, en, tokens)
+        token = later(m, (ahead.tag.nb + ahead.row)[: cols.bit_length() - 1], name="token")
+        self._columns(m, valid, closing, tag.addr, token, word, en, tokens)
 
         self._pixels(m, event, is_pix, closing)
         return m
@@ -187,15 +190,15 @@ class WriteBack(wiring.Component):
         ]
         m.d.comb += [self.pix_en.eq(pix_en), self.pix_addr.eq(pix_addr), self.pix_data.eq(pix_data)]
 
-    def _fuse(self, m: Module, event, in_image, spikes, place, valid, bits) -> None:
+    def _fuse(self, m: Module, ahead, in_image, spikes, place, valid, bits) -> None:
         """Windows in place of spikes: an odd row's, of itself and the even row before it."""
         m.submodules.fused = fused = FusedPool(self.config)
         m.d.comb += [
-            fused.due.eq(event.due & self.mode.fused),
-            fused.row.eq(event.row),
+            fused.due.eq(ahead.due & self.mode.fused),
+            fused.row.eq(ahead.row),
             fused.bits.eq(spikes & in_image.replicate(len(spikes))),
             fused.start.eq(place.start),
-            fused.tag.eq(event.tag),
+            fused.tag.eq(ahead.tag),
         ]
         with m.If(self.mode.fused):
             m.d.comb += [valid.eq(fused.valid), bits.eq(fused.window)]
@@ -233,7 +236,7 @@ class WriteBack(wiring.Component):
             *each(self.row_data, rows.data),
         ]
 
-    def _columns(self, m: Module, valid, closing, tag, row, word, en, tokens) -> None:
+    def _columns(self, m: Module, valid, closing, addr, token, word, en, tokens) -> None:
         """Wire the write ports of column memory."""
         m.submodules.columns = columns = self.columns
         load = self.load
@@ -241,9 +244,9 @@ class WriteBack(wiring.Component):
         m.d.comb += [
             columns.dest.eq(self.mode.dest),
             columns.load.eq(load.valid),
-            columns.addr.eq(Mux(load.valid, load.word, tag.addr)),
+            columns.addr.eq(Mux(load.valid, load.word, addr)),
             columns.valid.eq(valid | loads),
-            columns.token.eq(Mux(load.valid, load.bank, tag.nb + row)),
+            columns.token.eq(Mux(load.valid, load.bank, token)),
             columns.word.eq(word),
             columns.en.eq(en),
             columns.closing.eq(closing),

@@ -16,7 +16,7 @@ def test_words_of_column_tiles_follow_each_other(config, distance):
     cols = config.cols
     unit = MeanBurst(config)
     latency = timing.mean_row(config) - (config.rows - 1)
-    assert unit.latency == latency == 6
+    assert unit.latency == latency == 7
     bench = Bench(unit, ["begin", "base", "take"], ["due", "addr"])
     rows = [{**r, "base": 9} for r in timeline(120)]
     wanted, at = {}, 2

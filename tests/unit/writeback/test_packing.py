@@ -23,7 +23,7 @@ def test_slots(config):
     rng, cols, n_bytes = np.random.default_rng(0), config.cols, config.width // 8
     for slot in range(config.width // cols):
         bits = int.from_bytes(rng.bytes(cols // 8), "little")
-        out = bench.play([{"bits": bits, "slot": slot}])[0]
+        out = bench.play([{"slot": slot}, {"bits": bits, "slot": slot + 1}])[1]
         size = cols // 8
         assert out["word"] >> cols * slot & (1 << cols) - 1 == bits
         assert out["en"] == ((1 << n_bytes) - 1 if slot == 0 else (1 << size) - 1 << slot * size)

@@ -24,19 +24,23 @@ def test_tiles_are_turned(config):
     tokens = 2 * config.width  # two words of tokens
     spikes = rng.integers(2, size=(tokens, steps, cols))
     valid = rng.integers(2, size=(tokens, steps))
-    rows, want = [], {}
+    rows, tags, want = [], [], {}
     for first in range(0, tokens, n):
         for t in range(steps):
             for r in range(n):
                 bits = sum(int(b) << c for c, b in enumerate(spikes[first + r, t]))
-                tag = {"nb": first % 256, "t": t}
-                ports = {"due": 1, "bits": bits, "valid": int(valid[first + r, t]), "tag": tag}
+                tags.append({"nb": first % 256, "t": t})
+                ports = {"due": 1, "bits": bits, "valid": int(valid[first + r, t])}
                 rows.append({**ports, "closing": int(r == n - 1)})
             if (first + n) % size == 0:
                 piece = first + n - size
                 each = (spikes * valid[:, :, None])[piece : first + n, t]
                 want[len(rows) - 1] = (piece % config.width, each)
-    seen = bench.play(rows)
+    ahead = [
+        {"tag": tags[0]},
+        *({**row, "tag": t} for row, t in zip(rows, [*tags[1:], {}], strict=True)),
+    ]
+    seen = bench.play(ahead)[1:]
     for cycle, (at, each) in want.items():
         got = [[p >> k & 1 for k in range(size)] for p in seen[cycle]["pieces"]]
         assert got == each.T.tolist()
