@@ -5,8 +5,9 @@ one they are far more code than a processor's cache holds; as loops over arrays 
 C++ compiler makes a few vector instructions of each step. The netlist is the same, registers,
 memories and cells: only the order of writing differs.
 
-`netlist` reads the cells, `narrow` splits what no number of C++ holds, `alike` finds what is alike,
-`write` and `model` write it, `wrap` makes a Verilog module of it.
+`netlist` reads the cells, `fields` takes registers apart, `narrow` splits what no number of C++
+holds, `alike` finds what is alike, `layout` says where registers stand and `names` what all is
+called, `write` and `model` write it, `wrap` makes a Verilog module of it.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from hw.tools.export import rtlil_text
 from hw.tools.looped.alike import Alike
+from hw.tools.looped.fields import fields
 from hw.tools.looped.model import Model
 from hw.tools.looped.narrow import narrow
 from hw.tools.looped.netlist import Netlist, registers_named
@@ -63,6 +65,7 @@ def looped(
         name="looped",
     )
     netlist = Netlist.read(folder / "looped.json", name)
+    fields(netlist)
     narrow(netlist)
     start, condition = rare
     seldom = [port for port in netlist.outputs if start and port.startswith(start)]

@@ -209,7 +209,11 @@ class Alike:
         return vector
 
     def _gather(self, specs: Sequence[Spec]) -> Vector:
-        return self._kept(Vector("gather", len(specs), width(specs[0]), specs=specs))
+        key = "gather", *specs
+        if key not in self._tuples:
+            found = Vector("gather", len(specs), width(specs[0]), specs=specs)
+            self._tuples[key] = self._kept(found)
+        return self._tuples[key]
 
     def _vector(self, nodes: Sequence[Node]) -> Vector | None:
         """Return the value of one node a copy; None if they are of different widths."""

@@ -45,6 +45,11 @@ def masked(text: str, size: int, bits: int) -> str:
     return text if size >= bits else f"({text} & {literal((1 << size) - 1, bits)})"
 
 
+def fitted(text: str, most: int, size: int, bits: int) -> str:
+    """Return the low ``size`` bits of a number of ``bits`` of which only ``most`` may be 1."""
+    return text if most <= size else masked(text, size, bits)
+
+
 def extended(text: str, size: int, bits: int) -> str:
     """Return a number of ``bits`` whose low ``size`` bits are signed, with its sign above them."""
     top = literal(1 << (size - 1), bits)
@@ -118,12 +123,22 @@ def number(node: Node, value: Value, size: Size, choose: Choose = chosen) -> str
     return out
 
 
+def _most(kind: str, a: int, b: int) -> int:
+    """Return how many bits an operation on numbers of ``a`` and ``b`` bits may have."""
+    if kind == "$and":
+        return min(a, b)
+    if kind in ("$or", "$xor"):
+        return max(a, b)
+    return {"$add": max(a, b) + 1, "$mul": a + b}.get(kind, 64)
+
+
 def _pair(node: Node, value: Value, size: Size) -> str:
     kind, bits, signed = node.type, bits_of(node.width), bool(node.params["A_SIGNED"])
     wide = bits_of(max(size("A"), size("B"), node.width if kind in BINARY else 0))
     a, b = (value(pin, wide, signed) for pin in "AB")
     if kind in BINARY:
-        return cast(masked(f"({a} {BINARY[kind]} {b})", node.width, wide), wide, bits)
+        most = wide if signed else _most(kind, size("A"), size("B"))
+        return cast(fitted(f"({a} {BINARY[kind]} {b})", most, node.width, wide), wide, bits)
     if signed and kind not in ("$eq", "$ne"):
         a, b = f"i{wide}({a})", f"i{wide}({b})"
     return f"u{bits}({a} {COMPARE[kind]} {b})"
@@ -138,7 +153,8 @@ def _shift(node: Node, value: Value, size: Size) -> str:
     if (1 << min(size("B"), 32)) > wide:  # C++ says nothing of shifts by as much as that
         some = f"({a} {SHIFT[kind]} ({b} & {wide - 1}))"
         text = chosen(literal(0, wide), some, f"u{wide}({b} < {wide})")
-    return cast(masked(text, own, wide), wide, bits_of(own))
+    most = size("A") if kind == "$shr" else 64
+    return cast(fitted(text, most, own, wide), wide, bits_of(own))
 
 
 def _reduced(node: Node, value: Value, size: Size) -> str:

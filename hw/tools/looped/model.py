@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from hw.tools.looped import cells
 from hw.tools.looped.alike import Alike, Store, Vector
+from hw.tools.looped.layout import SLIDE, STEP, full
+from hw.tools.looped.names import Names, argument, place_in
 from hw.tools.looped.netlist import Memory, Netlist, Node, Spec, bits_of
-from hw.tools.looped.write import STEP, Function, Loop, Names, argument, full
+from hw.tools.looped.write import Function, Loop
 
 HEAD = """\
 #include <cstdint>
@@ -41,7 +43,7 @@ class Model:
         step = self._step()
         functions = [
             f"void step(const Registers& __restrict r, Registers& __restrict s, "
-            f"Memories& __restrict m{given}) {{",
+            f"Memories& __restrict m, const u32* __restrict old, u32* __restrict young{given}) {{",
             *_indented(step),
             "}",
         ]
@@ -51,7 +53,8 @@ class Model:
             "  State& it = *static_cast<State*>(state);",
             "  const u32 now = it.now;",
             "  it.now = !now;",
-            "  step(it.registers[now], it.registers[!now], it.memories"
+            "  u32* young = it.rows.moved();",
+            "  step(it.registers[now], it.registers[!now], it.memories, young + 1, young"
             + "".join(f", {argument(node)}" for node in inputs)
             + ");",
             "}",
@@ -63,10 +66,11 @@ class Model:
                 "  const State& it = *static_cast<State*>(state);",
                 "  [[maybe_unused]] const Registers& r = it.registers[it.now];",
                 "  [[maybe_unused]] const Memories& m = it.memories;",
+                "  [[maybe_unused]] const u32* old = it.rows.first;",
                 *_indented(self._outputs(outputs)),
                 "}",
             ]
-        state = [*self._registers(), *self._memories(), *STATE, ""]
+        state = [*self._registers(), *self._rows(), *self._memories(), *STATE, ""]
         return "\n".join([HEAD, *state, *functions, "", "}  // namespace", "", *outside, ""])
 
     # Functions.
@@ -82,6 +86,9 @@ class Model:
             ends += self._store_writes(body, store)
         for memory in alone:
             ends += self._writes(body, memory)
+        for which, regs in self.names.layout.resets.items():
+            sets = [f"  {self.names.register('s', reg)} = {value:#x};" for reg, value in regs]
+            ends += [f"if (__builtin_expect({body.signal(which, 32)}, 0)) {{", *sets, "}"]
         return body.text(ends)
 
     def _outputs(self, names: Sequence[str]) -> list[str]:
@@ -102,15 +109,15 @@ class Model:
         out = []
         for read in store.reads:
             if read.settled:
-                loop, own = Loop(), self.names.of(read, "v")
+                loop, name = Loop(), self.names.of(read, "v")
                 word = body.word(loop, read, read.pins["addr"])
                 enable = body.value(loop, read.pins["en"], 32)
                 taken = (
                     word
                     if enable == "0x1u"
-                    else cells.chosen(f"r.{own}[i]", "word", cells.cast(enable, 32, read.bits))
+                    else cells.chosen(f"r.{name}[i]", "word", cells.cast(enable, 32, read.bits))
                 )
-                lines = [f"s.{own}[i] = {taken};"]
+                lines = [f"s.{name}[i] = {taken};"]
                 if taken != word:
                     lines.insert(0, f"const u{read.bits} word = {word};")
                 out.append(body.around(loop, read.count, lines))
@@ -122,7 +129,7 @@ class Model:
         for write in store.writes:
             loop = Loop()
             enable, data = (body.value(loop, write[pin], bits) for pin in ("en", "data"))
-            at = f"{name}[(i << {memory.address}) | {body.value(loop, write['addr'], 32)}]"
+            at = f"{name}[{place_in(store, body.value(loop, write['addr'], 32))}]"
             line = f"if ({enable}) m.{at} = (m.{at} & ~{enable}) | ({data} & {enable});"
             any_of = f"for (u32 i = 0; i < {count}; i++) any |= {enable};"
             out.append(body.around(loop, count, [line], f"u{bits} any = 0;\n{any_of}\nif (any)"))
@@ -132,10 +139,11 @@ class Model:
         out = []
         for read in memory.reads:
             if read.sync:
-                own, enable = self.names.of(read, "n"), body.signal(read.pins["en"], 32)
+                old, own = (self.names.register(of, read) for of in "rs")
+                enable = body.signal(read.pins["en"], 32)
                 word = self._word(body, memory, read.pins["addr"])
-                taken = word if enable == "0x1u" else f"{enable} ? {word} : r.{own}"
-                out.append(f"s.{own} = {taken};")
+                taken = word if enable == "0x1u" else f"{enable} ? {word} : {old}"
+                out.append(f"{own} = {taken};")
         return out
 
     def _word(self, body: Function, memory: Memory, address: Spec) -> str:
@@ -154,18 +162,50 @@ class Model:
 
     # State.
     def _registers(self) -> list[str]:
-        lines = []
+        lines, place = [], self.names.layout.place
         for vector in self.alike.regs:
-            values = [cells.literal(node.init, vector.bits) for node in vector.nodes]
-            init = f"{{{', '.join(values)}}}" if any(n.init for n in vector.nodes) else "{}"
-            lines.append(f"{self._array(vector)} = {init};  // {vector.nodes[0].name}")
+            if vector not in place:
+                values = [cells.literal(node.init, vector.bits) for node in vector.nodes]
+                init = f"{{{', '.join(values)}}}" if any(n.init for n in vector.nodes) else "{}"
+                lines.append(f"{self._array(vector)} = {init};  // {vector.nodes[0].name}")
         for store in self.alike.stores:
             lines += [f"{self._array(read)} = {{}};" for read in store.reads if read.settled]
-        for node in [*self.netlist.regs, *(r for m in self._alone() for r in m.reads if r.sync)]:
-            if node not in self.alike.place:
+        for node in self._singles():
+            if node not in place:
                 bits, name = bits_of(node.width), self.names.of(node, "n")
                 lines.append(f"u{bits} {name} = {cells.literal(node.init, bits)};  // {node.name}")
         return ["struct Registers {", *_indented(lines), "};", ""]
+
+    def _singles(self) -> list[Node]:
+        """Registers in no loop, those of memories' reads among them."""
+        reads = [read for memory in self._alone() for read in memory.reads if read.sync]
+        return [node for node in [*self.netlist.regs, *reads] if node not in self.alike.place]
+
+    def _rows(self) -> list[str]:
+        layout, places = self.names.layout, []
+        for vector in self.alike.regs:
+            if vector in layout.place:
+                places += [(layout.place[vector] + n, node) for n, node in enumerate(vector.nodes)]
+        places += [(layout.place[n], n) for n in self._singles() if n in layout.place]
+        begin = [f"first[{at}] = {n.init:#x};  // {n.name}" for at, n in places if n.init]
+        return [
+            "struct Rows {",
+            f"  u32 all[{SLIDE + layout.length + 2 * STEP}] = {{}};",
+            f"  u32* first = all + {SLIDE};",
+            *(f"  // {at}: {node.name}" for at, node in places),
+            *(["  Rows() {", *_indented(_indented(begin)), "  }"] if begin else []),
+            "",
+            "  // Moves them by one place.",
+            "  u32* moved() {",
+            "    if (first == all) {",
+            f"      first = all + {SLIDE};",
+            f"      for (u32 i = {layout.length}; i--;) first[i] = all[i];",
+            "    }",
+            "    return --first;",
+            "  }",
+            "};",
+            "",
+        ]
 
     def _array(self, vector: Vector) -> str:
         count = full(vector.count) + STEP * (vector in self.names.longer)
@@ -177,12 +217,12 @@ class Model:
         groups += [(memory, [memory]) for memory in self._alone()]
         for thing, memories in groups:
             first, name = memories[0], self.names.of(thing, "m")
-            size = len(memories) << first.address
+            step = full(len(memories)) if isinstance(thing, Store) else 1
+            size = step << first.address
             lines.append(f"u{bits_of(first.width)} {name}[{size}] = {{}};  // {first.name}")
             for n, memory in enumerate(memories):
                 contents += [
-                    f"{name}[{(n << first.address) + k}] = "
-                    f"{cells.literal(word, bits_of(first.width))};"
+                    f"{name}[{k * step + n}] = {cells.literal(word, bits_of(first.width))};"
                     for k, word in enumerate(memory.init)
                     if word
                 ]
@@ -193,6 +233,7 @@ class Model:
 STATE = (
     "struct State {",
     "  Registers registers[2];  // of before and after an edge, in turns",
+    "  Rows rows;",
     "  Memories memories;",
     "  u32 now = 0;",
     "};",

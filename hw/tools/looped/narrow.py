@@ -17,23 +17,7 @@ def narrow(netlist: Netlist) -> None:
     netlist.regs = [piece for reg in netlist.regs for piece in _split(reg, pieces)]
     netlist.cells = [piece for cell in netlist.cells for piece in _cells(cell, pieces)]
     netlist.memories = [piece for m in netlist.memories for piece in _memories(m, pieces)]
-
-    def over(spec: Spec) -> Spec:
-        return tuple(run for old in spec for run in _runs(old, pieces))
-
-    for node in netlist.nodes:
-        node.pins = {pin: over(spec) for pin, spec in node.pins.items()}
-    for memory in netlist.memories:
-        memory.writes = [{p: over(spec) for p, spec in pins.items()} for pins in memory.writes]
-    netlist.outputs = {name: over(spec) for name, spec in netlist.outputs.items()}
-
-
-def _runs(run: Run, pieces: dict[Node, list[Node]]) -> list[Run]:
-    """The run in terms of the pieces of its node."""
-    if run.node not in pieces:
-        return [run]
-    whole = tuple(Run(piece, 0, piece.width) for piece in pieces[run.node])
-    return list(part(whole, run.low, run.width))
+    netlist.replace({n: tuple(Run(p, 0, p.width) for p in found) for n, found in pieces.items()})
 
 
 def _spread(spec: Spec, bits: int, signed: bool) -> Spec:

@@ -199,6 +199,22 @@ class Netlist:
         reads = [read for memory in self.memories for read in memory.reads]
         return [*self.regs, *self.cells, *reads]
 
+    def replace(self, made: dict[Node, Spec]) -> None:
+        """Put signals of their width in the place of nodes, wherever these are read."""
+
+        def over(spec: Spec) -> Spec:
+            return tuple(
+                new
+                for run in spec
+                for new in (part(made[run.node], *run[1:]) if run.node in made else [run])
+            )
+
+        for node in self.nodes:
+            node.pins = {pin: over(spec) for pin, spec in node.pins.items()}
+        for memory in self.memories:
+            memory.writes = [{p: over(s) for p, s in pins.items()} for pins in memory.writes]
+        self.outputs = {name: over(spec) for name, spec in self.outputs.items()}
+
     def _drive(self, node: Node, bits: Sequence[Any]) -> None:
         for n, bit in enumerate(bits):
             assert bit not in self._driver, f"{node.name} is driven twice"

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from hw.tools.looped.names import argument
 from hw.tools.looped.netlist import Netlist, width
-from hw.tools.looped.write import argument
 
 
 def _argument(bits: int) -> str:

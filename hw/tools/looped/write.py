@@ -1,45 +1,22 @@
 """Writes a netlist as C++: what is alike in loops over arrays, all else number by number.
 
 Registers stand in two structures of which each clock cycle reads one and writes the other, so that
-no order matters; memories are written last. Values of a loop are local variables, which a compiler
-keeps in vector registers; what is read elsewhere goes to an array too.
+no order matters, or in rows (`hw.tools.looped.layout`); memories are written last. Values of a loop
+are local variables, which a compiler keeps in vector registers; what is read elsewhere goes to an
+array too.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from hw.tools.looped import cells
-from hw.tools.looped.alike import Alike, Operand, Vector, operands
+from hw.tools.looped.alike import Operand, Vector, operands
 from hw.tools.looped.cells import Piece
-from hw.tools.looped.netlist import Netlist, Node, Run, Spec, bits_of, constant, width
+from hw.tools.looped.layout import STEP, full
+from hw.tools.looped.names import Names, argument, place_in
+from hw.tools.looped.netlist import Node, Run, Spec, bits_of, constant, width
 
 SEGMENT = 4  #: Fewest neighbours in an array that are copied by a loop.
-STEP = 16  #: Numbers of an array are a multiple of it; loops run over what is beyond the copies.
-
-
-def argument(node: Node) -> str:
-    """Return the name of an input among others of C++: no word of the language, no variable's."""
-    return f"i_{node.name}"
-
-
-def full(count: int) -> int:
-    """Return the length of an array of ``count`` copies."""
-    return -(-count // STEP) * STEP
-
-
-class Names:
-    """Names of registers, memories and their contents, for all functions of a design."""
-
-    def __init__(self, netlist: Netlist, alike: Alike):
-        self.alike = alike
-        self._known: dict[object, str] = {}
-        self.store = {read: store for store in alike.stores for read in store.reads}
-        self.memory = {read: memory for memory in netlist.memories for read in memory.reads}
-        #: Arrays that go on behind their copies, as loops over later ones of them do.
-        self.longer: set[Vector] = set()
-
-    def of(self, thing: object, letter: str) -> str:
-        return self._known.setdefault(thing, f"{letter}{len(self._known)}")
 
 
 class Loop:
@@ -73,10 +50,10 @@ class Function:
     # Signals.
     def array(self, vector: Vector) -> str:
         if vector.settled:
-            return f"r.{self.names.of(vector, 'v')}"
+            return self.names.register("r", vector)
         self._arrays.setdefault(vector)
         if vector in self._next:
-            return f"{self.new}.{self.names.of(self._next[vector], 'v')}"
+            return self.names.register(self.new, self._next[vector])
         return self.names.of(vector, "v")
 
     def _piece(self, run: Run) -> Piece | tuple[int, int]:
@@ -88,11 +65,10 @@ class Function:
             return Piece(f"{self.array(vector)}[{n}]", node.width, low, bits)
         if node.kind == "input":
             return Piece(argument(node), node.width, low, bits)
-        name = self.names.of(node, "n")
         if node.settled:
-            return Piece(f"r.{name}", node.width, low, bits)
+            return Piece(self.names.register("r", node), node.width, low, bits)
         self._needed.add(node)
-        return Piece(name, node.width, low, bits)
+        return Piece(self.names.of(node, "n"), node.width, low, bits)
 
     def signal(self, spec: Spec, bits: int, signed: bool = False) -> str:
         """Return a signal as a number of ``bits``."""
@@ -194,6 +170,8 @@ class Function:
         if vector not in self._arrays:
             return []
         name, lines = self.array(vector), []
+        if self._next.get(vector) in self.names.layout.place:
+            return [f"{name}[0] = {self.signal(vector.specs[0], vector.bits)};"]
         runs: list[tuple[tuple[Vector, int, int] | None, int, int]] = []
         for k, spec in enumerate(vector.specs):
             node, low, _ = spec[0]
@@ -226,15 +204,18 @@ class Function:
 
     def word(self, loop: Loop, of: Vector, address: Operand) -> str:
         """Return the word of copy ``i``'s memory."""
-        store, at = self.names.store[of], self.value(loop, address, 32)
-        return f"m.{self.names.of(store, 'm')}[(i << {store.memories[0].address}) | {at}]"
+        at = place_in(self.names.store[of], self.value(loop, address, 32))
+        return f"m.{self.names.of(self.names.store[of], 'm')}[{at}]"
 
     def _scalar(self, node: Node) -> list[str]:
-        name, bits = self.names.of(node, "n"), bits_of(node.width)
+        bits, layout = bits_of(node.width), self.names.layout
         if node.kind == "reg":
-            return [f"{self.new}.{name} = {self.signal(node.pins['D'], bits)};"]
+            own = self.names.register(self.new, node)
+            taken = node in layout.taken
+            return [] if taken else [f"{own} = {self.signal(layout.next[node], bits)};"]
         if node not in self._needed:
             return []
+        name = self.names.of(node, "n")
         text = self._cell(node) if node.kind == "cell" else self._alone(node)
         return [f"const u{bits} {name} = {text};  // {node.name}"]
 
@@ -248,7 +229,7 @@ class Function:
         loops: dict[int, tuple[Loop, list[str]]] = {}
         for reg in self.alike.regs:
             assert reg.sources is not None
-            own = f"{self.new}.{self.names.of(reg, 'v')}"
+            own = self.names.register(self.new, reg)
             if isinstance(reg.sources, Vector) and self._next.get(reg.sources) is reg:
                 self.array(reg.sources)
                 continue

@@ -2,6 +2,7 @@
 
 from hw.tools.looped.alike import Alike, Vector, operands
 from hw.tools.looped.narrow import narrow
+from hw.tools.looped.netlist import Node, Run
 from tests.tools.looped import design
 from tests.tools.looped.design import COPIES
 
@@ -41,3 +42,14 @@ def test_nothing_is_read_before_it_is_computed(tmp_path):
                 assert alike.level(operand) <= alike.level(vector)
                 if operand.kind != vector.kind:
                     assert alike.level(operand) < alike.level(vector)
+
+
+def test_the_same_signals_are_gathered_once(tmp_path):
+    alike = Alike(netlist(tmp_path))
+    nodes = [Node("input", f"x{n}", 4) for n in range(COPIES)]
+    twice = alike.operand([(Run(node, n % 2, 1),) * 2 for n, node in enumerate(nodes)])
+    assert isinstance(twice, Vector)
+    (one, *_), (other, *_) = twice.pieces
+    assert isinstance(one, Vector)
+    assert one.op == "gather"
+    assert one is other

@@ -60,3 +60,29 @@ def test_an_operation_that_is_not_known_is_refused():
     node = Node("cell", "c", 1, "$div", {"A_SIGNED": 0})
     with pytest.raises(AssertionError, match="div"):
         number(node, lambda *_: "", lambda _: 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "own", "text"),
+    [
+        ("$and", (9, 4), 4, "(a & b)"),
+        ("$and", (9, 4), 3, "((a & b) & 0x7u)"),
+        ("$or", (9, 4), 9, "(a | b)"),
+        ("$or", (9, 4), 8, "((a | b) & 0xffu)"),
+        ("$add", (9, 4), 10, "(a + b)"),
+        ("$add", (9, 4), 9, "((a + b) & 0x1ffu)"),
+        ("$mul", (9, 4), 13, "(a * b)"),
+        ("$sub", (9, 4), 10, "((a - b) & 0x3ffu)"),
+        ("$shr", (9, 4), 9, "(a >> b)"),
+        ("$shr", (9, 4), 8, "((a >> b) & 0xffu)"),
+        ("$shl", (9, 4), 24, "((a << b) & 0xffffffu)"),
+    ],
+)
+def test_bits_that_cannot_be_are_not_cleared(kind, sizes, own, text):
+    node, size = Node("cell", "c", own, kind, {"A_SIGNED": 0}), dict(zip("AB", sizes, strict=True))
+    assert number(node, lambda pin, *_: pin.lower(), size.__getitem__) == text
+
+
+def test_bits_of_a_sign_are_cleared():
+    node = Node("cell", "c", 10, "$and", {"A_SIGNED": 1})
+    assert number(node, lambda pin, *_: pin.lower(), {"A": 4, "B": 4}.get) == "((a & b) & 0x3ffu)"

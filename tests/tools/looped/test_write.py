@@ -3,9 +3,11 @@
 import re
 
 from hw.tools.looped.alike import Alike
+from hw.tools.looped.layout import full
 from hw.tools.looped.model import ordered
+from hw.tools.looped.names import Names
 from hw.tools.looped.narrow import narrow
-from hw.tools.looped.write import STEP, Function, Names, full
+from hw.tools.looped.write import Function
 from tests.tools.looped.design import COPIES, netlist
 
 
@@ -14,10 +16,6 @@ def function(folder, new=""):
     narrow(found)
     alike = Alike(found)
     return found, Function(Names(found, alike), ordered(found, alike), new)
-
-
-def test_arrays_are_whole_vectors():
-    assert [full(n) for n in (1, STEP, STEP + 1)] == [STEP, STEP, 2 * STEP]
 
 
 def test_nothing_is_computed_that_nobody_asks_for(tmp_path):
@@ -44,4 +42,4 @@ def test_every_register_of_copies_gets_its_next_value(tmp_path):
     _, body = function(tmp_path, "s")
     text = "\n".join(body.text(body.registers()))
     for reg in body.alike.regs:
-        assert re.search(rf"\bs\.{body.names.of(reg, 'v')}\[", text), reg.nodes[0].name
+        assert f"{body.names.register('s', reg)}[" in text, reg.nodes[0].name
