@@ -55,7 +55,7 @@ def few() -> Iterator[tuple[str, Any]]:
 
 
 def corners() -> Iterator[tuple[str, Any]]:
-    """What random networks leave out: full counts, broad images, many tokens and pixels."""
+    """What random networks leave out: full counts, broad images, many tokens, heads and pixels."""
     yield "everything fires", dense_network(random_residual_network(
         9, height=5, width=6, channels=2, widths=(32, 64), blocks=(1, 1), steps=2, classes=4,
     ))  # fmt: skip
@@ -69,6 +69,14 @@ def corners() -> Iterator[tuple[str, Any]]:
     yield "many tokens, kv", random_network(
         13, height=16, width=20, channels=1, dim=16, depth=1, heads=2, mlp_ratio=1, steps=2,
         order="kv", similarity="and", variant="cifar", classes=3,
+    )  # fmt: skip
+    yield "many steps", random_network(
+        22, height=6, width=5, channels=1, dim=16, depth=1, heads=2, mlp_ratio=1, steps=16,
+        order="qk", similarity="and", variant="cifar", classes=3,
+    )  # fmt: skip
+    yield "many heads", random_network(
+        23, height=6, width=5, channels=1, dim=80, depth=1, heads=10, mlp_ratio=1, steps=1,
+        order="qk", similarity="and", variant="cifar", classes=3,
     )  # fmt: skip
     for seed in (14, 15, 16, 17):
         yield f"many pixels {seed}", random_residual_network(

@@ -84,7 +84,33 @@ def _identity() -> bytes:
     ).encode()
 
 
+def _ends_where_it_began(count: int) -> bool:
+    """Whether as many places of the line, bit 1 inverted at each, are the first ones, each once."""
+    at, visited = 0, []
+    for _ in range(count):
+        here = at ^ 2
+        visited.append(here)
+        at = here + 1
+    return sorted(visited) == list(range(count))
+
+
 REASONS = {
+    "fused mux(core.back.fused.at, 7'0000000, .) to core.back.fused.here: Y[1] "
+    "(core.back.fused.here[1]) inv": Reason(
+        "where a window of the line stands: bit 1 is inverted from window to window, so that an "
+        "image row goes through each four places in another order, the same in every row, and "
+        "reads each in the cycle before it writes it; the line has a multiple of four",
+        lambda: (
+            CONFIG.pool_depth % 4 == 0
+            and all(_ends_where_it_began(count) for count in range(4, CONFIG.pool_depth + 1, 4))
+        ),
+    ),
+    "core dff(core.tag_at12_slot_d1) to core.tag_at13_slot_d1: D[3] (core.tag_at12_slot_d1[3]) "
+    "const0": Reason(
+        "a slot's number is below W / C = 4: the counter goes back to 0 at `slots`, which no word "
+        "has more of",
+        lambda: CONFIG.width // CONFIG.cols <= 8,
+    ),
     "prog and(core.prog.$signature__en, .) to .: B[0] const0": Reason(
         "the register behind it spoils a program word that is written in the cycle that reads it; "
         "words are written while the core rests, whose fetch then takes none, and neither bench "

@@ -42,20 +42,20 @@ def looks(ports, names):
     return seen, {signal.name: f"dut.{name}" for name, signal in seen.items()}
 
 
+DATA = timing.ROW_DATA  #: Cycles from a shortcut's word being asked for to the word.
+STAGES = timing.PICKED - 2 - DATA  #: Registers behind the choice of its row.
+
+
 class Shortcut(Elaboratable):
     """Of any one word that is taken, any one row's bits come in their cycle, whatever follows."""
 
     def __init__(self, module):
         self.dut, self.this = module.ShortcutRead(CONFIG), Signal()
         self.row = Signal(range(ROWS), name="any_row")
-        stages = timing.PICKED - 3  # registers behind the choice of a row
-        names = {
-            "row": 2,
-            "arrived_d1": 1,
-            "byte_d1": 4,
-            **{f"held_{r}": COLS for r in range(ROWS)},
-        }
-        names |= {f"o_at{4 + n}_d1": COLS for n in range(stages)}
+        names = {"row": 2, **{f"held_{r}": COLS for r in range(ROWS)}}
+        for n in range(1, DATA + 1):
+            names |= {f"arrived_d{n}": 1, f"byte_d{n}": 4}
+        names |= {f"o_at{DATA + 3 + n}_d1": COLS for n in range(STAGES)}
         self.ports = [self.dut.take, self.dut.byte, *self.dut.data, self.this, self.row]
         self.seen, self.inside = looks(self.ports, names.items())
 
@@ -73,7 +73,7 @@ class Shortcut(Elaboratable):
             m.d.sync += age.eq(age + 1)
         with m.If(here):
             m.d.sync += [age.eq(1), byte.eq(d.byte)]
-        with m.If(age == 1):
+        with m.If(age == DATA):
             m.d.sync += want.eq(Array(d.data)[row] >> (byte << 3))
         last = timing.PICKED - 1 + row  # the cycle of its bits
         with m.If(age == last):
@@ -89,16 +89,17 @@ class Shortcut(Elaboratable):
             always(age <= last),
             always((age == 0) | (age >= ROWS) | (rest >= ROWS - age)),
         ]
-        with m.If(age == 1):
-            m.d.comb += always(s["arrived_d1"] & (s["byte_d1"] == byte))
-        with m.If((age >= 2) & (age <= row + 2)):
+        for n in range(1, DATA + 1):
+            with m.If(age == n):
+                m.d.comb += always(s[f"arrived_d{n}"] & (s[f"byte_d{n}"] == byte))
+            with m.If((age > n) & (age < ROWS + n)):
+                m.d.comb += always(~s[f"arrived_d{n}"])
+        with m.If((age > DATA) & (age <= row + DATA + 1)):
             held = Array(s[f"held_{r}"] for r in range(ROWS))
-            m.d.comb += [always(held[row] == want), always(s["row"] == age - 2)]
-        with m.If((age > 1) & (age < ROWS + 1)):
-            m.d.comb += always(~s["arrived_d1"])
-        for n in range(timing.PICKED - 3):
-            with m.If(age == row + 3 + n):
-                m.d.comb += always(s[f"o_at{4 + n}_d1"] == want)
+            m.d.comb += [always(held[row] == want), always(s["row"] == age - (DATA + 1))]
+        for n in range(STAGES):
+            with m.If(age == row + DATA + 2 + n):
+                m.d.comb += always(s[f"o_at{DATA + 3 + n}_d1"] == want)
 
 
 class Means(Elaboratable):
@@ -244,16 +245,16 @@ def test_nothing_is_lost_and_nothing_twice(tmp_path, name):
             "with m.If(self.take):\n                m.d.sync += held",
         ),
         ("shortcut", "m.d.sync += row.eq(0)", "m.d.sync += row.eq(1)"),
-        ("shortcut", "Choice(held)[row], 3", "Choice(held)[0], 3"),
+        ("shortcut", "Choice(held)[row],", "Choice(held)[0],"),
         ("shortcut", "self.data[r][8 * b : 8 * b + cols]", "self.data[r][4 * b : 4 * b + cols]"),
         ("means", "self.latency - 1, name", "self.latency, name"),
         ("means", "m.d.sync += left.eq(cols)", "m.d.sync += left.eq(cols - 1)"),
         ("means", "with m.If(self.due):", "with m.If(self.due & ~self.take):"),
         ("means", "m.d.sync += addr.eq(self.base)", "m.d.sync += addr.eq(self.base + 1)"),
-        ("table", "with m.If(self.load | self.take):", "with m.If(self.load | self.run):"),
+        ("table", "self.threshold, self.load | self.take", "self.threshold, self.load | self.run"),
         ("table", "self.run & self.more &", "self.run &"),
         ("table", "t << COARSE - FINE, t", "t << COARSE, t"),
-        ("table", "[cell.eq(0), count.eq(0)]", "cell.eq(0)"),
+        ("table", "m.d.sync += count.eq(0)", "m.d.sync += count.eq(count)"),
         ("table", "count.eq(count + self.take)", "count.eq(count + self.run)"),
     ],
 )
