@@ -8,8 +8,7 @@ of `Fault`; what they say was found by reading, and a key that no fault has is t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from benchmarks.mutation.played import CLOCK, CONFIG
-from hw.arch import link
+from benchmarks.mutation.played import CONFIG
 from hw.arch.isa import BY_NAME, Instruction
 
 
@@ -66,24 +65,6 @@ class Reason:
     holds: Callable[[], bool] = lambda: True
 
 
-def _beyond_identity(number: int, also: int | None = None) -> Reason:
-    """A comparison of the ROM's index with a number past the reply's last byte."""
-    end = 76  # of the netlist that the page is of
-    text = (
-        f"the comparison picks byte {number} of an IDENTIFY reply, which has {end}: `index` counts "
-        f"them from 0, and SEND is left when it comes to {end}"
-    )
-    if also is not None:
-        text += f"; with the fault it picks byte {also} too, which is 0 as byte {number} is"
-    return Reason(text, lambda: number >= end and (also is None or _identity()[also] == 0))
-
-
-def _identity() -> bytes:
-    return link.Identity(
-        version=link.VERSION, digest=CONFIG.digest, clock=CLOCK, config=CONFIG
-    ).encode()
-
-
 def _ends_where_it_began(count: int) -> bool:
     """Whether as many places of the line, bit 1 inverted at each, are the first ones, each once."""
     at, visited = 0, []
@@ -111,21 +92,4 @@ REASONS = {
         "has more of",
         lambda: CONFIG.width // CONFIG.cols <= 8,
     ),
-    "prog and(core.prog.$signature__en, .) to .: B[0] const0": Reason(
-        "the register behind it spoils a program word that is written in the cycle that reads it; "
-        "words are written while the core rests, whose fetch then takes none, and neither bench "
-        "nor link loads in the cycle of `start`"
-    ),
-    "mixer pmux({ core.lanes.res_a_3.read_d1 [17] core.l..., { core.seq.fetch.ir29 [17] "
-    "core.seq.fetc..., { . . . }) to core.lanes.lane_3.residual.mixer.o: A[18] const1": Reason(
-        "bit 18 of a word of buffer A alone: r is that word only in a MEAN, whose unit multiplies "
-        "bits 0 to 17 of r, and whose x goes to pixel memory before r is added; what the sum "
-        "gives is neither stored nor fired by, as a MEAN has no `keep` and its rows do not fire"
-    ),
-    "rows and(., core.back.place.place_has_left_d1) to .: B[0] const1": Reason(
-        "of a token in bank R - 1, the left neighbour's slot in bank R - 2: a token without one "
-        "begins an image row, and image rows that are packed by taps begin in bank 0"
-    ),
-    "link eq(link.index [6:0], 7'1010101) to .: A[4] cnot1 by bit 2": _beyond_identity(85, 69),
-    "link eq(link.index [6:0], 7'1111000) to .: B[1] const1": _beyond_identity(120),
 }
