@@ -128,7 +128,7 @@ def test_a_mean_without_instruction(pixels, base):
         "n_par": 4,
         "par_base": par,
         "par_j": 4,
-        "gap": 5,  # x is free 10 cycles after tau; 4 parameters, and a word
+        "gap": 6,  # x is free 11 cycles after tau; 4 parameters, and a word
     }
     for tile in range(2):
         words = [number(mapper, 5, par + 4 * tile + n, b) for n, b in ((0, 32), (1, 18), (3, 18))]
