@@ -7,6 +7,7 @@ from hw.tools.looped.alike import Alike, Store, Vector
 from hw.tools.looped.layout import SLIDE, STEP, full
 from hw.tools.looped.names import Names, argument, place_in
 from hw.tools.looped.netlist import Memory, Netlist, Node, Spec, bits_of
+from hw.tools.looped.order import late, ordered
 from hw.tools.looped.write import Function, Loop
 
 HEAD = """\
@@ -29,6 +30,7 @@ class Model:
 
     def __init__(self, netlist: Netlist, alike: Alike):
         self.netlist, self.alike, self.names = netlist, alike, Names(netlist, alike)
+        late(netlist, alike)
         self._order = ordered(netlist, alike)
 
     def text(self, name: str, groups: Sequence[Sequence[str]]) -> str:
@@ -246,29 +248,3 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _number(node: Node) -> str:
     return "u32" if node.width <= 32 else "unsigned long long"
-
-
-def ordered(netlist: Netlist, alike: Alike) -> list[Node]:
-    """Return cells, reads and registers that are in no loop: each after what it needs."""
-    out: dict[Node, None] = {}
-    inside: set[Node] = set()
-
-    def visit(node: Node) -> None:
-        if node in out or node in inside or node in alike.place or node.settled:
-            return
-        inside.add(node)
-        for spec in node.pins.values():
-            for run in spec:
-                if run.node is not None:
-                    visit(run.node)
-        out[node] = None
-
-    for reg in netlist.regs:
-        if reg not in alike.place:
-            for run in reg.pins["D"]:
-                if run.node is not None:
-                    visit(run.node)
-            out[reg] = None
-    for node in netlist.nodes:
-        visit(node)
-    return list(out)

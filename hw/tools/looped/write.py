@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from hw.tools.looped import cells
-from hw.tools.looped.alike import Operand, Vector, operands
+from hw.tools.looped.alike import Operand, Vector
 from hw.tools.looped.cells import Piece
 from hw.tools.looped.layout import STEP, full
 from hw.tools.looped.names import Names, argument, place_in
 from hw.tools.looped.netlist import Node, Run, Spec, bits_of, constant, width
+from hw.tools.looped.order import sorted_vectors
 
 SEGMENT = 4  #: Fewest neighbours in an array that are copied by a loop.
 
@@ -152,7 +153,7 @@ class Function:
         """One loop of operations of all copies, of what is needed of them."""
         loop, lines = Loop(), []
         self._within, self._used = set(vectors), set()
-        for vector in reversed(_sorted(vectors)):
+        for vector in reversed(sorted_vectors(vectors)):
             if vector not in self._arrays and vector not in self._used:
                 continue
             own = self.names.of(("local", vector), "t")
@@ -266,20 +267,3 @@ class Function:
 
 def _size(operand: Operand) -> int:
     return operand.width if isinstance(operand, Vector) else width(operand)
-
-
-def _sorted(vectors: list[Vector]) -> list[Vector]:
-    """Order values of a loop: what is read first."""
-    out: dict[Vector, None] = {}
-    inside = set(vectors)
-
-    def add(vector: Vector) -> None:
-        if vector not in out:
-            for operand in operands(vector):
-                if isinstance(operand, Vector) and operand in inside:
-                    add(operand)
-            out[vector] = None
-
-    for vector in vectors:
-        add(vector)
-    return list(out)

@@ -4,9 +4,9 @@ import re
 
 from hw.tools.looped.alike import Alike
 from hw.tools.looped.layout import full
-from hw.tools.looped.model import ordered
 from hw.tools.looped.names import Names
 from hw.tools.looped.narrow import narrow
+from hw.tools.looped.order import ordered
 from hw.tools.looped.write import Function
 from tests.tools.looped.design import COPIES, netlist
 

@@ -1,0 +1,73 @@
+"""What is computed before what: a value after what it needs, and no earlier than it has to be."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from hw.tools.looped.alike import Alike, Vector, operands
+from hw.tools.looped.netlist import Netlist, Node
+
+
+def ordered(netlist: Netlist, alike: Alike) -> list[Node]:
+    """Return cells, reads and registers that are in no loop: each after what it needs."""
+    out: dict[Node, None] = {}
+    inside: set[Node] = set()
+
+    def visit(node: Node) -> None:
+        if node in out or node in inside or node in alike.place or node.settled:
+            return
+        inside.add(node)
+        for spec in node.pins.values():
+            for run in spec:
+                if run.node is not None:
+                    visit(run.node)
+        out[node] = None
+
+    for reg in netlist.regs:
+        if reg not in alike.place:
+            for run in reg.pins["D"]:
+                if run.node is not None:
+                    visit(run.node)
+            out[reg] = None
+    for node in netlist.nodes:
+        visit(node)
+    return list(out)
+
+
+def sorted_vectors(vectors: Sequence[Vector]) -> list[Vector]:
+    """Return the values of a loop, each after what it needs of them."""
+    out: dict[Vector, None] = {}
+    inside = set(vectors)
+
+    def add(vector: Vector) -> None:
+        if vector not in out:
+            for operand in operands(vector):
+                if isinstance(operand, Vector) and operand in inside:
+                    add(operand)
+            out[vector] = None
+
+    for vector in vectors:
+        add(vector)
+    return list(out)
+
+
+def late(netlist: Netlist, alike: Alike) -> None:
+    """Compute values late that only loops of later levels read: in one loop none needs an array."""
+    readers: dict[Vector, list[Vector]] = defaultdict(list)
+    early: set[Vector] = set()
+    reads = [read for store in alike.stores for read in store.reads]
+    specs = [s for n in netlist.nodes if n not in alike.place for s in n.pins.values()]
+    for vector in [*alike.vectors, *reads]:
+        specs += vector.specs
+        for operand in operands(vector):
+            if not isinstance(operand, Vector):
+                specs.append(operand)
+            elif operand.kind == vector.kind:
+                readers[operand].append(vector)
+            else:
+                early.add(operand.base or operand)
+    early |= {alike.place[n][0] for s in specs for n, _, _ in s if n in alike.place}
+    for vector in alike.vectors:
+        alike.level(vector)
+    for vector in reversed(alike.vectors):
+        if vector.kind[0] == "pure" and vector not in early and readers[vector]:
+            vector.level = min(alike.level(reader) for reader in readers[vector])
