@@ -6,9 +6,9 @@ C++ compiler makes a few vector instructions of each step. The netlist is the sa
 memories and cells: only the order of writing differs.
 
 `netlist` reads the cells, `fields` takes registers apart, `narrow` splits what no number of C++
-holds, `alike` finds what is alike, `order` says what is computed when, `layout` where registers
-stand and `names` what all is called, `write` and `model` write it, `wrap` makes a Verilog module of
-it.
+holds, `alike` finds what is alike and `branches` what is needed seldom, `order` says what is
+computed when, `layout` where registers stand and `names` what all is called, `write` and `model`
+write it, `wrap` makes a Verilog module of it.
 """
 
 from pathlib import Path

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from hw.tools.looped import cells
 from hw.tools.looped.alike import Alike, Store, Vector
+from hw.tools.looped.branches import branches
 from hw.tools.looped.layout import SLIDE, STEP, full
 from hw.tools.looped.names import Names, argument, place_in
 from hw.tools.looped.netlist import Memory, Netlist, Node, Spec, bits_of
@@ -31,7 +32,8 @@ class Model:
     def __init__(self, netlist: Netlist, alike: Alike):
         self.netlist, self.alike, self.names = netlist, alike, Names(netlist, alike)
         late(netlist, alike)
-        self._order = ordered(netlist, alike)
+        alone = [node for node in ordered(netlist, alike) if isinstance(node, Node)]
+        self._order = ordered(netlist, alike, branches(netlist, alike, alone))
 
     def text(self, name: str, groups: Sequence[Sequence[str]]) -> str:
         """Return a file with functions of C for a design of this ``name``.

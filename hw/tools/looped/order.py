@@ -1,32 +1,37 @@
 """What is computed before what: a value after what it needs, and no earlier than it has to be."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hw.tools.looped.alike import Alike, Vector, operands
+from hw.tools.looped.branches import Branch, inputs
 from hw.tools.looped.netlist import Netlist, Node
 
 
-def ordered(netlist: Netlist, alike: Alike) -> list[Node]:
-    """Return cells, reads and registers that are in no loop: each after what it needs."""
-    out: dict[Node, None] = {}
-    inside: set[Node] = set()
+def ordered(
+    netlist: Netlist, alike: Alike, behind: Mapping[Node, Branch] | None = None
+) -> list[Node | Branch]:
+    """Return cells, reads and registers that are in no loop: each after what it needs.
+
+    ``behind``: branches that stand in the place of their cells.
+    """
+    out: dict[Node | Branch, None] = {}
+    inside: set[Node | Branch] = set()
+    behind = behind or {}
 
     def visit(node: Node) -> None:
-        if node in out or node in inside or node in alike.place or node.settled:
+        thing = behind.get(node, node)
+        if thing in out or thing in inside or node in alike.place or node.settled:
             return
-        inside.add(node)
-        for spec in node.pins.values():
-            for run in spec:
-                if run.node is not None:
-                    visit(run.node)
-        out[node] = None
+        inside.add(thing)
+        for found in thing.inputs() if isinstance(thing, Branch) else inputs(node):
+            visit(found)
+        out[thing] = None
 
     for reg in netlist.regs:
         if reg not in alike.place:
-            for run in reg.pins["D"]:
-                if run.node is not None:
-                    visit(run.node)
+            for found in inputs(reg):
+                visit(found)
             out[reg] = None
     for node in netlist.nodes:
         visit(node)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from hw.tools.looped import cells
 from hw.tools.looped.alike import Operand, Vector
+from hw.tools.looped.branches import Branch
 from hw.tools.looped.cells import Piece
 from hw.tools.looped.layout import STEP, full
 from hw.tools.looped.names import Names, argument, place_in
@@ -33,7 +34,7 @@ class Function:
     ``new``: where registers' next values go (in a clock cycle), or "" (outputs).
     """
 
-    def __init__(self, names: Names, order: Sequence[Node], new: str = ""):
+    def __init__(self, names: Names, order: Sequence[Node | Branch], new: str = ""):
         self.names, self.alike, self.order, self.new = names, names.alike, order, new
         self._needed: set[Node] = set()
         self._arrays: dict[Vector, None] = {}
@@ -208,7 +209,9 @@ class Function:
         at = place_in(self.names.store[of], self.value(loop, address, 32))
         return f"m.{self.names.of(self.names.store[of], 'm')}[{at}]"
 
-    def _scalar(self, node: Node) -> list[str]:
+    def _scalar(self, node: Node | Branch) -> list[str]:
+        if isinstance(node, Branch):
+            return self._branch(node)
         bits, layout = bits_of(node.width), self.names.layout
         if node.kind == "reg":
             own = self.names.register(self.new, node)
@@ -219,6 +222,25 @@ class Function:
         name = self.names.of(node, "n")
         text = self._cell(node) if node.kind == "cell" else self._alone(node)
         return [f"const u{bits} {name} = {text};  // {node.name}"]
+
+    def _branch(self, branch: Branch) -> list[str]:
+        """What depends on a signal, behind a branch."""
+        before, body = [], []
+        for node in reversed(branch.body):
+            if node not in self._needed:
+                continue
+            bits, name = bits_of(node.width), self.names.of(node, "n")
+            chosen = node in branch.choices
+            begin = f"const u{bits} " if node in branch.inner else ""
+            text = self.signal(node.pins["B"], bits) if chosen else self._cell(node)
+            body.append(f"  {begin}{name} = {text};  // {node.name}")
+            if node not in branch.inner:
+                first = self.signal(node.pins["A"], bits) if chosen else "0"
+                before.append(f"u{bits} {name} = {first};")
+        if not body:
+            return []
+        condition = f"if (__builtin_expect({self.signal(branch.which, 32)}, 0)) {{"
+        return [*before, condition, *reversed(body), "}"]
 
     def _alone(self, node: Node) -> str:
         """The word of a memory by itself."""
@@ -241,9 +263,11 @@ class Function:
     # Statements.
     def text(self, ends: Sequence[str] = ()) -> list[str]:
         """Return all statements, ``ends`` last."""
-        levels: dict[int, list[Node]] = defaultdict(list)
+        levels: dict[int, list[Node | Branch]] = defaultdict(list)
         for node in self.order:
-            if node.kind != "reg":
+            if isinstance(node, Branch):
+                levels[node.level].append(node)
+            elif node.kind != "reg":
                 levels[self.alike.node_level(node)].append(node)
             elif self.new:
                 levels[self.alike.spec_level(node.pins["D"])].append(node)
