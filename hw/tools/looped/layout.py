@@ -29,6 +29,8 @@ class Layout:
     resets : of a signal, registers that it sets, and to what.
     place : of a register or an array of them that is of a row, its place among all rows. The one
         before a row is of nobody: what the row begins with next is written there.
+    begun : of an array of what a row begins with next and the registers of the row, the row: at an
+        edge it is where the row stands after that.
     taken : registers that are not the first of their row, and need no writing.
     length : of all rows; 0 if there is none.
     """
@@ -46,6 +48,7 @@ class Layout:
             if _moves(vector) and sum(reg.sources is vector.sources for reg in alike.regs) == 1:
                 self.place[vector] = at + 1
                 at += 1 + vector.count
+        self.begun = self._begun(alike)
         for row in self._rows(alike):
             self.place |= {node: at + 1 + n for n, node in enumerate(row)}
             self.taken |= set(row[1:])
@@ -62,6 +65,19 @@ class Layout:
                 self.resets[node.pins["S"]].append((reg, value))
                 spec = node.pins["A"]
         self.next[reg] = spec
+
+    def _begun(self, alike: Alike) -> dict[Vector, Vector]:
+        """Arrays of what a row begins with next, and then of its registers."""
+        rows = {row.nodes[0]: row for row in alike.regs if row in self.place}
+        out = {}
+        for vector in alike.vectors:
+            run = vector.specs[1][0] if vector.op == "gather" else None
+            row = rows.get(run.node) if run and run.node else None
+            if row and isinstance(row.sources, Vector) and vector is not row.sources:
+                after = [(Run(node, 0, node.width),) for node in row.nodes]
+                if list(vector.specs) == [row.sources.specs[0], *after][: vector.count]:
+                    out[vector] = row
+        return out
 
     def _rows(self, alike: Alike) -> list[list[Node]]:
         """Rows of registers each of which takes the value of the one before."""

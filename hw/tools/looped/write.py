@@ -56,7 +56,13 @@ class Function:
         self._arrays.setdefault(vector)
         if vector in self._next:
             return self.names.register(self.new, self._next[vector])
+        if self._begun(vector):
+            return self.names.register(self.new, self.names.layout.begun[vector])
         return self.names.of(vector, "v")
+
+    def _begun(self, vector: Vector) -> bool:
+        """Whether an array stands in a row already."""
+        return bool(self.new) and vector in self.names.layout.begun and vector not in self._next
 
     def _piece(self, run: Run) -> Piece | tuple[int, int]:
         node, low, bits = run
@@ -169,7 +175,7 @@ class Function:
 
     def _gathered(self, vector: Vector) -> list[str]:
         """A vector of any signals: neighbours in an array by a loop, others one by one."""
-        if vector not in self._arrays:
+        if vector not in self._arrays or self._begun(vector):
             return []
         name, lines = self.array(vector), []
         if self._next.get(vector) in self.names.layout.place:

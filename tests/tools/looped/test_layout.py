@@ -1,5 +1,7 @@
 """Registers that stand in rows, and what resets set, are as they would be each by itself."""
 
+import re
+
 import pytest
 from amaranth import Cat, Module, Signal
 from amaranth.lib import memory, wiring
@@ -9,8 +11,11 @@ from hw.core.pipe import delay
 from hw.tools.export import rtlil_text
 from hw.tools.looped.alike import Alike, Vector
 from hw.tools.looped.layout import SLIDE, STEP, Layout, full
+from hw.tools.looped.names import Names
 from hw.tools.looped.narrow import narrow
 from hw.tools.looped.netlist import Netlist, registers_named
+from hw.tools.looped.order import late, ordered
+from hw.tools.looped.write import Function
 from hw.tools.yosys import run_yosys
 from tests.tools.looped.beside import outcome
 
@@ -49,8 +54,48 @@ class Lines(wiring.Component):
         return m
 
 
-def netlist(folder):
-    text = registers_named(rtlil_text(Lines(), name="lines"))
+class Handing(wiring.Component):
+    """What a part takes from the one before, computes with and hands on; ``kept``: and keeps."""
+
+    def __init__(self, of, kept):
+        self.of, self.kept = of, kept
+        super().__init__({"a": In(18), "b": In(18), "o": Out(18), "sum": Out(18)})
+
+    def elaborate(self, platform):
+        m = Module()
+        later = Signal(18, name="later", reset_less=True)
+        held, twice = Signal(18, name="held"), Signal(18, name="twice", reset_less=True)
+        m.d.sync += [
+            later.eq(self.a),
+            held.eq((held ^ self.a) + self.b),
+            twice.eq(self.a + (not self.kept)),
+        ]
+        m.d.comb += [self.o.eq(later), self.sum.eq(held + twice + self.of)]
+        return m
+
+
+class Handed(wiring.Component):
+    """Parts each of which hands on what it takes, a cycle later."""
+
+    def __init__(self, kept):
+        self.kept = kept
+        super().__init__({"a": In(13), "b": In(18), "mode": In(4), "o": Out(49)})
+
+    def elaborate(self, platform):
+        m = Module()
+        given = Signal(18)
+        m.d.sync += given.eq(self.b ^ self.a ^ self.mode)
+        taken, total = given, 0
+        for n in range(LINE):
+            m.submodules[f"part_{n}"] = part = Handing(n, self.kept)
+            m.d.comb += [part.a.eq(taken), part.b.eq(self.b)]
+            taken, total = part.o, total ^ (part.sum << (0, 15, 31)[n % 3])
+        m.d.comb += self.o.eq(total)
+        return m
+
+
+def netlist(folder, design=None):
+    text = registers_named(rtlil_text(design or Lines(), name="lines"))
     (folder / "lines.il").write_text(text, encoding="utf-8")
     steps = ["read_rtlil lines.il", "hierarchy -top lines", "proc", "flatten", "opt_clean"]
     run_yosys([*steps, "memory_collect", "write_json lines.json"], cwd=folder, name="lines")
@@ -94,6 +139,27 @@ def test_what_an_input_sets_is_apart(tmp_path):
         assert values[f"settled{chr(97 + n)}$ff"] == n
     assert values["rowd$ff"] == 0
     assert "rowc$ff" not in values  # has an initial value, and no reset
+
+
+def test_what_a_row_begins_with_is_where_the_row_stands(tmp_path):
+    found = netlist(tmp_path, Handed(kept=False))
+    alike = Alike(found)
+    layout = Layout(found, alike)
+    (vector,) = [v for v in layout.begun if v.count == LINE]
+    row = layout.begun[vector]
+    assert row.nodes[0].name == "part_0.later$ff"
+    assert [spec[0].node for spec in vector.specs[1:]] == list(row.nodes[: LINE - 1])
+    assert row.sources.specs[0] == vector.specs[0]
+    late(found, alike)
+    body = Function(Names(found, alike), ordered(found, alike), "s")
+    text = "\n".join(body.text(body.registers()))
+    assert re.search(rf"\(young \+ {layout.place[row]}\)\[i\]", text)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_is_handed_on_is_the_same(tmp_path, kept):
+    status, said = outcome(Handed(kept), tmp_path)
+    assert status == 0, said
 
 
 def test_rows_do_the_same(tmp_path):
