@@ -13,7 +13,8 @@ def ordered(
 ) -> list[Node | Branch]:
     """Return cells, reads and registers that are in no loop: each after what it needs.
 
-    ``behind``: branches that stand in the place of their cells.
+    ``behind``: branches that stand in the place of their cells. Registers that choices give come
+    last: what they choose from then is mostly there, and what else it is for already done.
     """
     out: dict[Node | Branch, None] = {}
     inside: set[Node | Branch] = set()
@@ -28,7 +29,7 @@ def ordered(
             visit(found)
         out[thing] = None
 
-    for reg in netlist.regs:
+    for reg in sorted(netlist.regs, key=_chosen):
         if reg not in alike.place:
             for found in inputs(reg):
                 visit(found)
@@ -36,6 +37,12 @@ def ordered(
     for node in netlist.nodes:
         visit(node)
     return list(out)
+
+
+def _chosen(reg: Node) -> bool:
+    """Whether a choice gives a register's next value."""
+    node = reg.pins["D"][0].node
+    return node is not None and node.type in ("$mux", "$pmux")
 
 
 def sorted_vectors(vectors: Sequence[Vector]) -> list[Vector]:
