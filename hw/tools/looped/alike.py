@@ -1,7 +1,7 @@
 """What is alike in a netlist: registers and memories of copies, and the logic between them."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +90,17 @@ def _inside(node: Node, reader: Any) -> bool:
     return "." in (a, b) or a.startswith(b) or b.startswith(a)
 
 
+def _lines(regs: Sequence[Node], read: Counter[Node | None]) -> bool:
+    """Whether registers are lines of several lengths, most of them read by the next one only.
+
+    These are better rows of registers by themselves (`hw.tools.looped.layout`), which move at once.
+    """
+    takes = [reg.pins["D"][0].node for reg in regs]
+    if takes[1:] == list(regs[:-1]):
+        return False
+    return 2 * sum(read[node] == 1 for node in set(takes) & set(regs)) > len(regs)
+
+
 def _params(node: Node) -> tuple[Any, ...]:
     return tuple(sorted(node.params.items()))
 
@@ -112,8 +123,10 @@ class Alike:
         self._shapes: dict[Node, int] = {}
         self._tuples: dict[Any, Any] = {}
         self._levels: dict[Node, int] = {}
+        read = Counter(run.node for n in netlist.nodes for s in n.pins.values() for run in s)
         for regs in self._groups(netlist.regs, least, lambda r: self._shape_of(r.pins["D"], r)):
-            self.regs.append(self._placed(Vector("reg", len(regs), regs[0].width, nodes=regs)))
+            if not _lines(regs, read):
+                self.regs.append(self._placed(Vector("reg", len(regs), regs[0].width, nodes=regs)))
         whole = [memory for memory in netlist.memories if memory.depth == 1 << memory.address]
         for found in self._groups(whole, least, self._memory_shape):
             reads = [

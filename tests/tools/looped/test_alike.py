@@ -2,7 +2,7 @@
 
 from hw.tools.looped.alike import Alike, Vector, operands
 from hw.tools.looped.narrow import narrow
-from hw.tools.looped.netlist import Node, Run
+from hw.tools.looped.netlist import Netlist, Node, Run
 from tests.tools.looped import design
 from tests.tools.looped.design import COPIES
 
@@ -27,6 +27,32 @@ def test_copies_are_found(tmp_path):
     for vector in cells:
         assert len({(n.type, n.width, *sorted(n.params.items())) for n in vector.nodes}) == 1
     assert len(cells) > 40
+
+
+def test_lines_of_several_lengths_are_no_copies():
+    def line(n, length, of):
+        regs = [Node("reg", f"line_{n}_{k}$ff", 5) for k in range(length)]
+        for reg, node in zip(regs, [of, *regs], strict=False):
+            reg.pins = {"D": (Run(node, 0, 5),)}
+        return regs
+
+    given = [Node("input", f"x{n}", 5) for n in range(6)]
+    read = Node("cell", "read", 5, "$or")
+
+    def arrays(lengths, *more):
+        found = Netlist({"ports": {}, "netnames": {}, "cells": {}})
+        found.inputs, found.cells = given, [read]
+        lines = [line(n, length, given[n]) for n, length in enumerate(lengths)]
+        found.regs = [reg for regs in lines for reg in regs]
+        read.pins = {
+            str(n): (Run(reg, 0, 5),)
+            for n, reg in enumerate([*(regs[-1] for regs in lines), *(found.regs if more else ())])
+        }
+        return [vector.count for vector in Alike(found).regs]
+
+    assert arrays([2, 3, 4, 5, 6]) == []
+    assert arrays([12]) == [12]  # each after the one before
+    assert arrays([2, 3, 4, 5, 6], "each is read") == [20]
 
 
 def test_fewer_copies_are_left_alone(tmp_path):
