@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import pages as options
 from benchmarks.svg import Drawing
-from hw.arch import timing
+from hw.arch import Config, timing
 from hw.common import files
 from hw.common.cli import command
 
@@ -200,7 +200,8 @@ def writeback() -> Drawing:
 def pipeline() -> Drawing:
     """Draw what the lanes do in the cycles after tau."""
     cols = 16
-    stop = timing.SPIKE + cols + ROWS
+    write = timing.write_cycle(Config(rows=ROWS, cols=cols))
+    stop = write + ROWS
     d = Drawing(940, 330, "The lanes' pipeline in cycles after tau")
     unit, left, top = 24.0, 92, 70
     for cycle in range(stop + 1):
@@ -222,12 +223,12 @@ def pipeline() -> Drawing:
     y = top + 36 * 5 + 6
     d.text(48, y + 14, "write", "small")
     for row in range(ROWS):
-        d.box(left + unit * (timing.SPIKE + cols + row), y, unit, 28, f"r{row}", "one")
+        d.box(left + unit * (write + row), y, unit, 28, f"r{row}", "one")
     d.text(
         left,
         y + 58,
-        f"write_cycle = SPIKE + C = {timing.SPIKE + cols}: a row is written when its last lane has "
-        "fired, and the next row a cycle later.",
+        f"write_cycle = SPIKE + 1 + C = {write}: a row is written when its last lane has fired, "
+        "and the next row a cycle later.",
         "note left",
     )
     return d

@@ -6,7 +6,7 @@ from typing import Protocol
 from hw.arch import link
 from hw.arch.config import Config
 from hw.arch.link import Command, Reason, State
-from hw.arch.memmap import Mem, Stopped, extent, split_addr
+from hw.arch.memmap import READ_ONLY, WRITE_ONLY, Mem, Stopped, extent, split_addr
 
 
 class Core(Protocol):
@@ -156,7 +156,7 @@ class Endpoint:
 
     def _exist(self, addr: int, count: int, writes: bool) -> bool:
         mem, word, bank, part = split_addr(addr)
-        if mem not in list(Mem) or (mem == Mem.CTRL and not writes):
+        if mem not in list(Mem) or mem in (READ_ONLY if writes else WRITE_ONLY):
             return False
         banks, parts, depth = extent(self.config, Mem(mem))
         return bank < banks and part < parts and word + count <= depth

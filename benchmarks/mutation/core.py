@@ -131,6 +131,8 @@ def from_outside(folder: Path, simulator: Simulator, network: Any) -> Path:
         words = [(place, rng.getrandbits(32)) for place in places]
         out.load(np.array(words, np.uint32))
         out.look(rng.sample(places, len(places)), timing.peek_cycles(CONFIG))
+    left = [load_addr(Mem.RES, word, bank) for bank in range(2 * CONFIG.cols) for word in range(9)]
+    out.look(rng.sample(left, len(left)), timing.peek_cycles(CONFIG))
     job = folder / "jobs" / "from_outside"
     job.mkdir(parents=True, exist_ok=True)
     out.write(job)

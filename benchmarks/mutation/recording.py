@@ -5,7 +5,7 @@ import random
 from benchmarks.mutation.played import CONFIG
 from hw.arch import link
 from hw.arch.link import Command
-from hw.arch.memmap import LOG_DEPTH, Mem, extent, load_addr
+from hw.arch.memmap import LOG_DEPTH, READ_ONLY, Mem, extent, load_addr
 
 DIVISOR = 5  #: Odd: a register that turns in every cycle is not back at the next bit.
 INPUTS = {"uart_rx": 1, "tick": 1, "busy": 1, "done": 1, "stopped": 2, "pc": 16, "cycles": 32}
@@ -158,9 +158,16 @@ def _places(play: Player) -> None:
             word, bank, part = word & 0xFFFF, bank & 127, part & 15
             data = load_addr(mem, word, bank, part).to_bytes(4, "little") + b"ab"
             inside = word + 2 <= depth and bank < banks and part < parts
+            inside = inside and mem not in READ_ONLY
             play.say((play.frame if inside else play.refused)(Command.WRITE_BYTES, data))
-    for mem in range(5, 8):
+    for mem in range(6, 8):
         play.say(play.refused(Command.READ, link.READ_REQUEST.pack(mem << 27, 1)))
+    banks, _, depth = extent(CONFIG, Mem.RES)
+    for word, bank in ((depth - 1, banks - 1), (depth - 1, banks), (depth, 0), (0, 0)):
+        read = link.READ_REQUEST.pack(load_addr(Mem.RES, word, bank), 1)
+        play.say(
+            (play.frame if word < depth and bank < banks else play.refused)(Command.READ, read)
+        )
     play.say(play.refused(Command.READ, link.READ_REQUEST.pack(load_addr(Mem.CTRL, 0), 1)))
 
 

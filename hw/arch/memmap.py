@@ -1,8 +1,8 @@
-"""Load port: one 32-bit address space over all memories that are written from outside.
+"""Load port: one 32-bit address space over all memories that are written or read from outside.
 
 Address bits: [15:0] word, [19:16] 32-bit part of the word (0 = least significant), [26:20] bank,
-[29:27] memory. All but CTRL can be peeked at, by the same addresses, while the core is idle; of
-pixel memory bits 17:0, sign-extended.
+[29:27] memory. All but RES can be written. All but CTRL can be peeked at, by the same addresses,
+while the core is idle; of pixel and residual memory bits 17:0, sign-extended.
 """
 
 import enum
@@ -19,6 +19,11 @@ class Mem(enum.IntEnum):
     ROW = 2  #: Row memory: R banks of row_depth words of W bits.
     PIX = 3  #: Pixel memory: pix_depth words of 18 bits, signed.
     CTRL = 4  #: One word; whatever is written, the next run is as the first after a reset.
+    RES = 5  #: Residual memory: C banks of buffer A, then B's, of res_depth words of res_bits.
+
+
+#: Memories that only the core writes, and those that are not read from outside.
+READ_ONLY, WRITE_ONLY = (Mem.RES,), (Mem.CTRL,)
 
 
 class Stopped(enum.IntEnum):
@@ -55,6 +60,7 @@ def extent(config: Any, mem: Mem) -> tuple[int, int, int]:
         Mem.ROW: (config.rows, parts, config.row_depth),
         Mem.PIX: (1, 1, config.pix_depth),
         Mem.CTRL: (1, 1, 1),
+        Mem.RES: (2 * config.cols, 1, config.res_depth),
     }[mem]
 
 

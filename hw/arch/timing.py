@@ -23,16 +23,18 @@ S_READY = ACC + 1  #: Accumulator of lane 0 in the lane's register: start of the
 PRODUCT = S_READY + 3  #: Lane accumulator P visible (operand, product, P); unit u's in MAC at + u.
 PICKED = PRODUCT + 1  #: P of the unit that x is made of, in the register before x.
 X = PICKED + 1  #: x visible.
-Y = X + 1  #: y (residual applied) visible; residual write presented in this cycle.
+Y = X + 1  #: y (residual applied) visible.
+RES_WRITE = Y + 1  #: A residual word is presented to its memory in this cycle.
 SPIKE = Y + 1  #: Spike of lane 0, row 0.
 STATE_GAP = 5  #: From a neuron's step to its next, where the lane stores a code of its membrane.
-STATE_WRITE = Y + STATE_GAP - 1  #: A code for residual buffer A is presented in this cycle.
+STATE_WRITE = Y + STATE_GAP - 1  #: A code for residual buffer A is known,
+CODE_WRITE = STATE_WRITE + 1  #: and presented to it.
 SWAP = 8  #: Parameters of the next column tile may be issued this long after tau of the first.
 
 
 def write_cycle(config: Config) -> int:
     """Distance from tau to the cycle that writes row 0's spikes to row or column memory."""
-    return SPIKE + config.cols
+    return SPIKE + 1 + config.cols
 
 
 def mean_row(config: Config) -> int:
@@ -90,9 +92,9 @@ def drain_cycles(config: Config, i: Instruction) -> int:
     if i.mean:
         last.append(mean_row(config) + write + across)
     if i.keep:
-        last.append(Y + events + across)
+        last.append(RES_WRITE + events + across)
     if i.persist:
-        last.append(STATE_WRITE + events + across)
+        last.append(CODE_WRITE + events + across)
     return max(0, max(last) - i.shortcut)
 
 
@@ -115,15 +117,17 @@ def stop_cycles(config: Config) -> int:
     return 3 + settle_cycles(config)
 
 
-PEEK = 4  #: Cycles from peek to peek_data, of program and pixel memory.
+PEEK = 5  #: Cycles from peek to peek_data, of program and pixel memory.
 
 
 def peek_cycles(config: Config, memory: Mem = Mem.COL) -> int:
     """Cycles from ``peek`` to ``peek_data``; column memory, whose banks read in turn, takes most.
 
-    The address in a register, the way to the memory and its word, and two selections.
+    The address in a register, the way to the memory and its word, and three selections. Residual
+    memory, which lane after lane reads too, takes as many.
     """
-    read = {Mem.COL: S_READY - 1 + config.cols - 1, Mem.ROW: 2 + ROW_DATA - ROW_ADDRESS}
+    last = S_READY - 1 + config.cols - 1
+    read = {Mem.COL: last, Mem.RES: last, Mem.ROW: 2 + ROW_DATA - ROW_ADDRESS}
     return PEEK - 1 + read.get(memory, 1)
 
 
@@ -137,15 +141,16 @@ def encode(config: Config, op: Op, **values: int) -> list[int]:
 def overhead(config: Config, i: Instruction) -> int:
     """Cycles between the last issue of an instruction and the first of the next.
 
-    The early words of the next instruction are fetched while this one drains. Its late ones came
-    before, while this one issued (``prefetch``), or come after the drain.
+    The early words of the next instruction are fetched while this one drains, from the second
+    cycle on. Its late ones came before, while this one issued (``prefetch``), or come after the
+    drain.
     """
     late = NI - LATE_WORD
     if i.op == Op.TABLE:  # nothing to drain; the first threshold, then a cell a cycle
         return 1 + STATE_CELLS + NI + 2
     if not config.prefetch:
-        return max(LATE_WORD + 2, i.drain) + late
-    return max(LATE_WORD + 2 + max(0, late - issue_cycles(i)), i.drain)
+        return max(LATE_WORD + 3, i.drain) + late
+    return max(LATE_WORD + 2 + max(1, late - issue_cycles(i)), i.drain)
 
 
 START = NI + 3  #: Cycles from start to the first instruction's first issue cycle.

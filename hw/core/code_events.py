@@ -28,12 +28,15 @@ CODE_FIELDS = {
 }
 
 
-def code_events(m: Module, config: Config, i: Any, st_base: Value, rows: Pipeline, e: Any) -> None:
+def code_events(
+    m: Module, config: Config, i: Any, st_base: Value, peek: Value, rows: Pipeline, e: Any
+) -> None:
     """Tell lane 0 where codes lie in residual buffer A, which holds two bytes of them a word.
 
     Parameters
     ----------
     i : the instruction, late fields. st_base : its base of codes, an early one.
+    peek : buffer A's word is asked for from outside, by the address of B's.
     rows : events of rows, which stand at EXPAND + r. e : lane 0's event.
     """
 
@@ -57,7 +60,7 @@ def code_events(m: Module, config: Config, i: Any, st_base: Value, rows: Pipelin
     m.d.comb += [
         place.eq(codes.at(timing.PICKED)[:3] << i.state_bits),
         into.eq(into_code[:3] << i.state_bits),
-        e.read_a.eq(Mux(i.persist, word_of(read), e.read_b)),
+        e.read_a.eq(Mux(i.persist & ~peek, word_of(read), e.read_b)),
         e.code_at.eq(place),
         first.eq(codes.at(soon)[:3] << i.state_bits),
         own.eq(Choice([1, 3, 15])[i.state_bits] << first),

@@ -12,6 +12,7 @@ from hw.core.words import ADDR, instruction_layout
 
 LATE = NI - LATE_WORD  #: Words that lanes and write-back use.
 AHEAD = 2  #: Cycles from the request of the last word to the set-up cycle, or of a word to its use.
+ENDED = 1  #: Cycles from the last word that an instruction issues to ``begin``.
 
 
 class Fetch(wiring.Component):
@@ -30,8 +31,8 @@ class Fetch(wiring.Component):
 
     Members
     -------
-    begin : In(1), the instruction in the register has issued its last word: early words of the
-        next may overwrite it, and its last write lands drain : In(9) cycles from now.
+    begin : In(1), the instruction in the register has issued its last word, ENDED cycles ago: early
+        words of the next may overwrite it, and its last write lands drain : In(9) cycles after it.
     restart : In(1), with begin: the next instruction is the program's first, or the one behind a
         table that was kept.
     keep : In(1), with begin: runs to come start with the next instruction.
@@ -93,7 +94,7 @@ class Fetch(wiring.Component):
         table = self.insn.op == Op.TABLE
         m.d.comb += [
             self.addr.eq(Mux(self.skip, at + 1, at)),
-            drained.eq(drain <= AHEAD),
+            drained.eq(drain <= AHEAD + ENDED),
             advance.eq(asking & (count != NI) & ~wait),
             self.whole.eq((count == NI) & drained),
         ]

@@ -99,6 +99,8 @@ class LaneEvents(wiring.Component):
     -------
     insn : In(instruction_layout()), late fields. early : In(Early).
     word : In(Word), at 0.
+    peek : In(1), a residual word is read from outside, which address : In(ADDR) tells; of a MEAN's
+        words that is ``word.row_addr``.
     row : In(row_event(config, config.rows)), at EXPAND + r.
     pops : In(signed(acc_bits)), popcount of the row, at ACC - 1 + r.
     pixel : In(signed 18), tile_pixels times, unit u's at ``timing.pixel_cycle`` from the issue.
@@ -108,6 +110,8 @@ class LaneEvents(wiring.Component):
     insn: Any
     early: Any
     word: Any
+    peek: Signal
+    address: Signal
     row: Any
     pops: Signal
     pixel: Any
@@ -120,6 +124,8 @@ class LaneEvents(wiring.Component):
                 "insn": In(instruction_layout()),
                 "early": In(Early),
                 "word": In(Word),
+                "peek": In(1),
+                "address": In(ADDR),
                 "row": In(row_event(config, config.rows)),
                 "pops": In(signed(config.acc_bits)),
                 "pixel": In(signed(MEMBRANE_BITS)).array(config.tile_pixels),
@@ -137,14 +143,15 @@ class LaneEvents(wiring.Component):
         pops = Signal(signed(self.config.acc_bits + 1))
         m.d.comb += pops.eq(Mux(gemm & i.rowpop, -self.pops, 0))
         pops = Pipeline(m, pops, timing.ACC - 1, name="pops").at(start)
-        address = Pipeline(m, self.word.row_addr, 0, name="sum_addr").at(start - 3)
+        address = Pipeline(m, self.address, 0, name="sum_addr").at(start - 3)
+        told = delay(m, early.mean | self.peek, 1, name="told")  # what is read, as an address
         m.d.comb += [
             e.side.eq(Mux(early.mac, self.pixel[0], pops)),
             *(e[n].eq(self.pixel[u]) for u, n in enumerate(pixel_names(self.config), 1)),
             e.use.eq(Mux(gemm, rows.at(start).use, sums.at(start).use)),
             e.swap.eq(Mux(gemm, rows.at(start).swap, sums.at(start).swap)),
             e.first.eq(gemm | sums.at(start + 1).opens),
-            e.read_b.eq(Mux(early.mean, address, rows.at(timing.PICKED - 2).res)),
+            e.read_b.eq(Mux(told, address, rows.at(timing.PICKED - 2).res)),
             e.unit.eq(rows.at(timing.PRODUCT).unit),
             e.load.eq(rows.at(timing.PICKED).load),
             e.takes.eq(rows.at(timing.PICKED).takes),
@@ -159,7 +166,7 @@ class LaneEvents(wiring.Component):
         if self.config.means:
             self._means(m, rows, sums)
         if self.config.state_bits:
-            code_events(m, self.config, self.insn, self.early.st_base, rows, e)
+            code_events(m, self.config, self.insn, self.early.st_base, self.peek, rows, e)
         return m
 
     def _choices(self, m: Module, rows: Pipeline, sums: Pipeline) -> None:

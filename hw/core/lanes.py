@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.hdl import signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config, timing
@@ -15,7 +15,7 @@ from hw.core.lane_events import lane_event
 from hw.core.luts import lut
 from hw.core.memories import Bank
 from hw.core.modes import LaneMode
-from hw.core.pipe import chain, delay
+from hw.core.pipe import chain, delay, later
 from hw.core.table import CODE_BITS, StateTable, StateThreshold, TableWrite
 from hw.core.words import ADDR
 
@@ -34,7 +34,7 @@ class Lanes(wiring.Component):
 
     Lane c works c cycles after lane 0; what leaves is aligned to the last lane.
 
-    Latency: timing.SPIKE + C - 1 from tau to row 0's ``spikes``. Throughput: a row a cycle.
+    Latency: timing.SPIKE + C from tau to row 0's ``spikes``. Throughput: a row a cycle.
 
     Parameters
     ----------
@@ -53,10 +53,12 @@ class Lanes(wiring.Component):
     table : In(TableWrite), of membranes.
     acc : In(signed(acc_bits)), col : In(32), C times; lane c's at S_READY + c.
     sc : In(C), shortcut spikes of a row, at PICKED for every lane.
-    spikes : Out(C), of a row, at SPIKE + C - 1.
+    spikes : Out(C), of a row, at SPIKE + C.
     x : Out(signed 18), x of the lane whose event said ``on_bus``, at X + 1 + c.
-    res_en, mem_en : Out(2 C), writes of residual words (A's lanes, then B's), at Y + c, and of
-        codes (low and high byte of each lane), at STATE_WRITE + c, for the trace. res_addr,
+    res : Out(signed 18), 2 C times, what the banks of A and B have read: the word of ``event`` at
+        PICKED + c.
+    res_en, mem_en : Out(2 C), writes of residual words (A's lanes, then B's), at RES_WRITE + c, and
+        of codes (low and high byte of each lane), at CODE_WRITE + c, for the trace. res_addr,
         mem_addr : Out(ADDR), kept : Out(signed 18), code : Out(8), C times, their addresses and
         values.
     """
@@ -71,6 +73,7 @@ class Lanes(wiring.Component):
     sc: Signal
     spikes: Signal
     x: Signal
+    res: Any
     res_en: Signal
     res_addr: Any
     kept: Any
@@ -94,6 +97,7 @@ class Lanes(wiring.Component):
                 "sc": In(cols),
                 "spikes": Out(cols),
                 "x": Out(signed(MEMBRANE_BITS)),
+                "res": Out(signed(MEMBRANE_BITS)).array(2 * cols),
                 "res_en": Out(2 * cols),
                 "res_addr": Out(ADDR).array(cols),
                 "kept": Out(signed(MEMBRANE_BITS)).array(cols),
@@ -106,7 +110,7 @@ class Lanes(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from lane 0's ``acc`` to the row's ``spikes``."""
-        return self.lanes[0].latency + self.config.cols - 1
+        return self.lanes[0].latency + self.config.cols
 
     def elaborate(self, platform):
         m = Module()
@@ -124,11 +128,11 @@ class Lanes(wiring.Component):
                 lane.col.eq(self.col[c]),
                 lane.sc.eq(delay(m, self.sc[c], c, name=f"sc_{c}")),
                 lane.forget.eq(forget[c]),
-                self.res_addr[c].eq(event.res_write),
-                self.kept[c].eq(lane.kept),
+                self.res_addr[c].eq(later(m, event.res_write, name=f"res_addr_{c}")),
+                self.kept[c].eq(later(m, lane.kept, name=f"kept_{c}")),
             ]
             self._banks(m, c, lane, event)
-            spikes.append(delay(m, lane.spike, cols - 1 - c, name=f"spike_{c}"))
+            spikes.append(delay(m, lane.spike, cols - c, name=f"spike_{c}"))
             bus = bus | (lane.x & event.on_bus.replicate(len(bus)))
             event = lane.next
         if self.config.state_bits:
@@ -139,7 +143,7 @@ class Lanes(wiring.Component):
         return m
 
     def _banks(self, m: Module, c: int, lane: Lane, event: Any) -> None:
-        """Lane c's banks of both buffers."""
+        """Lane c's banks of both buffers; a register stands before each write port."""
         cfg = self.config
         spikes_only = cfg.res_bits == 1
         for k, (name, port) in enumerate((("a", lane.res_a), ("b", lane.res_b))):
@@ -156,33 +160,39 @@ class Lanes(wiring.Component):
             )
             assert timing.PICKED - 2 + bank.latency == timing.PICKED
             keep = event.store & (self.res_dest == k)
+            layout = {"en": len(bank.write_en), "addr": ADDR, "word": cfg.res_bits}
+            write: Any = Signal(data.StructLayout(layout), name=f"write_{name}_{c}")
+            soon = later(m, write, name=f"write_{name}_{c}", cleared=("en",))
             m.d.comb += [
                 bank.read_addr.eq(event.read_a if k == 0 and cfg.state_bits else event.read_b),
                 port.eq(bank.read_data),
-                bank.write_en.eq(keep.replicate(len(bank.write_en))),
-                bank.write_addr.eq(event.res_write),
-                bank.write_data.eq(lane.kept),
-                self.res_en[k * cfg.cols + c].eq(keep),
+                self.res[k * cfg.cols + c].eq(bank.read_data),
+                write.en.eq(keep.replicate(len(write.en))),
+                write.addr.eq(event.res_write),
+                write.word.eq(lane.kept),
+                bank.write_en.eq(soon.en),
+                bank.write_addr.eq(soon.addr),
+                bank.write_data.eq(soon.word),
+                self.res_en[k * cfg.cols + c].eq(delay(m, keep, 1, name=f"keep_{name}_{c}")),
             ]
             if shared:
-                self._code_write(m, c, lane, event, bank)
+                self._code_write(m, c, lane, event, write)
 
-    def _code_write(self, m: Module, c: int, lane: Lane, event: Any, bank: Bank) -> None:
+    def _code_write(self, m: Module, c: int, lane: Lane, event: Any, write: Any) -> None:
         """Codes in place of residual words in buffer A: half a word of 18 bits is a byte's."""
-        en = self.mem_en[2 * c : 2 * c + 2]
-        half, writing = event.code_half, event.code_keep
-        m.d.comb += en.eq(Cat(writing & ~half, writing & half))
-        mode = lane.mode
+        half, writing, mode = event.code_half, event.code_keep, lane.mode
+        en = Cat(writing & ~half, writing & half)
+        m.d.comb += self.mem_en[2 * c : 2 * c + 2].eq(delay(m, en, 1, name=f"code_en_{c}"))
         with m.If(mode.persist):
             m.d.comb += [
-                bank.write_en.eq(en),
-                bank.write_addr.eq(event.code_write),
-                bank.write_data.eq(Cat(lane.code, Const(0, 1), lane.code, Const(0, 1))),
+                write.en.eq(en),
+                write.addr.eq(event.code_write),
+                write.word.eq(Cat(lane.code, Const(0, 1), lane.code, Const(0, 1))),
             ]
         # Whether a neuron fired is known last of all: it has one cell left to go through.
         low = Mux(mode.persist, lane.code[0], lane.low)
         pins = [low, lane.fired, mode.fires, mode.keeps_spike, mode.persist]
-        m.d.comb += bank.write_data[0].eq(with_spike(m, f"low_{c}", pins, target=self.target))
+        m.d.comb += write.word[0].eq(with_spike(m, f"low_{c}", pins, target=self.target))
 
     def _tables(self, m: Module) -> None:
         """A table for two lanes each, or one threshold where codes have two bits."""
@@ -197,7 +207,7 @@ class Lanes(wiring.Component):
             m.d.comb += [
                 table.cell[c % 2].eq(lane.cell),
                 lane.entry.eq(table.entry[c % 2]),
-                self.mem_addr[c].eq(event.code_write),
-                self.code[c].eq(lane.code),
+                self.mem_addr[c].eq(later(m, event.code_write, name=f"mem_addr_{c}")),
+                self.code[c].eq(later(m, lane.code, name=f"code_{c}")),
             ]
             event = lane.next

@@ -25,7 +25,7 @@ def core_members() -> dict[str, Any]:
         how many were; of more, LOG_DEPTH.
     load_valid, load_addr (`hw.arch.memmap`), load_data : In, a write a cycle while not busy; it
         lands two cycles later in program memory, three in the others, and before ``start``.
-    peek : In(1), peek_addr : In(32), while not busy: a word that loads may write is to be read,
+    peek : In(1), peek_addr : In(32), while not busy: a word of a memory but CTRL is to be read,
         which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
     """
     return {
@@ -82,9 +82,11 @@ def run_ports(m: Module, core: Any) -> None:
 def memory_ports(m: Module, core: Any) -> None:
     """Wire loads and peeks: memories read what is asked for from outside, while ``core`` is idle.
 
-    Row banks read it as they do an image's pixels, column banks as a parameter (in `Core`).
+    Row banks read it as they do an image's pixels, residual banks as what a mean sums, column banks
+    as a parameter (in `Core`).
     """
     port, peek = core.port, core.peeking
+    address = Mux(peek.active, peek.word, core.seq.word.row_addr)
     m.d.comb += [
         port.valid.eq(core.load_valid),
         port.addr.eq(core.load_addr),
@@ -94,12 +96,15 @@ def memory_ports(m: Module, core: Any) -> None:
         peek.addr.eq(core.peek_addr),
         peek.busy.eq(core.guard.busy),
         core.prog.read_addr.eq(Mux(peek.active, peek.word, core.seq.prog_addr)),
-        core.pix.read_addr.eq(Mux(peek.active, peek.word, core.seq.word.row_addr)),
+        core.pix.read_addr.eq(address),
+        core.lane_events.peek.eq(peek.active),
+        core.lane_events.address.eq(address),
         core.pixels.peek.eq(peek.active),
         core.pixels.peek_addr.eq(peek.word),
         peek.prog_data.eq(core.prog.read_data),
         peek.pix_data.eq(core.pix.read_data),
         *each(peek.row_data, core.row.read_data),
         *each(peek.col_data, core.col.read_data),
+        *each(peek.res_data, core.lanes.res),
         core.peek_data.eq(peek.data),
     ]

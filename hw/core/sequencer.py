@@ -152,8 +152,10 @@ class Sequencer(wiring.Component):
         with m.If(self.setup):
             m.d.sync += [words_left.eq(i.n_k), more.eq(i.n_k != 0), one.eq(i.n_k == 1)]
             m.d.sync += cells_left.eq(STATE_CELLS)
-        started = Signal()
-        m.d.sync += started.eq(self.start & ~self.busy)
+        started, ended = Signal(), Signal()
+        m.d.sync += [started.eq(self.start & ~self.busy), ended.eq(loops.running & loops.end)]
+        with m.If(ended):
+            m.d.comb += [fetch.begin.eq(1), fetch.drain.eq(i.drain)]
         with m.If(self.start & ~self.busy):
             m.d.sync += self.done.eq(0)
         with m.FSM(name="state") as fsm:
@@ -187,7 +189,6 @@ class Sequencer(wiring.Component):
             with m.State("RUN"):
                 m.d.comb += loops.running.eq(1)
                 with m.If(loops.end):
-                    m.d.comb += [fetch.begin.eq(1), fetch.drain.eq(i.drain)]
                     m.next = "FETCH"
                 with m.Elif(loops.column_end & (i.n_par != 0)):
                     m.next = "PAR"

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.arch.memmap import Mem, extent
+from hw.arch.memmap import READ_ONLY, WRITE_ONLY, Mem, extent
 
 
 class Places(wiring.Component):
@@ -22,7 +22,7 @@ class Places(wiring.Component):
     addr, count : In(32), In(16)
         A load port address, and how many words.
     writes : In(1)
-        They are to be written; CTRL can only be.
+        They are to be written; CTRL can only be, RES cannot.
     exist : Out(1)
         There are all of them.
     """
@@ -45,8 +45,10 @@ class Places(wiring.Component):
             for each in Mem:
                 banks, parts, depth = extent(self.config, each)
                 inside = (bank < banks) & (part < parts) & (end <= depth)
-                if each == Mem.CTRL:
+                if each in WRITE_ONLY:
                     inside &= self.writes
+                if each in READ_ONLY:
+                    inside &= ~self.writes
                 with m.Case(each):
                     m.d.comb += self.exist.eq(inside)
         return m

@@ -168,7 +168,7 @@ def _store(
     addr, kept = addr[which, row][:, None], kept[which, row]
     m.res[i.res_dest, lanes, addr] = kept
     if m.recording:
-        cycle = column.tau + tiles.tau[which] + timing.Y + row
+        cycle = column.tau + tiles.tau[which] + timing.RES_WRITE + row
         m.record(
             "res",
             m.events(
@@ -239,7 +239,7 @@ def _write_codes(
         there = m.res[0][lanes, at] & ~(((1 << HALF_BITS) - 1) << shift)
         m.res[0][lanes, at] = signed(there | value[mine] << shift, WORD_BITS)
     if m.recording:
-        cycle = column.tau + tiles.tau[which] + timing.STATE_WRITE + row
+        cycle = column.tau + tiles.tau[which] + timing.CODE_WRITE + row
         m.record(
             "mem",
             m.events(

@@ -12,7 +12,7 @@ def test_load_addr_fields_do_not_overlap():
     assert load_addr(Mem.PROG, 0xFFFF) == 0xFFFF
     assert load_addr(Mem.PROG, 0, part=15) == 0xF << 16
     assert load_addr(Mem.PROG, 0, bank=127) == 0x7F << 20
-    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3, 4]
+    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3, 4, 5]
     assert load_addr(Mem.PIX, 0xFFFF, bank=127, part=15) == 3 << 27 | (1 << 27) - 1
 
 

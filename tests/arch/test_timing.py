@@ -23,39 +23,40 @@ def test_distances_of_the_pipeline():
     assert (timing.ROW_READ, timing.ELEMENT_IN, timing.ACC, timing.S_READY) == (4, 7, 10, 11)
     assert (timing.PRODUCT, timing.X, timing.Y, timing.SPIKE) == (14, 16, 17, 18)
     assert timing.STATE_WRITE == 17 + 4
+    assert (timing.RES_WRITE, timing.CODE_WRITE) == (18, 22)
     assert NI + 3 == timing.START
 
 
 @pytest.mark.parametrize(
     ("fields", "drain"),
     [
-        ({}, 2 * 4 + 28),  # no write: the last row's event in write-back
-        ({"dest": Dest.ROW}, 34 + 3),
-        ({"dest": Dest.ROW_TAPS}, 34 + 3),
-        ({"dest": Dest.COL_TOKEN}, 34 + 3),
-        ({"dest": Dest.COL_CHANNEL}, 34 + 3),
-        ({"dest": Dest.ROW_CHANNEL}, 34 + 4 + 3),
-        ({"dest": Dest.PIX}, 34 + 15),
-        ({"keep": Keep.Y}, 34 + 2),
-        ({"dest": Dest.ROW, "keep": Keep.Y}, 34 + 3),
-        ({"persist": 1, "leak": 1}, 21 + 3 + 15),
-        ({"dest": Dest.ROW, "persist": 1, "leak": 1}, 21 + 3 + 15),
-        ({"op": Op.POOL, "dest": Dest.ROW}, 34 + 3),
-        ({"op": Op.MAC, "dest": Dest.ROW}, 34),
-        ({"op": Op.MAC, "dest": Dest.ROW, "n_pix": 3}, 34 + 3),
-        ({"op": Op.MAC, "dest": Dest.ROW, "n_pix": 3, "spread": 1, "n_spread": 5}, 34 + 5 * 4 + 3),
-        ({"op": Op.MAC, "keep": Keep.Y, "n_pix": 3}, 34 - 1 + 3),
-        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5}, 34 + 5),
-        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5, "leak": 1}, 34 + 25),
-        ({"op": Op.MAC, "persist": 1, "leak": 1}, 21 + 15),
-        ({"op": Op.MEAN, "dest": Dest.PIX}, 34 + 15),
-        ({"dest": Dest.ROW, "mean": Keep.Y}, 34 + 10 + 15),
+        ({}, 2 * 4 + 29),  # no write: the last row's event in write-back
+        ({"dest": Dest.ROW}, 35 + 3),
+        ({"dest": Dest.ROW_TAPS}, 35 + 3),
+        ({"dest": Dest.COL_TOKEN}, 35 + 3),
+        ({"dest": Dest.COL_CHANNEL}, 35 + 3),
+        ({"dest": Dest.ROW_CHANNEL}, 35 + 4 + 3),
+        ({"dest": Dest.PIX}, 35 + 15),
+        ({"keep": Keep.Y}, 35 + 2),
+        ({"dest": Dest.ROW, "keep": Keep.Y}, 35 + 3),
+        ({"persist": 1, "leak": 1}, 22 + 3 + 15),
+        ({"dest": Dest.ROW, "persist": 1, "leak": 1}, 22 + 3 + 15),
+        ({"op": Op.POOL, "dest": Dest.ROW}, 35 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW}, 35),
+        ({"op": Op.MAC, "dest": Dest.ROW, "n_pix": 3}, 35 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW, "n_pix": 3, "spread": 1, "n_spread": 5}, 35 + 5 * 4 + 3),
+        ({"op": Op.MAC, "keep": Keep.Y, "n_pix": 3}, 35 - 1 + 3),
+        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5}, 35 + 5),
+        ({"op": Op.MAC, "dest": Dest.ROW, "spread": 1, "n_spread": 5, "leak": 1}, 35 + 25),
+        ({"op": Op.MAC, "persist": 1, "leak": 1}, 22 + 15),
+        ({"op": Op.MEAN, "dest": Dest.PIX}, 35 + 15),
+        ({"dest": Dest.ROW, "mean": Keep.Y}, 35 + 10 + 15),
     ],
 )
 def test_drain(fields, drain):
-    """R 4, C 16: row 0 is written 34 cycles after tau; a shortcut's cycle is issue."""
+    """R 4, C 16: row 0 is written 35 cycles after tau; a shortcut's cycle is issue."""
     config = Config(rows=4, cols=16)
-    assert timing.write_cycle(config) == 34
+    assert timing.write_cycle(config) == 35
     assert timing.drain_cycles(config, gemm(n_k=2, **fields)) == drain
     assert timing.drain_cycles(config, gemm(n_k=2, tile_min=9, **fields)) == drain
     assert timing.drain_cycles(config, gemm(n_k=2, shortcut=1, **fields)) == drain - 1
@@ -64,8 +65,8 @@ def test_drain(fields, drain):
 @pytest.mark.parametrize(
     ("config", "row", "channel", "pix"),
     [
-        (Config(rows=16, cols=16), 34 + 15, 34 + 16, 34 + 15),
-        (Config(rows=8, cols=64, width=64), 82 + 7, 82 + 8 + 7, 82 + 63),
+        (Config(rows=16, cols=16), 35 + 15, 35 + 16, 35 + 15),
+        (Config(rows=8, cols=64, width=64), 83 + 7, 83 + 8 + 7, 83 + 63),
     ],
 )
 def test_drain_by_size(config, row, channel, pix):
@@ -89,14 +90,14 @@ def test_drain_is_filled_in(n_k, spread, op):
 def test_overhead():
     """The early words while it drains; the late ones while it issues, or after the drain."""
     ahead, after = Config(), Config(prefetch=0)
-    early, late = LATE_WORD + 2, NI - LATE_WORD
+    early, late = LATE_WORD + 3, NI - LATE_WORD
     assert late == 5
     for drain, wait in ((0, early), (early, early), (early + 1, early + 1), (511, 511)):
         assert timing.overhead(ahead, gemm(n_k=late, drain=drain)) == wait
         assert timing.overhead(after, gemm(n_k=late, drain=drain)) == wait + late
-    assert timing.overhead(ahead, gemm(n_k=2)) == early + 3  # late words outlast it
-    assert timing.overhead(ahead, gemm(n_k=2, n_par=2)) == early + 1
-    assert timing.overhead(ahead, gemm(n_k=2, drain=early + 2)) == early + 3
+    assert timing.overhead(ahead, gemm(n_k=2)) == early + 2  # late words outlast it
+    assert timing.overhead(ahead, gemm(n_k=2, n_par=2)) == early
+    assert timing.overhead(ahead, gemm(n_k=2, drain=early + 1)) == early + 2
     assert timing.overhead(after, gemm(n_k=2)) == early + late
     for config in (ahead, after):
         assert timing.overhead(config, Instruction(op=Op.TABLE)) == 1 + 512 + NI + 2
@@ -149,7 +150,7 @@ def test_a_peek_takes_longest_in_column_memory():
     takes = {memory: timing.peek_cycles(config, memory) for memory in Mem}
     assert takes[Mem.PROG] == takes[Mem.PIX] == timing.PEEK
     assert timing.peek_cycles(config) == takes[Mem.COL] == max(takes.values())
-    assert takes[Mem.COL] == timing.S_READY + config.cols + 1
+    assert takes[Mem.COL] == takes[Mem.RES] == timing.S_READY + config.cols + 2
 
 
 def test_gap_of_spread_steps():

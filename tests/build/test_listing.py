@@ -49,5 +49,5 @@ def test_the_command_tells_all_boards(capsys, monkeypatch):
     assert why.startswith("no bitstream here for arty_a7, arty_a7_100, ")
     assert why.endswith(": no such router")
     arty = next(line for line in lines if line.startswith("arty_a7 "))
-    for figure in ("xc7a35ticsg324-1L", " 80 ", "20800", "50 RAMB36", " 90 ", "0.308 ms"):
+    for figure in ("xc7a35ticsg324-1L", " 80 ", "20800", "50 RAMB36", " 90 ", "0.309 ms"):
         assert figure in arty

@@ -278,17 +278,15 @@ def test_cycles_of_codes_and_steps():
     start = timing.START + timing.overhead(program.config, table)
     tau = start + first.n_par + 6 - 1  # two rows of three taps are in the image
     mem = run.events.mem[run.events.mem["instruction"] == 1]
-    assert mem["cycle"].min() == tau + timing.STATE_WRITE
+    assert mem["cycle"].min() == tau + timing.CODE_WRITE
     tile = mem[(mem["token"] == 5) & (mem["lane"] == 3)]
-    assert tile["cycle"].tolist() == [
-        tau + 6 + timing.STATE_WRITE + 1 + 3
-    ]  # second tile, row, lane
+    assert tile["cycle"].tolist() == [tau + 6 + timing.CODE_WRITE + 1 + 3]  # second tile, row, lane
     between = [timing.issue_cycles(i) + timing.overhead(program.config, i) for i in code[1:at]]
     start += sum(between)
     tau = start + second.n_par + timing.tile_words(second, 0) - 1
     mem = run.events.mem[run.events.mem["instruction"] == at]
     tile = mem[(mem["token"] == 2) & (mem["lane"] == 3)]
-    assert tile["cycle"].tolist() == [tau + timing.STATE_WRITE + 2 + 3]
+    assert tile["cycle"].tolist() == [tau + timing.CODE_WRITE + 2 + 3]
 
     net = random_residual_network(6, bits=8, **RESNET | {"steps": 3})
     program = compile_network(net, fit_config(net, Config()))

@@ -90,7 +90,7 @@ def test_every_cell_runs(path, tmp_path, need):
     lines = done.stdout.splitlines()
     assert "float: 99.17% of 360 images right" in lines
     assert "integer: 99.17% of 360 images right" in lines
-    assert "cycles: 15327, forecast: 15327" in lines
+    assert "cycles: 15349, forecast: 15349" in lines
     assert lines[-1] == "figures: 3"
     assert list(tmp_path.iterdir()) == []
 

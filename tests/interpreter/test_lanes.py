@@ -155,7 +155,7 @@ def test_kept_spikes():
     one = found[(found["step"] == 1) & (found["token"] == 2) & (found["lane"] == 5)]
     assert one[["buffer", "addr", "value", "channel", "head"]].tolist() == [(0, 46, 1, 21, 0)]
     tau = 100 + 3
-    assert one["cycle"].tolist() == [tau + timing.Y + 2 + 5]
+    assert one["cycle"].tolist() == [tau + timing.RES_WRITE + 2 + 5]
 
 
 def test_residual_memory_ends():
@@ -197,5 +197,5 @@ def test_codes_in_memory(index, bits):
     found = m.recorded().mem
     assert len(found) == 2 * 3 * 16
     tau = 100
-    assert found["cycle"].min() == tau + timing.STATE_WRITE
-    assert found["cycle"].max() == tau + timing.STATE_WRITE + 2 + 15
+    assert found["cycle"].min() == tau + timing.CODE_WRITE
+    assert found["cycle"].max() == tau + timing.CODE_WRITE + 2 + 15

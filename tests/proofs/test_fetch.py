@@ -107,7 +107,8 @@ class Takes(Elaboratable):
         with m.If(d.begin):
             m.d.sync += left.eq(d.drain)
         issues = self.runs & ~self.fetches
-        m.d.sync += known.eq(issues | ((issues | self.fetches & (left > 1)) & ~d.setup) << 1)
+        writes = issues | self.fetches & (left > 1 + fetch.ENDED)
+        m.d.sync += known.eq(issues | (writes & ~d.setup) << 1)
         with m.If(known[0]):
             m.d.comb += always(early == was[: 32 * LATE_WORD])
         with m.If(known[1]):
@@ -140,7 +141,7 @@ class Takes(Elaboratable):
             with m.If(runs):
                 m.d.comb += always(at == (base + count)[:ADDR])
             with m.If(count > LATE_WORD):
-                m.d.comb += always(s["drain"] < fetch.AHEAD)
+                m.d.comb += always(s["drain"] < fetch.AHEAD + fetch.ENDED)
             return
         m.d.comb += always(s["opened"] == fetches)
         waits = runs & ~fetches & table
@@ -190,7 +191,7 @@ FAULTS = [
     (1, "(count >= LATE) & ~opened", "(count >= LATE + 1) & ~opened"),
     (1, "zip(words[LATE_WORD:], shadows", "zip(words[LATE_WORD:], shadows[1:] + shadows[:1]"),
     (1, "m.d.sync += at.eq(at + LATE_WORD)", "m.d.sync += at.eq(at + LATE)"),
-    (0, "drained.eq(drain <= AHEAD)", "drained.eq(drain <= AHEAD + 1)"),
+    (0, "drained.eq(drain <= AHEAD + ENDED)", "drained.eq(drain <= AHEAD + ENDED + 1)"),
     (0, "place.eq(count)]", "place.eq(count ^ (count == 9))]"),
     (0, "m.d.sync += [start.eq(at), kept.eq(1)]", "m.d.sync += [start.eq(at + 1), kept.eq(1)]"),
     (0, "with m.If(advance | self.skip):", "with m.If(advance):"),

@@ -106,7 +106,9 @@ NOWHERE = [
     load_addr(Mem.PIX, CONFIG.pix_depth - 1),
     load_addr(Mem.PROG, 65_535),
     load_addr(Mem.CTRL, 0),
-    5 << 27,
+    load_addr(Mem.RES, CONFIG.res_depth - 1),
+    load_addr(Mem.RES, 0, 2 * CONFIG.cols),
+    6 << 27,
     1 << 31,
 ]
 
@@ -136,6 +138,27 @@ def test_control_can_be_written_and_not_read():
     )
     assert got == [granted(Command.WRITE), refused(Reason.ADDRESS, 101, due=101)]
     assert core.events == [("load", control, 0)]
+
+
+def test_residuals_can_be_read_and_not_written():
+    """Of either buffer, first lane and last; nor has the CRC of what was read a word more."""
+    core, sent, want, due = Memories(), [], [], 100
+    for bank in (0, CONFIG.cols - 1, CONFIG.cols, 2 * CONFIG.cols - 1):
+        addr = load_addr(Mem.RES, CONFIG.res_depth - 2, bank)
+        words = b"".join(core.peek(addr + n).to_bytes(4, "little") for n in range(2))
+        reads = (
+            (Command.READ, link.READ_REQUEST, words),
+            (Command.CRC, link.CRC_REQUEST, link.CRC_REPLY.pack(link.crc32(words))),
+        )
+        for command, layout, answer in reads:
+            sent += [request(command, layout.pack(addr, n), due) for n in (3, 2)]
+            want += [refused(Reason.ADDRESS, due, due=due), granted(command, answer, due)]
+            due += 1
+        for command, data in ((Command.WRITE, bytes(4)), (Command.WRITE_BYTES, bytes(1))):
+            sent.append(request(command, address(addr) + data, due))
+            want.append(refused(Reason.ADDRESS, due, due=due))
+    assert answers(*sent, core=core) == want
+    assert not [event for event in core.events if event[0] == "load"]
 
 
 def test_log_beyond_what_was_logged():

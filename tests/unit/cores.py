@@ -97,8 +97,8 @@ def counts(**given):
     return {**{f"n_{lv}": 1 for lv in LEVELS}, "slots": 1, "lanes": C, **given}
 
 
-def small_program(shift=1):
-    """GEMM of one tile and two words to row memory and residual A, then MAC of 5 pixels."""
+def small_program(shift=1, res_dest=0):
+    """GEMM of one tile and two words to row memory and a residual, then MAC of 5 pixels."""
     return (
         timing.encode(
             CONFIG,
@@ -123,6 +123,7 @@ def small_program(shift=1):
                 theta=40,
                 shift=shift,
                 keep=int(Keep.Y),
+                res_dest=res_dest,
                 res_gs=1,
                 res_j=1,
             ),
@@ -169,8 +170,8 @@ def small_data(rng):
     }
 
 
-def load_small(d):
-    rows = load_program(small_program())
+def load_small(d, words=None):
+    rows = load_program(words or small_program())
     for r in range(R):
         for k in range(2):
             rows += load_word(Mem.ROW, r, 4 + k, number(d["q"][r, k * W : (k + 1) * W]))

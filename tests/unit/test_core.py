@@ -69,7 +69,7 @@ def test_loads_of_other_memories_leave_pixels_alone(machine):
         for bank in (0, 3)
     ]
     rows += [{"load_addr": load_addr(Mem.PIX, 7), "load_data": 5}]  # not valid
-    rows += [put(7 | m << 27, 77) for m in (5, 7)]  # no such memory
+    rows += [put(7 | m << 27, 77) for m in (5, 7)]  # one that is not written, none
     rows += timeline(LAND) + peeks([7])
     assert values_of(machine.play(rows), 1) == [1000]
 
@@ -109,7 +109,9 @@ def test_small_program(machine, seed):
     tau = timing.START + 2 + 1  # two parameters, two words
     valid = range(R - 1)  # img_w
     want = [(tau + write + r, "row", r, 30, number(spikes[r])) for r in valid]
-    want += [(tau + timing.Y + r + c, "res", c, r, int(x[r, c])) for r in valid for c in range(C)]
+    want += [
+        (tau + timing.RES_WRITE + r + c, "res", c, r, int(x[r, c])) for r in valid for c in range(C)
+    ]
     tau = lengths[0] + 1 + 5 - 1
     want += [(tau + write + c, "pix", 0, 50 + c, int(logits[c])) for c in range(C)]
     assert spikes.min() < spikes.max()
@@ -380,7 +382,7 @@ def test_shortcut_to_neurons_with_codes(machine, keep, bits):
                 )
                 want += [
                     (
-                        at + timing.Y + r + c,
+                        at + timing.RES_WRITE + r + c,
                         "res",
                         C + c,
                         ((j * 2 + group) * steps + t) * R + r,
@@ -487,7 +489,7 @@ def test_membranes_in_memory(machine, bits, runs):
                     codes = [*kept[j, first : n + 1, c], *before[j, n + 1 : first + each, c]]
                     data = sum((int(v) & (1 << bits) - 1) << bits * k for k, v in enumerate(codes))
                     want.append(
-                        (at + timing.STATE_WRITE + r + c, "code", 2 * c + byte % 2, byte // 2, data)
+                        (at + timing.CODE_WRITE + r + c, "code", 2 * c + byte % 2, byte // 2, data)
                     )
         outputs.append(spikes)
     seen = machine.play(rows)

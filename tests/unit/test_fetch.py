@@ -5,7 +5,7 @@ import pytest
 
 from hw.arch import Config, isa, timing
 from hw.arch.isa import LATE_WORD, NI, Op
-from hw.core.fetch import LATE, Fetch
+from hw.core.fetch import ENDED, LATE, Fetch
 from tests.unit.bench import Bench, timeline
 
 INPUTS = ["begin", "drain", "restart", "keep", "forget", "setup", "skip", "data"]
@@ -60,12 +60,12 @@ def test_words_of_the_first_and_of_the_second(fetching, drain, issue):
     counts = dict.fromkeys((f"n_{level}" for level in isa.LEVELS), 1)
     i = isa.Instruction(op=Op.GEMM, **counts | {"n_k": issue}, tile_min=1, drain=drain)
     last = whole + 1 + timing.issue_cycles(i)  # its last cycle of issue
-    rows[last] |= {"begin": 1, "drain": drain}
+    rows[last + ENDED] |= {"begin": 1, "drain": drain}
     setup = last + timing.overhead(fetching.config, i)
     rows[setup] |= {"setup": 1}
     seen = fetching.play(rows, [*one, *two, *[0] * NI])
     assert first(rows, seen, 0) == whole
-    assert all(value(s["insn"]) == number(one) for s in seen[whole + 2 : last + 2])
+    assert all(value(s["insn"]) == number(one) for s in seen[whole + 2 : last + ENDED + 2])
     assert first(rows, seen, last) == setup - 1
     late = 32 * LATE_WORD
     landed = seen[whole + 2 : last + 1 + max(drain, 1)]

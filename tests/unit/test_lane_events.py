@@ -15,7 +15,7 @@ from tests.unit.bench import Bench, timeline
 from tests.unit.lanes import SOURCES, shut
 
 CONFIG = Config(rows=4, cols=8, width=32)
-INPUTS = ["insn", "early", "word", "row", "pops", "pixel"]
+INPUTS = ["insn", "early", "word", "peek", "address", "row", "pops", "pixel"]
 CYCLES = timing.STATE_WRITE + 10
 
 
@@ -155,10 +155,21 @@ def test_a_pixel_of_a_mac(bench, first):
 @pytest.mark.parametrize("second", [0, 1])
 def test_a_word_of_a_mean_reads_its_buffer(bench, second):
     word = {"valid": 1, "sum_ok": 1, "second": second, "row_addr": 0x1234}
-    events = play(bench, Op.MEAN, {"mean": 1}, {0: {"word": word}})
+    told = {"word": word, "address": word["row_addr"]}
+    events = play(bench, Op.MEAN, {"mean": 1}, {0: told})
     assert when(events, "adds") == {timing.S_READY - 1: 1}
     assert events[timing.S_READY - 1]["source"] == (Source.B if second else Source.A)
     assert when(events, "read_b") == {timing.S_READY - 3: 0x1234}
+
+
+@pytest.mark.parametrize("persist", [0, 1])
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_peek_reads_the_same_word_of_both_buffers(bench, asked, persist):
+    """Where codes of membranes are in the one, as well; from a cycle after the peek on."""
+    at = {n: {"peek": asked, "address": 0x1234} for n in range(CYCLES)}
+    events = play(bench, Op.GEMM, {"gemm": 1}, at, persist=persist, leak=persist)[timing.S_READY :]
+    assert [e["read_b"] == 0x1234 for e in events] == [asked] * len(events)
+    assert [e["read_a"] == 0x1234 for e in events] == [asked] * len(events)
 
 
 @pytest.mark.parametrize("res", Res)

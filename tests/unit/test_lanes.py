@@ -28,7 +28,7 @@ def test_a_row_through_all_lanes(bench, res_dest):
     mode = {"operand": Operand.SUM, "theta": 50, "fires": 1}
     with unbuilt():
         far = READY + Lanes(CONFIG).latency
-    assert far == timing.SPIKE + COLS - 1
+    assert far == timing.SPIKE + COLS
     rows = [{**r, "mode": mode, "res_dest": res_dest} for r in timeline(far + COLS + 12)]
     events = [{"first": 1} for _ in rows]
     # parameters before: bias 0, factor 100 << 4 in entry 0; bias taken with the row
@@ -51,7 +51,7 @@ def test_a_row_through_all_lanes(bench, res_dest):
     assert seen[base + far]["spikes"] == sum((v >> 1 >= 50) << c for c, v in enumerate(x))
     for c in range(COLS):
         assert seen[base + timing.X + 1 + c]["x"] == x[c]
-        write = seen[base + timing.Y + c]
+        write = seen[base + timing.RES_WRITE + c]
         assert write["res_en"] == 1 << c + COLS * res_dest
         assert (write["res_addr"][c], write["kept"][c]) == (33, x[c])
     assert not any(s["mem_en"] for s in seen)

@@ -14,6 +14,7 @@ from tests.unit.cores import (
     C,
     R,
     W,
+    counts,
     expected,
     lengths_of,
     load_program,
@@ -37,8 +38,9 @@ def test_one_word_of_all_is_picked():
         "pix_data": -77,
         "row_data": [int.from_bytes(rng.bytes(16), "little") for _ in range(4)],
         "col_data": [int.from_bytes(rng.bytes(16), "little") for _ in range(8)],
+        "res_data": rng.integers(-(1 << 17), 1 << 17, size=16).tolist(),
     }
-    places = [(Mem.PROG, 0, 0), (Mem.PIX, 0, 0)]
+    places = [(Mem.PROG, 0, 0), (Mem.PIX, 0, 0), *((Mem.RES, b, 0) for b in range(16))]
     places += [
         (m, b, p) for m, n in ((Mem.ROW, 4), (Mem.COL, 8)) for b in range(n) for p in range(4)
     ]
@@ -47,7 +49,8 @@ def test_one_word_of_all_is_picked():
         addr = load_addr(memory, 1000 + n, bank, part)
         rows += [{**reads, "peek": 1, "addr": addr}, *[reads] * (Peek.latency + Peek.SELECT)]
         banks = {Mem.ROW: reads["row_data"], Mem.COL: reads["col_data"]}.get(memory)
-        other = reads["prog_data"] if memory == Mem.PROG else -77 & 0xFFFFFFFF
+        signed = reads["res_data"][bank] if memory == Mem.RES else -77
+        other = reads["prog_data"] if memory == Mem.PROG else signed & 0xFFFFFFFF
         want.append(banks[bank] >> 32 * part & 0xFFFFFFFF if banks else other)
     bench = Bench(Peek(config), ["peek", "addr", "busy", *reads], ["active", "word", "data"])
     seen = bench.play(rows)
@@ -106,6 +109,31 @@ def test_every_loaded_word_is_peeked_at(machine, gemm_before):
         took = timing.peek_cycles(CONFIG, Mem(split_addr(addr)[0]))
         assert before is None or before in [s["peek_data"] for s in seen[at - took : at]]
         before = want
+
+
+@pytest.mark.parametrize("buffer", [0, 1])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_lanes_left_in_residual_memory(machine, buffer, stopped):
+    """Every lane's words of both buffers, each at its cycle; after a run that was stopped too."""
+    d = small_data(np.random.default_rng(6))
+    words = small_program(res_dest=buffer)
+    total = sum(timing.program_cycles(CONFIG, isa.instructions(words)))
+    rows = [*load_small(d, words), {"start": 1}, *timeline(total + 3)]
+    if stopped:  # in an instruction whose membranes are said to lie in buffer A
+        leaky = timing.encode(CONFIG, Op.GEMM, **counts(n_k=400, leak=1, persist=1, tile_min=R))
+        rows += [*load_program([*leaky, *isa.encode(Op.HALT)]), *timeline(LAND)]
+        rows += [{"start": 1}, *timeline(100), {"abort": 1}, *timeline(timing.stop_cycles(CONFIG))]
+    shows = {}
+    for r in range(R - 1):
+        for c in range(C):
+            rows += look(load_addr(Mem.RES, r, buffer * C + c), timing.peek_cycles(CONFIG, Mem.RES))
+            shows[r, c] = len(rows) - 1
+    seen = machine.play(rows)
+    x, _, _ = expected(d)
+    assert {at: seen[n]["peek_data"] for at, n in shows.items()} == {
+        (r, c): int(x[r, c]) & 0xFFFFFFFF for r, c in shows
+    }
+    assert len({seen[n]["peek_data"] for n in shows.values()}) > C  # one would not do for all
 
 
 def test_no_peek_while_busy(machine):
