@@ -19,6 +19,8 @@ from hw.core.pipe import chain, delay, later
 from hw.core.table import CODE_BITS, StateTable, StateThreshold, TableWrite
 from hw.core.words import ADDR
 
+BEFORE_WRITE = 1  #: Registers before a residual bank's write port.
+
 
 def with_spike(m: Module, name: str, pins: Sequence[Value], *, target: str) -> Value:
     """Return ``low | fired & fires & keeps & ~persist``: on ``xc7`` one LUT6_2."""
@@ -116,6 +118,8 @@ class Lanes(wiring.Component):
         m = Module()
         cols = self.config.cols
         assert timing.S_READY + self.latency + 1 == timing.write_cycle(self.config)
+        assert timing.Y + BEFORE_WRITE == timing.RES_WRITE
+        assert timing.STATE_WRITE + BEFORE_WRITE == timing.CODE_WRITE
         event, spikes, bus = self.event, [], Const(0, MEMBRANE_BITS)
         modes = chain(m, self.mode, cols, name="mode")
         forget = chain(m, self.forget, cols, name="forget")
