@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,18 @@ from hw.common.errors import SpikeloomError
 from hw.common.files import write, write_json
 from hw.targets import pll
 from hw.targets.target import Clocks, Estimate, Pins, Placed, Target
-from hw.tools import multreg_ecp5, outreg_ecp5, registers_ecp5
+from hw.tools import constants_ecp5, multreg_ecp5, outreg_ecp5, registers_ecp5
 from hw.tools.find import run_tool
+from hw.tools.globals_ecp5 import promote_module
 from hw.tools.netlist import Netlist
+from hw.tools.room_ecp5 import DIES, free_rows, leave_room
 from hw.tools.yosys import without_paths
 
 SEED = 1
-#: Of nextpnr's placers the one whose nets are shortest here: after the default one, which heeds
-#: timing more, the router has not ended in thrice the time.
-PLACER = ("--placer", "static")
+ROOMY = "room.json"  #: The netlist that nextpnr reads, in the build folder while it runs.
+#: nextpnr's placer heeds timing more than it would by itself. Of its routers, the one that settles
+#: who gets a wire by its price: the other tears up half of what it routes here, and does not end.
+ROUTE = ("--placer-heap-timingweight", "30", "--router", "router2")
 #: Of EHXPLLL. The detector's least frequency is that of Project Trellis' own calculator.
 PLL = pll.Limits(
     source=(8_000_000, 400_000_000),
@@ -124,7 +128,8 @@ class Ecp5(Target):
         ]
 
     def finish(self, netlist: Path) -> None:
-        registers_ecp5.absorb(netlist, outreg_ecp5.absorb_module, multreg_ecp5.absorb_module)
+        parts = (constants_ecp5, outreg_ecp5, multreg_ecp5)
+        registers_ecp5.absorb(netlist, *(part.absorb_module for part in parts))
 
     def resources(self, counts: Mapping[str, int]) -> dict[str, int | float]:
         """Cells before packing."""
@@ -149,10 +154,11 @@ class Ecp5(Target):
 
     def route(self, folder: Path) -> str | None:
         """Leaves ``top.config`` and, of nextpnr's report, ``placed.json``."""
+        free = self._prepare(folder)
         arguments = [
             *self.device,
             "--json",
-            "top.json",
+            ROOMY,
             "--lpf",
             "top.lpf",
             "--textcfg",
@@ -160,15 +166,29 @@ class Ecp5(Target):
             "--report",
             "nextpnr.json",
             "--timing-allow-fail",
-            *PLACER,
+            *ROUTE,
             "--seed",
             str(SEED),
         ]
-        run_tool("nextpnr-ecp5", arguments, cwd=folder, log="route.log")
+        try:
+            run_tool("nextpnr-ecp5", arguments, cwd=folder, log="route.log")
+        finally:
+            (folder / ROOMY).unlink()
         report = json.loads((folder / "nextpnr.json").read_text(encoding="utf-8"))
         (folder / "nextpnr.json").unlink()
-        write_json(folder / "placed.json", figures(report))
+        write_json(folder / "placed.json", figures(report, free))
         return None
+
+    def _prepare(self, folder: Path) -> int:
+        """Write the netlist with what helps to route it; return how many LUTs only fill a place."""
+        netlist = json.loads((folder / "top.json").read_text(encoding="utf-8"))
+        module, die = netlist["modules"]["top"], DIES[self.device[0].rpartition("-")[2]]
+        cells = self.resources(Counter(cell["type"] for cell in module["cells"].values()))
+        rows = free_rows(die, max(int(cells["lut"]), int(cells["ff"])))
+        promote_module(module)
+        free = leave_room(module, die, rows)
+        write_json(folder / ROOMY, netlist)
+        return free
 
     def placed(self, folder: Path) -> Placed | None:
         return Placed(**json.loads((folder / "placed.json").read_text(encoding="utf-8")))
@@ -208,13 +228,17 @@ def preferences(pins: Pins, clocks: Clocks) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def figures(report: dict[str, Any]) -> dict[str, Any]:
-    """Return resources and lowest clock figure from nextpnr's own report, as of `Placed`."""
+def figures(report: dict[str, Any], free: int = 0) -> dict[str, Any]:
+    """Return resources and lowest clock figure from nextpnr's own report, as of `Placed`.
+
+    ``free``: LUTs, and as many flip-flops, that are there to keep their places free.
+    """
     found, clocks = report["utilization"], report["fmax"]
     if not clocks:
         raise SpikeloomError("nextpnr-ecp5 reports no clock: the design has no register")
     name, slowest = min(clocks.items(), key=lambda item: item[1]["achieved"])
     used = {ours: found.get(theirs, {}).get("used", 0) for ours, theirs in PLACED.items()}
+    used["lut"], used["ff"] = used["lut"] - free, used["ff"] - free
     return {
         "clock": name,
         "fmax_mhz": slowest["achieved"],
