@@ -15,7 +15,7 @@ from hw.common.errors import SpikeloomError
 from hw.common.files import write, write_json
 from hw.targets import pll
 from hw.targets.target import Clocks, Estimate, Pins, Placed, Target
-from hw.tools import constants_ecp5, multreg_ecp5, outreg_ecp5, registers_ecp5
+from hw.tools import multreg_ecp5, outreg_ecp5, registers_ecp5
 from hw.tools.find import run_tool
 from hw.tools.globals_ecp5 import promote_module
 from hw.tools.netlist import Netlist
@@ -128,8 +128,7 @@ class Ecp5(Target):
         ]
 
     def finish(self, netlist: Path) -> None:
-        parts = (constants_ecp5, outreg_ecp5, multreg_ecp5)
-        registers_ecp5.absorb(netlist, *(part.absorb_module for part in parts))
+        registers_ecp5.absorb(netlist, outreg_ecp5.absorb_module, multreg_ecp5.absorb_module)
 
     def resources(self, counts: Mapping[str, int]) -> dict[str, int | float]:
         """Cells before packing."""
