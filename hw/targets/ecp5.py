@@ -24,9 +24,11 @@ from hw.tools.yosys import without_paths
 
 SEED = 1
 ROOMY = "room.json"  #: The netlist that nextpnr reads, in the build folder while it runs.
-#: nextpnr's placer heeds timing more than it would by itself. Of its routers, the one that settles
-#: who gets a wire by its price: the other tears up half of what it routes here, and does not end.
-ROUTE = ("--placer-heap-timingweight", "30", "--router", "router2")
+#: In a part that has room, the router that settles who gets a wire by its price, as the other one
+#: tears up half of what it routes there; and a placer that heeds timing more than by itself.
+ROOMY_ROUTE = ("--placer-heap-timingweight", "30", "--router", "router2")
+#: In a part that is full, the placer whose nets are shortest.
+FULL_ROUTE = ("--placer", "static")
 #: Of EHXPLLL. The detector's least frequency is that of Project Trellis' own calculator.
 PLL = pll.Limits(
     source=(8_000_000, 400_000_000),
@@ -165,7 +167,7 @@ class Ecp5(Target):
             "--report",
             "nextpnr.json",
             "--timing-allow-fail",
-            *ROUTE,
+            *(ROOMY_ROUTE if free else FULL_ROUTE),
             "--seed",
             str(SEED),
         ]

@@ -11,6 +11,8 @@ from typing import Any
 
 #: Share of the LUTs of the rows that are not kept free, above which none may be.
 FULL = 0.6
+#: Share of a die's LUTs below which a design is too small for a crowd.
+LITTLE = 0.15
 #: Of how many rows one is kept free, the most first.
 OF = (2, 3, 4)
 TILE = [f"SLICE{slice_}" for slice_ in "ABCD"]  #: Of two LUTs and two flip-flops each.
@@ -54,7 +56,12 @@ DIES = {
 
 
 def free_rows(die: Die, luts: int) -> list[int]:
-    """Return the rows to keep free for a design of so many LUTs (or flip-flops): none, if full."""
+    """Return the rows to keep free for a design of so many LUTs (or flip-flops).
+
+    None where it fills the die, or needs little of it.
+    """
+    if luts < LITTLE * die.luts:
+        return []
     for of in OF:
         kept = [y for n, y in enumerate(die.logic) if n % of == of - 1]
         if luts <= FULL * die.luts * (1 - len(kept) / len(die.logic)):
