@@ -157,8 +157,8 @@ def _places(play: Player) -> None:
         ):  # fmt: skip
             word, bank, part = word & 0xFFFF, bank & 127, part & 15
             data = load_addr(mem, word, bank, part).to_bytes(4, "little") + b"ab"
-            inside = word + 2 <= depth and bank < banks and part < parts
-            inside = inside and mem not in READ_ONLY
+            there = word + 2 <= depth and bank < banks and part < parts
+            inside = there and mem not in READ_ONLY
             play.say((play.frame if inside else play.refused)(Command.WRITE_BYTES, data))
     for mem in range(6, 8):
         play.say(play.refused(Command.READ, link.READ_REQUEST.pack(mem << 27, 1)))

@@ -5,7 +5,8 @@ import pytest
 import boards
 from hw import targets
 from hw.arch import SpikeloomError
-from hw.targets.ecp5 import device_options, figures
+from hw.targets.ecp5 import PART, device_options, figures
+from hw.tools.room_ecp5 import DIES
 from tests.targets.parts import with_part
 
 
@@ -33,6 +34,21 @@ def test_ecp5_resources():
         "bram18": 3,
         "dsp": 0,
     }
+
+
+def test_cells_that_keep_places_free_are_not_the_designs():
+    report = {
+        "utilization": {"TRELLIS_COMB": {"used": 1500}, "TRELLIS_FF": {"used": 1200}},
+        "fmax": {"clk": {"achieved": 70.5}},
+    }
+    used = figures(report, 1000)["resources"]
+    assert used == {"lut": 500, "ff": 200, "bram18": 0, "dsp": 0}
+
+
+@pytest.mark.parametrize("name", [n for n, b in boards.table().items() if PART.fullmatch(b.part)])
+def test_the_die_of_every_board_is_known(name):
+    """As `room_ecp5` names it, by the device that nextpnr is told."""
+    assert device_options(boards.get(name))[0].rpartition("-")[2] in DIES
 
 
 def test_router_without_a_clock():
