@@ -52,6 +52,8 @@ def frames(program: Program, images: np.ndarray) -> np.ndarray:
 def commands(program: Program, images: np.ndarray) -> Commands:
     """Return the testbench's commands: load once, then each image, a run, its logits."""
     out = Commands()
+    if program.outside.size:
+        out.outside(program.outside, program.contract)
     out.load(program.load_stream())
     logits = range(program.logits_base, program.logits_base + program.classes)
     for n, image in enumerate(images):

@@ -10,6 +10,7 @@ import numpy as np
 from hw.arch import timing
 from hw.arch.formats import MEMBRANE_BITS
 from hw.arch.memmap import Mem, Stopped, load_addr
+from hw.arch.outside import Contract
 from hw.common.errors import SpikeloomError
 from hw.common.process import run
 from sim.verilator import Simulator
@@ -44,6 +45,7 @@ class Run:
     stopped: Stopped = Stopped.NO  #: What ended it before its HALT.
     pc: int = -1  #: Where in program memory it ended.
     taken: int = -1  #: Instructions that it took, as far as they are logged.
+    stalls: int = 0  #: Cycles in which it did nothing but wait for its mover.
     words: list[int] = field(default_factory=list)  #: Words read back, signed.
     log: list[int] = field(default_factory=list)  #: Cycles in which instructions were taken.
 
@@ -72,10 +74,16 @@ class Commands:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self._outside = np.zeros(0, np.uint32)
 
     def load(self, stream: np.ndarray) -> None:
         """Add load port writes, [n, 2] of (address, data)."""
         self.lines += [f"w {a:x} {d:x}" for a, d in np.asarray(stream).tolist()]
+
+    def outside(self, words: np.ndarray, contract: Contract) -> None:
+        """Give the memory outside its contents, uint32 from address 0, and what it keeps to."""
+        self._outside = words
+        self.lines.append(f"k {contract.latency:x} {contract.period:x}")
 
     def start(self, run: int, budget: int, abort: int = 0) -> None:
         """Add a run of at most ``budget`` busy cycles; after ``abort`` of them it is aborted."""
@@ -98,13 +106,17 @@ class Commands:
         self.lines += [f"i {n:x} 0" for n in range(count)]
 
     def write(self, folder: Path) -> None:
-        """Write the command file into a job's folder."""
+        """Write the command file into a job's folder, and what is in the memory outside."""
         (folder / "commands").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+        if self._outside.size:
+            self._outside.astype(">u4").tofile(folder / "outside")
 
 
 def plusargs(folder: Path, log: bool, wave: Path | None = None) -> list[str]:
     """Return the testbench's arguments for the job in ``folder``."""
     out = [f"+stim={folder / 'commands'}", f"+out={folder / 'results'}"]
+    if (folder / "outside").is_file():
+        out.append(f"+outside={folder / 'outside'}")
     if log:
         out.append(f"+log={folder / 'log'}")
     if wave is not None:
@@ -156,6 +168,8 @@ def read_results(simulator: Simulator, folder: Path) -> Outcome:
         elif letter == "x":
             runs[-1].counted, runs[-1].cycles, stopped, runs[-1].pc, runs[-1].taken = numbers
             runs[-1].stopped = Stopped(stopped)
+        elif letter == "o":
+            runs[-1].stalls = numbers[0]
         elif letter == "p":
             runs[-1].words.append(numbers[0] - (numbers[0] >> 31 << 32))
         elif letter == "i":

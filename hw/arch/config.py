@@ -11,7 +11,8 @@ from hw.arch.memmap import MOST_WORDS
 from hw.common.errors import SpikeloomError
 
 POOL_LUT_WORDS = 128  #: Words of the line of pools up to which LUTs make it, not block RAM.
-_MAY_BE_0 = ("state_bits", "pixels", "pool_depth", "means", "prefetch")
+_MAY_BE_0 = ("state_bits", "pixels", "pool_depth", "means", "prefetch", "block_depth")
+_BLOCK = "a power of two, or 0 for a core without a mover"
 
 
 def _power_of_two(value: int) -> bool:
@@ -40,6 +41,8 @@ class Config:
     pool_depth: int = 128  #: Words (C bits) of the line of pools in write-back; 0: it has none.
     means: int = 1  #: 1: lanes sum means while they write; 0: an instruction of its own does.
     prefetch: int = 1  #: 1: late words of the next instruction are fetched while one runs.
+    block_depth: int = 0  #: Words a bank of each half of column memory that blocks from outside
+    #: come to by turns: a power of two; 0: the core has no mover.
 
     def __post_init__(self) -> None:
         def check(ok: bool, name: str, want: str) -> None:
@@ -70,6 +73,9 @@ class Config:
         check(self.pool_depth <= MOST_WORDS, "pool_depth", f"at most {MOST_WORDS}")
         check(self.means in (0, 1), "means", "0 or 1")
         check(self.prefetch in (0, 1), "prefetch", "0 or 1")
+        check(not self.block_depth or _power_of_two(self.block_depth), "block_depth", _BLOCK)
+        half = self.col_depth // 2
+        check(self.block_depth <= half, "block_depth", f"at most half of col_depth ({half})")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
             least = 16 if name == "res_depth" and self.res_bits == 1 else 64
             check(least <= getattr(self, name) <= MOST_WORDS, name, f"{least} to {MOST_WORDS}")
@@ -100,8 +106,11 @@ class Config:
         return formats.field_bits(self.acc_bits)
 
     def as_dict(self) -> dict[str, int]:
-        """Plain dictionary, field order kept."""
-        return dataclasses.asdict(self)
+        """Plain dictionary, field order kept; of a core without a mover nothing of one."""
+        out = dataclasses.asdict(self)
+        if not self.block_depth:  # came later; cores of before have none
+            del out["block_depth"]
+        return out
 
     @property
     def digest(self) -> int:
@@ -117,7 +126,7 @@ class Config:
         fields = self.as_dict()
         if fields["res_bits"] == MEMBRANE_BITS:  # came later; cores of before have no other
             del fields["res_bits"]
-        text = json.dumps([fields, isa.fingerprint(), *facts], sort_keys=True)
+        text = json.dumps([fields, isa.fingerprint(bool(self.block_depth)), *facts], sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
     def changed(self, text: str) -> "Config":

@@ -17,6 +17,13 @@ to the memory.
 TABLE is followed by n_k words: the thresholds of stored membranes in ascending order. After one
 with ``once`` the core keeps its table: later runs begin with the instruction behind it, until
 program memory or CTRL is written.
+
+MOVE is over as soon as the mover, which has room for one order beside the one that it carries out,
+has taken it. Blocks come in the order of the moves, by turns to the two halves of column memory's
+first 2 * block_depth words: the first of a run to the lower one. Column tiles of instructions with
+``outside`` take them in the same order. Such a tile begins when its block is whole, and counts its
+column addresses from the first word of that block's half; its parameters stand there too. When it
+has ended, its half takes the block after the next.
 """
 
 import enum
@@ -36,6 +43,7 @@ class Op(enum.IntEnum):
     POOL = 3  #: OR of 3x3 windows at stride 2, row memory to row memory.
     MEAN = 4  #: Sum of a residual buffer over tokens and steps, per lane.
     TABLE = 5  #: Load the thresholds of stored membranes: n_k words follow the instruction.
+    MOVE = 6  #: Order blocks of column memory from outside; n_j of them, n_k words of each bank.
 
 
 class Dest(enum.IntEnum):
@@ -213,6 +221,7 @@ class Instruction:
     img_h: int = _bits(12, "input image height")
     gap: int = _bits(5, "cycles between column tiles, timing.mean_gap")
     clip: int = _bits(1, "GEMM, MAC, POOL: dy of rows outside the image are left out")
+    outside: int = _bits(1, "GEMM, MAC: column tiles take blocks from outside")
     row_k: int = _delta("row address delta when k advances", new=True)
     row_dx: int = _delta("row address delta when dx advances")
     row_dy: int = _delta("row address delta when dy advances", new=True)
@@ -297,6 +306,8 @@ class Instruction:
     image: int = _over("odd_w", Op.MAC, "pixels come from row memory, as bytes")
     mean_base: int = _over("centre0", Op.GEMM, "pixel address of the first mean")
     once: int = _over("xnor", Op.TABLE, "later runs begin behind this instruction")
+    out_low: int = _over("row_base", Op.MOVE, "outside address of the first block, low 16 bits")
+    out_high: int = _over("col_base", Op.MOVE, "bits above them")
     table: tuple[int, ...] = ()  #: TABLE: the words that follow.
 
     def count(self, level: str) -> int:
@@ -319,6 +330,11 @@ class Instruction:
         """One more than the last dy of the tiles of an output row."""
         rows = self.img_h + self.pad_y - (y << self.y_twice)
         return min(self.n_dy, rows) if self.clip else self.n_dy
+
+    @property
+    def out_addr(self) -> int:
+        """MOVE: outside address of the first block."""
+        return self.out_low | self.out_high << 16
 
     def centre(self, channel: int) -> int:
         """What MAC subtracts from the pixels of a channel."""
@@ -405,9 +421,17 @@ def _value(f: Field, words: Sequence[int]) -> int:
     return v - (1 << f.bits) if f.signed and v >> (f.bits - 1) else v
 
 
-def fingerprint() -> list[list[str | int]]:
-    """Names and places of all fields, for the digest, and how often their meaning changed."""
-    places = [[f.name, f.word, f.low, f.bits] for f in (*FIELDS, *OVERLAYS)]
+#: Fields of cores that have a mover; others know nothing of them.
+MOVING = ("outside", *(f.name for f in OVERLAYS if f.only == Op.MOVE))
+
+
+def fingerprint(moving: bool = False) -> list[list[str | int]]:
+    """Names and places of all fields, for the digest, and how often their meaning changed.
+
+    ``moving``: of a core that has a mover.
+    """
+    all_ = [f for f in (*FIELDS, *OVERLAYS) if moving or f.name not in MOVING]
+    places = [[f.name, f.word, f.low, f.bits] for f in all_]
     return [*places, ["meaning", MEANING]]
 
 

@@ -57,7 +57,6 @@ with ``Reason.DAMAGED``, sequence and tag 0.
   good frame, and without a good frame in between, the device goes back to ``BAUD``.
 """
 
-import dataclasses
 import enum
 import struct
 import zlib
@@ -97,7 +96,7 @@ REFUSAL = struct.Struct("<BB")  #: Reason, sequence number that is due.
 _STATE = struct.Struct("<BxHHHI")
 STATE_PAYLOAD = _STATE.size  #: Bytes of a State.
 RESULT_WORDS = (MAX_PAYLOAD - STATE_PAYLOAD) // 4  #: Words in a reply to RESULT.
-_CONFIG = tuple(f.name for f in dataclasses.fields(Config))
+_CONFIG = tuple(Config().as_dict())
 _IDENTITY = struct.Struct(f"<4sHHIIHH{len(_CONFIG)}I")
 IDENTITY_PAYLOAD = SESSION.size + _IDENTITY.size  #: Bytes of an IDENTIFY reply.
 
@@ -205,7 +204,7 @@ class Identity:
     def encode(self) -> bytes:
         """Return the payload, without the session that a reply to IDENTIFY begins with."""
         rates = sum(1 << RATES.index(rate) for rate in self.rates)
-        values = self.config.as_dict().values()
+        values = (getattr(self.config, name) for name in _CONFIG)
         head = (MAGIC, self.version, MAX_PAYLOAD, self.digest, self.clock, self.queue, rates)
         return _IDENTITY.pack(*head, *values)
 

@@ -5,7 +5,7 @@ the row memory). Gateware asserts them at elaboration; forecast and interpreter 
 ``tau`` is the issue cycle of a tile's last word, ``r`` the row (or step, with ``spread``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hw.arch import isa
 from hw.arch.config import Config
@@ -73,7 +73,7 @@ def drain_cycles(config: Config, i: Instruction) -> int:
     So many as the field ``drain`` says; this is the formula that the compiler fills it from. Rows
     that are not valid have their events in write-back too.
     """
-    if i.op in (Op.HALT, Op.TABLE):
+    if i.op in (Op.HALT, Op.TABLE, Op.MOVE):
         return 0
     write, rows, across = write_cycle(config), config.rows, config.cols - 1
     steps = i.n_spread * spread_gap(i) if i.spread else 0
@@ -138,8 +138,10 @@ def encode(config: Config, op: Op, **values: int) -> list[int]:
     return isa.encode(op, **filled | values)
 
 
-def overhead(config: Config, i: Instruction) -> int:
+def overhead(config: Config, i: Instruction, issued: int | None = None) -> int:
     """Cycles between the last issue of an instruction and the first of the next.
+
+    ``issued``: cycles from its first issue to after its last, where they are not `issue_cycles`.
 
     The early words of the next instruction are fetched while this one drains, from the second
     cycle on. Its late ones came before, while this one issued (``prefetch``), or come after the
@@ -150,7 +152,8 @@ def overhead(config: Config, i: Instruction) -> int:
         return 1 + STATE_CELLS + NI + 2
     if not config.prefetch:
         return max(LATE_WORD + 3, i.drain) + late
-    return max(LATE_WORD + 2 + max(1, late - issue_cycles(i)), i.drain)
+    issued = issue_cycles(i) if issued is None else issued
+    return max(LATE_WORD + 2 + max(1, late - issued), i.drain)
 
 
 START = NI + 3  #: Cycles from start to the first instruction's first issue cycle.
@@ -196,22 +199,39 @@ def column_taus(i: Instruction) -> list[int]:
     return _columns(i)[1]
 
 
-def _columns(i: Instruction) -> tuple[list[int], list[int]]:
+def columns(
+    i: Instruction, begin: Callable[[int], int] | None = None
+) -> Iterator[tuple[int, int, int]]:
+    """Walk the column tiles of an instruction: (start, tau of its first tile, last issue cycle).
+
+    ``begin``: given the cycle in which a column tile could start, returns the one in which it does;
+    it is asked about one when all before it were given.
+    """
     words, length = column_tile(i)
-    starts, taus, at, soonest = [], [], 0, 1
+    at, soonest, tau = 0, 1, 0
     for n in range(i.n_j * i.n_h):
         if n and i.n_par:
-            at = max(at + i.gap, taus[-1] + SWAP)
-        starts.append(at)
-        taus.append(max(at + i.n_par + words - 1, soonest))
-        last = taus[-1] + length
+            at = max(at + i.gap, tau + SWAP)
+        at = begin(at) if begin else at
+        tau = max(at + i.n_par + words - 1, soonest)
+        last = tau + length
+        yield at, tau, last + i.shortcut
         at, soonest = last + 1 + i.shortcut, last + i.tile_min
-    return [*starts, at], taus
+
+
+def _columns(i: Instruction) -> tuple[list[int], list[int]]:
+    starts, taus, ends = zip(*columns(i), strict=True)
+    return [*starts, ends[-1] + 1], list(taus)
 
 
 def issue_cycles(i: Instruction) -> int:
-    """Cycles from the first issue cycle of an instruction to after its last."""
-    return 0 if i.op in (Op.HALT, Op.TABLE) else column_starts(i)[-1]
+    """Cycles from the first issue cycle of an instruction to after its last.
+
+    Of a MOVE that is taken at once, and of column tiles whose blocks are there.
+    """
+    if i.op in (Op.HALT, Op.TABLE):
+        return 0
+    return 1 if i.op == Op.MOVE else column_starts(i)[-1]
 
 
 def run_start(program: Sequence[Instruction], first: bool = False) -> int:
@@ -221,19 +241,3 @@ def run_start(program: Sequence[Instruction], first: bool = False) -> int:
     """
     kept = [n for n, i in enumerate(program) if i.op == Op.TABLE and i.once]
     return 0 if first or not kept else kept[-1] + 1
-
-
-def program_cycles(
-    config: Config, program: Sequence[Instruction], first: bool = False
-) -> list[int]:
-    """Cycles of each instruction of a decoded program; they add up to the busy time.
-
-    The core is busy from the cycle after ``start`` to the cycle in which it decodes HALT; the
-    first entry that runs includes START, each HALT counts 1. ``first``: as `run_start`.
-    """
-    out, begin = [], run_start(program, first)
-    for n, i in enumerate(program):
-        lead = START if n == begin else 0
-        tail = 1 if i.op == Op.HALT else issue_cycles(i) + overhead(config, i)
-        out.append(0 if n < begin else lead + tail)
-    return out

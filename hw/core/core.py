@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Value
+from amaranth import Const, Module, Mux, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 
@@ -19,11 +19,12 @@ from hw.core.log import Log
 from hw.core.membranes import Remembering
 from hw.core.memories import Bank, Banks, LoadPort
 from hw.core.modes import Modes
+from hw.core.mover import Mover
 from hw.core.peek import Peek
 from hw.core.pipe import Pipeline, chain, delay
 from hw.core.pixels import Pixels
 from hw.core.pool import PoolUnit
-from hw.core.ports import core_members, memory_ports, run_ports
+from hw.core.ports import core_members, memory_ports, moving_ports, run_ports
 from hw.core.rowread import RowRead
 from hw.core.sequencer import Sequencer
 from hw.core.shortcut import ShortcutRead
@@ -36,7 +37,7 @@ from hw.core.writeback import WriteBack
 class Core(wiring.Component):
     """A whole accelerator: image in, logits out.
 
-    Latency: `hw.arch.timing.program_cycles` of the program, which ``cycles`` counts. Throughput:
+    Latency: `hw.arch.schedule.program_cycles` of the program, which ``cycles`` counts. Throughput:
     a run at a time; within one a word of every row and column bank a cycle.
 
     Parameters
@@ -80,7 +81,9 @@ class Core(wiring.Component):
         self.events = RowEvents(config, most=config.rows)
         self.lane_events, self.remembering = LaneEvents(config), Remembering()
         self.lanes, self.back = Lanes(config, target=target, strict=trace), WriteBack(config)
-        super().__init__(core_members() | (trace_members(config) if trace else {}))
+        if config.block_depth:
+            self.mover = Mover(config)
+        super().__init__(core_members(config) | (trace_members(config) if trace else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -109,9 +112,14 @@ class Core(wiring.Component):
         self._operands(m)
         self._lanes(m, tags)
         self._write_back(m, tags)
+        computed: Value = Const(1, 1)
+        if self.config.block_depth:
+            moving_ports(m, self)
+            moved = self.mover.load.valid & self.back.taken
+            computed = ~Pipeline(m, moved, 0, name="moved").at(1)
         if self.trace:
             loading = Pipeline(m, self.port.load.valid, 0, name="loading").at(1)
-            trace(m, self, ~loading, self.back, self.lanes)
+            trace(m, self, ~loading, computed, self.back, self.lanes)
         return m
 
     def _check(self) -> None:

@@ -14,24 +14,26 @@ from hw.core.words import ADDR, MEAN_BIAS, instruction_layout
 class Parameters(wiring.Component):
     """Counts the parameter words of a column tile, which wait for the one before to be under way.
 
-    They also wait ``gap`` cycles after its end. Where an instruction sums a mean, the first two
-    are numbered MEAN_BIAS and MEAN_FACTOR, and those after them from 0.
+    They also wait ``gap`` cycles after its end, and for what is ``wanted``. Where an instruction
+    sums a mean, the first two are numbered MEAN_BIAS and MEAN_FACTOR, and those after them from 0.
 
     Latency: combinational of ``run``. Throughput: a word a cycle.
 
     Members
     -------
     insn : In(instruction_layout()). setup : In(1), the instruction begins.
-    run : In(1), parameters are to be issued.
+    run : In(1), parameters are to be issued. wanted : In(1), something that they need is not there.
     first_done : In(1), the last word of a column tile's first tile is issued. column_end : In(1),
         the column tile ends, last : In(1), with its head.
     issue : Out(1), a parameter word is issued: the one of number index : Out(0 to 16), of address
         addr : Out(ADDR), to half : Out(1) of the factor table. done : Out(1), it is the last.
+        begin : Out(1), it is the first. stalled : Out(1), it would be, but for what is wanted.
     """
 
     insn: Any
     setup: Signal
     run: Signal
+    wanted: Signal
     first_done: Signal
     column_end: Signal
     last: Signal
@@ -40,6 +42,8 @@ class Parameters(wiring.Component):
     addr: Signal
     half: Signal
     done: Signal
+    begin: Signal
+    stalled: Signal
 
     def __init__(self):
         super().__init__(
@@ -47,6 +51,7 @@ class Parameters(wiring.Component):
                 "insn": In(instruction_layout()),
                 "setup": In(1),
                 "run": In(1),
+                "wanted": In(1),
                 "first_done": In(1),
                 "column_end": In(1),
                 "last": In(1),
@@ -55,6 +60,8 @@ class Parameters(wiring.Component):
                 "addr": Out(ADDR),
                 "half": Out(1),
                 "done": Out(1),
+                "begin": Out(1),
+                "stalled": Out(1),
             }
         )
 
@@ -67,8 +74,11 @@ class Parameters(wiring.Component):
         index = Signal(5, reset_less=True)
         first, addr = (Signal(ADDR, name=n, reset_less=True) for n in ("par_first", "par_addr"))
         step = Signal(ADDR)  # from the column tile's first word to the next one's
+        may = self.run & (swap == 0) & (gap == 0) & (index == 0)
         m.d.comb += [
-            self.issue.eq(self.run & (((swap == 0) & (gap == 0)) | (index != 0))),
+            self.begin.eq(may & ~self.wanted),
+            self.stalled.eq(may & self.wanted),
+            self.issue.eq(self.begin | (self.run & (index != 0))),
             self.index.eq(index + Mux(i.mean != 0, MEAN_BIAS, 0)),
             self.addr.eq(addr),
             step.eq(Mux(self.last, i.par_h, i.par_j)),

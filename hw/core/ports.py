@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from typing import Any
 
-from amaranth import Module, Mux
-from amaranth.lib.wiring import In, Out
+from amaranth import Module, Mux, Signal
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hw.arch import Config
 from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.core.outside import OutsidePort
 from hw.core.wire import each
 from hw.core.words import ADDR
 
 
-def core_members() -> dict[str, Any]:
-    """Return the ports of every core.
+def core_members(config: Config | None = None) -> dict[str, Any]:
+    """Return the ports of every core, and of one of ``config`` what it has beside them.
 
     start : In(1), one pulse while not busy.
     busy, done : Out(1), of the last run: it goes on; it came to its HALT.
@@ -27,8 +29,11 @@ def core_members() -> dict[str, Any]:
         lands two cycles later in program memory, three in the others, and before ``start``.
     peek : In(1), peek_addr : In(32), while not busy: a word of a memory but CTRL is to be read,
         which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
+    outside : Out(OutsidePort()), of a core with a mover. stalls : Out(32), cycles of the run that
+        passed for nothing but a wait for it.
     """
-    return {
+    moving = {"outside": Out(OutsidePort()), "stalls": Out(32)}
+    return (moving if config is not None and config.block_depth else {}) | {
         "start": In(1),
         "busy": Out(1),
         "done": Out(1),
@@ -77,6 +82,27 @@ def run_ports(m: Module, core: Any) -> None:
         core.log_data.eq(log.data),
         core.log_count.eq(log.count),
     ]
+
+
+def moving_ports(m: Module, core: Any) -> None:
+    """Wire the mover of ``core`` to the sequencer, to write-back and to the memory outside."""
+    seq, mover, guard = core.seq, core.mover, core.guard
+    connect(m, seq.order, mover.order)
+    connect(m, mover.port, flipped(core.outside))
+    clear = Signal()  # so that no output follows an input in the same cycle
+    m.d.sync += clear.eq(guard.clear | guard.begin)
+    m.d.comb += [
+        mover.clear.eq(clear),
+        mover.take.eq(seq.take),
+        mover.end.eq(seq.end),
+        seq.ready.eq(mover.ready),
+        core.back.move.eq(mover.load),
+        mover.taken.eq(core.back.taken),
+    ]
+    with m.If(guard.begin):
+        m.d.sync += core.stalls.eq(0)
+    with m.Elif(seq.stalled):
+        m.d.sync += core.stalls.eq(core.stalls + 1)
 
 
 def memory_ports(m: Module, core: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -12,6 +12,7 @@ from hw.arch.formats import STATE_CELLS
 from hw.arch.isa import Op
 from hw.core.fetch import Fetch
 from hw.core.loops import Addresses, LoopNest
+from hw.core.mover import moving_members
 from hw.core.parameters import Parameters
 from hw.core.pipe import delay, later
 from hw.core.pixels import PixelColumn
@@ -20,7 +21,7 @@ from hw.core.table import TableLoader, TableWrite
 from hw.core.taps import TapWindow
 from hw.core.tokens import Destination, Tokens
 from hw.core.wire import add_parts
-from hw.core.words import ADDR, Tag, Word, instruction_layout
+from hw.core.words import ADDR, Tag, Word, field, instruction_layout
 
 
 class Sequencer(wiring.Component):
@@ -44,6 +45,9 @@ class Sequencer(wiring.Component):
     setup : Out(1), the cycle before the first issue: copies of early fields are taken.
     word : Out(Word), at cycle 0. tag : Out(Tag), at tau + 1.
     table : Out(TableWrite), the table that a TABLE makes, an entry a cycle.
+
+    Of a core with a mover also order, take, end, ready, as `hw.core.mover.Mover` has them, and
+    stalled : Out(1), the cycle passes for nothing but a wait for it.
     """
 
     start: Signal
@@ -59,6 +63,11 @@ class Sequencer(wiring.Component):
     word: Any
     tag: Any
     table: Any
+    order: Any
+    take: Signal
+    end: Signal
+    ready: Signal
+    stalled: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -83,6 +92,7 @@ class Sequencer(wiring.Component):
                 "tag": Out(Tag),
                 "table": Out(TableWrite),
             }
+            | (moving_members() if config.block_depth else {})
         )
 
     @property
@@ -97,6 +107,8 @@ class Sequencer(wiring.Component):
         self._states(m)
         self._issue(m)
         self._finish(m)
+        if self.config.block_depth:
+            self._move(m)
         return ResetInserter(self.clear)(m)
 
     def _connect(self, m: Module) -> None:
@@ -152,8 +164,12 @@ class Sequencer(wiring.Component):
         with m.If(self.setup):
             m.d.sync += [words_left.eq(i.n_k), more.eq(i.n_k != 0), one.eq(i.n_k == 1)]
             m.d.sync += cells_left.eq(STATE_CELLS)
-        started, ended = Signal(), Signal()
-        m.d.sync += [started.eq(self.start & ~self.busy), ended.eq(loops.running & loops.end)]
+        moving = bool(self.config.block_depth)
+        started, ended, moved = Signal(), Signal(), Signal()
+        m.d.sync += [
+            started.eq(self.start & ~self.busy),
+            ended.eq((loops.running & loops.end) | moved),
+        ]
         with m.If(ended):
             m.d.comb += [fetch.begin.eq(1), fetch.drain.eq(i.drain)]
         with m.If(self.start & ~self.busy):
@@ -172,10 +188,18 @@ class Sequencer(wiring.Component):
                     m.next = "HALT"
                 with m.Elif(i.op == Op.TABLE):
                     m.next = "TABLE"
+                if moving:
+                    with m.Elif(i.op == Op.MOVE):
+                        m.next = "MOVE"
                 with m.Elif(i.n_par != 0):
                     m.next = "PAR"
                 with m.Else():
                     m.next = "RUN"
+            if moving:
+                with m.State("MOVE"):
+                    m.d.comb += [self.order.valid.eq(1), moved.eq(self.order.ready)]
+                    with m.If(moved):
+                        m.next = "FETCH"
             with m.State("TABLE"):
                 m.d.comb += [loader.load.eq(opening), loader.run.eq(~opening)]
                 m.d.sync += cells_left.eq(cells_left - 1)
@@ -196,6 +220,27 @@ class Sequencer(wiring.Component):
                 m.d.sync += self.done.eq(1)
                 m.next = "IDLE"
         m.d.comb += self.busy.eq(started | ~fsm.ongoing("IDLE"))
+
+    def _move(self, m: Module) -> None:
+        """What is said to the mover; which half of column memory a column tile's block is in."""
+        i, loops, par, word = self.fetch.insn, self.loops, self.parameters, self.word
+        half = Signal()
+        m.d.comb += [
+            self.order.payload.addr.eq(Cat(field(i, "out_low"), field(i, "out_high"))),
+            self.order.payload.words.eq(i.n_k),
+            self.order.payload.blocks.eq(i.n_j),
+            par.wanted.eq(i.outside & ~self.ready),
+            self.take.eq(i.outside & par.begin),
+            self.end.eq(i.outside & loops.running & loops.column_end),
+            self.stalled.eq(par.stalled | (self.order.valid & ~self.order.ready)),
+        ]
+        with m.If(self.end):
+            m.d.sync += half.eq(~half)
+        with m.If(self.start & ~self.busy):
+            m.d.sync += half.eq(0)
+        with m.If(i.outside & half):
+            address = Mux(par.run, par.addr, self.addresses.col)
+            m.d.comb += word.col_addr.eq(address | self.config.block_depth)
 
     def _issue(self, m: Module) -> None:
         """The word of this cycle."""

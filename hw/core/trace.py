@@ -35,13 +35,17 @@ def trace_members(config: Config) -> dict[str, Out]:
     }
 
 
-def trace(m: Module, core: Any, own, back: WriteBack, lanes: Lanes) -> None:
-    """Drive the trace ports of ``core``: write-back's writes that are its ``own``, the lanes'."""
+def trace(m: Module, core: Any, own, computed, back: WriteBack, lanes: Lanes) -> None:
+    """Drive the trace ports of ``core``: write-back's writes that are its ``own``, the lanes'.
+
+    ``computed``: what goes to column memory is nothing that was moved there.
+    """
+    column = own & computed
     m.d.comb += [
         core.t_row_en.eq(Cat(*back.row_en) & own.replicate(len(core.t_row_en))),
         core.t_row_addr.eq(Cat(*back.row_addr)),
         core.t_row_data.eq(Cat(*back.row_data)),
-        core.t_col_en.eq(Cat(*back.col_en) & own.replicate(len(core.t_col_en))),
+        core.t_col_en.eq(Cat(*back.col_en) & column.replicate(len(core.t_col_en))),
         core.t_col_addr.eq(Cat(*back.col_addr)),
         core.t_col_data.eq(Cat(*back.col_data)),
         core.t_pix_en.eq(back.pix_en & own),

@@ -4,14 +4,15 @@ It looks at the program, the column memory image and the configuration only; lab
 to the events. Vectorised over an instruction's column tile, exact in every write and its cycle.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw.arch import formats, timing
+from hw.arch import formats, schedule, timing
 from hw.arch.isa import Dest, Instruction, Op
 from sim.interpreter.addresses import offsets
+from sim.interpreter.blocks import Blocks
 from sim.interpreter.events import Events
 from sim.interpreter.lanes import Rows, finish, fire, make_table, scaled
 from sim.interpreter.machine import Memories, signed
@@ -91,6 +92,8 @@ class Machine(Memories):
         self.program = program
         self.code = program.instructions()
         self.begin = 0  #: Number of the instruction that the next run starts with.
+        self._blocks = Blocks(self, program.outside)
+        self._taus: Sequence[int] = ()  # of the instruction that runs
 
     def restart(self) -> None:
         """Make the next run as the first: a write to CTRL."""
@@ -102,25 +105,23 @@ class Machine(Memories):
         if image is not None:
             self.load(p.image_stream(image))
         self.start_record(events)
-        first = self.begin
-        at, cycles, reads = timing.START, [0] * first, [ColumnReads()] * first
+        first, reads = self.begin, [ColumnReads()] * self.begin
+        self._blocks = Blocks(self, p.outside)
+        times = schedule.schedule(self.config, self.code, not first, p.contract)
         for n, i in enumerate(self.code[first:], first):
-            begin, self.instruction, self.column_reads = at, n, ColumnReads()
-            if i.op == Op.HALT:
-                at += 1
-            else:
-                self._execute(i, at)
-                at += timing.issue_cycles(i) + timing.overhead(self.config, i)
-            cycles.append(at - begin + (timing.START if n == first else 0))
+            self.instruction, self.column_reads = n, ColumnReads()
+            self._taus = times[n].taus
+            self._execute(i, times[n].begin)
             reads.append(self.column_reads)
             if i.op == Op.TABLE and i.once:
                 self.begin = n + 1
+        self._blocks.finish()
         self.cold = False
         logits = self.pix[p.logits_base : p.logits_base + p.classes].copy()
         return Run(
             logits=logits,
-            cycles=at,
-            instruction_cycles=tuple(cycles),
+            cycles=sum(t.cycles for t in times),
+            instruction_cycles=tuple(t.cycles for t in times),
             events=self.recorded(),
             column_reads=tuple(reads),
         )
@@ -137,13 +138,23 @@ class Machine(Memories):
                 self._mean(i, at)
             case Op.TABLE:
                 self.table = make_table(i)
+            case Op.MOVE:
+                self._blocks.order(i)
+
+    def _columns(self, i: Instruction, start: int) -> Iterator[ColumnTile]:
+        """Walk the column tiles; one that has its constants from outside takes them."""
+        for column in column_tiles(i, start, self._taus):
+            if i.outside:
+                origin = self._blocks.take()
+                column = replace(column, par=column.par + origin, origin=origin)
+            yield column
 
     def _column_groups(
         self, i: Instruction, tiles: Tiles, column: ColumnTile
     ) -> Iterator[tuple[np.ndarray | slice, np.ndarray]]:
         """Tiles that share column words, and the addresses of those words."""
         walk = offsets(i, "col")
-        base = i.col_base + walk["h"][column.head] + walk["j"][column.tile]
+        base = column.origin + i.col_base + walk["h"][column.head] + walk["j"][column.tile]
         offset = tiles.sum(walk)
         values = np.unique(offset)
         for value in values:
@@ -158,7 +169,7 @@ class Machine(Memories):
         xpos = (tiles.x * c.rows)[:, None] + np.arange(c.rows)
         rows = Rows(valid=xpos < i.img_w, token=tiles.y[:, None] * i.img_w + xpos)
         cached: tuple[int, _Left] | None = None
-        for column in column_tiles(i, start):
+        for column in self._columns(i, start):
             offset = int(walk["h"][column.head] + walk["j"][column.tile])
             if cached is None or offset != cached[0]:
                 cached = offset, self._left(i, tiles, offset)
@@ -241,7 +252,7 @@ class Machine(Memories):
         out_w = -(-i.img_w // 2)
         which, half = np.nonzero(xpos < i.img_w)
         x = xpos[which, half] // 2
-        for column in column_tiles(i, start):
+        for column in self._columns(i, start):
             words, _ = row_words(
                 self, i, tiles, int(walk["h"][column.head] + walk["j"][column.tile])
             )
@@ -271,7 +282,7 @@ class Machine(Memories):
         xpos = (tiles.x * (i.n_pix + 1))[:, None] + np.arange(i.n_pix + 1)  # (tiles, pixels)
         width = (i.n_x - 1) * (i.n_pix + 1) + i.last_pix + 1
         rows = Rows(valid=xpos < width, token=tiles.y[:, None] * width + xpos)
-        for column in column_tiles(i, start):
+        for column in self._columns(i, start):
             offset = i.row_base + walk["h"][column.head] + walk["j"][column.tile]
             p = pixels(self, i, tiles, xpos, offset)
             total = np.empty((*xpos.shape, c.cols), np.int64)
@@ -333,7 +344,7 @@ class Machine(Memories):
         keep = (dy < i.n_dy - 1) | (i.mean_mask == 0) | (k < i.mean_mask)
         word = tiles.sum(walk)[:, None] + word_sum(walk)[keep]
         token = (tiles.y * i.n_t + tiles.t)[:, None]
-        for column in column_tiles(i, start):
+        for column in self._columns(i, start):
             offset = i.row_base + walk["h"][column.head] + walk["j"][column.tile]
             addr = self.truncate(offset + word, c.res_depth)
             addr = np.minimum(addr, c.res_depth - 1)

@@ -1,6 +1,6 @@
 """Loops of an instruction: its column tiles, and the tiles of one of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,11 +88,17 @@ class ColumnTile:
     par: int  #: Address of its parameters.
     base: int  #: Destination: column part of the address.
     slot: int
+    origin: int = 0  #: Column address from which its column addresses count.
 
 
-def column_tiles(i: Instruction, at: int) -> Iterator[ColumnTile]:
-    """Walk the column tiles of an instruction that starts in cycle ``at``."""
-    taus = timing.column_taus(i)
+def column_tiles(
+    i: Instruction, at: int, taus: Sequence[int] | None = None
+) -> Iterator[ColumnTile]:
+    """Walk the column tiles of an instruction that starts in cycle ``at``.
+
+    ``taus``: as `timing.column_taus`, which it is where nothing else is given.
+    """
+    taus = taus or timing.column_taus(i)
     par, base, slot, index = i.par_base, i.w_base, 0, 0
     for head in range(i.n_h):
         for tile in range(i.n_j):

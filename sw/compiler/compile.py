@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from hw.arch import isa, timing
+from hw.arch import isa, schedule
 from hw.arch.config import Config
+from hw.arch.outside import CONTRACT
 from hw.common.errors import SpikeloomError
-from sw.compiler.mapper import Mapper
+from sw.compiler.mapper import map_network
 from sw.compiler.program import VERSION, Program
 from sw.compiler.records import Forecast
 from sw.network import Head, IntegerNetwork
@@ -22,7 +23,7 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
     naming every memory and setting at once.
     """
     config = config or Config()
-    mapper = Mapper(net, config)
+    mapper = map_network(net, config)
     if misfits := mapper.misfits():
         raise MisfitError(
             f"network {net.name!r} does not fit the core ({config.rows} rows, {config.cols} "
@@ -31,7 +32,7 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
     head = net.layers[-1]
     assert isinstance(head, Head)  # checked by IntegerNetwork
     decoded = isa.instructions(mapper.words)
-    cycles = timing.program_cycles(config, decoded)
+    cycles = schedule.program_cycles(config, decoded, contract=CONTRACT)
     columns = np.ascontiguousarray(mapper.constants.image).view("<u4").astype(np.uint32)
     return Program(
         name=net.name,
@@ -55,4 +56,5 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
         regions=tuple(mapper.regions),
         ops=tuple(mapper.ops),
         stream=net.stream,
+        outside=mapper.constants.outside,
     )

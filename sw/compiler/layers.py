@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hw.arch import timing
+from hw.arch import schedule, timing
 from hw.arch.memmap import LOG_DEPTH
 from hw.common.errors import SpikeloomError
 from sw.compiler.program import Program
@@ -12,7 +12,7 @@ from sw.compiler.records import by_layer
 
 def forecast_layers(program: Program, first: bool = False) -> dict[str, int]:
     """Return the forecast cycles of each layer; ``first``: in the run that loads a table."""
-    cycles = timing.program_cycles(program.config, program.instructions(), first)
+    cycles = schedule.program_cycles(program.config, program.instructions(), first)
     return by_layer(program.labels, cycles)
 
 

@@ -1,10 +1,14 @@
 """Integer network to instructions."""
 
 import dataclasses
+from collections.abc import Collection, Mapping
+
+import numpy as np
 
 from hw.arch import formats
 from hw.arch.config import Config
 from hw.arch.memmap import MOST_WORDS
+from hw.arch.outside import HALVES
 from sw.compiler.emit import emissions
 from sw.compiler.emit.constants import Constants
 from sw.compiler.emit.emitter import Emitter
@@ -38,16 +42,18 @@ class Mapper(Emitter):
 
     Memories are taken to be as deep as needed; `needs` says how deep that is and `problems` what
     no depth would cure.
+
+    ``outside``: names of layers whose constants come from outside while they run.
     """
 
-    def __init__(self, net: IntegerNetwork, config: Config):
+    def __init__(self, net: IntegerNetwork, config: Config, outside: Collection[str] = ()):
         self.kinds = kinds = emissions()
         place = Placement(net, config, kinds)
-        constants = Constants(place)
+        constants = Constants(place, outside)
         for late in (False, True):
             for layer in net.layers:
                 if kinds[type(layer)].late == late:
-                    kinds[type(layer)].constants(constants, layer)
+                    constants.layer(kinds[type(layer)], layer)
         place.place_tensors(constants.size)
         super().__init__(net, place, constants)
         pieces = place.residuals.pieces
@@ -88,6 +94,51 @@ class Mapper(Emitter):
         return out
 
 
+def map_network(net: IntegerNetwork, config: Config) -> Mapper:
+    """Map a network, with as few words outside as there is no room for in column memory.
+
+    A core without a mover, and a network that fits, have none there. Each word comes once an image,
+    so that fewest words are the least traffic.
+    """
+    mapper = Mapper(net, config)
+    over = mapper.needs["col_depth"] - config.col_depth
+    if over <= 0 or not config.block_depth:
+        return mapper
+    sizes = {
+        name: block.words * block.count
+        for name, block in mapper.constants.own.items()
+        if block.words <= config.block_depth
+    }
+    outside = least(sizes, over + HALVES * config.block_depth)
+    return Mapper(net, config, outside) if outside else mapper
+
+
+def least(sizes: Mapping[str, int], wanted: int) -> list[str]:
+    """Return the names whose sizes add up to the least that is not below ``wanted``.
+
+    All of them where they do not reach it; in their order.
+    """
+    total = sum(sizes.values())
+    if total <= wanted:
+        return list(sizes)
+    room = total - wanted  # for those that stay: as much of it as can be is taken
+    reached = [np.zeros(room + 1, bool)]  # by the first n sizes
+    reached[0][0] = True
+    for size in sizes.values():
+        last = reached[-1]
+        more = np.zeros_like(last)
+        if size <= room:
+            more[size:] = last[: room + 1 - size]
+        reached.append(last | more)
+    left = int(np.flatnonzero(reached[-1])[-1])
+    stay = set()
+    for n, (name, size) in reversed(list(enumerate(sizes.items()))):
+        if not reached[n][left]:
+            stay.add(name)
+            left -= size
+    return [name for name in sizes if name not in stay]
+
+
 def required(net: IntegerNetwork, config: Config) -> dict[str, int]:
     """Return the least value of each configuration field that depends on the network.
 
@@ -100,11 +151,11 @@ def required(net: IntegerNetwork, config: Config) -> dict[str, int]:
     """
     if config.pool_depth:
         config = dataclasses.replace(config, pool_depth=MOST_WORDS)
-    needs = Mapper(net, config).needs
-    least = {"acc_bits": 8, "state_bits": 0, "res_bits": 1, "pool_depth": 0}
+    needs = map_network(net, config).needs
+    smallest = {"acc_bits": 8, "state_bits": 0, "res_bits": 1, "pool_depth": 0}
     if max(needs["res_bits"], config.res_bits) == 1:
-        least["res_depth"] = 16
-    return {name: max(needs[name], least.get(name, 64)) for name in FITTABLE}
+        smallest["res_depth"] = 16
+    return {name: max(needs[name], smallest.get(name, 64)) for name in FITTABLE}
 
 
 def fit_config(net: IntegerNetwork, config: Config) -> Config:

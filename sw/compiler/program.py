@@ -4,15 +4,16 @@ import dataclasses
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hw.arch import isa, timing
+from hw.arch import isa, schedule
 from hw.arch.config import Config
 from hw.arch.isa import Instruction
 from hw.arch.memmap import Mem, load_addr
+from hw.arch.outside import CONTRACT, Contract
 from hw.common import npz
 from hw.common.errors import SpikeloomError
 from hw.common.show import listing, shown
@@ -21,7 +22,8 @@ from sw.compiler.records import Forecast, Label, Region, by_layer
 
 VERSION = 4  #: Of the file format.
 MOST = 1 << 20  #: Of any size in a file.
-_ARRAYS = {"words": np.uint32, "columns": np.uint32}
+_ARRAYS = {"words": np.uint32, "columns": np.uint32, "outside": np.uint32}
+_MAYBE = ("outside", "contract")  #: Of a file, where a program moves anything.
 
 
 def _frozen(item: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +51,10 @@ class Program:
         Where the logits are in pixel memory, how many; float logit = integer * scale.
     ops : tuple of (str, int)
         Binary operations per layer, true sizes: no padding, no taps outside the image.
+    outside : numpy.ndarray
+        Memory outside the core from address 0, uint32; empty where nothing comes from there.
+    contract : Contract
+        What that memory is taken to keep to, in the forecast and in simulation.
     stream : bool
         Images are the steps of one stream: membranes stay in memory from image to image.
     """
@@ -71,6 +77,8 @@ class Program:
     regions: tuple[Region, ...]
     ops: tuple[tuple[str, int], ...]
     stream: bool = False
+    outside: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32))
+    contract: Contract = CONTRACT
 
     def __repr__(self) -> str:
         c = self.config
@@ -90,8 +98,16 @@ class Program:
     def first_cycles(self) -> int:
         """Forecast of the first run after the program or CTRL was written: it loads the table."""
         code = self.instructions()
-        first, later = (sum(timing.program_cycles(self.config, code, f)) for f in (True, False))
+        first, later = (
+            sum(schedule.program_cycles(self.config, code, f, self.contract)) for f in (True, False)
+        )
         return self.cycles + first - later
+
+    @property
+    def stalls(self) -> int:
+        """Those of `cycles` in which nothing is done but to wait for what is outside."""
+        computed = schedule.program_cycles(self.config, self.instructions(), contract=None)
+        return self.cycles - sum(computed)
 
     def run_cycles(self, run: int) -> int:
         """Forecast of the busy time of a run, counted from 0 since the program was loaded."""
@@ -197,8 +213,10 @@ class Program:
         meta = {}
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            if f.name in _ARRAYS:
+            if f.name in _ARRAYS or (f.name in _MAYBE and not self.outside.size):
                 continue
+            if f.name == "contract":
+                value = dataclasses.asdict(value)
             if f.name == "config":
                 value = value.as_dict()
             elif f.name in ("labels", "forecast", "regions"):
@@ -206,7 +224,11 @@ class Program:
             meta[f.name] = value
         text = json.dumps({"format": "spikeloom program", **meta}, sort_keys=True)
         arrays = {"meta": np.frombuffer(text.encode(), np.uint8)}
-        arrays.update((n, np.ascontiguousarray(getattr(self, n), "<u4")) for n in _ARRAYS)
+        arrays.update(
+            (n, np.ascontiguousarray(getattr(self, n), "<u4"))
+            for n in _ARRAYS
+            if n not in _MAYBE or self.outside.size
+        )
         npz.write(path, arrays)
 
     @classmethod
@@ -215,7 +237,7 @@ class Program:
         where = str(path)
         try:
             arrays = npz.read(path, sealed=True)
-            if arrays.keys() != {"meta", *_ARRAYS}:
+            if arrays.keys() | {"outside"} != {"meta", *_ARRAYS}:
                 raise ValueError("other members than those of a program")
             meta = json.loads(arrays["meta"].astype(np.uint8).tobytes())
             if not isinstance(meta, dict) or meta.pop("format", None) != "spikeloom program":
@@ -237,7 +259,11 @@ class Program:
                 meta[name] = tuple(kind(**_frozen(item)) for item in meta[name])
             meta["ops"] = tuple((str(n), int(v)) for n, v in meta["ops"])
             meta["input_shape"] = tuple(meta["input_shape"])
-            arrays = {n: arrays[n].astype(t) for n, t in _ARRAYS.items()}
+            if ("outside" in arrays) != ("contract" in meta):
+                raise ValueError("outside")
+            if "contract" in meta:
+                meta["contract"] = Contract(**meta["contract"])
+            arrays = {n: arrays[n].astype(t) for n, t in _ARRAYS.items() if n in arrays}
             values: dict[str, Any] = meta | arrays
             program = cls(**values)
             c = program.config
@@ -297,7 +323,10 @@ def _fault(program: Program) -> str:
         return str(error)
     if not known or tiles > MOST or len(decoded) != len(program.labels):
         return f"{len(decoded)} instructions, {len(program.labels)} labels, {tiles} column tiles"
-    cycles = timing.program_cycles(c, decoded)
+    try:
+        cycles = schedule.program_cycles(c, decoded, contract=program.contract)
+    except AssertionError as error:
+        return str(error)
     if [f.cycles for f in program.forecast] != cycles:
         return "the forecast is not that of the instructions"
     return ""

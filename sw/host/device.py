@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hw.arch import link, timing
+from hw.arch import link, schedule
 from hw.arch.link import RATES, Identity, State
 from hw.arch.memmap import MOST_WORDS, Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
@@ -227,7 +227,7 @@ class Device:
         loaded = next((n for n, cycles in enumerate(forecast) if cycles), 0)  # not run again
         if loaded and state.cycles == program.first_cycles:
             loaded = 0
-            forecast = timing.program_cycles(program.config, program.instructions(), first=True)
+            forecast = schedule.program_cycles(program.config, program.instructions(), first=True)
         if spent and loaded + len(spent) < len(parts):
             spent.pop()  # where the last one that was logged ended is not known
         logged = slice(loaded, loaded + len(spent))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.arch import isa, timing
+from hw.arch import isa, schedule, timing
 from hw.arch.config import Config
 from hw.arch.isa import LATE_WORD, NI, Dest, Instruction, Keep, Op
 from hw.arch.memmap import Mem
@@ -252,8 +252,8 @@ def test_cycles_of_a_program():
     assert timing.issue_cycles(halt) == timing.issue_cycles(table) == 0
     one = gemm(n_k=9)
     loaded, ran = 1 + 512 + NI + 2, 9 + timing.overhead(config, one)
-    assert timing.program_cycles(config, [table, one, halt]) == [NI + 3 + loaded, ran, 1]
-    assert timing.program_cycles(config, [halt]) == [NI + 3 + 1]
+    assert schedule.program_cycles(config, [table, one, halt]) == [NI + 3 + loaded, ran, 1]
+    assert schedule.program_cycles(config, [halt]) == [NI + 3 + 1]
 
 
 def test_the_longest_drain_and_gap_have_room_in_their_fields():

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.cycles import cifar
-from hw.arch import SpikeloomError, timing
+from hw.arch import SpikeloomError, schedule
 from hw.arch.config import Config
 from sim.interpreter import interpret
 from sw.compiler import compile_network, fit_config
@@ -42,7 +42,7 @@ def test_published_cifar_network_with_memories_as_deep_as_it_needs():
 def test_forecast_is_the_sum_of_timing(small):
     net = random_network(1, **small)
     program = compile_network(net)
-    cycles = timing.program_cycles(program.config, program.instructions())
+    cycles = schedule.program_cycles(program.config, program.instructions())
     assert [f.cycles for f in program.forecast] == cycles
     assert program.cycles == sum(cycles)
     assert [f.layer for f in program.forecast] == [label.layer for label in program.labels]

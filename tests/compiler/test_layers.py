@@ -4,7 +4,7 @@ from itertools import accumulate
 
 import pytest
 
-from hw.arch import SpikeloomError, isa, timing
+from hw.arch import SpikeloomError, isa, schedule, timing
 from hw.arch.config import Config
 from hw.arch.isa import Op
 from hw.arch.memmap import LOG_DEPTH
@@ -56,7 +56,7 @@ def test_a_table_that_is_kept_has_no_entry():
     assert begin
     assert code[begin - 1].op == Op.TABLE
     for first in (True, False):
-        cycles = timing.program_cycles(program.config, code, first)
+        cycles = schedule.program_cycles(program.config, code, first)
         log = log_of(cycles if first else cycles[begin:])
         assert logged_layers(program, *log) == forecast_layers(program, first)
     table = sum(forecast_layers(program, True).values()) - program.cycles

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from hw.arch import Config, SpikeloomError, link, timing
+from hw.arch import Config, SpikeloomError, link, schedule, timing
 from hw.arch.link import Command
 from hw.arch.memmap import Mem, Stopped, load_addr
 from sw.api import read_network
@@ -186,7 +186,7 @@ def test_cycles_by_layer_of_a_network_whose_table_is_loaded_once(name, stream, f
     """Later runs begin behind it, and so do their logs."""
     tiny = read_network(name, stream).compile(Config())
     code = tiny.instructions()
-    cycles = timing.program_cycles(tiny.config, code, first)
+    cycles = schedule.program_cycles(tiny.config, code, first)
     ran = cycles[timing.run_start(code, first) :]
     assert (len(ran) < len(code)) != first
     virtual = VirtualDevice(CONFIG)

@@ -7,7 +7,7 @@ import pytest
 
 import boards
 import sw
-from hw.arch import SpikeloomError, isa, timing
+from hw.arch import SpikeloomError, isa, schedule
 from hw.arch.link import Command
 from sw.compiler.program import Forecast, Label
 from sw.frontend.loader import DEFAULT
@@ -31,7 +31,7 @@ def test_command_line(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(cli, "open_port", lambda port, baud: Device(virtual))
     np.save(tmp_path / "image.npy", image())
     words = isa.encode(isa.Op.HALT)  # what is read must be a program
-    (total,) = timing.program_cycles(CONFIG, isa.instructions(words))
+    (total,) = schedule.program_cycles(CONFIG, isa.instructions(words))
     virtual.cycles = total
     whole = program(
         words=np.array(words, np.uint32),

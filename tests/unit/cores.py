@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw.arch import Config, isa, timing
+from hw.arch import Config, isa, schedule, timing
 from hw.arch.formats import SHIFTS
 from hw.arch.isa import LEVELS, Dest, Keep, Op, Step
 from hw.arch.memmap import Mem, load_addr
@@ -90,7 +90,7 @@ def number(bits):
 
 
 def lengths_of(words):
-    return timing.program_cycles(CONFIG, isa.instructions(words))
+    return schedule.program_cycles(CONFIG, isa.instructions(words))
 
 
 def counts(**given):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hw.arch import isa, timing
+from hw.arch import isa, schedule, timing
 from hw.arch.formats import MEMBRANE_MAX, SHIFTS, STATE_BITS, STATE_SHIFTS, state_levels
 from hw.arch.isa import NI, Dest, Keep, Mod, Op, Res, Step
 from hw.arch.memmap import Mem, load_addr
@@ -77,7 +77,7 @@ def test_loads_of_other_memories_leave_pixels_alone(machine):
 def test_halt_alone(machine):
     rows = load_program(isa.encode(Op.HALT)) + timeline(LAND)
     start = len(rows)
-    (total,) = timing.program_cycles(CONFIG, [isa.decode(isa.encode(Op.HALT))])
+    (total,) = schedule.program_cycles(CONFIG, [isa.decode(isa.encode(Op.HALT))])
     assert total == timing.START + 1
     seen = machine.play([*rows, {"start": 1}, *timeline(total + 5)])
     assert [s["busy"] for s in seen] == [0] * (start + 1) + [1] * total + [0] * 5
@@ -99,7 +99,7 @@ def test_small_program(machine, seed):
     """Every write in its cycle with its value; logits by peek; cycles as forecast."""
     d = small_data(np.random.default_rng(seed))
     program = isa.instructions(small_program())
-    lengths = timing.program_cycles(CONFIG, program)
+    lengths = schedule.program_cycles(CONFIG, program)
     total = sum(lengths)
     rows = [*load_small(d), {"start": 1}]
     begin = len(rows)
@@ -135,7 +135,7 @@ def test_column_words_that_meet_no_spike_are_not_read(machine, empty):
     d["q"][R - 1] = 1
     if empty == (1,):
         d["q"][1, W + 3] = 1  # one spike in one row is enough
-    total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
+    total = sum(schedule.program_cycles(CONFIG, isa.instructions(small_program())))
     rows = [*load_small(d), {"start": 1}]
     seen = machine.play([*rows, *timeline(total + 3), *peeks(range(50, 50 + C))])
     x, spikes, logits = expected(d)
@@ -184,7 +184,7 @@ def interpreted(d):
 def test_start_and_loads_while_busy_are_ignored(machine):
     """From the first busy cycle to the last: program, weights, spikes and pixels stay."""
     d = small_data(np.random.default_rng(5))
-    total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
+    total = sum(schedule.program_cycles(CONFIG, isa.instructions(small_program())))
     rows = [*load_small(d), {"start": 1}]
     begin = len(rows)
     bad = [
@@ -209,7 +209,7 @@ def test_a_load_with_start_still_lands(machine):
     rows = load_small(d)
     rows.append({**put(load_addr(Mem.PIX, 2), 17), "start": 1})
     d["pixels"][0] = 17
-    total = sum(timing.program_cycles(CONFIG, isa.instructions(small_program())))
+    total = sum(schedule.program_cycles(CONFIG, isa.instructions(small_program())))
     seen = machine.play([*rows, *timeline(total + 2), *peeks(range(50, 50 + C))])
     assert values_of(seen, C) == expected(d)[2].tolist()
 
@@ -234,7 +234,7 @@ def table(shift, thresholds):
 def test_a_table_is_kept_until_program_or_ctrl_is_written(machine, memory):
     words = [*isa.encode(Op.TABLE, n_k=1, once=1), 40, *isa.encode(Op.HALT)]
     program = isa.instructions(words)
-    first, later = (sum(timing.program_cycles(CONFIG, program, f)) for f in (True, False))
+    first, later = (sum(schedule.program_cycles(CONFIG, program, f)) for f in (True, False))
     rows = [*load_program(words), *timeline(LAND)]
     begins = []
     for length in (first, later, first):
@@ -277,7 +277,7 @@ def taus(instruction, at):
 
 def starts(program):
     """First issue cycle of each instruction."""
-    lengths = timing.program_cycles(CONFIG, program)
+    lengths = schedule.program_cycles(CONFIG, program)
     return [timing.START if not n else sum(lengths[:n]) for n in range(len(program))]
 
 
@@ -352,7 +352,7 @@ def test_shortcut_to_neurons_with_codes(machine, keep, bits):
                     Mem.ROW, n % R, 10 + (n // R * steps + t) * 2 + k, both >> W * k & (1 << W) - 1
                 )
     program = isa.instructions(code)
-    total = sum(timing.program_cycles(CONFIG, program))
+    total = sum(schedule.program_cycles(CONFIG, program))
     rows += [*timeline(LAND), {"start": 1}]
     seen = machine.play([*rows, *timeline(total + 2)])[len(rows) :]
 
@@ -451,7 +451,7 @@ def test_membranes_in_memory(machine, bits, runs):
         rows += load_word(Mem.ROW, n % R, 4 + n // R, number(q[n]))
     rows += timeline(LAND)
     program = isa.instructions(code)
-    total = sum(timing.program_cycles(CONFIG, program))
+    total = sum(schedule.program_cycles(CONFIG, program))
     tau = taus(program[1], starts(program)[1])
     y = ops.affine(ops.popcount_dot(q, weights), factor, bias, SHIFTS[1])
 
@@ -548,7 +548,7 @@ def test_spread_with_codes(machine, steps):
         rows.append(put(load_addr(Mem.COL, 39, c), int(bias[c])))
         rows += [put(load_addr(Mem.COL, 40 + k, c), int(weights[c, k])) for k in range(2)]
     program = isa.instructions(code)
-    total = sum(timing.program_cycles(CONFIG, program))
+    total = sum(schedule.program_cycles(CONFIG, program))
     rows += [*timeline(LAND), {"start": 1}]
     seen = machine.play([*rows, *timeline(total + 2)])[len(rows) :]
     x = ops.saturate((ops.pixel_sum(p, weights) + bias) >> SHIFTS[1])

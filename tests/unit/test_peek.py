@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.arch import Config, isa, timing
+from hw.arch import Config, isa, schedule, timing
 from hw.arch.isa import NI, Op
 from hw.arch.memmap import Mem, load_addr, split_addr
 from hw.core.peek import Peek
@@ -117,7 +117,7 @@ def test_what_lanes_left_in_residual_memory(machine, buffer, stopped):
     """Every lane's words of both buffers, each at its cycle; after a run that was stopped too."""
     d = small_data(np.random.default_rng(6))
     words = small_program(res_dest=buffer)
-    total = sum(timing.program_cycles(CONFIG, isa.instructions(words)))
+    total = sum(schedule.program_cycles(CONFIG, isa.instructions(words)))
     rows = [*load_small(d, words), {"start": 1}, *timeline(total + 3)]
     if stopped:  # in an instruction whose membranes are said to lie in buffer A
         leaky = timing.encode(CONFIG, Op.GEMM, **counts(n_k=400, leak=1, persist=1, tile_min=R))
@@ -151,7 +151,7 @@ def test_a_run_behind_a_peek(machine):
     """The core has its memories back: a run that starts with the peek, or in any cycle of it."""
     d = small_data(np.random.default_rng(4))
     program = isa.instructions(small_program())
-    total = sum(timing.program_cycles(CONFIG, program))
+    total = sum(schedule.program_cycles(CONFIG, program))
     for wait in (0, 1, 2, 3, 12, 30):
         rows = load_small(d)
         rows += [*look(load_addr(Mem.COL, 9, C - 1, 1), wait)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, seed, settings
 from hypothesis import strategies as st
 
-from hw.arch import Config, isa, timing
+from hw.arch import Config, isa, schedule, timing
 from hw.arch.formats import STATE_CELL_COARSE, STATE_CELLS, STATE_MAX, STATE_SHIFTS, state_cell
 from hw.arch.isa import LEVELS, NI, Dest, Mod, Op, Step, Taps
 from hw.core.sequencer import Sequencer
@@ -252,7 +252,7 @@ def places(program):
 def check(runner, instructions):
     code, program = assemble(instructions)
     words, tags, tables, spans, total = naive(program, runner.config)
-    assert total == sum(timing.program_cycles(runner.config, program))
+    assert total == sum(schedule.program_cycles(runner.config, program))
     seen = runner.run(code, total)
     for cycle, s in enumerate(seen):
         word, tag, table = s["word"], s["tag"], s["table"].as_bits()
@@ -719,7 +719,7 @@ def test_cycles_of_a_table():
     """A cell a cycle and the next fetch, whatever its thresholds."""
     for count, shift in ((0, 0), (127, 0), (127, 3)):
         _, program = assemble([table_of(count, shift=shift)])
-        lengths = timing.program_cycles(CONFIG, program)
+        lengths = schedule.program_cycles(CONFIG, program)
         assert lengths == [timing.START + 1 + STATE_CELLS + NI + 2, 1]
 
 
@@ -736,7 +736,7 @@ def test_a_table_that_is_kept(runner, once):
     kept = table_of(3) | {"once": once}
     code, program = assemble([kept, gemm(n_k=2, n_j=2, n_par=3, **DELTAS)])
     first, later = (
-        sum(timing.program_cycles(runner.config, program, first)) for first in (True, False)
+        sum(schedule.program_cycles(runner.config, program, first)) for first in (True, False)
     )
     assert first - later == once * (1 + STATE_CELLS + NI + 2)
     starts = [2]
@@ -759,7 +759,7 @@ def test_a_table_that_is_kept(runner, once):
 def test_a_start_in_the_cycle_of_forget(runner):
     """What is loaded in the cycle of start counts for that run."""
     code, program = assemble([table_of(1) | {"once": 1}])
-    first = sum(timing.program_cycles(runner.config, program, True))
+    first = sum(schedule.program_cycles(runner.config, program, True))
     seen = runner.run(code, 2 * first + 9, starts=[2, first + 6], forgets=[first + 7])
     again = seen[first + 4 :]
     assert again[0]["busy"]
@@ -902,7 +902,7 @@ def test_any_loop_nest(runner, instructions):
 def test_start_while_busy_is_ignored(runner):
     """Pulses in every state, up to the last busy cycle, change nothing."""
     code, program = assemble([gemm(n_k=3, n_j=2, n_par=2, **DELTAS)])
-    total = sum(timing.program_cycles(runner.config, program))
+    total = sum(schedule.program_cycles(runner.config, program))
     plain = runner.run(code, total)
     pulses = [2, 4, 3 + timing.START, 3 + timing.START + 4, total - 3, 2 + total]
     disturbed = runner.run(code, total, starts=pulses)
@@ -915,7 +915,7 @@ def test_after_clear_as_after_reset(runner):
     """Cleared in any state: idle, and the next run is the first one again, its table loaded."""
     kept = table_of(3) | {"once": 1}
     code, program = assemble([kept, gemm(n_k=3, n_j=2, n_par=2, shortcut=1, **DELTAS)])
-    first = sum(timing.program_cycles(runner.config, program, True))
+    first = sum(schedule.program_cycles(runner.config, program, True))
     plain = [behaviour(s) for s in runner.run(code, first)]
     for at in [*range(0, timing.START + 9, 5), *range(timing.START + STATE_CELLS, first, 5)]:
         start = at + 3 + 5
@@ -942,7 +942,7 @@ def behaviour(s):
 def test_second_run(runner):
     """A start after done: done falls, the same words again."""
     code, program = assemble([gemm(n_k=5, **DELTAS)])
-    total = sum(timing.program_cycles(runner.config, program))
+    total = sum(schedule.program_cycles(runner.config, program))
     gap = 4
     seen = runner.run(code, 2 * total + gap + 2, starts=[2, 2 + total + gap])
     again = seen[total + gap :]

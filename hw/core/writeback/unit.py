@@ -49,6 +49,7 @@ class WriteBack(wiring.Component):
         (PIX: lane r) at 2 + r.
     row_en : Out(W / 8), byte enables, row_addr : Out(ADDR), row_data : Out(W), R times, at
         3 + r. col_en, col_addr, col_data likewise, C times.
+    move : In(Load), taken : Out(1), of a core with a mover, as `ColumnWrites` has them.
     pix_en : Out(1), pix_addr : Out(ADDR), pix_data : Out(signed 18), at 3 + r.
     """
 
@@ -60,6 +61,8 @@ class WriteBack(wiring.Component):
     spikes: Signal
     pooled: Signal
     x: Signal
+    move: Any
+    taken: Signal
     row_en: Any
     row_addr: Any
     row_data: Any
@@ -75,8 +78,10 @@ class WriteBack(wiring.Component):
         rows, cols, width = config.rows, config.cols, config.width
         self.events = RowEvents(config, most=cols)
         self.rows, self.columns = RowWrites(config), ColumnWrites(config)
+        moving = {"move": In(Load), "taken": Out(1)} if config.block_depth else {}
         super().__init__(
-            {
+            moving
+            | {
                 "mode": In(WriteMode),
                 "load": In(Load),
                 "begin": In(1),
@@ -240,6 +245,8 @@ class WriteBack(wiring.Component):
         """Wire the write ports of column memory."""
         m.submodules.columns = columns = self.columns
         load = self.load
+        if self.config.block_depth:
+            m.d.comb += [columns.move.eq(self.move), self.taken.eq(columns.taken)]
         loads = load.valid & (load.mem == Mem.COL) & (load.bank < self.config.cols)
         m.d.comb += [
             columns.dest.eq(self.mode.dest),

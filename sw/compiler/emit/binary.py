@@ -14,6 +14,7 @@ class BinaryEmission(Emission[BinaryLayer]):
     """One GEMM instruction, or one for each piece."""
 
     layer = BinaryLayer
+    outside = True
     keeps_spikes = True
     in_pieces = True
     sums = True

@@ -1,37 +1,98 @@
 """Column memory's constants: parameter tables and weights of all layers."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from hw.arch import formats
 from hw.arch.isa import Pack
+from hw.arch.outside import HALVES
 from sw.compiler.plan.layout import ceil_div
 from sw.compiler.plan.placement import Placement
 from sw.network import Head, Mean, PixelConv
 
 
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """What of a layer's constants lies outside, one block for each column tile."""
+
+    addr: int  #: Outside, of the first.
+    words: int  #: Of each bank: parameters, then weights.
+    params: int  #: Those of them that are parameters.
+    count: int  #: Column tiles.
+
+
 class Constants:
-    """Builds the image of column memory from address 0.
+    """Builds the image of column memory from address 0, and of the memory outside.
+
+    Parameters
+    ----------
+    outside : names of layers whose constants lie outside; if there are any, column memory begins
+        with the places of two blocks.
 
     Attributes
     ----------
+    blocks : dict
+        Layer name to `Block`, of those layers.
+    own : dict
+        Layer name to `Block` as it would be, of all layers that have parameters and weights.
     params, weights : dict
         Layer name (of means: the last of a run) to address.
     problems : list of str
         What does not fit its format.
     """
 
-    def __init__(self, place: Placement):
+    def __init__(self, place: Placement, outside: Collection[str] = ()):
         self.place, self.config = place, place.config
+        self.blocks: dict[str, Block] = {}
+        self.own: dict[str, Block] = {}
         self.params: dict[str, int] = {}
         self.weights: dict[str, int] = {}
         self.problems: list[str] = []
         self.size = 0
         self._tiles: list[np.ndarray] = []
+        self._names, self._outside = outside, [np.zeros(0, np.uint32)]
+        self._layer: list[np.ndarray] = []  # of the layer in hand: parameters, weights
+        self._count = 0  # its column tiles
+        if outside:
+            words = HALVES * self.config.block_depth
+            self.append(np.zeros((self.config.cols, words, self.config.width // 8), np.uint8))
 
     @property
     def image(self) -> np.ndarray:
         """Column memory from address 0: uint8 (C, words, W / 8)."""
         return np.concatenate(self._tiles, axis=1)
+
+    @property
+    def outside(self) -> np.ndarray:
+        """The memory outside from address 0: uint32."""
+        return np.concatenate(self._outside)
+
+    def layer(self, kind: Any, layer: Any) -> None:
+        """Append what a layer needs, as its kind tells, or put it outside."""
+        self._layer, self._count = [], 0
+        size, tiles = self.size, len(self._tiles)
+        kind.constants(self, layer)
+        if not kind.outside or len(self._layer) != 2 or not self._count:
+            return
+        params, words = (made.shape[1] // self._count for made in self._layer)
+        sizes = {"words": params + words, "params": params, "count": self._count}
+        block = Block(addr=sum(map(len, self._outside)), **sizes)
+        self.own[layer.name] = block
+        if layer.name in self._names:
+            self.blocks[layer.name] = block
+            self.size = size
+            del self._tiles[tiles:]
+            self._outside.append(self._blocks())
+
+    def _blocks(self) -> np.ndarray:
+        """Blocks of the layer in hand as they lie outside: by tile, word, bank, 32-bit part."""
+        cols, count = self.config.cols, self._count
+        each = [made.reshape(cols, count, -1, made.shape[-1]) for made in self._layer]
+        whole = np.concatenate(each, axis=2)  # (C, tiles, words, bytes)
+        return np.ascontiguousarray(whole.transpose(1, 2, 0, 3)).view("<u4").ravel()
 
     def bias_only(self, layer: PixelConv | Head, slots: np.ndarray) -> None:
         """Tables of lanes that accumulate: a bias, and a factor that is not used."""
@@ -58,6 +119,7 @@ class Constants:
         """Append (C, words, W / 8) bytes to column memory; return the address."""
         base, self.size = self.size, self.size + tiles.shape[1]
         self._tiles.append(np.ascontiguousarray(tiles, np.uint8))
+        self._layer.append(self._tiles[-1])
         return base
 
     def numbers(self, values: np.ndarray, bits: int) -> np.ndarray:
@@ -74,6 +136,7 @@ class Constants:
         """
         bias = self.numbers(bias, formats.BIAS_BITS)[:, None]  # (tiles, 1, C, bytes)
         factors = self.numbers(factors, formats.FACTOR_BITS)
+        self._count = len(bias)
         both = np.concatenate([bias, factors], axis=1)  # (tiles, words, C, bytes)
         if mean is not None:
             first = np.full((len(both), self.config.cols), mean.bias)[:, None]

@@ -7,7 +7,7 @@ from hw.arch import formats, isa, timing
 from hw.arch.isa import Keep, Mod, Op, Res
 from hw.arch.memmap import MOST_WORDS
 from sw.compiler.addresses import Stride, stream
-from sw.compiler.emit.constants import Constants
+from sw.compiler.emit.constants import Block, Constants
 from sw.compiler.plan.numbering import Numbering
 from sw.compiler.plan.placement import Placement
 from sw.compiler.plan.residuals import Access
@@ -52,9 +52,7 @@ class Emitter:
 
     Attributes
     ----------
-    words : list of int
-        Program memory.
-    labels, ops
+    ops
         As in `Program`.
     needs : dict
         Least value of each setting in `mapper.FITTABLE`.
@@ -64,8 +62,8 @@ class Emitter:
 
     def __init__(self, net: IntegerNetwork, place: Placement, constants: Constants):
         self.net, self.config, self.steps = net, place.config, net.steps
-        self.words: list[int] = []
-        self.labels: list[Label] = []
+        self._made: list[tuple[list[int], Label]] = []  # instructions with what follows them
+        self._blocks: list[tuple[int, list[int], Label]] = []  # what wants them; moves, labels
         self.ops: list[tuple[str, int]] = []
         self.place, self.constants = place, constants
         self.problems = [*self.constants.problems, *self.place.residuals.problems]
@@ -73,7 +71,17 @@ class Emitter:
         self.needs |= {"pool_depth": self.place.fusions.line}
         self.needs |= {"acc_bits": 0, "state_bits": 0, "res_bits": 1}
         self._table: tuple[int, ...] = ()
-        self._tables: list[tuple[int, int]] = []  # places in words and labels
+        self._tables: list[int] = []  # which of them load tables
+
+    @property
+    def words(self) -> list[int]:
+        """Program memory, as far as it is made."""
+        return [word for words, _ in self._made for word in words]
+
+    @property
+    def labels(self) -> list[Label]:
+        """Of its instructions."""
+        return [label for _, label in self._made]
 
     def emit(
         self,
@@ -89,6 +97,12 @@ class Emitter:
         """Encode one instruction; ``row`` and ``col`` are strides."""
         clipped = _first_rows(op, fields)
         first = clipped or (0,)
+        block = self.constants.blocks.get(label.layer)
+        if block is not None:
+            col = {level: stride for level, stride in col.items() if level not in ("j", "h")}
+            col_base = block.params
+            fields |= {"outside": 1, "par_base": 0, "par_j": 0, "par_h": 0}
+            self._order(block, label, fields["n_j"] * fields["n_h"])
         fields |= {"clip": int(clipped is not None)}
         fields |= stream("row", fields, row, row_base, first)
         fields |= stream("col", fields, col, col_base, first)
@@ -105,22 +119,44 @@ class Emitter:
                 )
                 bad[name] = 0
         values = {k: int(v) for k, v in (fields | bad).items()}
-        self.words += timing.encode(self.config, op, **values)
-        self.labels.append(label)
+        self._made.append((timing.encode(self.config, op, **values), label))
+
+    def _order(self, block: Block, label: Label, count: int) -> None:
+        """Note that the next instruction wants ``count`` blocks of a layer, and how they come."""
+        most = isa.BY_NAME["n_j"].most
+        if count > most:
+            self.problems.append(
+                f"layer {label.layer!r}: {count} column tiles, but a move brings at most {most}"
+            )
+            count = most
+        words = self.config.cols * self.config.width // 32 * block.words
+        addr = block.addr + label.first // self.config.cols * words
+        place = {"out_low": addr % MOST_WORDS, "out_high": addr // MOST_WORDS}
+        move = isa.encode(Op.MOVE, n_k=block.words, n_j=count, **place)
+        moves = Label(layer=label.layer, op=Op.MOVE.name)
+        self._blocks.append((len(self._made), move, moves))
+
+    def _place_moves(self) -> None:
+        """Put each move before the instruction that wants the blocks of the move before it.
+
+        So blocks come while what does not want them is computed; the first move begins the run.
+        """
+        places = [0, *(at for at, _, _ in self._blocks)]
+        for place, (_, *move) in reversed(list(zip(places, self._blocks, strict=False))):
+            self._made.insert(place, tuple(move))
 
     def halt(self) -> None:
         """Append HALT; a table that is the only one goes to the front, to be loaded once."""
+        self._made.append((isa.encode(Op.HALT), Label(layer="(end)", op=Op.HALT.name)))
+        once = []
         if len(self._tables) == 1:
-            at, n = self._tables[0]
-            table = isa.decode(self.words[at : at + isa.NI])
-            end = at + isa.NI + table.n_k
-            thresholds = self.words[at + isa.NI : end]
+            words, label = self._made[self._tables[0]]
+            table = isa.decode(words[: isa.NI])
             fields = {"n_k": table.n_k, "state_shift": table.state_shift, "once": 1}
-            del self.words[at:end]
-            self.words = [*isa.encode(Op.TABLE, **fields), *thresholds, *self.words]
-            self.labels.insert(0, self.labels.pop(n))
-        self.words += isa.encode(Op.HALT)
-        self.labels.append(Label(layer="(end)", op=Op.HALT.name))
+            once = [([*isa.encode(Op.TABLE, **fields), *words[isa.NI :]], label)]
+            self._made[self._tables[0]] = ([], label)
+        self._place_moves()
+        self._made = [*once, *(made for made in self._made if made[0])]
 
     def count(self, depth: int, *, both_signs: bool = False) -> None:
         """Note that an element counts up to ``depth``, or from minus that."""
@@ -157,9 +193,9 @@ class Emitter:
         table = (formats.state_cell(formats.STATE_SHIFTS[shift]), *words)
         if table != self._table:
             self._table = table
-            self._tables.append((len(self.words), len(self.labels)))
-            self.words += [*isa.encode(Op.TABLE, n_k=len(words), state_shift=shift), *words]
-            self.labels.append(Label(layer=layer, op=Op.TABLE.name))
+            self._tables.append(len(self._made))
+            code = [*isa.encode(Op.TABLE, n_k=len(words), state_shift=shift), *words]
+            self._made.append((code, Label(layer=layer, op=Op.TABLE.name)))
 
     def tile_min(self, least: int, fields: dict[str, int]) -> int:
         """Least cycles of a tile; membranes stored as codes need some."""

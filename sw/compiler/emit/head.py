@@ -15,6 +15,7 @@ class HeadEmission(Emission[Head]):
     """One MAC instruction over the features in pixel memory."""
 
     layer = Head
+    outside = True
 
     def constants(self, constants: Constants, layer: Head) -> None:
         """Weights in the order of the features in pixel memory."""

@@ -18,6 +18,7 @@ class PixelEmission(Emission[PixelConv]):
     """One MAC instruction: a tile for some output pixels of an image row."""
 
     layer = PixelConv
+    outside = True
     keeps_spikes = True
 
     def constants(self, constants: Constants, layer: PixelConv) -> None:

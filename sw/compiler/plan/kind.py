@@ -29,6 +29,8 @@ class Kind(Generic[L]):
     writes_windows = False
     #: Whether it gives such maxima, and nothing else.
     windows = False
+    #: Whether its parameters and weights may come from outside, those of a column tile at a time.
+    outside = False
     #: Whether it can run some column tiles at a time (see `sw.compiler.plan.spill`).
     in_pieces = False
 
