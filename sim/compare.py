@@ -226,6 +226,8 @@ def differences(
         if len(set(cycles.values())) > 1:
             told = ", ".join(f"{k} {v}" for k, v in cycles.items())
             yield Mismatch(image=n, what=f"cycles differ: {told}")
+        elif run.stalls != (stalls := sum(program.stalls(n))):
+            yield Mismatch(image=n, what=f"stalls: {stalls} forecast, {run.stalls} counted")
         elif run.words != model.logits.tolist():
             yield Mismatch(
                 image=n, what=f"logits: expected {model.logits.tolist()}, got {run.words}"

@@ -1,7 +1,7 @@
 """When a run's instructions and their column tiles begin, with the waits for what is outside."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hw.arch import timing
 from hw.arch.config import Config
@@ -15,6 +15,7 @@ class Times:
 
     begin: int  #: First issue cycle; of one that does not run, that of the next.
     cycles: int  #: Of the busy time: with what comes before the first instruction's first issue.
+    stalls: int = 0  #: Those of them that pass for nothing but a wait for the mover.
     taus: tuple[int, ...] = ()  #: Of each column tile's first tile, from ``begin``.
 
 
@@ -72,33 +73,34 @@ def schedule(
         if n < begin:
             out.append(Times(begin=at, cycles=0))
             continue
-        taus: tuple[int, ...] = ()
-        if i.op == Op.HALT:
-            total = 1
-        else:
-            issued, taus = _issue(config, i, at, transfers)
-            total = issued + timing.overhead(config, i, issued)
         lead = timing.START if n == begin else 0
-        out.append(Times(begin=at, cycles=lead + total, taus=taus))
-        at += total
+        if i.op == Op.HALT:
+            times = Times(begin=at, cycles=1)
+        else:
+            times = _issue(config, i, at, transfers)
+            times = replace(times, cycles=times.cycles + timing.overhead(config, i, times.cycles))
+        out.append(replace(times, cycles=lead + times.cycles))
+        at += times.cycles
     return out
 
 
-def _issue(
-    config: Config, i: Instruction, at: int, transfers: Transfers | None
-) -> tuple[int, tuple[int, ...]]:
-    """Cycles from the first issue, which is ``at``, to after the last; taus of column tiles."""
+def _issue(config: Config, i: Instruction, at: int, transfers: Transfers | None) -> Times:
+    """Times of an instruction whose first issue cycle is ``at``, ``cycles`` to after its last."""
     if i.op == Op.TABLE:
-        return 0, ()
+        return Times(begin=at, cycles=0)
     if i.op == Op.MOVE:
         taken = transfers.order(at, block_words(config, i), i.n_j) if transfers else at
-        return taken - at + 1, ()
+        return Times(begin=at, cycles=taken - at + 1, stalls=taken - at)
     if transfers is None:
         starts, taus = timing.column_starts(i), timing.column_taus(i)
-        return starts[-1], tuple(taus)
+        return Times(begin=at, cycles=starts[-1], taus=tuple(taus))
+    stalls = 0
 
     def begin(could: int) -> int:
-        return max(at + could, transfers.block()) - at if i.outside else could
+        nonlocal stalls
+        wait = max(0, transfers.block() - at - could) if i.outside else 0
+        stalls += wait
+        return could + wait
 
     taus, end = [], 0
     for _, tau, end in timing.columns(i, begin):
@@ -107,7 +109,7 @@ def _issue(
             transfers.busy(_writes(config, i, at + tau))
         if i.outside:
             transfers.end(at + end)
-    return end + 1, tuple(taus)
+    return Times(begin=at, cycles=end + 1, stalls=stalls, taus=tuple(taus))
 
 
 def _writes(config: Config, i: Instruction, tau: int) -> Iterator[int]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from hw.arch import isa, schedule
 from hw.arch.config import Config
-from hw.arch.outside import CONTRACT
+from hw.arch.outside import CONTRACT, Contract
 from hw.common.errors import SpikeloomError
 from sw.compiler.mapper import map_network
 from sw.compiler.program import VERSION, Program
@@ -16,10 +16,13 @@ class MisfitError(SpikeloomError):
     """A network does not fit a core; the message has a line for each memory and setting."""
 
 
-def compile_network(net: IntegerNetwork, config: Config | None = None) -> Program:
+def compile_network(
+    net: IntegerNetwork, config: Config | None = None, contract: Contract = CONTRACT
+) -> Program:
     """Compile an integer network for one core.
 
-    ``config`` defaults to ``Config()``. Raises MisfitError where the network does not fit,
+    ``config`` defaults to ``Config()``. ``contract`` is what the memory outside is taken to keep
+    to, where anything comes from there (``config.block_depth``). Raises MisfitError where the network does not fit,
     naming every memory and setting at once.
     """
     config = config or Config()
@@ -32,7 +35,7 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
     head = net.layers[-1]
     assert isinstance(head, Head)  # checked by IntegerNetwork
     decoded = isa.instructions(mapper.words)
-    cycles = schedule.program_cycles(config, decoded, contract=CONTRACT)
+    cycles = schedule.program_cycles(config, decoded, contract=contract)
     columns = np.ascontiguousarray(mapper.constants.image).view("<u4").astype(np.uint32)
     return Program(
         name=net.name,
@@ -57,4 +60,5 @@ def compile_network(net: IntegerNetwork, config: Config | None = None) -> Progra
         ops=tuple(mapper.ops),
         stream=net.stream,
         outside=mapper.constants.outside,
+        contract=contract,
     )

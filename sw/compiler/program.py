@@ -103,11 +103,13 @@ class Program:
         )
         return self.cycles + first - later
 
-    @property
-    def stalls(self) -> int:
-        """Those of `cycles` in which nothing is done but to wait for what is outside."""
-        computed = schedule.program_cycles(self.config, self.instructions(), contract=None)
-        return self.cycles - sum(computed)
+    def stalls(self, run: int = 1) -> list[int]:
+        """Of each instruction, cycles that pass for nothing but a wait for what is outside.
+
+        ``run``: as `run_cycles`.
+        """
+        times = schedule.schedule(self.config, self.instructions(), not run, self.contract)
+        return [t.stalls for t in times]
 
     def run_cycles(self, run: int) -> int:
         """Forecast of the busy time of a run, counted from 0 since the program was loaded."""
