@@ -22,8 +22,8 @@ def compile_network(
     """Compile an integer network for one core.
 
     ``config`` defaults to ``Config()``. ``contract`` is what the memory outside is taken to keep
-    to, where anything comes from there (``config.block_depth``). Raises MisfitError where the network does not fit,
-    naming every memory and setting at once.
+    to, where anything comes from there (``config.block_depth``). Raises MisfitError where the
+    network does not fit, naming every memory and setting at once.
     """
     config = config or Config()
     mapper = map_network(net, config)

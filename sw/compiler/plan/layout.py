@@ -1,6 +1,8 @@
 """Where the bits of a spike tensor are in row and column memory."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -142,6 +144,43 @@ def choose_pack(config: Config, channels: int) -> tuple[Pack, int]:
             options.append((6, Pack.PAIR, slot))
     _, pack, slot = min(options, key=lambda o: (max(o[0], config.rows), o[0]))
     return pack, slot
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """What lies in a memory from one layer to another."""
+
+    name: str
+    size: int  #: Words of each bank.
+    first: int  #: Index of the layer that writes it,
+    last: int  #: and of the last one that needs it.
+
+
+def place(tenants: Sequence[Tenant], floor: int, depth: int) -> tuple[dict[str, int], int]:
+    """Return the base of each tenant, by name, and how deep the memory must be.
+
+    In their order, each as low as there is room from ``floor`` on; where ``depth`` words do not
+    hold that, or by another order if it needs fewer: the large ones first, or those that stay long.
+    """
+    orders: tuple[Callable[[Tenant], Any], ...] = (
+        lambda t: 0,
+        lambda t: -t.size,
+        lambda t: -t.size * (t.last - t.first + 1),
+        lambda t: (-(t.last - t.first), -t.size),
+    )
+    best: tuple[dict[str, int], int] | None = None
+    for order in orders:
+        memory = Allocator()
+        bases = {
+            t.name: memory.place(t.size, t.first, t.last, floor) for t in sorted(tenants, key=order)
+        }
+        top = max(memory.top, floor)
+        if best is None or top < best[1]:
+            best = bases, top
+        if best[1] <= depth:
+            break
+    assert best is not None
+    return best
 
 
 class Allocator:

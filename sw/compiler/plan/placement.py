@@ -8,12 +8,13 @@ from hw.common.errors import SpikeloomError
 from sw.compiler.plan.fusions import Fusions
 from sw.compiler.plan.kind import Kinds, Role
 from sw.compiler.plan.layout import (
-    Allocator,
     Layout,
+    Tenant,
     ceil_div,
     channel_packed,
     choose_pack,
     head_packed,
+    place,
     token_packed,
 )
 from sw.compiler.plan.numbering import Numbering
@@ -22,6 +23,8 @@ from sw.compiler.plan.residuals import Residuals
 from sw.compiler.plan.tensors import Uses
 from sw.compiler.records import Region
 from sw.network import IntegerNetwork, Layer, PixelConv
+
+IMAGE = ""  #: The image among the tenants of row memory; no tensor has that name.
 
 
 class Placement:
@@ -131,24 +134,23 @@ class Placement:
 
     def place_tensors(self, constants: int) -> None:
         """Place the image and spike tensors, those in column memory above ``constants`` words."""
-        floor = {"row": 0, "col": constants}
-        places = {"row": Allocator(), "col": Allocator()}
+        wanted: dict[str, list[Tenant]] = {"row": [], "col": []}
         if self.image_memory == "row":
-            self._place_image(places["row"])
+            wanted["row"].append(self._image())
+        for name, layout in self.layouts.items():
+            first, last = self.fusions.maker(name), self.residuals.last_use(name)
+            wanted[layout.memory].append(Tenant(name, layout.size, first, last))
+        depths = {"row": self.config.row_depth, "col": self.config.col_depth}
+        for memory, floor in (("row", 0), ("col", constants)):
+            bases, self.depth[memory] = place(wanted[memory], floor, depths[memory])
+            self.base |= bases
+        if self.image_memory == "row":
+            self.image_base, size = self.base.pop(IMAGE), wanted["row"][0].size
+            self.regions.append(Region(name="image", memory="row", base=self.image_base, size=size))
         self.regions.append(Region(name="constants", memory="col", base=0, size=constants))
         for name, layout in self.layouts.items():
-            memory = layout.memory
-            self.base[name] = places[memory].place(
-                layout.size,
-                self.fusions.maker(name),
-                self.residuals.last_use(name),
-                floor[memory],
-            )
-            self.regions.append(
-                Region(name=name, memory=memory, base=self.base[name], size=layout.size)
-            )
-        for memory, place in places.items():
-            self.depth[memory] = max(place.top, floor[memory])
+            base, size = self.base[name], layout.size
+            self.regions.append(Region(name=name, memory=layout.memory, base=base, size=size))
 
     def _image_memory(self) -> str:
         """Where the image lies: in row memory if all that read it can take it from there."""
@@ -156,14 +158,13 @@ class Placement:
         small = net.channels <= c.width // 8 and c.tile_pixels > 1
         return "row" if small and any(isinstance(n, PixelConv) for n in net.layers) else "pix"
 
-    def _place_image(self, rows: Allocator) -> None:
-        """Place the image in row memory, where it stays until the last layer that reads it."""
+    def _image(self) -> Tenant:
+        """The image in row memory, where it stays until the last layer that reads it."""
         self.image_line = ceil_div(self.net.width, self.config.rows)
         frames = self.net.steps if self.net.per_step_input else 1
         size = frames * self.net.height * self.image_line
         readers = [n for n, layer in enumerate(self.net.layers) if isinstance(layer, PixelConv)]
-        self.image_base = rows.place(size, 0, readers[-1])
-        self.regions.append(Region(name="image", memory="row", base=self.image_base, size=size))
+        return Tenant(IMAGE, size, 0, readers[-1])
 
     def _place_pixels(self) -> None:
         """Image, features, logits: never over one another, so that logits outlive a load."""
