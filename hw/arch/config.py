@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from hw.arch import formats, isa
 from hw.arch.formats import ACC_BITS, MEMBRANE_BITS, STATE_BITS
 from hw.arch.memmap import MOST_WORDS
+from hw.arch.outside import ADDRESS_BITS
 from hw.common.errors import SpikeloomError
 
 POOL_LUT_WORDS = 128  #: Words of the line of pools up to which LUTs make it, not block RAM.
-_MAY_BE_0 = ("state_bits", "pixels", "pool_depth", "means", "prefetch", "block_depth")
+_MAY_BE_0 = ("state_bits", "pixels", "pool_depth", "means", "prefetch", "block_depth", "outside")
 _BLOCK = "a power of two, or 0 for a core without a mover"
 
 
@@ -43,6 +44,7 @@ class Config:
     prefetch: int = 1  #: 1: late words of the next instruction are fetched while one runs.
     block_depth: int = 0  #: Words a bank of each half of column memory that blocks from outside
     #: come to by turns: a power of two; 0: the core has no mover.
+    outside: int = 0  #: Words, in 2**20, of the memory outside that the link reaches.
 
     def __post_init__(self) -> None:
         def check(ok: bool, name: str, want: str) -> None:
@@ -74,6 +76,10 @@ class Config:
         check(self.means in (0, 1), "means", "0 or 1")
         check(self.prefetch in (0, 1), "prefetch", "0 or 1")
         check(not self.block_depth or _power_of_two(self.block_depth), "block_depth", _BLOCK)
+        check(not self.outside or self.block_depth > 0, "outside", "0 without a block_depth")
+        check(
+            self.outside <= 1 << ADDRESS_BITS - 20, "outside", f"at most {1 << ADDRESS_BITS - 20}"
+        )
         half = self.col_depth // 2
         check(self.block_depth <= half, "block_depth", f"at most half of col_depth ({half})")
         for name in ("row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"):
@@ -109,7 +115,7 @@ class Config:
         """Plain dictionary, field order kept; of a core without a mover nothing of one."""
         out = dataclasses.asdict(self)
         if not self.block_depth:  # came later; cores of before have none
-            del out["block_depth"]
+            del out["block_depth"], out["outside"]
         return out
 
     @property

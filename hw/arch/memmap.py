@@ -20,6 +20,7 @@ class Mem(enum.IntEnum):
     PIX = 3  #: Pixel memory: pix_depth words of 18 bits, signed.
     CTRL = 4  #: One word; whatever is written, the next run is as the first after a reset.
     RES = 5  #: Residual memory: C banks of buffer A, then B's, of res_depth words of res_bits.
+    OUT = 6  #: Memory outside, 32-bit words: the address bits below are a word's number.
 
 
 #: Memories that only the core writes, and those that are not read from outside.
@@ -46,6 +47,12 @@ def load_addr(mem: Mem, word: Any, bank: Any = 0, part: Any = 0) -> Any:
     return word | part << 16 | bank << 20 | int(mem) << 27
 
 
+def out_addr(word: Any) -> Any:
+    """Return the load port address of a word outside; of an integer array, theirs."""
+    assert _within(word, 1 << 27)
+    return word | int(Mem.OUT) << 27
+
+
 def split_addr(addr: Any) -> tuple[Any, Any, Any, Any]:
     """Return number of memory, word, bank and part of a load port address, or of an array."""
     return addr >> 27, addr % MOST_WORDS, addr >> 20 & 127, addr >> 16 & 15
@@ -61,6 +68,7 @@ def extent(config: Any, mem: Mem) -> tuple[int, int, int]:
         Mem.PIX: (1, 1, config.pix_depth),
         Mem.CTRL: (1, 1, 1),
         Mem.RES: (2 * config.cols, 1, config.res_depth),
+        Mem.OUT: (config.outside, 16, MOST_WORDS),
     }[mem]
 
 

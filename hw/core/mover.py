@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.hdl import ResetInserter, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -17,6 +17,7 @@ from hw.core.pipe import delay
 from hw.core.words import ADDR
 
 BLOCKS = 12  #: Bits of how many blocks an order has.
+PATIENCE = 1 << 16  #: Cycles that a visit may take.
 
 
 class Order(data.Struct):
@@ -33,6 +34,14 @@ def moving_members() -> dict[str, Any]:
     return {"order": Out(stream.Signature(Order)), "ready": In(1)} | flags
 
 
+class Visit(data.Struct):
+    """A word outside that is read or written while the core is idle."""
+
+    addr: unsigned(ADDRESS_BITS)
+    data: unsigned(WORD_BITS)
+    write: unsigned(1)
+
+
 class Mover(wiring.Component):
     """Carries out orders one after the other, a block at a time, into the halves by turns.
 
@@ -40,7 +49,8 @@ class Mover(wiring.Component):
     word goes to column memory in a cycle in which the core itself writes none there.
 
     Latency: as `hw.arch.outside.Transfers` has it. Throughput: a word of 32 bits a cycle, if the
-    memory outside gives them.
+    memory outside gives them. A visit that the memory does not answer in PATIENCE cycles is given
+    up; what was to be read is all ones then.
 
     Parameters
     ----------
@@ -54,6 +64,8 @@ class Mover(wiring.Component):
     ready : Out(1), there is a block that no column tile has taken.
     port : Out(OutsidePort()), the memory outside.
     load : Out(Load), a word for column memory, taken : In(1), which it goes to in this cycle.
+    visit : In(stream of Visit), not while there are orders; it is over when it is taken.
+    word : Out(WORD_BITS), a register, what the last one has read.
     """
 
     clear: Signal
@@ -64,6 +76,8 @@ class Mover(wiring.Component):
     port: Any
     load: Any
     taken: Signal
+    visit: Any
+    word: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -77,6 +91,8 @@ class Mover(wiring.Component):
                 "port": Out(OutsidePort()),
                 "load": Out(Load),
                 "taken": In(1),
+                "visit": In(stream.Signature(Visit)),
+                "word": Out(WORD_BITS),
             }
         )
 
@@ -90,12 +106,12 @@ class Mover(wiring.Component):
         came, begun, freed = counts
         held = Signal(2)  # halves that hold a block, or whose column tile is under way
         whole = Signal()  # a block's last word goes to memory
+        given_up = Signal()
         m.d.comb += [
             order.ready.eq(~waits),
             held.eq(came - freed),
             self.ready.eq(came != begun),
-            port.request.payload.addr.eq(hand.addr),
-            port.drop.eq(self.clear),
+            port.drop.eq(self.clear | given_up),
         ]
         with m.If(order.valid & order.ready):
             m.d.sync += [waits.eq(1), waiting.eq(order.payload)]
@@ -103,38 +119,91 @@ class Mover(wiring.Component):
             m.d.sync += begun.eq(begun + 1)
         with m.If(delay(m, self.end, block_free(self.config) - 1, name="freed", reset=True)):
             m.d.sync += freed.eq(freed + 1)
-        self._words(m, hand, came, whole)
+        moving, request = Signal(), port.request.payload
+        self._words(m, hand, came, whole, moving)
         with m.FSM(name="state"):
             with m.State("IDLE"):
                 with m.If(waits):
                     m.d.sync += [hand.eq(waiting), waits.eq(0)]
                     m.next = "ASK"
+                with m.Elif(self.visit.valid & ~self.visit.ready):
+                    m.next = "VISIT"
+            self._visit(m, given_up)
             with m.State("ASK"):
+                m.d.comb += [request.addr.eq(hand.addr), request.count.eq(self._count(hand))]
                 m.d.comb += port.request.valid.eq(held < HALVES)
                 with m.If(port.request.valid & port.request.ready):
                     m.next = "BRING"
             with m.State("BRING"):
+                m.d.comb += moving.eq(1)
                 with m.If(whole):
-                    count = port.request.payload.count
-                    m.d.sync += [hand.addr.eq(hand.addr + count), hand.blocks.eq(hand.blocks - 1)]
-                    m.d.sync += came.eq(came + 1)
+                    m.d.sync += [
+                        hand.addr.eq(hand.addr + self._count(hand)),
+                        hand.blocks.eq(hand.blocks - 1),
+                        came.eq(came + 1),
+                    ]
                     m.next = "ASK"
                     with m.If(hand.blocks == 1):
                         m.next = "IDLE"
         return ResetInserter(self.clear)(m)
 
-    def _words(self, m: Module, hand: Any, came: Signal, whole: Signal) -> None:
+    def _visit(self, m: Module, given_up: Signal) -> None:
+        """States that read or write a word that is asked for while the core is idle."""
+        port, visit, request = self.port, self.visit, self.port.request.payload
+        left = Signal(range(PATIENCE))
+        over, visiting = Signal(), Signal()
+        m.d.sync += left.eq(Mux(visiting, left - 1, PATIENCE - 1))
+        m.d.sync += self.visit.ready.eq(over)
+        with m.State("VISIT"):
+            m.d.comb += [
+                visiting.eq(1),
+                request.addr.eq(visit.payload.addr),
+                request.count.eq(1),
+                request.write.eq(visit.payload.write),
+                port.request.valid.eq(1),
+            ]
+            with m.If(port.request.ready):
+                m.next = "WORD"
+            with m.Elif(left == 0):
+                m.next = "GIVE UP"
+        with m.State("WORD"):
+            m.d.comb += [
+                visiting.eq(1),
+                port.write.payload.eq(visit.payload.data),
+                port.write.valid.eq(visit.payload.write),
+            ]
+            m.d.comb += port.read.ready.eq(~visit.payload.write)
+            with m.If(Mux(visit.payload.write, port.write.ready, port.read.valid)):
+                m.d.sync += self.word.eq(port.read.payload)
+                m.d.comb += over.eq(1)
+                m.next = "IDLE"
+            with m.Elif(left == 0):
+                m.next = "GIVE UP"
+        with m.State("GIVE UP"):
+            m.d.comb += [given_up.eq(1), over.eq(1)]
+            m.d.sync += self.word.eq((1 << WORD_BITS) - 1)
+            m.next = "IDLE"
+
+    def _count(self, hand: Any) -> Any:
+        """Outside words of a block: of all banks, as many as it has of each."""
+        return hand.words << self._within
+
+    @property
+    def _within(self) -> int:
+        """Bits of a word's place below its number in a bank: those of part and bank."""
+        parts = self.config.width // WORD_BITS
+        return parts.bit_length() - 1 + self.config.cols.bit_length() - 1
+
+    def _words(self, m: Module, hand: Any, came: Signal, whole: Signal, moving: Signal) -> None:
         """Give the words that come their places: 32-bit part, bank, word of the half, in turn."""
-        config, port = self.config, self.port
-        parts, banks = config.width // WORD_BITS, config.cols
-        within = parts.bit_length() - 1 + banks.bit_length() - 1  # bits below the word's number
-        # words of all banks, as many as the block has of each; counts from the end of the last
-        m.d.comb += port.request.payload.count.eq(hand.words << within)
+        config, port, within = self.config, self.port, self._within
+        parts = config.width // WORD_BITS
         place = Signal(within + ADDR)
         load: Any = Signal(Load)
         last = Signal()
+        with m.If(moving):
+            m.d.comb += port.read.ready.eq(~load.valid | self.taken)
         m.d.comb += [
-            port.read.ready.eq(~load.valid | self.taken),
             self.load.eq(load),
             whole.eq(load.valid & last & self.taken),
         ]
@@ -142,7 +211,7 @@ class Mover(wiring.Component):
             m.d.sync += load.valid.eq(0)
         word = place[within:]
         half = Const(config.block_depth, ADDR) & came[0].replicate(ADDR)
-        with m.If(port.read.valid & port.read.ready):
+        with m.If(moving & port.read.valid & port.read.ready):
             m.d.sync += [
                 load.valid.eq(1),
                 load.data.eq(port.read.payload),

@@ -7,7 +7,8 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch import Config
-from hw.arch.memmap import LOG_DEPTH, Stopped
+from hw.arch.memmap import LOG_DEPTH, Mem, Stopped
+from hw.core.mover import Visit
 from hw.core.outside import OutsidePort
 from hw.core.wire import each
 from hw.core.words import ADDR
@@ -29,6 +30,9 @@ def core_members(config: Config | None = None) -> dict[str, Any]:
         lands two cycles later in program memory, three in the others, and before ``start``.
     peek : In(1), peek_addr : In(32), while not busy: a word of a memory but CTRL is to be read,
         which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
+    load_wait, peek_wait : Out(1), of a core with a mover: what was written last to memory outside
+        has not got there, what was asked for last has not come; no other write or peek, and no
+        start, before it has. 0 of other memories, and of cores without.
     outside : Out(OutsidePort()), of a core with a mover. stalls : Out(32), cycles of the run that
         passed for nothing but a wait for it.
     """
@@ -51,6 +55,8 @@ def core_members(config: Config | None = None) -> dict[str, Any]:
         "peek": In(1),
         "peek_addr": In(32),
         "peek_data": Out(32),
+        "load_wait": Out(1),
+        "peek_wait": Out(1),
     }
 
 
@@ -99,10 +105,38 @@ def moving_ports(m: Module, core: Any) -> None:
         core.back.move.eq(mover.load),
         mover.taken.eq(core.back.taken),
     ]
+    _visits(m, core)
     with m.If(guard.begin):
         m.d.sync += core.stalls.eq(0)
     with m.Elif(seq.stalled):
         m.d.sync += core.stalls.eq(core.stalls + 1)
+
+
+def _visits(m: Module, core: Any) -> None:
+    """Wire loads and peeks of the memory outside."""
+    mover, idle = core.mover, ~core.guard.busy
+    visit: Any = Signal(Visit)
+    wanted, reads = Signal(), Signal()
+    writes = core.load_valid & idle & (core.load_addr[27:] == Mem.OUT)
+    asks = core.peek & idle & (core.peek_addr[27:] == Mem.OUT)
+    with m.If(writes | asks):
+        m.d.sync += [
+            wanted.eq(1),
+            visit.addr.eq(Mux(writes, core.load_addr[:27], core.peek_addr[:27])),
+            visit.data.eq(core.load_data),
+            visit.write.eq(writes),
+        ]
+    with m.Elif(mover.visit.ready):
+        m.d.sync += wanted.eq(0)
+    with m.If(core.peek):
+        m.d.sync += reads.eq(asks)
+    m.d.comb += [
+        mover.visit.payload.eq(visit),
+        mover.visit.valid.eq(wanted),
+        core.load_wait.eq(writes | wanted),
+        core.peek_wait.eq(wanted),
+        core.peek_data.eq(Mux(reads, mover.word, core.peeking.data)),
+    ]
 
 
 def memory_ports(m: Module, core: Any) -> None:
@@ -132,5 +166,5 @@ def memory_ports(m: Module, core: Any) -> None:
         *each(peek.row_data, core.row.read_data),
         *each(peek.col_data, core.col.read_data),
         *each(peek.res_data, core.lanes.res),
-        core.peek_data.eq(peek.data),
+        *([] if core.config.block_depth else [core.peek_data.eq(peek.data)]),
     ]

@@ -64,7 +64,7 @@ class Answer(wiring.Component):
         The last byte is taken in this cycle.
     o : Out(stream of ``byte`` and ``last``)
         Header and payload of the reply.
-    pc, cycles, log_count, log_addr, log_data, peek, peek_addr, peek_data
+    pc, cycles, log_count, log_addr, log_data, peek, peek_addr, peek_data, peek_wait
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -80,9 +80,10 @@ class Answer(wiring.Component):
     peek: Signal
     peek_addr: Signal
     peek_data: Signal
+    peek_wait: Signal
 
     #: Of the core's ports, those that are read, and those that are driven.
-    READS = ("pc", "cycles", "log_count", "log_data", "peek_data")
+    READS = ("pc", "cycles", "log_count", "log_data", "peek_data", "peek_wait")
     DRIVES = ("log_addr", "peek", "peek_addr")
 
     def __init__(self, config: Config, identity: bytes):
@@ -157,8 +158,9 @@ class Answer(wiring.Component):
                 m.d.sync += wait.eq(timing.peek_cycles(self.config) - 1)
                 m.next = "READ"
             with m.State("READ"):
-                m.d.sync += wait.eq(wait - 1)
-                with m.If(wait == 0):
+                with m.If(wait != 0):
+                    m.d.sync += wait.eq(wait - 1)
+                with m.Elif(~self.peek_wait):
                     m.d.sync += [
                         word.eq(Mux(logs, self.log_data, self.peek_data)),
                         addr[:16].eq(addr[:16] + 1),

@@ -50,7 +50,7 @@ class LinkEndpoint(wiring.Component):
     rests : Out(1)
         Every request that has come whole is answered, the answers were given to ``o``.
     start, limit, abort, busy, done, stopped, pc, cycles, log_addr, log_data, log_count,
-    load_valid, load_addr, load_data, peek, peek_addr, peek_data
+    load_valid, load_addr, load_data, load_wait, peek, peek_addr, peek_data, peek_wait
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -77,6 +77,8 @@ class LinkEndpoint(wiring.Component):
     peek: Signal
     peek_addr: Signal
     peek_data: Signal
+    load_wait: Signal
+    peek_wait: Signal
 
     def __init__(self, config: Config, *, clk_freq: int, rates: tuple[int, ...] = (link.BAUD,)):
         self.config, self.rates = config, rates

@@ -41,7 +41,7 @@ class Requests(wiring.Component):
     changed : In(1)
     rests : Out(1)
         There is no request in hand.
-    start, limit, abort, busy, done, stopped, log_count, load_valid, load_addr, load_data
+    start, limit, abort, busy, done, stopped, log_count, load_valid, load_addr, load_data, load_wait
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -64,9 +64,10 @@ class Requests(wiring.Component):
     load_valid: Signal
     load_addr: Signal
     load_data: Signal
+    load_wait: Signal
 
     #: Of the core's ports, those that are read, and those that are driven.
-    READS = ("busy", "done", "stopped", "log_count")
+    READS = ("busy", "done", "stopped", "log_count", "load_wait")
     DRIVES = ("start", "limit", "abort", "load_valid", "load_addr", "load_data")
 
     def __init__(self, config: Config, rates: tuple[int, ...]):
@@ -257,7 +258,7 @@ class Requests(wiring.Component):
         """States that write words, and that wait for the answer to be given."""
         with m.State("WRITE"):
             bytes_ = r.code == Command.WRITE_BYTES
-            m.d.comb += self.i.ready.eq(1)
+            m.d.comb += self.i.ready.eq(~self.load_wait)
             with m.If(r.taken):
                 m.d.sync += [
                     r.word.eq(Mux(bytes_, r.byte, Cat(r.word[8:], r.byte))),
@@ -268,8 +269,9 @@ class Requests(wiring.Component):
                 with m.If(r.left == 1):
                     self._answer(m, r)
         with m.State("ANSWER"):
-            m.d.comb += self.begin.eq(~r.begun)
-            m.d.sync += r.begun.eq(1)
+            m.d.comb += self.begin.eq(~r.begun & ~self.load_wait)
+            with m.If(self.begin):
+                m.d.sync += r.begun.eq(1)
             with m.If(self.over):
                 m.next = "REST"
                 with m.If((r.code == Command.IDENTIFY) & (r.reason == 0)):

@@ -12,6 +12,7 @@ from sim.pysim import run
 CONFIGS = [
     Config(rows=4, cols=16, width=64),
     Config(rows=8, cols=8, width=128, row_depth=100, col_depth=65_536, pix_depth=77),
+    Config(block_depth=64, outside=3),
 ]
 
 
@@ -21,12 +22,12 @@ def test_places_that_exist_are_those_of_the_memories(config):
     for number in range(8):
         banks, parts, depth = extent(config, Mem(number)) if number in list(Mem) else (2, 2, 64)
         for _ in range(60):
-            bank = rng.choice([0, banks - 1, min(banks, 127), 127])
-            part = rng.choice([0, parts - 1, parts, 15])
+            bank = rng.choice([0, max(banks - 1, 0), min(banks, 127), 127])
+            part = rng.choice([0, parts - 1, min(parts, 15), 15])
             word = rng.choice([0, depth - 1, min(depth, 65_535), depth // 2, 65_535])
             count = rng.choice([0, 1, 2, depth - word, depth - word + 1, 65_535]) & 0xFFFF
             for writes in (0, 1):
-                there = number in (range(5) if writes else (0, 1, 2, 3, 5))
+                there = number in ((0, 1, 2, 3, 4, 6) if writes else (0, 1, 2, 3, 5, 6))
                 inside = bank < banks and part < parts and word + count <= depth
                 addr = load_addr(Mem.PROG, word, bank, part) | number << 27
                 cases.append((addr, count, writes, there and inside))

@@ -168,6 +168,8 @@ def interpreted(d):
     program = SimpleNamespace(
         config=CONFIG,
         columns=columns,
+        outside=np.zeros(0, np.uint32),
+        contract=None,
         instructions=lambda: isa.instructions(small_program()),
         logits_base=50,
         classes=C,
