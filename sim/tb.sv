@@ -15,8 +15,7 @@
 //   +out=FILE   results, one per line, hex: "n RUN", "s COUNTED CYCLES DONE PC TAKEN", "p DATA",
 //               "i CYCLE", "x COUNTED CYCLES STOPPED PC TAKEN" (stopped before its HALT),
 //               "o STALLS" (of a core with a mover, after "s" or "x"), "t COUNTED" (budget used up; ends the simulation), "d" (not done, not busy), "e" (end)
-//   +outside=FILE  (of a core with a mover, macro OUTSIDE) contents of the memory outside, 32-bit
-//               words, big endian, from address 0
+//   +outside=FILE  (of a core with a mover, macro OUTSIDE) contents of the memory outside (outside.sv)
 //   +log=PREFIX  (optional) PREFIX.row, .col, .res, .mem, .pix: binary records of 32-bit words, little
 //               endian: run, cycle (all ones: not busy), then data, address, enable vectors as they
 //               are at the core's trace ports, each padded to whole words
@@ -61,44 +60,24 @@ module tb #(
 
 `ifdef OUTSIDE
     wire [47:0] request;
-    wire request_valid, read_ready, drop;
-    wire [31:0] stalls;
-    reg [31:0] store [0:(1 << 22) - 1];
-    reg [31:0] latency = 1, period = 1, timer = 0, next = 0;
-    reg [26:0] at = 0;
-    reg [19:0] left = 0;
-    wire read_valid = left != 0 && timer >= next;
-    integer f_outside, words_outside;
-    string outside;
-    initial if ($value$plusargs("outside=%s", outside)) begin
-        f_outside = $fopen(outside, "rb");
-        if (f_outside == 0) $fatal(1, "tb: cannot read %s", outside);
-        words_outside = $fread(store, f_outside);
-        $fclose(f_outside);
-    end
-    always @(posedge clk) begin
-        timer <= timer + 1;
-        if (read_valid && read_ready) begin
-            at <= at + 1;
-            left <= left - 1;
-            next <= next + period;
-        end
-        if (request_valid && left == 0) begin
-            at <= request[26:0];
-            left <= request[46:27];
-            timer <= 1;
-            next <= latency;
-        end
-        if (rst || drop) left <= 0;
-    end
+    wire request_valid, request_ready, read_valid, read_ready, write_valid, write_ready, drop;
+    wire [31:0] read, write, stalls;
+    reg [31:0] latency = 1, period = 1;
+    outside_memory outside (
+        .clk(clk), .rst(rst), .latency(latency), .period(period), .request(request),
+        .request_valid(request_valid), .request_ready(request_ready), .read(read),
+        .read_valid(read_valid), .read_ready(read_ready), .write(write),
+        .write_valid(write_valid), .write_ready(write_ready), .drop(drop)
+    );
 `endif
 
     core core (
 `ifdef OUTSIDE
         .outside__request__payload(request), .outside__request__valid(request_valid),
-        .outside__request__ready(left == 0), .outside__read__payload(store[at[21:0]]),
+        .outside__request__ready(request_ready), .outside__read__payload(read),
         .outside__read__valid(read_valid), .outside__read__ready(read_ready),
-        .outside__write__payload(), .outside__write__valid(), .outside__write__ready(1'b0),
+        .outside__write__payload(write), .outside__write__valid(write_valid),
+        .outside__write__ready(write_ready),
         .outside__drop(drop), .stalls(stalls),
 `endif
         .clk(clk), .rst(rst), .start(start), .busy(busy), .done(done), .cycles(cycles),

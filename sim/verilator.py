@@ -30,6 +30,7 @@ from hw.common import files, process
 HERE = Path(__file__).parent
 TESTBENCH = HERE / "tb.sv"
 MAIN = HERE / "main.cpp"
+OUTSIDE = HERE / "outside.sv"  #: The memory outside a core that has a mover.
 COUNTONES = HERE / "countones.sv"  #: Module of the simulated core's popcounts.
 WAVES = ("", "vcd", "fst")
 SEAL = "seal.json"  #: Of a compiled simulator: the machine it is for, digests of its files.
@@ -556,5 +557,7 @@ def build(config: Config, wave: str = "") -> Simulator:
     """Return the compiled simulator of the core of ``config``; seconds to minutes, once."""
     tools()  # say what is missing before the work begins
     verilog, cpp = core_sources(config, loops=not wave)
-    defines = ("OUTSIDE",) * bool(config.block_depth)
+    defines = ()
+    if config.block_depth:
+        verilog, defines = verilog + _text(OUTSIDE), ("OUTSIDE",)
     return compile_verilog(verilog, config.rows, config.cols, config.width, wave, cpp, defines)

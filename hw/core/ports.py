@@ -30,9 +30,9 @@ def core_members(config: Config | None = None) -> dict[str, Any]:
         lands two cycles later in program memory, three in the others, and before ``start``.
     peek : In(1), peek_addr : In(32), while not busy: a word of a memory but CTRL is to be read,
         which peek_data : Out(32) shows ``timing.peek_cycles`` later, until the next.
-    load_wait, peek_wait : Out(1), of a core with a mover: what was written last to memory outside
-        has not got there, what was asked for last has not come; no other write or peek, and no
-        start, before it has. 0 of other memories, and of cores without.
+    load_wait, peek_wait : Out(1), of a core with a mover, from the next cycle on: what was written
+        last to memory outside has not got there, what was asked for last has not come; no other
+        write or peek, and no start, before it has. 0 of other memories, and of cores without.
     outside : Out(OutsidePort()), of a core with a mover. stalls : Out(32), cycles of the run that
         passed for nothing but a wait for it.
     """
@@ -133,7 +133,7 @@ def _visits(m: Module, core: Any) -> None:
     m.d.comb += [
         mover.visit.payload.eq(visit),
         mover.visit.valid.eq(wanted),
-        core.load_wait.eq(writes | wanted),
+        core.load_wait.eq(wanted),
         core.peek_wait.eq(wanted),
         core.peek_data.eq(Mux(reads, mover.word, core.peeking.data)),
     ]

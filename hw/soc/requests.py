@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import link
 from hw.arch.config import Config
 from hw.arch.link import Command, Reason
+from hw.arch.memmap import Mem
 from hw.core.ports import driver_members
 from hw.soc.answer import Asked, Flags
 from hw.soc.places import Places
@@ -103,6 +104,8 @@ class Requests(wiring.Component):
             self.load_data.eq(r.word),
             self.wanted.eq(r.arguments[:8]),
         ]
+        goes = self.load_valid & (self.load_addr[27:] == Mem.OUT)
+        m.d.comb += r.lands.eq(self.load_wait | goes)
         r.exist, r.asked_for = places.exist, self.asked.count
         with m.If(self.changed):
             m.d.sync += self.change.eq(0)
@@ -258,7 +261,7 @@ class Requests(wiring.Component):
         """States that write words, and that wait for the answer to be given."""
         with m.State("WRITE"):
             bytes_ = r.code == Command.WRITE_BYTES
-            m.d.comb += self.i.ready.eq(~self.load_wait)
+            m.d.comb += self.i.ready.eq(~r.lands)
             with m.If(r.taken):
                 m.d.sync += [
                     r.word.eq(Mux(bytes_, r.byte, Cat(r.word[8:], r.byte))),
@@ -269,7 +272,7 @@ class Requests(wiring.Component):
                 with m.If(r.left == 1):
                     self._answer(m, r)
         with m.State("ANSWER"):
-            m.d.comb += self.begin.eq(~r.begun & ~self.load_wait)
+            m.d.comb += self.begin.eq(~r.begun & ~r.lands)
             with m.If(self.begin):
                 m.d.sync += r.begun.eq(1)
             with m.If(self.over):
@@ -308,6 +311,7 @@ class _Registers:
         self.taken, self.byte = Signal(), Signal(8)  # one of it, in this cycle
         self.crowd, self.nowhere = Signal(), Signal()  # words asked for: too many, no such place
         self.begun = Signal()  # the answer was
+        self.lands = Signal()  # a word that was written last is on its way
         self.urgent = Signal()  # one has come that ends a RESULT's waiting
         self.opened, self.session = Signal(), Signal(32)
         self.due = Signal(8)  # sequence number

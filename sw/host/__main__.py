@@ -73,9 +73,8 @@ def _load(device: Device, program: Program) -> None:
     except ModuleNotFoundError:
         device.load(program)
         return
-    with tqdm(
-        total=len(program.load_stream()), unit="word", desc=f"load {program.name}", disable=None
-    ) as bar:
+    words = len(program.load_stream()) + len(program.outside)
+    with tqdm(total=words, unit="word", desc=f"load {program.name}", disable=None) as bar:
         device.load(program, bar.update)
 
 
@@ -252,7 +251,9 @@ def run(arguments: list[str] | None) -> int:
             args.loaded = False
             program = _Session(device, args, named).program
             _load(device, program)
-            print(f"loaded {program.name}: {len(program.load_stream())} words")
+            outside = f", {len(program.outside)} of them outside" * bool(len(program.outside))
+            words = len(program.load_stream()) + len(program.outside)
+            print(f"loaded {program.name}: {words} words{outside}")
             return 0
         return RUNS[args.command](_Session(device, args, named), args)
 

@@ -13,6 +13,7 @@ from hw.arch.memmap import MOST_WORDS, Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
 from sw.compiler.layers import logged_cycles
 from sw.compiler.records import by_layer
+from sw.host import outside
 from sw.host.exchange import NoReply, Transport
 from sw.host.link import Link
 from sw.images import as_frames
@@ -150,23 +151,21 @@ class Device:
         self.idle()
         constants = [r.size for r in program.regions if r.name == "constants"]
         columns = program.columns[:, : max(constants, default=program.columns.shape[1])]
-        blocks = [(load_addr(Mem.PROG, 0), program.words)]
+        blocks = [(load_addr(Mem.PROG, 0), program.words), *outside.parts(program)]
         for bank in range(len(columns)):
             for part in range(columns.shape[2]):
                 blocks.append((load_addr(Mem.COL, 0, bank, part), columns[bank, :, part]))
-        return all(
-            self.link.crc(addr, len(words)) == link.crc32(words.astype("<u4").tobytes())
-            for addr, words in blocks
-            if len(words)
-        )
+        return all(outside.has(self.link, addr, words) for addr, words in blocks if len(words))
 
     def load(self, program: Any, progress: Callable[[int], Any] | None = None) -> None:
         """Write program and weights of a ``sw.compiler.Program``.
 
-        ``progress`` is called with the number of words of each frame.
+        What the memory outside holds already is left there. ``progress`` is called with the number
+        of words of each frame.
         """
         self.check(program)
         self.idle()
+        outside.load(self.link, program, progress)
         stream = program.load_stream()
         self.write(stream[np.argsort(stream[:, 0], kind="stable")], progress)  # CTRL is the last
 

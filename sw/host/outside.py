@@ -1,0 +1,47 @@
+"""A program's words in the memory outside a device's core: written, checked, gone on with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hw.arch.link import crc32
+from hw.arch.memmap import out_addr
+from hw.arch.outside import ADDRESS_BITS
+from hw.common.errors import SpikeloomError
+from sw.host.link import Link
+
+PART = 1 << 14  #: Words that are written and checked at a time.
+
+
+def parts(program: Any) -> list[tuple[int, np.ndarray]]:
+    """Return what a program wants outside: (load port address, words) of each part."""
+    words = program.outside
+    return [(out_addr(at), words[at : at + PART]) for at in range(0, len(words), PART)]
+
+
+def has(link: Link, addr: int, words: np.ndarray) -> bool:
+    """Whether the device holds words at a load port address, by their check sum."""
+    return link.crc(addr, len(words)) == crc32(words.astype("<u4").tobytes())
+
+
+def load(link: Link, program: Any, progress: Callable[[int], Any] | None = None) -> None:
+    """Write what the device does not hold already, so that a load that broke off goes on.
+
+    ``progress`` is called with the number of words of each frame, and of each part that is left as
+    it is. SpikeloomError where the memory does not hold what was written.
+    """
+    for addr, words in parts(program):
+        if has(link, addr, words):
+            if progress:
+                progress(len(words))
+            continue
+        link.write(addr, words, progress)
+        link.flush()
+        if not has(link, addr, words):
+            first = addr % (1 << ADDRESS_BITS)
+            raise SpikeloomError(
+                f"the device's memory outside does not hold what was written to its words {first} "
+                f"to {first + len(words) - 1}: it does not answer, or is damaged; program the "
+                "device anew and load again"
+            )

@@ -1,0 +1,69 @@
+"""Words of the memory outside: what is sent, what is left, what is found damaged."""
+
+import numpy as np
+import pytest
+
+from hw.arch import Config, SpikeloomError
+from hw.arch.memmap import out_addr
+from sw.host import Device, outside
+from tests.host.virtual import VirtualDevice, program
+
+CONFIG = Config(rows=8, cols=16, width=64, block_depth=64, outside=1)
+WORDS = np.random.default_rng(3).integers(0, 1 << 32, 2 * outside.PART + 77, dtype=np.uint32)
+
+
+def moving():
+    return program(CONFIG, outside=WORDS)
+
+
+def held(device):
+    return [device.memory.get(out_addr(n), 0) for n in range(len(WORDS))]
+
+
+def test_what_a_program_wants_outside_is_written_and_checked():
+    virtual, counted = VirtualDevice(CONFIG), []
+    device = Device(virtual)
+    assert not device.holds(moving())
+    device.load(moving(), counted.append)
+    assert held(virtual) == WORDS.tolist()
+    assert sum(counted) == len(WORDS) + len(moving().load_stream())
+    assert device.holds(moving())
+
+
+def test_a_load_that_broke_off_goes_on():
+    """Only the part that is not whole is sent again."""
+    virtual = VirtualDevice(CONFIG)
+    device = Device(virtual)
+    device.load(moving())
+    del virtual.memory[out_addr(outside.PART + 5)]
+    first, counted = len(virtual.commands), []
+    device.load(moving(), counted.append)
+    assert held(virtual) == WORDS.tolist()
+    sent = len(virtual.commands) - first
+    assert first - sent > outside.PART / 63  # frames of the part that was whole
+    assert outside.PART in counted and 77 in counted
+
+
+def test_a_damaged_bit_is_found():
+    virtual = VirtualDevice(CONFIG)
+    device = Device(virtual)
+    device.load(moving())
+    virtual.memory[out_addr(len(WORDS) - 1)] ^= 1 << 31
+    assert not device.holds(moving())
+
+
+def test_a_memory_that_holds_nothing_is_told():
+    class Deaf(VirtualDevice):
+        def load(self, addr, word):
+            if addr >> 27 != out_addr(0) >> 27:
+                super().load(addr, word)
+
+    with pytest.raises(SpikeloomError, match=r"outside does not hold .* words 0 to 16383: .*anew"):
+        Device(Deaf(CONFIG)).load(moving())
+
+
+def test_words_beyond_the_memory_are_refused():
+    device = Device(VirtualDevice(CONFIG))
+    with pytest.raises(SpikeloomError, match="ADDRESS|address"):
+        device.link.write(out_addr(1 << 20), np.array([1 << 20], np.uint32))
+        device.link.flush()
