@@ -97,8 +97,11 @@ _STATE = struct.Struct("<BxHHHI")
 STATE_PAYLOAD = _STATE.size  #: Bytes of a State.
 RESULT_WORDS = (MAX_PAYLOAD - STATE_PAYLOAD) // 4  #: Words in a reply to RESULT.
 _CONFIG = tuple(Config().as_dict())
+_MOVER = ("block_depth", "outside")  #: Settings of cores with a mover, which only these tell.
 _IDENTITY = struct.Struct(f"<4sHHIIHH{len(_CONFIG)}I")
-IDENTITY_PAYLOAD = SESSION.size + _IDENTITY.size  #: Bytes of an IDENTIFY reply.
+_MOVING = struct.Struct(f"<{len(_MOVER)}I")
+#: Bytes of an IDENTIFY reply; of a core with a mover its settings follow, a word each.
+IDENTITY_PAYLOAD = SESSION.size + _IDENTITY.size
 
 
 class Command(enum.IntEnum):
@@ -206,7 +209,9 @@ class Identity:
         rates = sum(1 << RATES.index(rate) for rate in self.rates)
         values = (getattr(self.config, name) for name in _CONFIG)
         head = (MAGIC, self.version, MAX_PAYLOAD, self.digest, self.clock, self.queue, rates)
-        return _IDENTITY.pack(*head, *values)
+        moving = (getattr(self.config, name) for name in _MOVER)
+        more = _MOVING.pack(*moving) if self.config.block_depth else b""
+        return _IDENTITY.pack(*head, *values) + more
 
     @classmethod
     def decode(cls, payload: bytes) -> "Identity":
@@ -222,19 +227,21 @@ class Identity:
                 f"the device speaks version {version} of the link, this host version {VERSION}: "
                 f"the {older} is older than the {newer}; build or install the older one anew"
             )
-        if len(payload) != _IDENTITY.size:
+        if len(payload) not in (_IDENTITY.size, _IDENTITY.size + _MOVING.size):
             raise SpikeloomError(
                 f"the device's identity has {len(payload)} bytes, this host knows one of "
                 f"{_IDENTITY.size}: their cores have other settings; build one of them anew"
             )
-        _, version, _, digest, clock, queue, rates, *values = _IDENTITY.unpack(payload)
+        _, version, _, digest, clock, queue, rates, *values = _IDENTITY.unpack_from(payload)
+        moving = payload[_IDENTITY.size :] or bytes(_MOVING.size)
+        settings = zip((*_CONFIG, *_MOVER), (*values, *_MOVING.unpack(moving)), strict=True)
         return cls(
             version=version,
             digest=digest,
             clock=clock,
             queue=queue,
             rates=tuple(rate for n, rate in enumerate(RATES) if rates >> n & 1),
-            config=Config(**dict(zip(_CONFIG, values, strict=True))),
+            config=Config(**dict(settings)),
         )
 
 

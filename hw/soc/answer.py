@@ -88,7 +88,7 @@ class Answer(wiring.Component):
 
     def __init__(self, config: Config, identity: bytes):
         self.config, self.identity = config, identity
-        assert link.SESSION.size + len(identity) == link.IDENTITY_PAYLOAD
+        assert link.SESSION.size + len(identity) >= link.IDENTITY_PAYLOAD
         super().__init__(
             {
                 "begin": In(1),
@@ -200,7 +200,7 @@ class Answer(wiring.Component):
         with m.Else():
             with m.Switch(asked.code):
                 with m.Case(Command.IDENTIFY):
-                    m.d.comb += size.eq(link.IDENTITY_PAYLOAD)
+                    m.d.comb += size.eq(link.SESSION.size + len(self.identity))
                 with m.Case(Command.STATUS, Command.ABORT):
                     m.d.comb += size.eq(link.STATE_PAYLOAD)
                 with m.Case(Command.RESULT):

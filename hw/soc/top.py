@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch import link
 from hw.arch.config import Config
 from hw.core.core import Core
+from hw.core.outside import OutsidePort
 from hw.soc.link import DRIVES, READS, LinkEndpoint
 from hw.soc.uart import UARTReceiver, UARTTransmitter, period, rates
 
@@ -39,6 +40,8 @@ class Top(wiring.Component):
         To the host.
     led_busy, led_done, led_alive : Out(1)
         The core runs; it has run since it was last started; blinks while there is a clock.
+    outside : Out(OutsidePort())
+        Of a core with a mover, to the memory outside.
     """
 
     uart_rx: Signal
@@ -46,6 +49,7 @@ class Top(wiring.Component):
     led_busy: Signal
     led_done: Signal
     led_alive: Signal
+    outside: Any
 
     def __init__(
         self, config: Config, *, clk_freq: int, program: Any = None, primitives: str = "generic"
@@ -53,8 +57,10 @@ class Top(wiring.Component):
         self.config, self.clk_freq, self.program = config, clk_freq, program
         self.primitives = primitives
         self.rates = rates(clk_freq)  #: Baud rates that the link can have.
+        moving = {"outside": Out(OutsidePort())} if config.block_depth else {}
         super().__init__(
-            {
+            moving
+            | {
                 "uart_rx": In(1),
                 "uart_tx": Out(1),
                 "led_busy": Out(1),
@@ -74,6 +80,8 @@ class Top(wiring.Component):
         )
         core: Any = Core(self.config, self.program, target=self.primitives)
         m.submodules.core = core
+        if self.config.block_depth:
+            wiring.connect(m, core.outside, wiring.flipped(self.outside))
         wiring.connect(m, rx.o, endpoint.i)
         wiring.connect(m, endpoint.o, tx.i)
         m.d.comb += [

@@ -1,6 +1,7 @@
 """``python -m sim.board``: a board without a board, at a serial port of this machine."""
 
 import argparse
+import dataclasses
 import sys
 
 import boards
@@ -32,6 +33,12 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT,
         help="what its memories hold from the start: a shipped network's name, a model file, an "
         "integer network, or a compiled program (%(default)s)",
+    )
+    p.add_argument(
+        "--config",
+        metavar="K=V,...",
+        default="",
+        help="what differs from the board's core, as hw.build takes it",
     )
     p.add_argument(
         "--faults",
@@ -69,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     if not 0 <= args.faults <= 0.5:
         raise SpikeloomError(f"--faults is {args.faults:g}, wanted 0 to 0.5")
     board = boards.get(args.board)
+    board = dataclasses.replace(board, config=board.config.changed(args.config))
     verilator.tools()  # what is missing is said at once
     program = _program(args.model, board)
     print(f"{board.title} with {program.name}: the simulator is made ready", flush=True)

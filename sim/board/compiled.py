@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from boards import Board
+from hw.arch.outside import CONTRACT
 from sim import verilator
 
 FOLDER = Path(__file__).parent
@@ -27,4 +28,9 @@ def compile_board(board: Board) -> Path:
     sources = verilator.sources_digest("soc")
     key = verilator.digest("board", sources, own, board.config.as_dict(), board.core_clock)
     verilog, cpp = verilator.kept_sources(key, make)
-    return verilator.compile_bench(verilog, BENCH, main=MAIN, cpp=cpp) / "free"
+    if not board.config.block_depth:
+        return verilator.compile_bench(verilog, BENCH, main=MAIN, cpp=cpp) / "free"
+    keeps = {"LATENCY": CONTRACT.latency, "PERIOD": CONTRACT.period}
+    verilog += verilator.OUTSIDE.read_text(encoding="utf-8")
+    defines = ("OUTSIDE",)
+    return verilator.compile_bench(verilog, BENCH, keeps, "", MAIN, cpp, defines) / "free"

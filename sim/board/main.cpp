@@ -1,7 +1,7 @@
 // A board behind its UART's pins: bytes come on standard input, and go to standard output.
 //
 // Arguments: file of contents (pairs of load port address and data, 32 bits each), Hz of the
-// clock, cycles between ticks.
+// clock, cycles between ticks, "+outside=FILE" (outside.sv).
 // Messages in: 'b' and 32 bits, the length of the host's bits in eighths of a cycle from now on;
 // 'w', 16 bits, and that many bytes from the host.
 // Messages out: 'd' and a byte to the host; 'i' and 32 bits: all is at rest, after that many
@@ -207,7 +207,8 @@ class Board {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) return 2;
+    if (argc != 5) return 2;
+    Verilated::commandArgs(argc, argv);
     Board board(atof(argv[2]), strtoull(argv[3], nullptr, 10));
     if (!board.fill(argv[1])) return 1;
     board.serve();

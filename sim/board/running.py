@@ -46,7 +46,9 @@ class RunningBoard:
         contents = Path(self._folder.name) / "contents"
         contents.write_bytes(program.load_stream().astype("<u4").tobytes())
         ticks = self.clock * link.TICK_MS // 1000
-        command = [executable, contents, str(self.clock), str(ticks)]
+        outside = contents.with_name("outside")
+        outside.write_bytes(program.outside.astype(">u4").tobytes())
+        command = [executable, contents, str(self.clock), str(ticks), f"+outside={outside}"]
         self._process: Any = subprocess.Popen(
             [os.fspath(part) for part in command],
             stdin=subprocess.PIPE,

@@ -9,6 +9,11 @@ from boards import Board
 from hw.soc.top import Top
 
 
+def flatten(port: Any) -> list[Value]:
+    """Return the signals of a port to the memory outside."""
+    return [Value.cast(value) for _, _, value in port.signature.flatten(port)]
+
+
 class BenchTop(Top):
     """`hw.soc.top.Top` with ports that a bench needs beside the pins.
 
@@ -39,7 +44,8 @@ class BenchTop(Top):
         """All ports but the clock's."""
         pins = [self.uart_rx, self.uart_tx, self.led_busy, self.led_done]
         ours = [self.load_valid, self.load_addr, self.load_data, self.tick, self.rests]
-        return [*pins, *ours]
+        out = flatten(self.outside) if self.config.block_depth else []
+        return [*pins, *ours, *out]
 
     def elaborate(self, platform: Any) -> Module:
         m = super().elaborate(platform)

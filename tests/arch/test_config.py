@@ -9,7 +9,7 @@ import pytest
 from hw.arch import Config, SpikeloomError, formats, isa
 
 FIELDS = [f.name for f in dataclasses.fields(Config)]
-MAY_BE_0 = ["state_bits", "pixels", "pool_depth", "means", "prefetch"]
+MAY_BE_0 = ["state_bits", "pixels", "pool_depth", "means", "prefetch", "block_depth", "outside"]
 DEPTHS = ["row_depth", "col_depth", "res_depth", "pix_depth", "prog_depth"]
 
 
@@ -58,6 +58,10 @@ def test_whole_numbers(name, value):
         ("pixels", 3, "1, 2 or 0 (one for each row)", {}),
         ("pixels", 4, "1, 2 or 0 (one for each row)", {}),
         ("pool_depth", 65537, "at most 65536", {}),
+        ("block_depth", 96, "a power of two, or 0 for a core without a mover", {}),
+        ("block_depth", 1024, "at most half of col_depth (512)", {"col_depth": 1024}),
+        ("outside", 1, "0 without a block_depth", {}),
+        ("outside", 129, "at most 128", {"block_depth": 64}),
         ("means", 2, "0 or 1", {}),
         ("prefetch", 2, "0 or 1", {}),
     ],
@@ -107,8 +111,11 @@ def test_derived_numbers():
     assert config.peak == 4 * 8 * 32
     assert [Config(rows=8, pixels=n).tile_pixels for n in (0, 1, 2)] == [8, 1, 2]
     assert config.max_count == 127
-    assert list(config.as_dict()) == FIELDS
-    assert Config(**config.as_dict()) == config
+    mover = dataclasses.replace(config, block_depth=64, outside=1)
+    assert list(mover.as_dict()) == FIELDS
+    assert list(config.as_dict()) == FIELDS[:-2]  # a core without a mover tells nothing of one
+    for c in (config, mover):
+        assert Config(**c.as_dict()) == c
 
 
 def test_digest_tells_every_field_apart():
@@ -127,6 +134,8 @@ def test_digest_tells_every_field_apart():
             {"pool_depth": 0},
             {"means": 0},
             {"prefetch": 0},
+            {"block_depth": 64},
+            {"block_depth": 64, "outside": 1},
             *({name: 100} for name in DEPTHS),
         )
     ]

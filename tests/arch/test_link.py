@@ -1,5 +1,6 @@
 """Frames, their check sums, and what a device says of itself and of its core."""
 
+import dataclasses
 import zlib
 
 import pytest
@@ -112,6 +113,16 @@ def test_identity_byte_by_byte():
     assert words[0] == 50_000_000
     assert words[2:] == [*CONFIG.as_dict().values()]
     assert link.SESSION.size + len(payload) == link.IDENTITY_PAYLOAD <= link.MAX_PAYLOAD
+    assert link.Identity.decode(payload) == identity
+
+
+def test_identity_of_a_core_with_a_mover():
+    """Its settings are the last words, which others do not tell."""
+    config = dataclasses.replace(CONFIG, block_depth=128, outside=8)
+    identity = link.Identity(**IDENTITY | {"config": config})
+    payload = identity.encode()
+    assert payload[:-8] == link.Identity(**IDENTITY).encode()
+    assert payload[-8:] == bytes([128, 0, 0, 0, 8, 0, 0, 0])
     assert link.Identity.decode(payload) == identity
 
 

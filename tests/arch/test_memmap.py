@@ -1,10 +1,12 @@
 """Load port addresses hold what they should."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from hw.arch import Config
-from hw.arch.memmap import Mem, extent, load_addr, split_addr
+from hw.arch.memmap import Mem, extent, load_addr, out_addr, split_addr
 
 
 def test_load_addr_fields_do_not_overlap():
@@ -12,7 +14,7 @@ def test_load_addr_fields_do_not_overlap():
     assert load_addr(Mem.PROG, 0xFFFF) == 0xFFFF
     assert load_addr(Mem.PROG, 0, part=15) == 0xF << 16
     assert load_addr(Mem.PROG, 0, bank=127) == 0x7F << 20
-    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3, 4, 5]
+    assert [load_addr(m, 0) >> 27 for m in Mem] == [0, 1, 2, 3, 4, 5, 6]
     assert load_addr(Mem.PIX, 0xFFFF, bank=127, part=15) == 3 << 27 | (1 << 27) - 1
 
 
@@ -49,6 +51,16 @@ def test_addresses_of_arrays_come_apart_again():
                 load_addr(Mem.ROW, *map(kind, bad))
 
 
+def test_words_outside_are_numbered_through():
+    """Word, part and bank of a load port address are one number."""
+    assert out_addr(0) == load_addr(Mem.OUT, 0)
+    assert out_addr(0x7FF_FFFF) == load_addr(Mem.OUT, 0xFFFF, 0x7F, 0xF)
+    assert out_addr(np.array([1 << 20])).tolist() == [load_addr(Mem.OUT, 0, 1)]
+    for bad in (-1, 1 << 27):
+        with pytest.raises(AssertionError):
+            out_addr(bad)
+
+
 def test_extent_is_that_of_the_configuration():
     """Banks, parts of a word, words."""
     c = Config(
@@ -59,6 +71,9 @@ def test_extent_is_that_of_the_configuration():
     assert extent(c, Mem.ROW) == (8, 2, 100)
     assert extent(c, Mem.PIX) == (1, 1, 300)
     assert extent(c, Mem.CTRL) == (1, 1, 1)
+    assert extent(c, Mem.OUT)[0] == 0  # nothing is outside
+    c = dataclasses.replace(c, block_depth=64, outside=3)
+    assert extent(c, Mem.OUT) == (3, 16, 1 << 16)
     for mem in Mem:
         banks, parts, depth = extent(c, mem)
         load_addr(mem, depth - 1, banks - 1, parts - 1)  # has an address

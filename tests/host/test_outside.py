@@ -41,7 +41,8 @@ def test_a_load_that_broke_off_goes_on():
     assert held(virtual) == WORDS.tolist()
     sent = len(virtual.commands) - first
     assert first - sent > outside.PART / 63  # frames of the part that was whole
-    assert outside.PART in counted and 77 in counted
+    assert outside.PART in counted
+    assert 77 in counted
 
 
 def test_a_damaged_bit_is_found():
@@ -64,6 +65,8 @@ def test_a_memory_that_holds_nothing_is_told():
 
 def test_words_beyond_the_memory_are_refused():
     device = Device(VirtualDevice(CONFIG))
-    with pytest.raises(SpikeloomError, match="ADDRESS|address"):
-        device.link.write(out_addr(1 << 20), np.array([1 << 20], np.uint32))
+    device.link.write(out_addr((1 << 20) - 1), np.array([1 << 20], np.uint32))
+    device.link.flush()
+    device.link.write(out_addr(1 << 20), np.array([1 << 20], np.uint32))
+    with pytest.raises(SpikeloomError, match="address"):
         device.link.flush()
