@@ -1,5 +1,7 @@
 """A core's port to a memory of another clock, and the memory's end of it."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
@@ -61,8 +63,8 @@ class Crossing(wiring.Component):
     memory : In(MemoryEnd), the memory's, in its domain.
     """
 
-    port: wiring.PureInterface
-    memory: wiring.PureInterface
+    port: Any
+    memory: Any
 
     def __init__(self, domain: str):
         self.domain = domain
@@ -71,13 +73,16 @@ class Crossing(wiring.Component):
     def elaborate(self, platform):
         m, core, there, domain = Module(), self.port, self.memory, self.domain
         request_width = len(core.request.payload.as_value())
-        out = {"w_domain": "sync", "r_domain": domain}
-        requests = m.submodules.requests = AsyncFIFO(width=request_width, depth=REQUESTS, **out)
-        writes = m.submodules.writes = AsyncFIFO(width=WORD_BITS, depth=WORDS, **out)
-        reads = m.submodules.reads = AsyncFIFO(
+        m.submodules.requests = requests = AsyncFIFO(
+            width=request_width, depth=REQUESTS, w_domain="sync", r_domain=domain
+        )
+        m.submodules.writes = writes = AsyncFIFO(
+            width=WORD_BITS, depth=WORDS, w_domain="sync", r_domain=domain
+        )
+        m.submodules.reads = reads = AsyncFIFO(
             width=WORD_BITS, depth=WORDS, w_domain=domain, r_domain="sync"
         )
-        dropping, asked, answer = Signal(), Signal(), Signal()
+        dropping, asked, clean, answer = Signal(), Signal(), Signal(), Signal()
         # words to write that were asked for: those of each request that was taken
         owed = Signal(COUNT_BITS + (2 * REQUESTS).bit_length())
         taken = Signal()
@@ -98,7 +103,7 @@ class Crossing(wiring.Component):
             m.d.comb += more.eq(core.request.payload.count)
         m.d.sync += owed.eq(owed + more - writes.w_en)
         # The core's half of a drop: what was sent is on the other side before `asked` is.
-        m.submodules.back = FFSynchronizer(there_clean := Signal(), answer)
+        m.submodules.back = FFSynchronizer(clean, answer)
         wait = Signal(range(BEHIND))
         with m.FSM(name="drop"):
             with m.State("idle"):
@@ -118,11 +123,11 @@ class Crossing(wiring.Component):
                 with m.If(~answer):
                     m.d.sync += dropping.eq(0)
                     m.next = "idle"
-        self._there(m, there, requests, writes, reads, asked, there_clean)
+        self._there(m, there, requests, writes, reads, asked, clean)
         return m
 
-    def _there(self, m, there, requests, writes, reads, asked, answer):
-        """Add the memory's end: ``asked`` comes over, and ``answer`` goes back."""
+    def _there(self, m, there, requests, writes, reads, asked, clean):
+        """Add the memory's end: ``asked`` comes over, and ``clean`` goes back."""
         domain, drop = self.domain, Signal()
         m.submodules.over = FFSynchronizer(asked, drop, o_domain=domain)
         m.d.comb += [
@@ -141,8 +146,8 @@ class Crossing(wiring.Component):
         still = Signal(range(BEHIND + 1))
         quiet = there.clean & ~requests.r_rdy & ~writes.r_rdy
         with m.If(~drop | ~quiet):
-            m.d[domain] += [still.eq(0), answer.eq(0)]
+            m.d[domain] += [still.eq(0), clean.eq(0)]
         with m.Elif(still != BEHIND):
             m.d[domain] += still.eq(still + 1)
         with m.Else():
-            m.d[domain] += answer.eq(1)
+            m.d[domain] += clean.eq(1)

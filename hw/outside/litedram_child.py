@@ -5,7 +5,9 @@ what the generator writes. The data pins are three words (out, in, enable), each
 register of its pin, so that whoever holds the pins places the tristate buffers.
 """
 
+# Migen's statements have no types, and the packages may not be there.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportOperatorIssue=false, reportOptionalMemberAccess=false
 
 import json
 import sys

@@ -1,5 +1,7 @@
 """Requests of words, played on the native port of a LiteDRAM controller."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFO
@@ -63,8 +65,8 @@ class Native(wiring.Component):
     enable : In(1), the SDRAM is set up; no command comes before.
     """
 
-    memory: wiring.PureInterface
-    port: wiring.PureInterface
+    memory: Any
+    port: Any
     enable: Signal
 
     def __init__(self, address_bits: int, width: int):

@@ -1,9 +1,12 @@
 """The memory outside the chip that is an SDR SDRAM: LiteDRAM's controller with gateware around."""
 
+from typing import Any
+
 from amaranth.hdl import ClockSignal, Const, DomainRenamer, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
+from hw.arch.outside import WORD_BITS
 from hw.core.outside import OutsidePort
 from hw.outside.chip import ULX3S, Chip
 from hw.outside.crossing import Crossing
@@ -68,35 +71,33 @@ class Sdram(wiring.Component):
     SpikeloomError where ``clock`` is too fast for the SDRAM.
     """
 
-    port: wiring.PureInterface
-    pins: wiring.PureInterface
+    port: Any
+    pins: Any
 
     def __init__(self, chip: Chip = ULX3S, *, clock: int):
+        chip.cycles(chip.cycle, clock)  # refuses a clock that is too fast
         self.chip, self.clock = chip, clock
-        self.setup = Setup(chip, clock)
-        self.native = Native(chip.address_bits, chip.width)
-        self.crossing = Crossing(DOMAIN)
         super().__init__({"port": In(OutsidePort()), "pins": Out(Pins(chip))})
 
     @property
     def words(self) -> int:
         """Words of the core that the SDRAM holds."""
-        return (1 << self.chip.address_bits) // self.native.parts
+        return (self.chip.width << self.chip.address_bits) // WORD_BITS
 
     def elaborate(self, platform):
-        m, renamed = Module(), DomainRenamer(DOMAIN)
-        m.submodules.setup = renamed(self.setup)
-        m.submodules.native = renamed(self.native)
-        m.submodules.crossing = self.crossing
-        connect(m, wiring.flipped(self.port), self.crossing.port)
-        connect(m, self.crossing.memory, self.native.memory)
-        m.d.comb += self.native.enable.eq(self.setup.done)
-        m.submodules.controller = self._controller(m)
+        m, renamed, chip = Module(), DomainRenamer(DOMAIN), self.chip
+        setup, native = Setup(chip, self.clock), Native(chip.address_bits, chip.width)
+        m.submodules.setup, m.submodules.native = renamed(setup), renamed(native)
+        m.submodules.crossing = crossing = Crossing(DOMAIN)
+        connect(m, wiring.flipped(self.port), crossing.port)
+        connect(m, crossing.memory, native.memory)
+        m.d.comb += native.enable.eq(setup.done)
+        m.submodules.controller = self._controller(m, setup.bus, native.port)
         return m
 
-    def _controller(self, m):
+    def _controller(self, m, bus, port):
         """Return the generated controller, wired to the rest and to the pins."""
-        bus, port, pins = self.setup.bus, self.native.port, self.pins
+        pins = self.pins
         names = ("cs", "ras", "cas", "we")
         low = {name: Signal(name=f"{name}_n") for name in names}
         m.d.comb += [getattr(pins, name).eq(~wire) for name, wire in low.items()]

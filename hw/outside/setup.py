@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import wiring
@@ -107,7 +108,7 @@ class Setup(wiring.Component):
     done : Out(1), the SDRAM can be used; stays.
     """
 
-    bus: wiring.PureInterface
+    bus: Any
     done: Signal
 
     def __init__(self, chip: Chip, clock: int):

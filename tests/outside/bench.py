@@ -61,8 +61,11 @@ class Played:
 
 
 @cache
-def simulator(clock: int) -> Path:
-    """Return the executable for a clock of the SDRAM; it takes a minute, once."""
+def simulator(clock: int, fault: tuple[str, str] | None = None) -> Path:
+    """Return the executable for a clock of the SDRAM; seconds, once.
+
+    ``fault``: a text of the Verilog, and what stands there instead.
+    """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         parts = [
@@ -72,6 +75,9 @@ def simulator(clock: int) -> Path:
             HERE / "cells.sv",
         ]
         text = "".join(part.read_text(encoding="utf-8") for part in parts)
+    if fault is not None:
+        assert fault[0] in text, fault[0]
+        text = text.replace(*fault)
     return verilator.compile_bench(text, HERE / "bench.sv", main=HERE / "main.cpp") / "free"
 
 
@@ -87,6 +93,7 @@ def play(
     shift: int = 50,
     most: int = 1_000_000,
     limits: Mapping[str, int] = LIMITS,
+    fault: tuple[str, str] | None = None,
 ) -> Played:
     """Play a script (main.cpp tells its language).
 
@@ -96,6 +103,7 @@ def play(
     shift : percent of a cycle that the SDRAM's clock pin lies behind.
     most : cycles of the core.
     limits : of the model.
+    fault : see `simulator`.
     """
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "script"
@@ -103,7 +111,7 @@ def play(
         given = {"sync": picoseconds(core), "period": picoseconds(clock), **limits}
         given |= {"shift": shift, "most": most, "script": path}
         options = [f"+{name}={value}" for name, value in given.items()]
-        done = process.run([simulator(clock), *options], timeout=300)
+        done = process.run([simulator(clock, fault), *options], timeout=300)
     reads, drops, marks, lines = [], [], [], done.stdout.splitlines()
     if done.returncode:
         raise AssertionError(f"the bench ended with {done.returncode}: {lines[-2:]} {done.stderr}")
