@@ -22,6 +22,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "hw.core": ("hw.arch",),
     "hw.soc": ("hw.arch", "hw.core"),
     "hw.tools": (),
+    "hw.outside": ("hw.arch", "hw.core", "hw.tools"),
     "boards": ("hw.arch",),
     "hw.targets": ("boards", "hw.tools"),
     # data and models
