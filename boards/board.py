@@ -26,6 +26,7 @@ class Board:
     core_clock: int  #: Wanted of the family's PLL, Hz; one that it cannot make is refused.
     config: Config  #: The core that is built unless told otherwise.
     loader: str = ""  #: openFPGALoader's name of the board.
+    outside: int = 0  #: Words, in 2**20 of 32 bits, of its SDRAM, for cores with a mover; 0: none.
 
     def __post_init__(self) -> None:
         if self.core_clock <= 0:

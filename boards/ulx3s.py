@@ -12,4 +12,5 @@ BOARD = Board(
     # The array of the Arty 35T with deeper memories: networks of twice the size fit.
     config=Config(row_depth=4096, col_depth=2048, res_depth=2048, pix_depth=4096),
     loader="ulx3s",
+    outside=8,
 )

@@ -12,4 +12,5 @@ BOARD = Board(
     # The core of the 25F, whose die it has.
     config=Config(cols=8, row_depth=1024, col_depth=1536, state_bits=2, pixels=2),
     loader="ulx3s",
+    outside=8,
 )

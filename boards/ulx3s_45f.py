@@ -11,4 +11,5 @@ BOARD = Board(
     core_clock=50_000_000,
     config=Config(),
     loader="ulx3s",
+    outside=8,
 )

@@ -11,6 +11,7 @@ from amaranth.lib import io
 
 from boards import Board
 from hw import targets
+from hw.build import outside
 from hw.targets.target import Clocks, Pin, Pins, Target
 
 INPUT, OUTPUT = io.Direction.Input, io.Direction.Output
@@ -64,6 +65,8 @@ class BoardTop(Elaboratable):
         m.submodules.rx_buffer = rx = io.Buffer(INPUT, uart.rx)
         m.submodules.tx_buffer = tx = io.Buffer(OUTPUT, uart.tx)
         m.d.comb += [design.uart_rx.eq(rx.i), tx.o.eq(design.uart_tx)]
+        if getattr(design, "outside", None) is not None:
+            outside.attach(m, platform, self.target.board, design.outside)
         for n, name in enumerate(LEDS):
             try:
                 led = platform.request("led", n, dir="-")

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from hw.build import board_top, dsp, inputs, network, report
+from hw.build import board_top, dsp, inputs, network, outside, report
 from hw.build.job import Job, board_design
 from hw.build.pipeline import Step
 from hw.common.errors import SpikeloomError
@@ -35,8 +35,10 @@ def _compile(job: Job, work: Path) -> None:
 def _elaborate(job: Job, work: Path) -> None:
     if job.design is board_design:
         dsp.refuse_too_many(job.board, job.target.primitives)
+        outside.check(job.board)
     made = board_top.elaborate(job.board, job.design(job.board, job.program()))
     write(work / "top.il", made.rtlil)
+    outside.add_controller(work, job.board)
     verilog_from_rtlil(work / "top.il", work / "top.v")
     write_json(
         work / "pins.json",

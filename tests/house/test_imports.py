@@ -53,8 +53,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                 "sw.network"),
     "sim": ("boards", "hw.arch", "hw.core", "hw.soc", "hw.tools", "sim.interpreter", "sw.compiler",
             "sw.golden", "sw.images", "sw.network", "sw.result"),
-    "hw.build": ("boards", "hw.arch", "hw.soc", "hw.targets", "hw.tools", "sw", "sw.api",
-                 "sw.compiler", "sw.data", "sw.frontend", "sw.host", "sw.lower", "sw.room"),
+    "hw.build": ("boards", "hw.arch", "hw.outside", "hw.soc", "hw.targets", "hw.tools", "sw",
+                 "sw.api", "sw.compiler", "sw.data", "sw.frontend", "sw.host", "sw.lower",
+                 "sw.room"),
     "commands": ("*",),
     "benchmarks": ("*",),
 }  # fmt: skip

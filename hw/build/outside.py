@@ -1,0 +1,69 @@
+"""What stands between a core's mover and the memory outside of a board."""
+
+from pathlib import Path
+from typing import Any
+
+from amaranth import ClockDomain, ClockSignal, Module, ResetSignal
+from amaranth.lib import io
+from amaranth.lib.wiring import connect
+
+from boards import Board
+from hw.common.errors import SpikeloomError
+from hw.outside import litedram
+from hw.outside.sdram import DOMAIN, Sdram
+from hw.tools.yosys import run_yosys
+
+INPUT, OUTPUT, BOTH = io.Direction.Input, io.Direction.Output, io.Direction.Bidir
+
+
+def check(board: Board) -> None:
+    """Refuse a core with a mover on a board that has no memory for it; SpikeloomError."""
+    c = board.config
+    if not c.block_depth:
+        return
+    if not board.outside:
+        raise SpikeloomError(
+            f"{board.title}: block_depth = {c.block_depth} wants a memory outside the chip, and "
+            "this Spikeloom knows none of this board; leave block_depth out, or choose a board "
+            "that has one (ulx3s)"
+        )
+    if c.outside != board.outside:
+        raise SpikeloomError(
+            f"{board.title}: outside = {c.outside}, but the memory outside has {board.outside} * "
+            f"2**20 words of 32 bits; give outside={board.outside} in --config"
+        )
+
+
+def attach(m: Module, platform: Any, board: Board, port: Any) -> None:
+    """Wire a core's port to the board's SDRAM, whose domain has the core's clock.
+
+    The SDRAM's clock pin is half a cycle later than that.
+    """
+    check(board)
+    m.domains += ClockDomain(DOMAIN)
+    m.d.comb += [ClockSignal(DOMAIN).eq(ClockSignal()), ResetSignal(DOMAIN).eq(ResetSignal())]
+    m.submodules.sdram = sdram = Sdram(clock=board.core_clock)
+    connect(m, port, sdram.port)
+    pins, ours = platform.request("sdram", 0, dir="-"), sdram.pins
+    m.submodules.sdram_clk = clock = io.DDRBuffer(OUTPUT, pins.clk, o_domain="sync")
+    m.d.comb += [clock.o[0].eq(0), clock.o[1].eq(1)]
+    names = {"clk_en": "cke"} | {n: n for n in ("cs", "ras", "cas", "we", "ba", "a", "dqm")}
+    for name, mine in names.items():
+        m.submodules[f"sdram_{name}"] = buffer = io.Buffer(OUTPUT, getattr(pins, name))
+        m.d.comb += buffer.o.eq(getattr(ours, mine))
+    m.submodules.sdram_dq = dq = io.Buffer(BOTH, pins.dq)
+    m.d.comb += [dq.o.eq(ours.dq_o), dq.oe.eq(ours.dq_oe[0]), ours.dq_i.eq(dq.i)]
+
+
+def add_controller(folder: Path, board: Board) -> None:
+    """Put the modules that are not ours into ``top.il`` of a folder, where the board needs any."""
+    if not board.config.block_depth:
+        return
+    path = litedram.generate(folder, clock=board.core_clock)
+    run_yosys(
+        ["read_rtlil top.il", f"read_verilog -sv {path.name}", "write_rtlil .top.il.part"],
+        cwd=folder,
+        name="outside",
+    )
+    (folder / ".top.il.part").replace(folder / "top.il")
+    path.unlink()
