@@ -30,6 +30,7 @@ FITTABLE = {
     "state_bits": "stored membranes: {} bits",
     "res_bits": "residual words: {} bits",
 }
+MEGAWORD = 1 << 20  #: Words of the memory outside that Config.outside counts.
 MOST = {
     "acc_bits": formats.ACC_BITS[1],
     "state_bits": max(formats.STATE_BITS),
@@ -91,6 +92,12 @@ class Mapper(Emitter):
                     else f"no {field} is large enough (at most {most})"
                 )
                 out.append(f"{text.format(needs)} needed, {has} there; {cure}")
+        words, room = len(self.constants.outside), MEGAWORD * self.config.outside
+        if self.config.outside and words > room:
+            out.append(
+                f"memory outside: {words} words needed, {room} there; a board with more, or a "
+                "larger col_depth, would make it fit"
+            )
         return out
 
 
@@ -146,8 +153,10 @@ def required(net: IntegerNetwork, config: Config) -> dict[str, int]:
     ----------
     config : Config
         Gives rows, cols and width, and what the core has at all. Of its depths only res_depth
-        matters: what it does not hold runs in pieces where that is possible. A core with a line
-        for pools, however short, is to hold all of them.
+        matters: what it does not hold runs in pieces where that is possible; and row_depth and
+        col_depth where they hold what first fit takes, which may be more than is needed. With a
+        mover, constants that col_depth does not hold come from outside. A core with a line for
+        pools, however short, is to hold all of them.
     """
     if config.pool_depth:
         config = dataclasses.replace(config, pool_depth=MOST_WORDS)

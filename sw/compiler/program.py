@@ -325,6 +325,10 @@ def _fault(program: Program) -> str:
         return str(error)
     if not known or tiles > MOST or len(decoded) != len(program.labels):
         return f"{len(decoded)} instructions, {len(program.labels)} labels, {tiles} column tiles"
+    moves = [i for i in decoded if i.op == isa.Op.MOVE]
+    ends = [i.out_addr + i.n_j * schedule.block_words(c, i) for i in moves]
+    if max(ends, default=0) > program.outside.size:
+        return f"{program.outside.size} words outside, {max(ends)} used"
     try:
         cycles = schedule.program_cycles(c, decoded, contract=program.contract)
     except AssertionError as error:
