@@ -23,15 +23,10 @@ from hw.tools.room_ecp5 import DIES, free_rows, leave_room
 from hw.tools.yosys import without_paths
 
 SEED = 1
-#: The netlist and preferences that nextpnr reads, in the build folder while it runs.
-ROOMY, ROOMY_PINS = "room.json", "room.lpf"
+ROOMY = "room.json"  #: The netlist that nextpnr reads, in the build folder while it runs.
 #: In a part that has room, the router that settles who gets a wire by its price, as the other one
 #: tears up half of what it routes there; and a placer that heeds timing more than by itself.
 ROOMY_ROUTE = ("--placer-heap-timingweight", "30", "--router", "router2")
-#: How often the clocks of such a design are asked for what is wanted. Criticality is measured in
-#: periods, and that router hardly lets a net give way that is critical: of nets that are so by the
-#: wanted period some never come apart.
-ROOMY_CLOCK = 2
 #: In a part that is full, the placer whose nets are shortest.
 FULL_ROUTE = ("--placer", "static")
 #: Of EHXPLLL. The detector's least frequency is that of Project Trellis' own calculator.
@@ -166,7 +161,7 @@ class Ecp5(Target):
             "--json",
             ROOMY,
             "--lpf",
-            ROOMY_PINS,
+            "top.lpf",
             "--textcfg",
             "top.config",
             "--report",
@@ -179,8 +174,7 @@ class Ecp5(Target):
         try:
             run_tool("nextpnr-ecp5", arguments, cwd=folder, log="route.log")
         finally:
-            for name in (ROOMY, ROOMY_PINS):
-                (folder / name).unlink()
+            (folder / ROOMY).unlink()
         report = json.loads((folder / "nextpnr.json").read_text(encoding="utf-8"))
         (folder / "nextpnr.json").unlink()
         write_json(folder / "placed.json", figures(report, free))
@@ -195,8 +189,6 @@ class Ecp5(Target):
         promote_module(module)
         free = leave_room(module, die, rows)
         write_json(folder / ROOMY, netlist)
-        pins = (folder / "top.lpf").read_text(encoding="utf-8")
-        write(folder / ROOMY_PINS, faster(pins, ROOMY_CLOCK) if free else pins)
         return free
 
     def placed(self, folder: Path) -> Placed | None:
@@ -223,16 +215,6 @@ def device_options(board: Board) -> list[str]:
     variant, size, speed, kind, balls, _ = found.groups()
     name = f"u{variant.lower()}-{size}k" if variant else f"{size}k"
     return [f"--{name}", "--package", f"{PACKAGES[kind.upper()]}{balls}", "--speed", speed]
-
-
-def faster(lines: str, times: float) -> str:
-    """Return preferences (LPF) whose clocks are so many times as fast."""
-    return re.sub(
-        r'^(FREQUENCY PORT "[^"]*") ([\d.]+) MHZ;$',
-        lambda found: f"{found[1]} {float(found[2]) * times:g} MHZ;",
-        lines,
-        flags=re.M,
-    )
 
 
 def preferences(pins: Pins, clocks: Clocks) -> str:

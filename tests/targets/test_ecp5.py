@@ -5,7 +5,7 @@ import pytest
 import boards
 from hw import targets
 from hw.arch import SpikeloomError
-from hw.targets.ecp5 import PART, device_options, faster, figures
+from hw.targets.ecp5 import PART, device_options, figures
 from hw.tools.room_ecp5 import DIES
 from tests.targets.parts import with_part
 
@@ -49,12 +49,6 @@ def test_cells_that_keep_places_free_are_not_the_designs():
 def test_the_die_of_every_board_is_known(name):
     """As `room_ecp5` names it, by the device that nextpnr is told."""
     assert device_options(boards.get(name))[0].rpartition("-")[2] in DIES
-
-
-def test_clocks_of_designs_with_room_are_asked_for_more():
-    lines = 'BLOCK ASYNCPATHS;\nLOCATE COMP "a" SITE "G2";\nFREQUENCY PORT "a" 25 MHZ;\n'
-    assert faster(lines, 2) == lines.replace("25 MHZ", "50 MHZ")
-    assert faster(lines + 'FREQUENCY PORT "b" 12.5 MHZ;\n', 2).endswith('PORT "b" 25 MHZ;\n')
 
 
 def test_router_without_a_clock():
