@@ -55,7 +55,7 @@ class Mapper(Emitter):
             for layer in net.layers:
                 if kinds[type(layer)].late == late:
                     constants.layer(kinds[type(layer)], layer)
-        place.place_tensors(constants.size)
+        place.place_tensors(constants.size, constants.halves)
         super().__init__(net, place, constants)
         pieces = place.residuals.pieces
         for layer in net.layers:
@@ -153,14 +153,14 @@ def required(net: IntegerNetwork, config: Config) -> dict[str, int]:
     ----------
     config : Config
         Gives rows, cols and width, and what the core has at all. Of its depths only res_depth
-        matters: what it does not hold runs in pieces where that is possible; and row_depth and
-        col_depth where they hold what first fit takes, which may be more than is needed. With a
-        mover, constants that col_depth does not hold come from outside. A core with a line for
-        pools, however short, is to hold all of them.
+        matters: what it does not hold runs in pieces where that is possible; and with a mover
+        col_depth: constants that it does not hold come from outside. A core with a line for pools,
+        however short, is to hold all of them.
     """
     if config.pool_depth:
         config = dataclasses.replace(config, pool_depth=MOST_WORDS)
-    needs = map_network(net, config).needs
+    least = {"row_depth": 64} if config.block_depth else {"row_depth": 64, "col_depth": 64}
+    needs = map_network(net, dataclasses.replace(config, **least)).needs
     smallest = {"acc_bits": 8, "state_bits": 0, "res_bits": 1, "pool_depth": 0}
     if max(needs["res_bits"], config.res_bits) == 1:
         smallest["res_depth"] = 16

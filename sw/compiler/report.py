@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from hw.arch import formats, parts
 from hw.arch.isa import Op
+from hw.arch.schedule import block_words
 from hw.common.show import table
 from sw.compiler.plan.layout import ceil_div
 from sw.compiler.program import Program
+from sw.compiler.records import by_layer
 
 _MEMORIES = {
     "row": "row_depth",
@@ -105,6 +107,39 @@ def part_text(program: Program, found: parts.Fit) -> str:
     )
 
 
+def outside_text(program: Program) -> str:
+    """Return what comes from outside: words and blocks of each layer, and waits for them."""
+    c, code = program.config, program.instructions()
+    stalls = by_layer(program.labels, program.stalls())
+    rows = []
+    for i, label in zip(code, program.labels, strict=True):
+        if i.op == Op.MOVE:
+            size = block_words(c, i)
+            rows.append((label.layer, i.n_j, i.n_k, 4 * i.n_j * size, stalls[label.layer]))
+    layers: dict[str, tuple] = {}
+    for layer, blocks, words, traffic, waits in rows:  # a layer may run in pieces
+        before = layers.get(layer, (layer, 0, 0, 0, 0))
+        layers[layer] = (
+            layer,
+            before[1] + blocks,
+            max(before[2], words),
+            before[3] + traffic,
+            waits,
+        )
+    total = ("total", "", "", sum(r[3] for r in layers.values()), sum(stalls.values()))
+    k = program.contract
+    return "\n".join(
+        [
+            f"from outside, to two halves of {c.block_depth} words a bank; of a memory whose first "
+            f"word comes after {k.latency} cycles, the others {k.period} apart",
+            table(
+                ("layer", "blocks", "words of a bank", "bytes", "cycles of waiting"),
+                [*layers.values(), total],
+            ),
+        ]
+    )
+
+
 def _first(program: Program) -> str:
     """What the run that loads a table takes, where later ones take less."""
     first = program.first_cycles
@@ -142,6 +177,7 @@ def report(program: Program) -> str:
         top = max((r.base + r.size for r in mine), default=0)
         memory += [(f"{name}  {r.name}", r.base, r.size) for r in mine]
         memory.append((f"{name}  used, of {getattr(c, depth)}", "", top))
+    outside = [outside_text(program), ""] if program.outside.size else []
     steps = f"{program.steps} step{'s' * (program.steps != 1)}"
     unit = "stream of images" if program.stream else steps
     return "\n".join(
@@ -152,6 +188,7 @@ def report(program: Program) -> str:
             "",
             table(("memory", "base", "words"), memory),
             "",
+            *outside,
             membrane_text(program),
             "",
             f"{program.cycles} cycles{_first(program)}, {program.total_ops} binary operations: "

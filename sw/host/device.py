@@ -149,12 +149,14 @@ class Device:
         """Whether the device's memories hold the program and its weights, by their check sums."""
         self.check(program)
         self.idle()
-        constants = [r.size for r in program.regions if r.name == "constants"]
-        columns = program.columns[:, : max(constants, default=program.columns.shape[1])]
+        base, end = 0, program.columns.shape[1]
+        for region in (r for r in program.regions if r.name == "constants"):
+            base, end = region.base, region.base + region.size
+        columns = program.columns[:, base:end]
         blocks = [(load_addr(Mem.PROG, 0), program.words), *outside.parts(program)]
         for bank in range(len(columns)):
             for part in range(columns.shape[2]):
-                blocks.append((load_addr(Mem.COL, 0, bank, part), columns[bank, :, part]))
+                blocks.append((load_addr(Mem.COL, base, bank, part), columns[bank, :, part]))
         return all(outside.has(self.link, addr, words) for addr, words in blocks if len(words))
 
     def load(self, program: Any, progress: Callable[[int], Any] | None = None) -> None:

@@ -15,6 +15,7 @@ from hw.common import npz
 from sw.compiler import compile_network
 from sw.compiler.mapper import least, map_network
 from sw.compiler.program import Program
+from sw.compiler.report import report
 from sw.testing import random_network, random_residual_network
 
 PLAIN = Config(prog_depth=4096)
@@ -103,6 +104,15 @@ def test_blocks_hold_what_column_memory_would(net, moved):
             assert (block == np.concatenate(want, axis=1)).all()
             at += i.n_k * 16
     assert at == len(moved.outside)
+
+
+def test_the_report_tells_what_comes_from_outside(net, moved):
+    text = report(moved)
+    assert f"total {4 * len(moved.outside)} {sum(moved.stalls())}" in " ".join(text.split())
+    for layer in {i.layer for i in moved.labels if i.op == "MOVE"}:
+        row = next(line for line in text.split("from outside")[1].splitlines() if layer in line)
+        assert int(row.split()[3]) > 0
+    assert "from outside" not in report(compile_network(net, MOVER))
 
 
 def test_a_program_that_moves_is_saved_whole(moved, tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hw.arch import Config, SpikeloomError
-from hw.arch.memmap import out_addr
+from hw.arch.memmap import Mem, load_addr, out_addr
+from sw.compiler.records import Region
 from sw.host import Device, outside
 from tests.host.virtual import VirtualDevice, program
 
@@ -28,6 +29,23 @@ def test_what_a_program_wants_outside_is_written_and_checked():
     assert held(virtual) == WORDS.tolist()
     assert sum(counted) == len(WORDS) + len(moving().load_stream())
     assert device.holds(moving())
+
+
+def test_what_blocks_have_replaced_is_no_fault():
+    """The halves of column memory that they come to are not what a program holds."""
+    regions = (
+        Region(name="blocks", memory="col", base=0, size=2),
+        Region(name="constants", memory="col", base=2, size=2),
+    )
+    mine = program(CONFIG, outside=WORDS, regions=regions)
+    assert mine.columns.shape[1] >= 4
+    virtual = VirtualDevice(CONFIG)
+    device = Device(virtual)
+    device.load(mine)
+    virtual.memory[load_addr(Mem.COL, 1, 3)] ^= 1
+    assert device.holds(mine)
+    virtual.memory[load_addr(Mem.COL, 2, 3)] ^= 1
+    assert not device.holds(mine)
 
 
 def test_a_load_that_broke_off_goes_on():

@@ -34,6 +34,8 @@ class Constants:
 
     Attributes
     ----------
+    halves : int
+        Words at the beginning of column memory that blocks come to.
     blocks : dict
         Layer name to `Block`, of those layers.
     own : dict
@@ -56,9 +58,9 @@ class Constants:
         self._names, self._outside = outside, [np.zeros(0, np.uint32)]
         self._layer: list[np.ndarray] = []  # of the layer in hand: parameters, weights
         self._count = 0  # its column tiles
+        self.halves = HALVES * self.config.block_depth if outside else 0
         if outside:
-            words = HALVES * self.config.block_depth
-            self.append(np.zeros((self.config.cols, words, self.config.width // 8), np.uint8))
+            self.append(np.zeros((self.config.cols, self.halves, self.config.width // 8), np.uint8))
 
     @property
     def image(self) -> np.ndarray:

@@ -132,8 +132,11 @@ class Placement:
 
     # ---- memories --------------------------------------------------------------------------
 
-    def place_tensors(self, constants: int) -> None:
-        """Place the image and spike tensors, those in column memory above ``constants`` words."""
+    def place_tensors(self, constants: int, halves: int = 0) -> None:
+        """Place the image and spike tensors, those in column memory above ``constants`` words.
+
+        ``halves``: the first of them, which are for blocks from outside.
+        """
         wanted: dict[str, list[Tenant]] = {"row": [], "col": []}
         if self.image_memory == "row":
             wanted["row"].append(self._image())
@@ -147,7 +150,10 @@ class Placement:
         if self.image_memory == "row":
             self.image_base, size = self.base.pop(IMAGE), wanted["row"][0].size
             self.regions.append(Region(name="image", memory="row", base=self.image_base, size=size))
-        self.regions.append(Region(name="constants", memory="col", base=0, size=constants))
+        if halves:
+            self.regions.append(Region(name="blocks", memory="col", base=0, size=halves))
+        size = constants - halves
+        self.regions.append(Region(name="constants", memory="col", base=halves, size=size))
         for name, layout in self.layouts.items():
             base, size = self.base[name], layout.size
             self.regions.append(Region(name=name, memory=layout.memory, base=base, size=size))
