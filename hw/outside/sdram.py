@@ -20,6 +20,9 @@ DOMAIN = "sdram"  #: Clock domain of the controller.
 class Pins(wiring.Signature):
     """An SDRAM's pins but its clock, all active high; each is a register's output or input.
 
+    Registers hold the level of the pin, so that each can lie in the pin's cell: where a board's pin
+    or the enable of a buffer is active low, the second inverter takes the first one away.
+
     Members
     -------
     cke, cs, ras, cas, we : Out(1).
@@ -101,6 +104,8 @@ class Sdram(wiring.Component):
         names = ("cs", "ras", "cas", "we")
         low = {name: Signal(name=f"{name}_n") for name in names}
         m.d.comb += [getattr(pins, name).eq(~wire) for name, wire in low.items()]
+        floating = Signal(self.chip.width)
+        m.d.comb += pins.dq_oe.eq(~floating)
         control = {
             "i_wb_ctrl_adr": bus.adr,
             "i_wb_ctrl_dat_w": bus.dat_w,
@@ -137,6 +142,6 @@ class Sdram(wiring.Component):
             o_sdram_a=pins.a,
             o_sdram_dm=pins.dqm,
             o_sdram_dq=pins.dq_o,
-            o_sdram_dq_oe=pins.dq_oe,
+            o_sdram_dq_t=floating,
             i_sdram_dq_i=pins.dq_i,
         )

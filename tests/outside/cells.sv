@@ -6,11 +6,11 @@ module FD1S3BX (input D, CK, PD, output reg Q);
 endmodule
 
 module OFS1P3BX (input D, SP, SCLK, PD, output reg Q);
-    initial Q = 0;
+    initial Q = 1;
     always @(posedge SCLK) if (PD) Q <= 1; else if (SP) Q <= D;
 endmodule
 
 module IFS1P3BX (input D, SP, SCLK, PD, output reg Q);
-    initial Q = 0;
+    initial Q = 1;
     always @(posedge SCLK) if (PD) Q <= 1; else if (SP) Q <= D;
 endmodule

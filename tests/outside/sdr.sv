@@ -105,7 +105,10 @@ module sdr (
             up <= 1;
             t_cke <= now;
         end
-        if (up && !cke) broken(CKE);
+        if (up && !cke) begin  // before the first command the wait begins again
+            if (precharged) broken(CKE);
+            up <= 0;
+        end
         // of refreshes one in each interval is wanted, on the average from the start on
         if (started && now - t_start > ({32'd0, refreshes} + 1) * {32'd0, t_refi} + {35'd0, t_refi[31:3]})
             broken(LATE);

@@ -195,8 +195,8 @@ FAULTS = {
         "if (litedramcore_bankmachine0_row_opened)", "if (1'd1)", {"row closed"},
     ),
     "one bank closed to refresh": ("<= 11'd1024;", "<= 11'd0;", {"row open"}),
-    "never drives": (".D    (sdrphy_dfi_p0_wrdata_en)", ".D (1'd0)", {"nobody drives"}),
-    "always drives": (".D    (sdrphy_dfi_p0_wrdata_en)", ".D (1'd1)", {"two drive"}),
+    "never drives": (".D    ((~sdrphy_dfi_p0_wrdata_en))", ".D (1'd1)", {"nobody drives"}),
+    "always drives": (".D    ((~sdrphy_dfi_p0_wrdata_en))", ".D (1'd0)", {"two drive"}),
     "a clock that stops": (
         ".D    (sdrphy_dfi_p0_cke)", ".D (sdrphy_dfi_p0_cke & ~sdrphy_dfi_p0_wrdata_en)", {"CKE"},
     ),
