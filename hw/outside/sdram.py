@@ -53,8 +53,9 @@ class Sdram(wiring.Component):
 
     The core's side is in domain ``sync``, the SDRAM's in domain ``sdram`` (``clock`` Hz), which may
     be the same clock; they are reset together. The clock pin of the SDRAM is the board top's: that
-    of domain ``sdram``, later by a quarter to a half of its cycle. Requests wait until the SDRAM is
-    set up, some 0.2 ms after reset. A dropped write may have written any part of its words.
+    of domain ``sdram``, later by a quarter of its cycle, or more where the rest still holds the
+    SDRAM's access time. Requests wait until the SDRAM is set up, some 0.2 ms after reset. A dropped
+    write may have written any part of its words.
 
     Latency: some 16 cycles of ``sdram`` and 4 of ``sync`` from a request to its first word, more
     where a row is opened or refreshed. Throughput: of ``chip.width`` bits, 0.9 a cycle of ``sdram``

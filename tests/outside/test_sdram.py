@@ -78,7 +78,7 @@ def test_words_come_back(clock, core, stall):
 @built
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_many_short_requests(clock):
-    """Rows of one bank in turns, for 4,000 refreshes: no rule is broken, none of them late."""
+    """Rows of one bank in turns, for thousands of refreshes: no rule is broken, none is late."""
     got = play(conflicts(1, 60_000), clock=clock, most=10_000_000)
     assert got.broken == []
     assert got.counts["refreshes"] > 2000
