@@ -29,8 +29,8 @@ VERSIONS = {"litedram": "2024.12", "litex": "2024.12", "migen": "0.10.0"}
 CURE = "pip install 'spikeloom[outside]' (in a clone: pip install -e '.[outside]')"
 #: SHA-256 of the controller's Verilog as `generate` writes it, by chip and clock in Hz.
 DIGESTS: dict[tuple[Chip, int], str] = {
-    (ULX3S, 50_000_000): "6733188b079cd5860e2840e19eaa0a53d0d0f3855b2e4fc63877a68a0615df9d",
-    (ULX3S, 75_000_000): "5c77983d4aa91151df892942775eac1cfe530e42b524e732a95a62ead9968d90",
+    (ULX3S, 50_000_000): "fedfcadfa5a1f8b7851970bc5e2c74632fe19a1a3ce700b18aa67e6883e5aff3",
+    (ULX3S, 75_000_000): "95adee1975bccc66ed1dfe72722983d50670ad963c0226d072fb382e50f72e47",
 }
 CHILD = Path(__file__).with_name("litedram_child.py")
 HEADER = """\

@@ -1,7 +1,7 @@
 """Child process of ``hw.outside.litedram``: LiteDRAM's controller of an SDR SDRAM, as Verilog.
 
 Usage: ``python litedram_child.py SETTINGS FOLDER``; SETTINGS is a file of JSON, and FOLDER takes
-what the generator writes. The data pins are three words (out, in, enable), each bit through a
+what the generator writes. The data pins are three words (out, in, not driven), each bit through a
 register of its pin, so that whoever holds the pins places the tristate buffers.
 """
 
@@ -47,7 +47,7 @@ def main(settings: str, folder: str) -> None:
 
     platform = LatticePlatform(given["device"], io=[], toolchain="trellis")
     pins = Pins(given["width"])
-    platform.add_extension([("sdram_dq", 0, Subsignal("i", pins), Subsignal("oe", pins))])
+    platform.add_extension([("sdram_dq", 0, Subsignal("i", pins), Subsignal("t", pins))])
     data = platform.request("sdram_dq")
 
     class Split:
@@ -57,7 +57,7 @@ def main(settings: str, folder: str) -> None:
         def lower(pin):
             m, n = Module(), pin.io.start
             m.specials += SDROutput(pin.o, pin.io, pin.clk)
-            m.specials += SDROutput(pin.oe, data.oe[n], pin.clk)
+            m.specials += SDROutput(~pin.oe, data.t[n], pin.clk)
             m.specials += SDRInput(data.i[n], pin.i, pin.clk)
             return m
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -93,9 +93,7 @@ class Native(wiring.Component):
         m.d.comb += [
             last_part.eq(part == parts - 1),
             memory.request.ready.eq(self.enable & ~active),
-            port.cmd_valid.eq(
-                active & ~memory.drop & (room | we) & (~we | (memory.write.valid & pending.w_rdy))
-            ),
+            port.cmd_valid.eq(active & Mux(we, memory.write.valid & pending.w_rdy, room)),
             port.cmd_we.eq(we),
             port.cmd_addr.eq(Cat(part, addr)),
             sent.eq(port.cmd_valid & port.cmd_ready),

@@ -20,6 +20,9 @@ DOMAIN = "sdram"  #: Clock domain of the controller.
 class Pins(wiring.Signature):
     """An SDRAM's pins but its clock, all active high; each is a register's output or input.
 
+    Registers hold the level of the pin, so that each can lie in the pin's cell: where a board's pin
+    or the enable of a buffer is active low, the second inverter takes the first one away.
+
     Members
     -------
     cke, cs, ras, cas, we : Out(1).
@@ -50,8 +53,9 @@ class Sdram(wiring.Component):
 
     The core's side is in domain ``sync``, the SDRAM's in domain ``sdram`` (``clock`` Hz), which may
     be the same clock; they are reset together. The clock pin of the SDRAM is the board top's: that
-    of domain ``sdram``, later by a quarter to a half of its cycle. Requests wait until the SDRAM is
-    set up, some 0.2 ms after reset. A dropped write may have written any part of its words.
+    of domain ``sdram``, later by a quarter of its cycle, or more where the rest still holds the
+    SDRAM's access time. Requests wait until the SDRAM is set up, some 0.2 ms after reset. A dropped
+    write may have written any part of its words.
 
     Latency: some 16 cycles of ``sdram`` and 4 of ``sync`` from a request to its first word, more
     where a row is opened or refreshed. Throughput: of ``chip.width`` bits, 0.9 a cycle of ``sdram``
@@ -101,6 +105,8 @@ class Sdram(wiring.Component):
         names = ("cs", "ras", "cas", "we")
         low = {name: Signal(name=f"{name}_n") for name in names}
         m.d.comb += [getattr(pins, name).eq(~wire) for name, wire in low.items()]
+        floating = Signal(self.chip.width)
+        m.d.comb += pins.dq_oe.eq(~floating)
         control = {
             "i_wb_ctrl_adr": bus.adr,
             "i_wb_ctrl_dat_w": bus.dat_w,
@@ -137,6 +143,6 @@ class Sdram(wiring.Component):
             o_sdram_a=pins.a,
             o_sdram_dm=pins.dqm,
             o_sdram_dq=pins.dq_o,
-            o_sdram_dq_oe=pins.dq_oe,
+            o_sdram_dq_t=floating,
             i_sdram_dq_i=pins.dq_i,
         )

@@ -3,14 +3,17 @@
 ``python -m tests.outside.bench`` prints what streams, and what a single word takes.
 """
 
+import argparse
 import random
+import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from hw.common import process
+from hw.common.cli import command
 from hw.outside import litedram
 from hw.outside.chip import ULX3S
 from hw.outside.sdram import Sdram
@@ -141,38 +144,54 @@ def read(addr: int, count: int) -> str:
 
 
 def rates(clock: int, core: int, count: int = 8192) -> dict[str, float]:
-    """Measure: words a second of one long request, and cycles of the core to a first word."""
+    """Measure: words a second of one long request, and cycles of the core to a first word.
+
+    ``read`` is in words a second, ``part`` and ``short`` in parts of a word of the SDRAM in each of
+    its cycles, for one request and for requests of 16 words; ``median`` and ``longest`` in cycles.
+    """
     rng = random.Random(1)
     words = [rng.getrandbits(32) for _ in range(count)]
     script = ["q", write(0, words), "q", "i 100", "m", write(0, words), "q", "i 200"]
     script += ["m", read(0, count), "q", "m", "i 100"]
+    # as many words again, 16 a request
+    script += ["m", *(read(addr, 16) for addr in range(0, count, 16)), "q", "m", "i 100"]
     singles = [rng.randrange(1 << 23) for _ in range(50)]
     for addr in singles:
         script += ["m", read(addr, 1), "q", "i 7"]
     got = play(script, clock=clock, core=core)
-    assert got.words[:count] == words
+    assert got.words[: 2 * count] == words * 2
     assert not got.broken, got.broken
-    start, end = got.marks[1:3]
-    waits = sorted(c - m for m, (c, _) in zip(got.marks[3:], got.reads[count:], strict=True))
+    start, end, first, last = got.marks[1:5]
+    waits = sorted(c - m for m, (c, _) in zip(got.marks[5:], got.reads[2 * count :], strict=True))
     return {
         "read": count * core / (end - start),
         "part": count * 2 / ((end - start) / core * clock),
+        "short": count * 2 / ((last - first) / core * clock),
         "median": waits[len(waits) // 2],
         "longest": waits[-1],
     }
 
 
-def main() -> None:
+@command()
+def main(argv: Sequence[str] | None = None) -> int:
     """Print a table of `rates`."""
-    print("SDRAM MHz  core MHz  MB/s read  of the pins' rate  cycles to a word: median  longest")
+    p = argparse.ArgumentParser(
+        prog="python -m tests.outside.bench",
+        description="Rates of the SDRAM's gateware with a model of the SDRAM, in Verilator.",
+    )
+    p.add_argument("--words", type=int, default=8192, help="that are read (default: %(default)s)")
+    args = p.parse_args(argv)
+    print("SDRAM  core  read      of the pins' rate         cycles to a word")
+    print("MHz    MHz   MB/s      one request  16 a request median longest")
     for clock in CLOCKS:
         for core in (50_000_000, 85_000_000):
-            r = rates(clock, core)
+            r = rates(clock, core, args.words)
             print(
-                f"{clock / 1e6:9.0f} {core / 1e6:9.0f} {r['read'] * 4 / 1e6:10.1f} "
-                f"{r['part']:18.3f} {r['median']:25.0f} {r['longest']:8.0f}"
+                f"{clock / 1e6:<7.0f}{core / 1e6:<6.0f}{r['read'] * 4 / 1e6:<10.1f}"
+                f"{r['part']:<13.3f}{r['short']:<13.3f}{r['median']:<7}{r['longest']}"
             )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

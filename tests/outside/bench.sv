@@ -1,5 +1,5 @@
-// The gateware of an SDRAM and the SDRAM's model, with the core's side left to main.cpp. Times of the
-// model come from the command line (+rcd=21000 and so on, in picoseconds).
+// The gateware of an SDRAM and the SDRAM's model, with the core's side left to main.cpp. Times of
+// the model come from the command line (+rcd=21000 and so on, in picoseconds).
 module tb (
     input         clk, rst, sdram_clk, sdram_rst, pin_clk,
     input         request_valid,

@@ -1,6 +1,7 @@
 // Plays a script on the core's side of the gateware of an SDRAM, and writes down what came.
 //
-// Options: +script=FILE +sync=PS +period=PS (of the SDRAM) +shift=PERCENT (its clock pin) +most=CYCLES.
+// Options: +script=FILE +sync=PS +period=PS (of the SDRAM) +shift=PERCENT (its clock pin)
+// +most=CYCLES.
 // Script: words with blanks between.
 //   r ADDR COUNT            a request to read, offered until it is taken
 //   w ADDR COUNT WORD...    one to write, and its words, hexadecimal
@@ -9,7 +10,8 @@
 //   d                       drop
 //   s WRITE READ            percent of the cycles that the core stalls in
 //   m                       write the cycle and the time down
-// Output: `r CYCLE WORD`, `d CYCLE`, `m CYCLE`, then one line of counts; `stuck` if it does not end.
+// Output: `r CYCLE WORD`, `d CYCLE`, `m CYCLE`, then one line of counts; `stuck` if it does not
+// end.
 #include "Vtop.h"
 #include "verilated.h"
 
@@ -123,7 +125,8 @@ int main(int argc, char** argv) {
     const auto context = std::make_unique<VerilatedContext>();
     context->commandArgs(argc, argv);
     const auto top = std::make_unique<Vtop>(context.get());
-    const uint64_t sync = option(*context, "sync", 20000), period = option(*context, "period", 20000);
+    const uint64_t sync = option(*context, "sync", 20000);
+    const uint64_t period = option(*context, "period", 20000);
     const uint64_t shift = period * option(*context, "shift", 50) / 100;
     const uint64_t most = option(*context, "most", 1000000);
     const std::string path = context->commandArgsPlusMatch("script=");

@@ -1,7 +1,6 @@
-// An SDR SDRAM of 4 banks, 8192 rows and 512 columns of 16 bits, as its data sheets have it: what it
-// does, and what it must not be told. Written from the data sheets of MT48LC16M16A2 and AS4C32M16SB,
-// and from nothing of the controller. CAS latency 2 and bursts of one word; a clock that stops, power
-// down and self refresh are refused.
+// An SDR SDRAM of 4 banks, 8192 rows and 512 columns of 16 bits: what it does and what it must not be
+// told, as the data sheets of MT48LC16M16A2 and AS4C32M16SB have it, and nothing of the controller.
+// CAS latency 2 and bursts of one word; a clock that stops, power down and self refresh are refused.
 //
 // Times are in picoseconds. `wrong` has a bit for each rule (bench.py names them), set once it was
 // broken; `first` is when one was for the first time.
@@ -19,10 +18,11 @@ module sdr (
     output reg [63:0] first,
     output reg [31:0] refreshes, activates, reads, writes
 );
-    localparam POWER = 0, INIT = 1, RCD = 2, RP = 3, RAS = 4, RC = 5, RRD = 6, RFC = 7, WR = 8, MRD = 9;
-    localparam CLOSED = 10, OPEN = 11, LATE = 12, MODE = 13, FIGHT = 14, UNDRIVEN = 15, CKE = 16;
+    localparam POWER = 0, INIT = 1, RCD = 2, RP = 3, RAS = 4, RC = 5, RRD = 6, RFC = 7, WR = 8;
+    localparam MRD = 9, CLOSED = 10, OPEN = 11, LATE = 12, MODE = 13, FIGHT = 14, UNDRIVEN = 15, CKE = 16;
     localparam UNKNOWN = 17, LONG = 18;
-    localparam [63:0] RAS_MOST = 64'd100_000_000, NEVER = 64'd0;
+    localparam [63:0] RAS_MOST = 64'd100_000_000;  // 120 us are allowed
+    localparam [63:0] NEVER = 64'd0;
 
     reg [15:0] cells [0:(1 << 24) - 1];
     reg [63:0] now, t_cke, t_start, t_refresh, t_activate, t_mode;
@@ -38,6 +38,7 @@ module sdr (
     assign q = out ? data : noise;
 
     wire [2:0] command = {ras_n, cas_n, we_n};
+    wire [63:0] wanted = ({32'd0, refreshes} + 1) * {32'd0, t_refi} + {35'd0, t_refi[31:3]};
     wire [23:0] place = {row[ba], ba, a[8:0]};
     wire [15:0] byte_mask = {{8{~dqm[1]}}, {8{~dqm[0]}}};
 
@@ -105,10 +106,12 @@ module sdr (
             up <= 1;
             t_cke <= now;
         end
-        if (up && !cke) broken(CKE);
+        if (up && !cke) begin  // before the first command the wait begins again
+            if (precharged) broken(CKE);
+            up <= 0;
+        end
         // of refreshes one in each interval is wanted, on the average from the start on
-        if (started && now - t_start > ({32'd0, refreshes} + 1) * {32'd0, t_refi} + {35'd0, t_refi[31:3]})
-            broken(LATE);
+        if (started && now - t_start > wanted) broken(LATE);
         if (!cs_n && command != 3'b111) begin
             if (!up || now - t_cke < {32'd0, t_power}) broken(POWER);
             if (now - t_refresh < {32'd0, t_rfc}) broken(RFC);

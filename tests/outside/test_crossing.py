@@ -75,7 +75,7 @@ def play(main, clocks, seed=0, slow=0.0):
     async def watching(ctx):
         pace, port = random.Random(f"pace {seed}"), dut.port
         while True:
-            ctx.set(port.read.ready, pace.random() >= slow)
+            ctx.set(port.read.ready, got.takes and pace.random() >= slow)
             *_, asked, request, gives, wanted, comes, word, takes, drop = await ctx.tick().sample(
                 port.request.valid & port.request.ready, port.request.payload, port.write.valid,
                 port.write.ready, port.read.valid, port.read.payload, port.read.ready, port.drop,
@@ -109,7 +109,7 @@ class Got:
     """Words that came, and how many of each direction are still to come."""
 
     def __init__(self):
-        self.words, self.owed, self.promised = [], 0, 0
+        self.words, self.owed, self.promised, self.takes = [], 0, 0, True
 
 
 async def ask(ctx, port, addr, count, write=False):
@@ -196,6 +196,27 @@ def test_drop(clocks, slow):
         runs.setdefault(word >> 8, []).append(word & 0xFF)
     assert runs
     assert all(words == list(range(len(words))) for words in runs.values())
+
+
+@pytest.mark.parametrize("clocks", CLOCKS)
+def test_a_drop_while_the_core_takes_no_word(clocks):
+    """Words that lie in the way go, and others follow."""
+
+    async def main(ctx, port, got):
+        got.takes = False
+        for _ in range(3):
+            await ask(ctx, port, 0, 5 * WORDS)
+        await ctx.tick().repeat(8 * WORDS)
+        ctx.set(port.drop, 1)
+        await ctx.tick()
+        ctx.set(port.drop, 0)
+        await ask(ctx, port, 1 << 20, 3)
+        got.takes = True
+        while got.owed:
+            await ctx.tick()
+        assert got.words == [1 << 20, (1 << 20) + 1, (1 << 20) + 2]
+
+    play(main, CLOCKS[clocks])
 
 
 def test_a_word_a_cycle():

@@ -182,7 +182,9 @@ def test_drop(write, busy, slow):
                 pass
             came = len(core.got) + len(core.queue)
             for _ in range(40):
-                assert (await ctx.tick().sample(end.clean))[2]
+                *_, clean, waiting = await ctx.tick().sample(end.clean, dut.port.wdata_valid)
+                assert clean
+                assert not waiting
             assert came == len(core.got) + len(core.queue)
             ctx.set(end.drop, 0)
             while core.queue:
