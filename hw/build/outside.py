@@ -1,6 +1,5 @@
 """What stands between a core's mover and the memory outside of a board."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,10 @@ from amaranth.lib.wiring import connect
 
 from boards import Board
 from hw.common.errors import SpikeloomError
-from hw.common.files import write
 from hw.outside import litedram
 from hw.outside.sdram import DOMAIN, Sdram
 from hw.tools.yosys import run_yosys
 
-#: The input of a register whose output enables a data pin.
-ENABLE = re.compile(r"(OFS1P3BX \w+\(\s*\.D\s*\()(\w+\),[^;]*\.Q\s*\(sdram_dq_oe\[)")
 INPUT, OUTPUT, BOTH = io.Direction.Input, io.Direction.Output, io.Direction.Bidir
 
 
@@ -49,26 +45,16 @@ def attach(m: Module, platform: Any, board: Board, port: Any) -> None:
     m.submodules.sdram = sdram = Sdram(clock=board.core_clock)
     connect(m, port, sdram.port)
     pins, ours = platform.request("sdram", 0, dir="-"), sdram.pins
-    m.submodules.sdram_clk = clock = io.DDRBuffer(OUTPUT, pins.clk, o_domain="sync")
+    clock: Any = io.DDRBuffer(OUTPUT, pins.clk, o_domain="sync")
+    m.submodules.sdram_clk = clock
     m.d.comb += [clock.o[0].eq(0), clock.o[1].eq(1)]
     names = {"clk_en": "cke"} | {n: n for n in ("cs", "ras", "cas", "we", "ba", "a", "dqm")}
     for name, mine in names.items():
         m.submodules[f"sdram_{name}"] = buffer = io.Buffer(OUTPUT, getattr(pins, name))
         m.d.comb += buffer.o.eq(getattr(ours, mine))
-    for n, pin in enumerate(pins.dq):  # each with its registers, see `enables_low`
+    for n, pin in enumerate(pins.dq):
         m.submodules[f"sdram_dq_{n}"] = dq = io.Buffer(BOTH, pin)
-        m.d.comb += [dq.o.eq(ours.dq_o[n]), dq.oe.eq(~ours.dq_oe[n]), ours.dq_i[n].eq(dq.i)]
-
-
-def enables_low(verilog: str) -> str:
-    """Return the controller with enables of data pins that are 0 where it drives them.
-
-    So the register of each is the pin's own: what stands between the two must be nothing, and a
-    pin's own enable is active low.
-    """
-    text, count = ENABLE.subn(r"\1~\2", verilog)
-    assert count, "the controller has no enables of data pins"
-    return text
+        m.d.comb += [dq.o.eq(ours.dq_o[n]), dq.oe.eq(ours.dq_oe[n]), ours.dq_i[n].eq(dq.i)]
 
 
 def add_controller(folder: Path, board: Board) -> None:
@@ -76,7 +62,6 @@ def add_controller(folder: Path, board: Board) -> None:
     if not board.config.block_depth:
         return
     path = litedram.generate(folder, clock=board.core_clock)
-    write(path, enables_low(path.read_text(encoding="utf-8")))
     run_yosys(
         ["read_rtlil top.il", f"read_verilog -sv {path.name}", "write_rtlil .top.il.part"],
         cwd=folder,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Const, Module, Mux, Value
+from amaranth import Module, Mux, Value
 from amaranth.hdl import signed
 from amaranth.lib import wiring
 
@@ -112,14 +112,11 @@ class Core(wiring.Component):
         self._operands(m)
         self._lanes(m, tags)
         self._write_back(m, tags)
-        computed: Value = Const(1, 1)
         if self.config.block_depth:
             moving_ports(m, self)
-            moved = self.mover.load.valid & self.back.taken
-            computed = ~Pipeline(m, moved, 0, name="moved").at(1)
         if self.trace:
             loading = Pipeline(m, self.port.load.valid, 0, name="loading").at(1)
-            trace(m, self, ~loading, computed, self.back, self.lanes)
+            trace(m, self, ~loading, self.back, self.lanes)
         return m
 
     def _check(self) -> None:

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Out
 from hw.arch import Config
 from hw.arch.formats import MEMBRANE_BITS
 from hw.core.lanes import Lanes
+from hw.core.pipe import Pipeline
 from hw.core.table import CODE_BITS
 from hw.core.words import ADDR
 from hw.core.writeback import WriteBack
@@ -35,12 +36,12 @@ def trace_members(config: Config) -> dict[str, Out]:
     }
 
 
-def trace(m: Module, core: Any, own, computed, back: WriteBack, lanes: Lanes) -> None:
-    """Drive the trace ports of ``core``: write-back's writes that are its ``own``, the lanes'.
-
-    ``computed``: what goes to column memory is nothing that was moved there.
-    """
-    column = own & computed
+def trace(m: Module, core: Any, own, back: WriteBack, lanes: Lanes) -> None:
+    """Drive the trace ports of ``core``: write-back's writes that are its ``own``, the lanes'."""
+    column = own
+    if core.config.block_depth:  # nor is what was moved computed
+        moved = Pipeline(m, core.mover.load.valid & core.back.taken, 0, name="moved")
+        column &= ~moved.at(1)
     m.d.comb += [
         core.t_row_en.eq(Cat(*back.row_en) & own.replicate(len(core.t_row_en))),
         core.t_row_addr.eq(Cat(*back.row_addr)),

@@ -149,16 +149,21 @@ class UARTTransmitter(wiring.Component):
         bits = Signal(range(11))  # bits still on the line or to come
         shift = Signal(9)  # inverted; what is shifted in is the stop bit
         over = Signal()  # the bit ends with this cycle
+        ready = Signal()
         m.d.comb += [
             self.tx.eq(~shift[0]),
             self.idle.eq(bits == 0),
             over.eq(timer < STEPS),
-            self.i.ready.eq(self.idle | (bits == 1) & over),
+            self.i.ready.eq(ready),
         ]
+        # A register, so that what is behind it is far from the timer: set a cycle before the last
+        # one of the stop bit, and kept until a byte comes.
+        soon = (bits == 1) & ~over & (timer < 2 * STEPS)
+        m.d.sync += ready.eq(Mux(ready, ~self.i.valid, self.idle | soon))
         m.d.sync += timer.eq(Mux(over, timer + self.period, timer) - STEPS)
         with m.If(self.idle):
             m.d.sync += timer.eq(self.period - STEPS)
-        with m.If(self.i.ready):
+        with m.If(ready):
             m.d.sync += bits.eq(0)
             with m.If(self.i.valid):
                 m.d.sync += [shift.eq(Cat(1, ~self.i.payload)), bits.eq(10)]

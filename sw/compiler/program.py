@@ -217,10 +217,10 @@ class Program:
             value = getattr(self, f.name)
             if f.name in _ARRAYS or (f.name in _MAYBE and not self.outside.size):
                 continue
-            if f.name == "contract":
-                value = dataclasses.asdict(value)
             if f.name == "config":
-                value = value.as_dict()
+                value = self.config.as_dict()
+            elif f.name == "contract":
+                value = dataclasses.asdict(self.contract)
             elif f.name in ("labels", "forecast", "regions"):
                 value = [dataclasses.asdict(v) for v in value]
             meta[f.name] = value

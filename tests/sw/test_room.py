@@ -23,7 +23,7 @@ def test_block_rams_are_those_of_synthesis():
 @pytest.fixture(scope="module")
 def large():
     """Too large for the Arty's core, not for the ULX3S's."""
-    return random_network(1, **MNIST | {"height": 32, "width": 32, "channels": 3})
+    return random_network(1, **MNIST | {"height": 36, "width": 36, "channels": 3})
 
 
 def test_boards_cores_and_block_rams_are_named(large, tmp_path, capsys):
@@ -31,12 +31,10 @@ def test_boards_cores_and_block_rams_are_named(large, tmp_path, capsys):
         compile_told(large, Config())
     text = str(e.value)
     assert "would make it fit" in text
-    holds = "the core of arty_a7_100 and of ecpix5 and of nexys_video and of ulx3s holds it"
-    assert f"{holds} (--board arty_a7_100)" in text
-    assert re.search(r"arty_a7, cmod_a7 with --fit: \d+ of 50 RAMB36, room for it", text)
-    assert re.search(
-        r"with --fit too many: colorlight_i5, .* \d+ of 56 DP16KD$", text, re.MULTILINE
-    )
+    holds = "the core of ecpix5 and of nexys_video and of ulx3s holds it"
+    assert f"{holds} (--board ecpix5)" in text
+    assert re.search(r"arty_a7_100 with --fit: \d+ of 135 RAMB36, room for it", text)
+    assert re.search(r"with --fit too many: .*colorlight_i5, .* \d+ of 56 DP16KD", text)
     assert "--fit makes this core's memories deep enough: " in text
     assert len(text.splitlines()) <= 20
     large.save(tmp_path / "net.npz")
@@ -45,7 +43,7 @@ def test_boards_cores_and_block_rams_are_named(large, tmp_path, capsys):
     assert "Traceback" not in said
     assert holds in said
     assert main([str(tmp_path / "net.npz"), "--board", "ulx3s"]) == 0
-    assert main([str(tmp_path / "net.npz"), "--board", "arty_a7", "--fit"]) == 0
+    assert main([str(tmp_path / "net.npz"), "--board", "arty_a7_100", "--fit"]) == 0
 
 
 def test_advice_works(large):

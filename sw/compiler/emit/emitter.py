@@ -142,8 +142,8 @@ class Emitter:
         So blocks come while what does not want them is computed; the first move begins the run.
         """
         places = [0, *(at for at, _, _ in self._blocks)]
-        for place, (_, *move) in reversed(list(zip(places, self._blocks, strict=False))):
-            self._made.insert(place, tuple(move))
+        for place, (_, move, label) in reversed(list(zip(places, self._blocks, strict=False))):
+            self._made.insert(place, (move, label))
 
     def halt(self) -> None:
         """Append HALT; a table that is the only one goes to the front, to be loaded once."""
