@@ -46,7 +46,7 @@ class Computing:
         self.words: dict[int, int] = {}
         self.log: list[int] = []
         self.busy = self.done = False
-        self.stopped, self.cycles = Stopped.NO, 0
+        self.stopped, self.cycles, self.stalls = Stopped.NO, 0, 0
         stream = program.image_stream(np.zeros(program.input_count))
         self._image = stream[:, 0].tolist()  # where it lies
 

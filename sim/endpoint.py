@@ -17,6 +17,7 @@ class Core(Protocol):
     stopped: Stopped
     pc: int
     cycles: int
+    stalls: int
     log: list[int]  #: Cycle of each instruction of the last run, as many as the core keeps.
 
     def load(self, addr: int, word: int) -> None:
@@ -210,6 +211,7 @@ class Endpoint:
             pc=core.pc,
             logged=len(core.log),
             cycles=core.cycles,
+            stalls=core.stalls,
         )
 
 

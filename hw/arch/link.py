@@ -83,7 +83,7 @@ QUEUE = 2048  #: Bytes of requests that the device keeps, each with its header a
 TICK_MS = 40  #: Milliseconds between ticks of the device's timer.
 FALLBACK_TICKS = 8  #: Ticks without a good frame after which a device is back at BAUD.
 MAGIC = b"SPKL"  #: Where an IDENTIFY reply's Identity begins.
-VERSION = 2  #: Of this protocol.
+VERSION = 3  #: Of this protocol.
 
 HEAD = struct.Struct("<BBB")  #: code, sequence, tag.
 SESSION = struct.Struct("<I")  #: IDENTIFY's payload, and where its reply begins.
@@ -93,7 +93,7 @@ CRC_REQUEST = struct.Struct("<IH")  #: address, number of words.
 CRC_REPLY = struct.Struct("<I")  #: CRC-32.
 RATE_REQUEST = struct.Struct("<B")  #: Index into RATES.
 REFUSAL = struct.Struct("<BB")  #: Reason, sequence number that is due.
-_STATE = struct.Struct("<BxHHHI")
+_STATE = struct.Struct("<BxHHHII")
 STATE_PAYLOAD = _STATE.size  #: Bytes of a State.
 RESULT_WORDS = (MAX_PAYLOAD - STATE_PAYLOAD) // 4  #: Words in a reply to RESULT.
 _CONFIG = tuple(Config().as_dict())
@@ -172,16 +172,17 @@ class State:
     pc: int  #: Address of the instruction that it is at, or stopped at.
     logged: int  #: Instructions whose first cycles LOG can read.
     cycles: int  #: Cycles that the last run took, or has taken.
+    stalls: int = 0  #: Those of them that passed for nothing but a wait for the memory outside.
 
     def encode(self) -> bytes:
         """Return the payload."""
         flags = self.busy | self.done << 1 | self.stopped << 2
-        return _STATE.pack(flags, self.run, self.pc, self.logged, self.cycles)
+        return _STATE.pack(flags, self.run, self.pc, self.logged, self.cycles, self.stalls)
 
     @classmethod
     def decode(cls, payload: bytes) -> "State":
         """Return the state at the beginning of a payload of STATE_PAYLOAD bytes or more."""
-        flags, run, pc, logged, cycles = _STATE.unpack_from(payload)
+        flags, run, pc, logged, cycles, stalls = _STATE.unpack_from(payload)
         return cls(
             busy=bool(flags & 1),
             done=bool(flags & 2),
@@ -190,6 +191,7 @@ class State:
             pc=pc,
             logged=logged,
             cycles=cycles,
+            stalls=stalls,
         )
 
 

@@ -33,6 +33,7 @@ class Stopped(enum.IntEnum):
     NO = 0  #: Nothing: it ran to its HALT, or runs.
     ABORTED = 1  #: An abort.
     WATCHDOG = 2  #: It had run for the cycles that were its limit.
+    OUTSIDE = 3  #: The memory outside had given no word for `hw.arch.outside.PATIENCE` cycles.
 
 
 LOG_DEPTH = 64  #: Instructions of a run, its first ones, whose cycle the core keeps.

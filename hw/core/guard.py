@@ -1,4 +1,4 @@
-"""What ends a run before its HALT: an abort from outside, or a limit of cycles."""
+"""What ends a run before its HALT: an abort, a limit of cycles, a memory that gives nothing."""
 
 from typing import Any
 
@@ -31,6 +31,7 @@ class Guard(wiring.Component):
     abort : In(1), a pulse; nothing where the core is idle or stops already.
     limit : In(32), cycles after which a run is stopped, 0 for none; constant while one is under
         way.
+    silent : In(1), a pulse: it waits in vain for the memory outside; as ``abort`` otherwise.
     clear : Out(1), a register: the sequencer is to be as after a reset.
     busy : Out(1). stopped : Out(Stopped), of the last run; NO from a start on.
     cycles : Out(32), cycles of the run, without those in which it was cleared.
@@ -41,6 +42,7 @@ class Guard(wiring.Component):
     begin: Signal
     abort: Signal
     limit: Signal
+    silent: Signal
     clear: Signal
     busy: Signal
     stopped: Any
@@ -55,6 +57,7 @@ class Guard(wiring.Component):
                 "begin": Out(1),
                 "abort": In(1),
                 "limit": In(32),
+                "silent": In(1),
                 "clear": Out(1),
                 "busy": Out(1),
                 "stopped": Out(Stopped),
@@ -70,13 +73,14 @@ class Guard(wiring.Component):
         m = Module()
         assert self.latency == timing.stop_cycles(self.config)
         settle = timing.settle_cycles(self.config)
-        asked, limited, late = Signal(), Signal(), Signal()
+        asked, limited, late, silent = Signal(), Signal(), Signal(), Signal()
         left = Signal(range(settle + 1), reset_less=True)
         m.d.comb += [self.busy.eq(self.runs | self.clear), self.begin.eq(self.start & ~self.busy)]
         m.d.sync += [
             asked.eq(self.abort & self.busy),
             limited.eq(self.limit != 0),
             late.eq(self.runs & limited & (self.cycles == self.limit)),
+            silent.eq(self.silent & self.busy),
             left.eq(left - 1),
         ]
         with m.If(self.begin):
@@ -85,10 +89,11 @@ class Guard(wiring.Component):
             m.d.sync += self.clear.eq(left != 0)
         with m.Elif(self.runs):
             m.d.sync += self.cycles.eq(self.cycles + 1)
-            with m.If(asked | late):
+            with m.If(asked | late | silent):
+                why = Mux(late, Stopped.WATCHDOG, Stopped.OUTSIDE)
                 m.d.sync += [
                     self.clear.eq(1),
                     left.eq(settle),
-                    self.stopped.eq(Mux(asked, Stopped.ABORTED, Stopped.WATCHDOG)),
+                    self.stopped.eq(Mux(asked, Stopped.ABORTED, why)),
                 ]
         return m

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch import Config
 from hw.arch.memmap import Mem
-from hw.arch.outside import ADDRESS_BITS, HALVES, WORD_BITS
+from hw.arch.outside import ADDRESS_BITS, HALVES, PATIENCE, WORD_BITS
 from hw.arch.schedule import block_free
 from hw.core.memories import Load
 from hw.core.outside import OutsidePort
@@ -17,7 +17,6 @@ from hw.core.pipe import delay
 from hw.core.words import ADDR
 
 BLOCKS = 12  #: Bits of how many blocks an order has.
-PATIENCE = 1 << 16  #: Cycles that a visit may take.
 
 
 class Order(data.Struct):

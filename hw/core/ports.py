@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch import Config
 from hw.arch.memmap import LOG_DEPTH, Mem, Stopped
+from hw.arch.outside import PATIENCE
 from hw.core.mover import Visit
 from hw.core.outside import OutsidePort
 from hw.core.wire import each
@@ -34,14 +35,15 @@ def core_members(config: Config | None = None) -> dict[str, Any]:
         last to memory outside has not got there, what was asked for last has not come; no other
         write or peek, and no start, before it has. 0 of other memories, and of cores without.
     outside : Out(OutsidePort()), of a core with a mover. stalls : Out(32), cycles of the run that
-        passed for nothing but a wait for it.
+        passed for nothing but a wait for it; 0 of a core without.
     """
-    moving = {"outside": Out(OutsidePort()), "stalls": Out(32)}
+    moving = {"outside": Out(OutsidePort())}
     return (moving if config is not None and config.block_depth else {}) | {
         "start": In(1),
         "busy": Out(1),
         "done": Out(1),
         "cycles": Out(32),
+        "stalls": Out(32),
         "abort": In(1),
         "limit": In(32),
         "stopped": Out(Stopped),
@@ -106,6 +108,13 @@ def moving_ports(m: Module, core: Any) -> None:
         mover.taken.eq(core.back.taken),
     ]
     _visits(m, core)
+    silence = Signal(range(PATIENCE))
+    m.d.sync += [
+        silence.eq(silence + 1),
+        guard.silent.eq(seq.stalled & (silence == PATIENCE - 1)),
+    ]
+    with m.If(~seq.stalled | mover.load.valid):
+        m.d.sync += silence.eq(0)
     with m.If(guard.begin):
         m.d.sync += core.stalls.eq(0)
     with m.Elif(seq.stalled):

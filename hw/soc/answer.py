@@ -64,7 +64,7 @@ class Answer(wiring.Component):
         The last byte is taken in this cycle.
     o : Out(stream of ``byte`` and ``last``)
         Header and payload of the reply.
-    pc, cycles, log_count, log_addr, log_data, peek, peek_addr, peek_data, peek_wait
+    pc, cycles, stalls, log_count, log_addr, log_data, peek, peek_addr, peek_data, peek_wait
         To the ports of ``hw.core.core.Core`` of these names.
     """
 
@@ -74,6 +74,7 @@ class Answer(wiring.Component):
     o: stream.Interface
     pc: Signal
     cycles: Signal
+    stalls: Signal
     log_count: Signal
     log_addr: Signal
     log_data: Signal
@@ -83,7 +84,7 @@ class Answer(wiring.Component):
     peek_wait: Signal
 
     #: Of the core's ports, those that are read, and those that are driven.
-    READS = ("pc", "cycles", "log_count", "log_data", "peek_data", "peek_wait")
+    READS = ("pc", "cycles", "stalls", "log_count", "log_data", "peek_data", "peek_wait")
     DRIVES = ("log_addr", "peek", "peek_addr")
 
     def __init__(self, config: Config, identity: bytes):
@@ -223,7 +224,7 @@ class Answer(wiring.Component):
                 Cat(asked.flags, Const(0, 12), asked.run),
                 Cat(self.pc, Const(0, 16) | self.log_count),
                 self.cycles,
-                Const(0, 32),
+                self.stalls,
             ]
         )
         with m.If(asked.reason != 0):

@@ -24,9 +24,9 @@ from hw.tools.yosys import without_paths
 
 SEED = 1
 ROOMY = "room.json"  #: The netlist that nextpnr reads, in the build folder while it runs.
-#: In a part that has room, the router that settles who gets a wire by its price, as the other one
-#: tears up half of what it routes there; and a placer that heeds timing more than by itself.
-ROOMY_ROUTE = ("--placer-heap-timingweight", "30", "--router", "router2")
+#: In a part that has room, a placer that heeds timing more than by itself. The router is nextpnr's
+#: own: the other one (router2) ends with some hundred wires that it takes from net to net for ever.
+ROOMY_ROUTE = ("--placer-heap-timingweight", "30")
 #: In a part that is full, the placer whose nets are shortest.
 FULL_ROUTE = ("--placer", "static")
 #: Of EHXPLLL. The detector's least frequency is that of Project Trellis' own calculator.

@@ -111,9 +111,27 @@ class Program:
         times = schedule.schedule(self.config, self.instructions(), not run, self.contract)
         return [t.stalls for t in times]
 
+    def computing(self, run: int = 1) -> list[int]:
+        """Of each instruction, cycles without `stalls`. ``run``: as `run_cycles`."""
+        if run and not self.outside_words:
+            return [f.cycles for f in self.forecast]
+        return schedule.program_cycles(self.config, self.instructions(), not run, None)
+
+    @property
+    def outside_words(self) -> int:
+        """Words that a run brings from outside."""
+        code = self.instructions()
+        return sum(
+            i.n_j * schedule.block_words(self.config, i) for i in code if i.op == isa.Op.MOVE
+        )
+
     def run_cycles(self, run: int) -> int:
         """Forecast of the busy time of a run, counted from 0 since the program was loaded."""
         return self.cycles if run else self.first_cycles
+
+    def run_computing(self, run: int) -> int:
+        """Of `run_cycles`, those without `stalls`, which are the same with any memory outside."""
+        return self.run_cycles(run) - sum(self.stalls(run))
 
     @property
     def input_count(self) -> int:

@@ -19,7 +19,7 @@ from sw.host.arguments import parser
 from sw.host.device import Device
 from sw.host.image import read_frames
 from sw.host.port import open_port, ports
-from sw.host.rate import link_seconds
+from sw.host.rate import link_seconds, load_seconds
 from sw.host.samples import Images, files, first_images, noise, own_data
 from sw.host.selftest import self_test
 from sw.room import compile_told
@@ -68,12 +68,19 @@ def _held(device: Device) -> tuple[Program, IntegerNetwork] | None:
 
 
 def _load(device: Device, program: Program) -> None:
+    words, baud = len(program.load_stream()) + len(program.outside), device.link.baud
+    if len(program.outside):
+        print(
+            f"loading {program.name}: {words} words, {len(program.outside)} of them outside the "
+            f"chip; {load_seconds(program, baud):.1f} s or more at {baud} baud",
+            file=sys.stderr,
+            flush=True,
+        )
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
         device.load(program)
         return
-    words = len(program.load_stream()) + len(program.outside)
     with tqdm(total=words, unit="word", desc=f"load {program.name}", disable=None) as bar:
         device.load(program, bar.update)
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hw.arch import link, schedule
+from hw.arch import link
 from hw.arch.link import RATES, Identity, State
 from hw.arch.memmap import MOST_WORDS, Mem, Stopped, load_addr
 from hw.common.errors import SpikeloomError
@@ -19,6 +19,7 @@ from sw.host.link import Link
 from sw.images import as_frames
 
 OTHER_CYCLES = "the device took"  #: How the warning of an inference begins.
+SLOWEST = 32  #: Cycles that a word of the memory outside may take, of a run that is not stopped.
 PATIENCE = 1.0  #: Seconds that a run may take more than twice its forecast.
 _RELOAD = "load the program again, and where that does not help, program the device anew"
 
@@ -30,8 +31,15 @@ class Answer:
     logits: np.ndarray  #: (classes,), int64.
     scale: float  #: Float logit = integer logit * scale.
     cycles: int  #: Busy cycles of the core.
-    forecast: int  #: Those that such a run takes; with others the logits are not to be trusted.
+    forecast: int  #: Those that such a run takes.
     seconds: float  #: These cycles at the device's clock.
+    stalls: int = 0  #: Of the cycles, those that passed for nothing but the memory outside.
+    waits: int = 0  #: Of the forecast, such as a memory makes that keeps to the contract.
+
+    @property
+    def differs(self) -> bool:
+        """It computed for other than the forecast's cycles: its logits are not to be trusted."""
+        return self.cycles - self.stalls != self.forecast - self.waits
 
     @property
     def prediction(self) -> int:
@@ -45,7 +53,13 @@ class LayerCycles:
 
     layer: str
     cycles: int
-    forecast: int
+    forecast: int  #: Without waits.
+    waits: bool = False  #: Cycles may be more: it waits for the memory outside.
+
+    @property
+    def differs(self) -> bool:
+        """It took other cycles than such a run does."""
+        return self.cycles < self.forecast if self.waits else self.cycles != self.forecast
 
 
 class Device:
@@ -210,7 +224,7 @@ class Device:
         The next image is sent while one is computed, but for stream programs.
         """
         self.check(program)
-        most = 2 * program.first_cycles
+        most = 2 * program.first_cycles + SLOWEST * program.outside_words
         seconds = most / self.identity.clock + PATIENCE
         logits = load_addr(Mem.PIX, program.logits_base), program.classes
         sent = (list(bursts(program.image_stream(_frame(program, image)))) for image in images)
@@ -224,47 +238,61 @@ class Device:
         """Return the cycles of the last run by layer, as far as its log goes."""
         state = self.link.status()
         spent = logged_cycles(self.link.log(state.logged).tolist(), state.cycles)
-        parts, forecast = program.forecast, [f.cycles for f in program.forecast]
+        parts, forecast = program.forecast, program.computing()
         loaded = next((n for n, cycles in enumerate(forecast) if cycles), 0)  # not run again
-        if loaded and state.cycles == program.first_cycles:
-            loaded = 0
-            forecast = schedule.program_cycles(program.config, program.instructions(), first=True)
+        if loaded and state.cycles - state.stalls == program.run_computing(0):
+            loaded, forecast = 0, program.computing(0)
         if spent and loaded + len(spent) < len(parts):
             spent.pop()  # where the last one that was logged ended is not known
         logged = slice(loaded, loaded + len(spent))
         took, wanted = (by_layer(parts[logged], cycles) for cycles in (spent, forecast[logged]))
         return [
-            LayerCycles(layer=name, cycles=cycles, forecast=wanted[name])
+            LayerCycles(
+                layer=name,
+                cycles=cycles,
+                forecast=wanted[name],
+                waits=program.outside_words > 0,
+            )
             for name, cycles in took.items()
         ]
 
     def _answer(self, program: Any, state: State, words: np.ndarray) -> Answer:
         if not state.done:
-            ended = "was stopped" if state.stopped == Stopped.WATCHDOG else "is not done"
             if state.busy:
                 self.abort()
+            if state.stopped == Stopped.OUTSIDE:
+                raise SpikeloomError(
+                    f"the device's run was stopped after {state.cycles} cycles, at instruction "
+                    f"word {state.pc}: the memory outside gives nothing; program the device anew, "
+                    "and load the program again"
+                )
+            ended = "was stopped" if state.stopped == Stopped.WATCHDOG else "is not done"
             raise SpikeloomError(
                 f"the device's run {ended} after {state.cycles} cycles; the forecast of "
                 f"{program.name!r} is {program.cycles}: it holds another program or a damaged one; "
                 f"{_RELOAD}"
             )
-        cycles = state.cycles
-        loads = cycles == program.first_cycles  # its table, as the first run after a load does
-        forecast = program.first_cycles if loads else program.cycles
-        if cycles != forecast:
+        # The first run after a load loads its table too.
+        run = 0 if state.cycles - state.stalls == program.run_computing(0) else 1
+        forecast = program.run_cycles(run)
+        answer = Answer(
+            logits=_signed(words),
+            scale=program.logits_scale,
+            cycles=state.cycles,
+            forecast=forecast,
+            seconds=state.cycles / self.identity.clock,
+            stalls=state.stalls,
+            waits=forecast - program.run_computing(run),
+        )
+        if answer.differs:
+            waits = f" ({state.stalls} of them waits)" * bool(program.outside_words)
             warnings.warn(
-                f"{OTHER_CYCLES} {cycles} cycles, the forecast of {program.name!r} is "
+                f"{OTHER_CYCLES} {state.cycles} cycles{waits}, the forecast of {program.name!r} is "
                 f"{program.cycles}: it holds another program or a damaged one, and the logits are "
                 f"not to be trusted; {_RELOAD}",
                 stacklevel=4,  # of `infer`
             )
-        return Answer(
-            logits=_signed(words),
-            scale=program.logits_scale,
-            cycles=cycles,
-            forecast=forecast,
-            seconds=cycles / self.identity.clock,
-        )
+        return answer
 
 
 def _frame(program: Any, image: Any) -> np.ndarray:

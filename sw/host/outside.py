@@ -25,6 +25,20 @@ def has(link: Link, addr: int, words: np.ndarray) -> bool:
     return link.crc(addr, len(words)) == crc32(words.astype("<u4").tobytes())
 
 
+def faults(link: Link, program: Any) -> list[str]:
+    """Return a sentence for each part of the memory outside that is not the program's."""
+    return [
+        f"the memory outside: its {_named(addr, words)} are not the program's"
+        for addr, words in parts(program)
+        if not has(link, addr, words)
+    ]
+
+
+def _named(addr: int, words: np.ndarray) -> str:
+    first = addr % (1 << ADDRESS_BITS)
+    return f"words {first} to {first + len(words) - 1}"
+
+
 def load(link: Link, program: Any, progress: Callable[[int], Any] | None = None) -> None:
     """Write what the device does not hold already, so that a load that broke off goes on.
 
@@ -39,9 +53,8 @@ def load(link: Link, program: Any, progress: Callable[[int], Any] | None = None)
         link.write(addr, words, progress)
         link.flush()
         if not has(link, addr, words):
-            first = addr % (1 << ADDRESS_BITS)
             raise SpikeloomError(
-                f"the device's memory outside does not hold what was written to its words {first} "
-                f"to {first + len(words) - 1}: it does not answer, or is damaged; program the "
+                f"the device's memory outside does not hold what was written to its "
+                f"{_named(addr, words)}: it does not answer, or is damaged; program the "
                 "device anew and load again"
             )

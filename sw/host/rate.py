@@ -38,3 +38,9 @@ def _write_bytes(words: int, used: int) -> int:
 def link_seconds(program: Any, baud: int = max(link.RATES)) -> float:
     """Least time that one image takes on the line, in seconds; the host's delays come on top."""
     return sent_bytes(program) * BITS / baud
+
+
+def load_seconds(program: Any, baud: int = max(link.RATES)) -> float:
+    """Least time that a whole program takes on the line, its words outside too, in seconds."""
+    words = len(program.load_stream()) + len(program.outside)
+    return _write_bytes(words, 4) * BITS / baud

@@ -23,9 +23,18 @@ def cycles(answers: Sequence[Answer]) -> list[str]:
     """Return which cycles runs took, and how many took others than the forecast."""
     taken = sorted({answer.cycles for answer in answers})
     forecast = sorted({answer.forecast for answer in answers})
-    other = sum(answer.cycles != answer.forecast for answer in answers)
+    other = sum(answer.differs for answer in answers)
     verdict = f", {other} of {len(answers)} runs DIFFER" if other else ", all as forecast"
-    return [f"cycles {_numbers(taken)}, forecast {_numbers(forecast)}{verdict}"]
+    if not any(answer.waits or answer.stalls for answer in answers):
+        return [f"cycles {_numbers(taken)}, forecast {_numbers(forecast)}{verdict}"]
+    stalls, waits = ({getattr(a, name) for a in answers} for name in ("stalls", "waits"))
+    computing = sorted({answer.cycles - answer.stalls for answer in answers})
+    return [
+        f"computing cycles {_numbers(computing)}{verdict}",
+        f"waits for the memory outside {_numbers(sorted(stalls))}, forecast "
+        f"{_numbers(sorted(waits))}",
+        f"cycles {_numbers(taken)}, forecast {_numbers(forecast)}",
+    ]
 
 
 def layers(found: Sequence[LayerCycles]) -> list[str]:
@@ -37,7 +46,7 @@ def layers(found: Sequence[LayerCycles]) -> list[str]:
         f"{'layer':{width}}  cycles  forecast",
         *(
             f"{layer.layer:{width}}  {layer.cycles:6}  {layer.forecast:8}"
-            + "  DIFFERENT" * (layer.cycles != layer.forecast)
+            + "  DIFFERENT" * layer.differs
             for layer in found
         ),
     ]

@@ -10,6 +10,7 @@ from sim.interpreter import interpret
 from sw.compiler.origin import check_origin, doubt
 from sw.compiler.program import Program
 from sw.golden import run
+from sw.host import outside
 from sw.host.device import OTHER_CYCLES, Answer, Device
 from sw.network import IntegerNetwork
 
@@ -20,7 +21,8 @@ class SelfTest:
 
     answers: tuple[Answer, ...]  #: One per image.
     model: str  #: What gave the expected logits: "golden model" or "interpreter".
-    faults: tuple[str, ...]  #: A sentence per image that differs; none where all is right.
+    #: A sentence per image that differs and per part of the memory outside; none if all is right.
+    faults: tuple[str, ...]
 
     @property
     def predictions(self) -> list[int]:
@@ -58,7 +60,7 @@ def self_test(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", OTHER_CYCLES)  # the cycles are compared below
         answers = tuple(device.run(program, images))
-    faults = []
+    faults = outside.faults(device.link, program)
     added = None
     for n, (answer, logits) in enumerate(zip(answers, wanted, strict=True)):
         found = []
@@ -71,7 +73,7 @@ def self_test(
                 added = "" if network is None else doubt(program, network)
             found[-1] += added
         forecast = program.cycles if n else answer.forecast  # the first may load a table
-        if answer.cycles != forecast:
+        if answer.differs or answer.forecast != forecast:
             found.append(f"{answer.cycles} cycles, forecast {forecast}")
         if found:
             faults.append(f"image {names[n] if names else n}: {'; '.join(found)}")

@@ -87,9 +87,9 @@ def test_length_of_a_frame():
         (lambda p: b"NOPE" + p[4:], "the device answers b'NOPE', not b'SPKL': no Spikeloom"),
         (
             lambda p: p[:4] + b"\x09\0" + p[6:],
-            "speaks version 9 of the link, this host version 2: the host's software is older",
+            "speaks version 9 of the link, this host version 3: the host's software is older",
         ),
-        (lambda p: p[:4] + b"\x01\0" + p[6:], "1 .* the device's bitstream is older"),
+        (lambda p: p[:4] + b"\x02\0" + p[6:], "2 .* the device's bitstream is older"),
         (lambda p: p[:-4], f"identity has {link.IDENTITY_PAYLOAD - 8} bytes, this host knows one"),
     ],
 )
@@ -105,7 +105,7 @@ def test_identity_byte_by_byte():
     identity = link.Identity(**IDENTITY, rates=(1_000_000, 3_000_000))
     payload = identity.encode()
     assert payload[:4] == b"SPKL"
-    assert payload[4:6] == b"\x02\x00"
+    assert payload[4:6] == b"\x03\x00"
     assert int.from_bytes(payload[6:8], "little") == link.MAX_PAYLOAD
     assert payload[8:12] == b"\x04\x03\x02\x01"
     assert payload[16:20] == bytes([0, link.QUEUE >> 8, 0b101, 0])
@@ -127,12 +127,11 @@ def test_identity_of_a_core_with_a_mover():
 
 
 def test_state_byte_by_byte():
-    """Flags, run, instruction address, logged instructions, cycles."""
-    state = link.State(
-        busy=False, done=True, stopped=Stopped.WATCHDOG, run=0x0102, pc=3, logged=4, cycles=5
-    )
+    """Flags, run, instruction address, logged instructions, cycles, waits among them."""
+    facts = {"stopped": Stopped.WATCHDOG, "run": 0x0102, "pc": 3, "logged": 4}
+    state = link.State(busy=False, done=True, **facts, cycles=5, stalls=0x0706)
     payload = state.encode()
-    assert payload == bytes([0b1010, 0, 2, 1, 3, 0, 4, 0, 5, 0, 0, 0])
+    assert payload == bytes([0b1010, 0, 2, 1, 3, 0, 4, 0, 5, 0, 0, 0, 6, 7, 0, 0])
     assert len(payload) == link.STATE_PAYLOAD
     assert link.State.decode(payload + b"words") == state
 

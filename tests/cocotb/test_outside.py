@@ -9,7 +9,7 @@ import pytest
 
 from hw.arch import Config
 from hw.arch.memmap import Stopped
-from hw.arch.outside import Contract
+from hw.arch.outside import PATIENCE, Contract
 from sim import verilator
 from sim.simulate import frames
 from sim.testbench import Commands, run_free
@@ -78,7 +78,7 @@ def play(program, image, runs):
         commands.outside(program.outside, dataclasses.replace(program.contract, latency=latency))
         commands.load(program.image_stream(image))  # whose place a run takes
         commands.limit(limit)
-        commands.start(n, 4 * program.first_cycles, abort)
+        commands.start(n, 4 * program.first_cycles + 40 * PATIENCE, abort)
         base = program.logits_base
         commands.peek(range(base, base + program.classes))
     with tempfile.TemporaryDirectory(prefix="spikeloom-outside-") as name:
@@ -97,6 +97,20 @@ def test_a_memory_that_never_answers_is_stopped_by_the_watchdog_and_the_next_run
         assert runs[n].stopped == Stopped.NO
         assert runs[n].words == logits
     assert runs[2].counted == program.cycles
+
+
+def test_a_memory_that_gives_nothing_is_not_waited_for_for_ever():
+    """Without a limit too: the run ends by itself, says why, and the next one is good."""
+    program, image, logits = one()
+    good = program.contract.latency
+    runs = play(program, image, [(1 << 30, 0, 0), (good, 0, 0), (PATIENCE - 100, 0, 0)])
+    assert runs[0].stopped == Stopped.OUTSIDE
+    assert PATIENCE <= runs[0].stalls < PATIENCE + 10
+    assert runs[0].counted < 2 * PATIENCE
+    assert runs[1].stopped == Stopped.NO
+    assert runs[1].words == logits
+    assert runs[2].stopped == Stopped.NO  # slow, but there
+    assert runs[2].words == logits
 
 
 def test_aborts_while_blocks_come_leave_nothing_behind():

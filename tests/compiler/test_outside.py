@@ -36,6 +36,20 @@ def moved(net):
     return compile_network(net, dataclasses.replace(MOVER, col_depth=256))
 
 
+@pytest.mark.parametrize(
+    "contract",
+    [Contract(latency=1, period=1), Contract(latency=700, period=1), Contract(period=9)],
+)
+def test_what_is_computed_takes_the_same_cycles_with_any_memory(net, moved, contract):
+    other = compile_network(net, moved.config, contract)
+    for run in (0, 1):
+        assert other.run_computing(run) == moved.run_computing(run) == sum(moved.computing(run))
+        assert other.run_cycles(run) == other.run_computing(run) + sum(other.stalls(run))
+        assert sum(moved.stalls(run)) > 0
+    assert other.cycles != moved.cycles
+    assert moved.outside_words == moved.outside.size  # each word comes once
+
+
 @given(st.dictionaries(st.text(max_size=3), st.integers(1, 40), max_size=7), st.integers(0, 150))
 def test_least_is_the_least(sizes, wanted):
     names = least(sizes, wanted)

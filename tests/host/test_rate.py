@@ -7,7 +7,7 @@ import pytest
 
 from hw.arch import link
 from sw.host import Device
-from sw.host.rate import link_seconds, sent_bytes
+from sw.host.rate import link_seconds, load_seconds, sent_bytes
 from tests.host.virtual import CONFIG, VirtualDevice, logits, program
 
 
@@ -54,9 +54,9 @@ def test_bytes_of_an_image_in_row_memory(channels, width):
     assert counted(held, np.full(shape, 255, np.uint8)) == sent_bytes(held)
 
 
-@pytest.mark.parametrize(("classes", "reads"), [(1, 1), (60, 1), (61, 2), (120, 2), (121, 3)])
+@pytest.mark.parametrize(("classes", "reads"), [(1, 1), (59, 1), (60, 2), (118, 2), (119, 3)])
 def test_logits_are_asked_for_in_parts(classes, reads):
-    """A reply holds 60 words behind the state."""
+    """A reply holds 59 words behind the state."""
     more = sent_bytes(program(classes=classes)) - sent_bytes(program(classes=1))
     assert more == (reads - 1) * (9 + 5)  # frames, and address and count
 
@@ -67,3 +67,18 @@ def test_by_hand():
     assert sent_bytes(held) == 2 * (9 + 4) + 256 + 9 + 6 + 9 + 5 == 311
     assert link_seconds(held) == 3110 / 3_000_000
     assert link_seconds(held, 115_200) == 3110 / 115_200
+
+
+def test_a_load_takes_a_little_more_than_is_said():
+    """Frames end where a bank does, and what is asked comes on top; small words take a byte."""
+    config = dataclasses.replace(CONFIG, block_depth=64, outside=1)
+    words = np.random.default_rng(1).integers(1 << 8, 1 << 32, 40_000, dtype=np.uint32)
+    held, sent = program(config, outside=words), []
+
+    def there(data):
+        sent.append(len(data))
+        return data
+
+    Device(VirtualDevice(config, there=there)).load(held)
+    told = load_seconds(held, 1_000_000) * 100_000
+    assert told <= sum(sent) < 1.1 * told

@@ -35,6 +35,7 @@ class VirtualDevice(Line):
         self.log: list[int] = []
         self.starts = self.limit = 0
         self.cycles = 1234  #: Of a run.
+        self.stalls = 0
         super().__init__(Endpoint(self.config, self, clock=CLOCK, **facts), there, back)
 
     @property

@@ -22,7 +22,7 @@ class Memories:
         self.words, self.events, self.log = {}, [], list(log)
         self.runs = runs  #: Cycles of a run.
         self.busy = self.done = False
-        self.stopped, self.cycles = Stopped.NO, 0
+        self.stopped, self.cycles, self.stalls = Stopped.NO, 0, 0
 
     def load(self, addr, word):
         assert not self.busy

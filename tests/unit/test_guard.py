@@ -26,7 +26,7 @@ def guard_of(stimulus, config=CONFIG):
     """Outputs of the guard of a sequencer that runs for the cycles said, unless it is cleared."""
     bench = Bench(
         Guard(config),
-        ["start", "runs", "abort", "limit"],
+        ["start", "runs", "abort", "limit", "silent"],
         ["begin", "clear", "busy", "stopped", "cycles"],
     )
     left = 0
@@ -54,6 +54,17 @@ def test_a_run_that_is_not_stopped():
     assert [s["cycles"] for s in seen] == [0, *range(10), *[9] * 4]
     assert [s["begin"] for s in seen] == [1] + [0] * 14
     assert not any(s["clear"] or s["stopped"] for s in seen)
+
+
+def test_a_memory_outside_that_gives_nothing():
+    """Stops a run as an abort does, with a reason of its own; a pulse in a core at rest nothing."""
+    rows = with_start(10_000, 7 + STOP + 9)
+    rows[8]["silent"] = 1
+    seen = guard_of(rows)
+    assert [s["busy"] for s in seen] == [0] + [1] * (7 + STOP) + [0] * 9
+    assert [s["stopped"] for s in seen] == [0] * 10 + [Stopped.OUTSIDE] * (STOP + 7)
+    rows = [{"silent": n == 1} for n in range(4)] + with_start(9, 14)
+    assert not any(s["clear"] or s["stopped"] for s in guard_of(rows))
 
 
 @pytest.mark.parametrize("at", [0, 1, 5, 40])
