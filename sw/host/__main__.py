@@ -174,7 +174,7 @@ def _test(session: _Session, args: argparse.Namespace) -> int:
 def _stream(session: _Session, args: argparse.Namespace) -> int:
     """Print the class of each step, and of the mean of all steps so far."""
     program, device = session.program, session.device
-    frames = read_frames(args.frames, program)
+    frames, sequence = read_frames(args.frames, program)
     session.ready()
     device.restart()
     total = np.zeros(program.classes, np.int64)
@@ -185,6 +185,8 @@ def _stream(session: _Session, args: argparse.Namespace) -> int:
             f"{answer.cycles} cycles",
             flush=True,
         )
+    if sequence is not None:
+        print(sequence.verdict(total))
     return 0
 
 
