@@ -19,6 +19,7 @@ import sim
 import sw
 from benchmarks import card_page
 from benchmarks.card_page import BOARD, RTL
+from benchmarks.card_streams import how_soon
 from hw.arch import Config, SpikeloomError
 from hw.arch.parts import PARTS, fit
 from hw.common.cli import command, prog
@@ -173,6 +174,8 @@ def make(
     writes = simulate(network, config, few, data.test_lengths[:rtl])
     found = measure(net, network, data.test_images, data.test_labels, data.test_lengths)
     fields |= found.notes
+    if network.stream:
+        fields |= how_soon(network, data.test_images, data.test_lengths, data.test_labels)
     wrong = found.wrong(found.float_predictions)
     if abs(wrong - fields["test_wrong"]) > max(2, math.ceil(len(data.test_labels) / 2000)):
         raise SpikeloomError(

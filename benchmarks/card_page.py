@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import boards
-from benchmarks.card_counts import counts_lines
+from benchmarks.card_streams import counts_lines, soon_lines
 from hw.arch import SpikeloomError
 from hw.arch.parts import PARTS, fit
 from sw import graph as g
@@ -197,6 +197,7 @@ def card(
         f"Difference {points:+.2f} points; {100 * fields['equal_predictions']:.2f} % of the "
         "predictions are equal.",
         "",
+        *([*soon_lines(fields), ""] if network.stream else []),
         "## Cycles and latency",
         "",
         *boards_table(network),

@@ -41,9 +41,10 @@ def test_card_is_made_of_the_figures(name):
 
 @pytest.mark.slow
 @names
-def test_measured_anew(name, tmp_path, monkeypatch):
+def test_measured_anew(name, tmp_path, monkeypatch, fetched):
     """All test images or sequences through the golden model, 20 through RTL."""
     kept = (SHIPPED / f"{name}.json").read_text(encoding="utf-8")
+    fetched(json.loads(kept)["data"])
     monkeypatch.setattr(card, "SHIPPED", tmp_path)
     (tmp_path / f"{name}.json").write_text(kept, encoding="utf-8")
     made = card.make(name, tmp_path, card.RTL)

@@ -1,6 +1,7 @@
-"""What a frame of a stream takes, counted: the part of a card that only streams have."""
+"""What only cards of streams tell: how soon the answer is right, and the work of a frame."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from sw.network.layers.base import neuron_of
 from sw.network.network import tensor_shapes
 from sw.network.values import Neuron
 
+SOON = (1, 2, 3, 5, 7, 10)  #: Frames after which the answer is looked at.
 MEMORIES = {
     "row": "words of spikes",
     "col": "words of spikes in column memory",
@@ -19,6 +21,46 @@ MEMORIES = {
     "mem": "bytes of membranes",
     "pix": "numbers in pixel memory",
 }
+
+
+def how_soon(
+    network: IntegerNetwork, frames: np.ndarray, lengths: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Fields of the JSON beside the weights: shares of sequences that are right.
+
+    ``accuracy_after`` so many frames at most, by the sum of their logits; ``accuracy_forgetting``
+    the same after all of them where the membranes begin at 0 in each frame.
+    """
+    kept, fresh = [], []
+    for each, length in zip(frames, lengths.tolist(), strict=True):
+        kept.append(network.run(each[:length]).logits)
+        alone = [network.run(each[n : n + 1]).logits for n in range(length)]
+        fresh.append(np.concatenate(alone))
+
+    def right(logits: list[np.ndarray], most: int | None) -> float:
+        answers = [rows[:most].sum(axis=0).argmax() for rows in logits]
+        return float((np.array(answers) == labels).mean())
+
+    return {
+        "accuracy_after": {str(n): right(kept, n) for n in SOON},
+        "accuracy_forgetting": right(fresh, None),
+    }
+
+
+def soon_lines(fields: dict[str, Any]) -> list[str]:
+    """How soon the answer is right, as lines of a card."""
+    after = fields["accuracy_after"]
+    every, forgetting = fields["integer_test_accuracy"], fields["accuracy_forgetting"]
+    return [
+        "## After so many frames",
+        "",
+        f"| frames | {' | '.join(after)} | all |",
+        f"|---|{'---|' * (len(after) + 1)}",
+        f"| right | {' | '.join(f'{100 * a:.2f} %' for a in [*after.values(), every])} |",
+        "",
+        f"With membranes that begin at 0 in each frame {100 * forgetting:.2f} % are right after "
+        "all of them, by the sum of their logits alone.",
+    ]
 
 
 def multiplications(network: IntegerNetwork) -> tuple[int, int]:

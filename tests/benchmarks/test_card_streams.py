@@ -1,12 +1,32 @@
-"""What a frame of a stream takes, against what runs of other frames took."""
+"""What only cards of streams tell, against counts by hand."""
 
 import numpy as np
 import pytest
 
 import boards
 import sw
-from benchmarks.card_counts import MEMORIES, frame_counts, multiplications
+from benchmarks.card_streams import MEMORIES, SOON, frame_counts, how_soon, multiplications
 from sim.interpreter import interpret
+from tests.host.utterances import made
+
+
+def test_how_soon_the_answer_is_right():
+    """Counted anew, sequence by sequence."""
+    network, data = sw.load("vowels-qsnn").lower(), made()
+    frames, lengths = data.test_images, data.test_lengths
+    first = [network.run(f[:1]).logits[0] for f in frames]
+    labels = np.argmax(first, axis=1)
+    labels[0] = (labels[0] + 1) % 9
+    found = how_soon(network, frames, lengths, labels)
+    assert list(found["accuracy_after"]) == [str(n) for n in SOON]
+    assert found["accuracy_after"]["1"] == pytest.approx(2 / 3)
+    whole = network.run_sequences(frames, lengths).predictions
+    assert found["accuracy_after"]["10"] == (whole == labels).mean()
+    sums = [
+        sum(network.run(f[n : n + 1]).logits[0] for n in range(length))
+        for f, length in zip(frames, lengths.tolist(), strict=True)
+    ]
+    assert found["accuracy_forgetting"] == (np.argmax(sums, axis=1) == labels).mean()
 
 
 def test_multiplications_by_hand():
