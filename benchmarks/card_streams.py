@@ -92,7 +92,7 @@ def frame_counts(network: IntegerNetwork, program: Program) -> dict[str, int]:
     by_weights, by_factors = multiplications(network)
     counts = {
         "bytes of the frame": math.prod(program.input_shape),
-        "multiplications by weights of 8 bits (first layer and head)": by_weights,
+        "multiplications by weights of several bits (first layer, head)": by_weights,
         "multiplications by factors of channels": by_factors,
         "binary operations": program.total_ops,
         "neurons, each with its membrane read, updated and written": sum(
