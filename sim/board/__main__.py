@@ -15,8 +15,8 @@ from sim.line import Faults
 from sw.api import read_network
 from sw.compiler import Program
 from sw.compiler.origin import is_program
-from sw.data.catalogue import SOURCES
 from sw.frontend.loader import DEFAULT
+from sw.host.sequences import SEQUENCES
 from sw.room import compile_told
 
 
@@ -102,8 +102,8 @@ def main(argv: list[str] | None = None) -> int:
 def _try(program: Program, model: str, port: str) -> str:
     """A command that works on it."""
     if program.stream:
-        own = program.input_shape == SOURCES["vowels"].shape
-        frames = "vowels:0" if own else "FRAMES.npy"
+        own = None if is_program(model) else read_network(model, True).meta.get("data")
+        frames = f"{own}:0" if own in SEQUENCES else "FRAMES.npy"
         return f"python -m sw.host --port {port} stream {frames} --model {model}"
     digits = len(program.input_shape) == 3 and program.input_shape[-1] == 16
     return f"python -m sw.host --port {port} {'infer digits:3' if digits else 'info'}"

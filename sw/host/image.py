@@ -35,6 +35,11 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
     path = Path(source)
     if name in STILL and not path.exists():
         return _test_image(source, shape)
+    if is_sequence(source) and not path.exists():
+        raise SpikeloomError(
+            f"image {source!r}: {name} has sequences and no still images; python -m sw.host stream "
+            "runs one"
+        )
     if colon and index.isdecimal() and not path.exists():
         raise SpikeloomError(
             f"image {source!r}: {name} is no data set of still images; those are {', '.join(STILL)}"

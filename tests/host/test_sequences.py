@@ -63,5 +63,5 @@ def test_images_of_a_network_of_sequences(vowels):
     found = first_images(5, SHAPE, 9, "vowels")
     assert (found.pixels.shape, found.labels, found.sequence) == ((5, *SHAPE), (), None)
     assert found.names[-1] == "vowels:1, frame 0"
-    with pytest.raises(SpikeloomError, match="vowels is no data set of still images"):
+    with pytest.raises(SpikeloomError, match="vowels has sequences and no still images; python -m"):
         read_image("vowels:0", SHAPE)
