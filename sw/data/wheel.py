@@ -16,8 +16,10 @@ SECONDS = 600  #: Given to pip.
 def _get(wheel: Wheel, folder: Path) -> None:
     """Put the wheel into ``folder`` by pip, with its settings of index, mirror and certificate."""
     wanted = f"{wheel.package}=={wheel.version}"
-    options = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--quiet"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wanted]
+    plain = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python"]
+    short = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    pip = [sys.executable, "-m", "pip", "download"]
+    command = [*pip, *plain, *short, "--dest", str(folder), wanted]
     try:
         done = run(command, timeout=SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
