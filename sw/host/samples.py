@@ -91,6 +91,15 @@ def _labels(data: str, shape: tuple[int, ...], classes: int) -> np.ndarray | Non
     return found.test_labels if len(found.classes) == classes else None
 
 
+def of_sequences(sequences: Sequence[Frames]) -> Images:
+    """Sequences by their names and labels, with the frames of all in a row."""
+    return Images(
+        pixels=np.concatenate([each.pixels for each in sequences]),
+        names=tuple(each.name for each in sequences),
+        labels=tuple(each.label for each in sequences),
+    )
+
+
 def noise(count: int, shape: tuple[int, ...]) -> Images:
     """Random pixels, the same each time."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)

@@ -65,6 +65,17 @@ def one_sequence(source: str, shape: tuple[int, ...]) -> Frames:
     return _frames(data, int(index))
 
 
+def first_sequences(count: int, shape: tuple[int, ...], name: str) -> list[Frames]:
+    """The first ``count`` test sequences of a data set."""
+    data = _data(name, shape)
+    total = len(data.test_labels)
+    if not 1 <= count <= total:
+        raise SpikeloomError(
+            f"--images is {count}, wanted 1 to {total}, the test sequences of {name}"
+        )
+    return [_frames(data, n) for n in range(count)]
+
+
 def first_frames(count: int, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, list[str]]:
     """The first ``count`` frames of the test sequences in a row, and their names."""
     data = _data(name, shape)

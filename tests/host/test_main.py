@@ -254,6 +254,17 @@ def test_a_test_sequence_as_a_stream(host, vowels):
         found = totals[-1].argmax()
         right = "right" if found == n else "WRONG"
         assert last == f"vowels:{n}: class {found} after {length} frames, label {n}: {right}"
+    status, out, _ = host(core, "test", "--images", "3")
+    assert status == 0
+    whole = network.run_sequences(vowels.test_images, vowels.test_lengths).predictions
+    told = " ".join(map(str, whole))
+    assert out.startswith(
+        f"vowels-qsnn on the device, images vowels:0 to vowels:2\nclasses {told}\nlabels  0 1 2\n"
+        f"right {(whole == np.arange(3)).sum()} of 3 "
+    )
+    status, _, err = host(core, "test", "--images", "4")
+    assert status == 1
+    assert "--images is 4, wanted 1 to 3, the test sequences of vowels" in err
     status, out, _ = host(core, "selftest", "--images", "7")
     assert status == 0
     assert "vowels-qsnn on the device, images vowels:0, frame 0 to vowels:2, frame 0\n" in out

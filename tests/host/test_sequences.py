@@ -6,8 +6,8 @@ import pytest
 from hw.common.errors import SpikeloomError
 from sw.host import sequences
 from sw.host.image import STILL, read_image
-from sw.host.samples import first_images, one_image, own_data
-from sw.host.sequences import first_frames, is_sequence, one_sequence
+from sw.host.samples import first_images, of_sequences, one_image, own_data
+from sw.host.sequences import first_frames, first_sequences, is_sequence, one_sequence
 from tests.host.utterances import SHAPE
 
 
@@ -32,6 +32,18 @@ def test_several_in_a_row(vowels):
     for count in (0, 10):
         with pytest.raises(SpikeloomError, match=f"--images is {count}, wanted 1 to 9, the test f"):
             first_frames(count, SHAPE, "vowels")
+
+
+def test_sequences_as_images(vowels):
+    """Each has its name and label; the frames lie in a row."""
+    found = first_sequences(2, SHAPE, "vowels")
+    images = of_sequences(found)
+    assert (images.names, images.labels) == (("vowels:0", "vowels:1"), (0, 1))
+    np.testing.assert_array_equal(images.pixels, first_frames(6, SHAPE, "vowels")[0])
+    assert images.accuracy([0, 5])[1].startswith("right 1 of 2 (50.00 %); wrong: vowels:1 (")
+    for count in (0, 4):
+        with pytest.raises(SpikeloomError, match=f"--images is {count}, wanted 1 to 3, the test s"):
+            first_sequences(count, SHAPE, "vowels")
 
 
 @pytest.mark.parametrize("index", ["3", "-1", "", "x", "1:2"])
