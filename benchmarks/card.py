@@ -18,7 +18,8 @@ import boards
 import sim
 import sw
 from benchmarks import card_page
-from benchmarks.card_page import RTL
+from benchmarks.card_page import BOARD, RTL
+from benchmarks.card_streams import how_soon
 from hw.arch import Config, SpikeloomError
 from hw.arch.parts import PARTS, fit
 from hw.common.cli import command, prog
@@ -29,7 +30,6 @@ from sw.host.samples import count
 
 BATCH = 500  #: Images at a time.
 FIRST = 500  #: Test images whose errors are noted, so that a test can run just those.
-BOARD = "arty_a7"  #: Whose core runs on RTL, unless the network fits a part.
 #: Fields that the card tells, whatever the family.
 TOLD = (
     "model",
@@ -74,11 +74,18 @@ class Accuracy:
 
 
 def measure(
-    net: FloatNetwork, network: IntegerNetwork, images: np.ndarray, labels: np.ndarray
+    net: FloatNetwork,
+    network: IntegerNetwork,
+    images: np.ndarray,
+    labels: np.ndarray,
+    lengths: np.ndarray,
 ) -> Accuracy:
-    """Run both networks on all images, with a progress bar."""
+    """Run both networks on all images, with a progress bar; on sequences where those are such."""
     from tqdm import tqdm
 
+    if network.stream:
+        results = [each.run_sequences(images, lengths).predictions for each in (net, network)]
+        return Accuracy(labels=labels, float_predictions=results[0], integer_predictions=results[1])
     found: list[list[np.ndarray]] = [[], []]
     for start in tqdm(range(0, len(images), BATCH), desc=net.name, unit="batch", disable=None):
         part = images[start : start + BATCH]
@@ -91,13 +98,23 @@ def measure(
     )
 
 
-def simulate(network: IntegerNetwork, config: Config, images: np.ndarray) -> int:
-    """Run ``images`` on RTL; the number of memory writes, all of them equal."""
-    program = network.compile(config)
-    got = sim.run(program, images, check=True, network=network)
-    if got.mismatches:
-        raise SpikeloomError(f"{network.name}: RTL differs: {got.mismatches[0]}; please report it")
-    return got.writes
+def simulate(
+    network: IntegerNetwork, config: Config, images: np.ndarray, lengths: np.ndarray
+) -> int:
+    """Run ``images`` on RTL; the number of memory writes, all of them equal.
+
+    Sequences run each as a stream of its own.
+    """
+    program, writes = network.compile(config), 0
+    runs = [f[:n] for f, n in zip(images, lengths, strict=True)] if network.stream else [images]
+    for each in runs:
+        got = sim.run(program, each, check=True, network=network)
+        if got.mismatches:
+            raise SpikeloomError(
+                f"{network.name}: RTL differs: {got.mismatches[0]}; please report it"
+            )
+        writes += got.writes
+    return writes
 
 
 def _fields(name: str) -> dict[str, Any]:
@@ -154,9 +171,11 @@ def make(
     data = load(fields["data"], fields["height"], data_dir)
     core, config = _core(network, board)
     few = data.test_images[:rtl]
-    writes = simulate(network, config, few)
-    found = measure(net, network, data.test_images, data.test_labels)
+    writes = simulate(network, config, few, data.test_lengths[:rtl])
+    found = measure(net, network, data.test_images, data.test_labels, data.test_lengths)
     fields |= found.notes
+    if network.stream:
+        fields |= how_soon(network, data.test_images, data.test_lengths, data.test_labels)
     wrong = found.wrong(found.float_predictions)
     if abs(wrong - fields["test_wrong"]) > max(2, math.ceil(len(data.test_labels) / 2000)):
         raise SpikeloomError(
@@ -188,7 +207,7 @@ def main(argv: list[str] | None = None) -> int:
         type=count,
         metavar="N",
         default=RTL,
-        help="test images on RTL (default: %(default)s)",
+        help="test images or sequences on RTL (default: %(default)s)",
     )
     p.add_argument(
         "--board",

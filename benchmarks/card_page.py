@@ -5,12 +5,14 @@ import json
 from typing import Any
 
 import boards
+from benchmarks.card_streams import counts_lines, soon_lines
 from hw.arch import SpikeloomError
 from hw.arch.parts import PARTS, fit
 from sw import graph as g
 from sw.api import IntegerNetwork
 
 RTL = 20  #: Test images on RTL, unless told otherwise.
+BOARD = "arty_a7"  #: Whose core runs on RTL, unless the network fits a part.
 
 
 def weights(net: g.FloatNetwork) -> tuple[int, int]:
@@ -32,7 +34,8 @@ def _reason(error: SpikeloomError) -> str:
 
 def boards_table(network: IntegerNetwork) -> list[str]:
     """Cycles and latency on every board, as rows of Markdown."""
-    rows = ["| board | cycles | latency | share of peak |", "|---|---|---|---|"]
+    of = "cycles of a frame" if network.stream else "cycles"
+    rows = [f"| board | {of} | latency | share of peak |", "|---|---|---|---|"]
     for name in boards.NAMES:
         board = boards.get(name)
         try:
@@ -75,6 +78,26 @@ def parts_lines(network: IntegerNetwork) -> list[str]:
     return lines
 
 
+def stream_lines(network: IntegerNetwork) -> list[str]:
+    """What only a stream has: its first frame, and the work of every other."""
+    if not network.stream:
+        return []
+    program = network.compile(boards.get(BOARD).config)
+    more = program.first_cycles - program.cycles
+    return [
+        "",
+        f"The first frame of a stream takes {more} cycles more on `{BOARD}`, in which the neurons' "
+        "table is loaded.",
+        "",
+        *counts_lines(network, program, BOARD),
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Minutes, or seconds where those are few."""
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+
+
 def place(fields: dict[str, Any]) -> str:
     """What the network was trained on; each process on a CPU has one thread."""
     processes, device = fields.get("processes", 1), fields.get("device", "cpu")
@@ -99,6 +122,15 @@ def kind(fields: dict[str, Any]) -> str:
         )
     widths = "/".join(map(str, fields["widths"]))
     form = {"resnet": "residual", "vgg": "VGG"}[fields["net"]]
+    if fields.get("stream"):
+        taps = f" of {fields['kernel']}x{fields['kernel']} convolutions" * (form == "VGG")
+        frame = f"{fields['channels']}x{fields['height']}x{fields['width']}"
+        return (
+            f"A Q-SNN for sequences, {form} net{taps}: a call reads a frame of {frame} bytes, and "
+            f"membranes of {fields['membrane_bits']} bits stay in memory from call to call; "
+            f"{widths} channels, 1-bit weights. The answer is the class of the largest sum of "
+            "logits over the frames so far."
+        )
     return (
         f"A Q-SNN, {form} net of {size}: {widths} channels; 1-bit weights, membranes of "
         f"{fields['membrane_bits']} bits."
@@ -120,7 +152,7 @@ def card(
     again = f"python -m benchmarks.card {name}" + f" --board {board}" * (board is not None)
     if rtl[1] != min(RTL, fields["test_images"]):
         again += f" --rtl {rtl[1]}"
-    n = fields["test_images"]
+    n, what = fields["test_images"], "sequences" if network.stream else "images"
     binary, more = weights(net)
     test, whole = fields["test_accuracy"], fields["integer_test_accuracy"]
     points = 100 * (whole - test)
@@ -132,10 +164,11 @@ def card(
         "",
         "## Data",
         "",
-        f"`{fields['data']}`: {fields['split']}. Trained on {fields['trained_on']}; "
-        f"{fields['validation_images']} images for validation decided whatever was to be decided"
+        f"`{fields['data']}`: {fields['split']}. Trained on "
+        f"{fields['trained_on'].replace('images', what)}; {fields['validation_images']} {what} "
+        "for validation decided whatever was to be decided"
         + (f" ({100 * held:.2f} % of them right at the end)" if held is not None else "")
-        + f"; the {n} images of the test split were measured when all was done.",
+        + f"; the {n} {what} of the test split were measured when all was done.",
         "",
         "## Made by",
         "",
@@ -143,7 +176,7 @@ def card(
         fields["command"],
         "```",
         "",
-        f"{fields['seconds'] / 60:.0f} minutes on {place(fields)}, torch {fields['torch']}, seed "
+        f"{duration(fields['seconds'])} on {place(fields)}, torch {fields['torch']}, seed "
         f"{fields['seed']}.",
         "",
         "## Size",
@@ -155,7 +188,7 @@ def card(
         "",
         "## Accuracy",
         "",
-        f"| on all {n} test images | right | wrong |",
+        f"| on all {n} test {what} | right | wrong |",
         "|---|---|---|",
         f"| float | {100 * test:.2f} % | {fields['test_wrong']} |",
         f"| integer, which is what the chip computes | {100 * whole:.2f} % | "
@@ -164,14 +197,16 @@ def card(
         f"Difference {points:+.2f} points; {100 * fields['equal_predictions']:.2f} % of the "
         "predictions are equal.",
         "",
+        *([*soon_lines(fields), ""] if network.stream else []),
         "## Cycles and latency",
         "",
         *boards_table(network),
         *parts_lines(network),
+        *stream_lines(network),
         "",
-        f"The first {rtl[1]} test images ran on RTL of the core of {rtl[0]} under Verilator: all "
-        f"{rtl[2]:,} memory writes, the logits and the cycles were equal to the golden model and "
-        "the forecast.",
+        f"The first {rtl[1]} test {what} ran on RTL of the core of {rtl[0]} under Verilator"
+        f"{', each as a stream' * network.stream}: all {rtl[2]:,} memory writes, the logits and "
+        "the cycles were equal to the golden model and the forecast.",
         "",
         "This page and its figures:",
         "",

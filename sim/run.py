@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--stream",
         action="store_true",
-        help="one call per step, membranes in memory; the image is the first step",
+        help="one call per step, membranes in memory; the image is the first step. Networks that "
+        "were trained on sequences are streams without it, and their image is a sequence",
     )
     which = p.add_mutually_exclusive_group()
     which.add_argument(
@@ -112,6 +113,8 @@ def report(program: Program, images: Images, result: Simulated) -> str:
             f"logits {' '.join(f'{v:.4f}' for v in result.logits[0] * result.scale)}",
             f"integers {' '.join(map(str, result.logits[0].tolist()))}",
         ]
+    if images.sequence is not None:
+        lines.append(images.sequence.verdict(result.logits.sum(axis=0)))
     first, later = program.first_cycles, program.cycles
     if not many:
         told = f"{first} forecast" + f", {later} for images after it" * (first != later)

@@ -9,6 +9,7 @@
 The two networks are the data of `sw.graph` and `sw.network` with these verbs.
 """
 
+import dataclasses
 import functools
 import os
 import zipfile
@@ -54,6 +55,21 @@ class FloatNetwork(graph.FloatNetwork):
         """
         return execute.run(self, images, trace=trace, batch=batch)
 
+    def run_sequences(self, frames: np.ndarray, lengths: np.ndarray, *, batch: int = 64) -> Result:
+        """Run sequences frame by frame: the logits are the sums over the frames of each.
+
+        Parameters
+        ----------
+        frames : uint8 (n, T, C, H, W), of which the first ``lengths`` count, (n,).
+        batch : sequences per pass.
+        """
+        logits = np.zeros((len(frames), self.classes), np.float32)
+        for length in np.unique(lengths).tolist():
+            rows = lengths == length
+            net = dataclasses.replace(self, steps=length)
+            logits[rows] = length * net.run(frames[rows, :length], batch=batch).logits
+        return Result(logits=logits)
+
     def measure_alpha(self, images: np.ndarray, *, batch: int = 64) -> dict[str, float]:
         """Largest ``|tanh(v)|`` that each quantised state has on ``images``, for ``with_alpha``.
 
@@ -77,6 +93,21 @@ class IntegerNetwork(network.IntegerNetwork):
     def run(self, images: np.ndarray, trace: bool = False, **options: Any) -> Result:
         """Run exactly: the golden model; see ``sw.golden.run``."""
         return golden.run(self, images, trace, **options)
+
+    def run_sequences(self, frames: np.ndarray, lengths: np.ndarray, **options: Any) -> Result:
+        """Run sequences, each as a stream of its own: the logits are the sums over its frames.
+
+        ``frames`` are uint8 (n, T, C, H, W), of which the first ``lengths`` count, (n,); see
+        ``sw.golden.run`` for the options. SpikeloomError if the network is no stream.
+        """
+        if not self.stream:
+            raise SpikeloomError(
+                f"{self.name}: sequences are run as streams, and this network was lowered for "
+                "whole images; lower it with stream=True"
+            )
+        pairs = zip(frames, np.asarray(lengths).tolist(), strict=True)
+        sums = [self.run(each[:length], **options).logits.sum(axis=0) for each, length in pairs]
+        return Result(logits=np.stack(sums), scale=self.head.scale)
 
     def compile(self, config: Config | None = None) -> Program:
         """Program of this network for a hardware configuration; see ``sw.compiler``."""
@@ -110,7 +141,8 @@ def load(*args: Any, **options: Any) -> FloatNetwork:
 def read_network(source: str, stream: bool = False) -> IntegerNetwork:
     """Return an integer network that was saved, or lower the float network ``source`` names.
 
-    ``stream``: its images are the steps of one stream.
+    ``stream``: its images are the steps of one stream; those of a network that was trained on
+    sequences are that anyway.
     """
     try:
         with zipfile.ZipFile(source) as z:
@@ -118,7 +150,7 @@ def read_network(source: str, stream: bool = False) -> IntegerNetwork:
     except (OSError, zipfile.BadZipFile):
         saved = False
     if not saved:
-        return load(source).lower(stream=stream)
+        return load(source).lower(stream=stream or None)
     net = IntegerNetwork.load(source)
     if stream and not net.stream:
         raise SpikeloomError(

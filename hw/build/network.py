@@ -95,7 +95,7 @@ def describe(network: Any, path: Path) -> dict[str, Any]:
 
 def lower(network: Any, stream: bool, path: Path) -> list[str]:
     """Write the integer network of a float network; return what was chosen, as sentences."""
-    found = network.lower(stream=stream)
+    found = network.lower(stream=stream or None)
     found.save(path)
     return list(choices(found))
 

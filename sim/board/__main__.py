@@ -16,6 +16,7 @@ from sw.api import read_network
 from sw.compiler import Program
 from sw.compiler.origin import is_program
 from sw.frontend.loader import DEFAULT
+from sw.host.sequences import SEQUENCES
 from sw.room import compile_told
 
 
@@ -33,6 +34,11 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT,
         help="what its memories hold from the start: a shipped network's name, a model file, an "
         "integer network, or a compiled program (%(default)s)",
+    )
+    p.add_argument(
+        "--stream",
+        action="store_true",
+        help="one call per step, membranes in memory between calls",
     )
     p.add_argument(
         "--config",
@@ -56,11 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
-def _program(model: str, board: boards.Board) -> Program:
+def _program(model: str, board: boards.Board, stream: bool) -> Program:
     """The program that the board holds."""
     if not is_program(model):
-        return compile_told(read_network(model), board.config)
+        return compile_told(read_network(model, stream), board.config)
     program = Program.load(model)
+    if stream and not program.stream:
+        raise SpikeloomError(
+            f"{model} is compiled for whole images, not for a stream; leave out --stream, or give "
+            "the network"
+        )
     if program.config != board.config:
         raise SpikeloomError(
             f"{model} is compiled for another core than the one of {board.name}; compile the "
@@ -78,18 +89,22 @@ def main(argv: list[str] | None = None) -> int:
     board = boards.get(args.board)
     board = dataclasses.replace(board, config=board.config.changed(args.config))
     verilator.tools()  # what is missing is said at once
-    program = _program(args.model, board)
+    program = _program(args.model, board, args.stream)
     print(f"{board.title} with {program.name}: the simulator is made ready", flush=True)
     there, back = Faults(args.faults, 2 * args.seed), Faults(args.faults, 2 * args.seed + 1)
     with RunningBoard(board, program) as running, Terminal(running, there, back) as terminal:
         print(f"port {terminal.port}", flush=True)
-        print(f"try: {_try(program, terminal.port)}", flush=True)
+        print(f"try: {_try(program, args.model, terminal.port)}", flush=True)
         terminal.serve()
     return 0
 
 
-def _try(program: Program, port: str) -> str:
+def _try(program: Program, model: str, port: str) -> str:
     """A command that works on it."""
+    if program.stream:
+        own = None if is_program(model) else read_network(model, True).meta.get("data")
+        frames = f"{own}:0" if own in SEQUENCES else "FRAMES.npy"
+        return f"python -m sw.host --port {port} stream {frames} --model {model}"
     digits = len(program.input_shape) == 3 and program.input_shape[-1] == 16
     return f"python -m sw.host --port {port} {'infer digits:3' if digits else 'info'}"
 

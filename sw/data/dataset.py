@@ -20,6 +20,8 @@ class DataSet:
 
     Images are uint8 (n, C, H, W); event data are counts of events per step, clipped to 255,
     uint8 (n, T, C, H, W), C = polarity. Labels are int64 (n,), 0 to ``len(classes)`` - 1.
+    Sequences are frames, uint8 (n, T, C, H, W), of which the first ``lengths`` count, int64 (n,);
+    what follows them is the sequence once more from its first frame. Other data have no lengths.
     """
 
     name: str
@@ -32,11 +34,19 @@ class DataSet:
     factor: int = 1  #: Every pixel is repeated this often per side.
     validation_images: np.ndarray = field(default_factory=lambda: _none(0, 0, 0, 0))
     validation_labels: np.ndarray = field(default_factory=lambda: _none(0, dtype=np.int64))
+    train_lengths: np.ndarray = field(default_factory=lambda: _none(0, dtype=np.int64))
+    test_lengths: np.ndarray = field(default_factory=lambda: _none(0, dtype=np.int64))
+    validation_lengths: np.ndarray = field(default_factory=lambda: _none(0, dtype=np.int64))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape of one image: (C, H, W), or (T, C, H, W) of event data."""
         return self.train_images.shape[1:]
+
+    @property
+    def has_lengths(self) -> bool:
+        """Return whether images are sequences of different lengths."""
+        return len(self.train_lengths) > 0
 
     def __post_init__(self):
         for part in ("train", "validation", "test"):
@@ -94,8 +104,13 @@ def split_validation(data: DataSet, n: int, seed: int = 0) -> DataSet:
         return data
     held = np.zeros(total, bool)
     held[np.random.RandomState(seed).permutation(total)[:n]] = True
+    lengths = {}
+    if data.has_lengths:
+        lengths["train_lengths"] = data.train_lengths[~held]
+        lengths["validation_lengths"] = data.train_lengths[held]
     return replace(
         data,
+        **lengths,
         train_images=data.train_images[~held],
         train_labels=data.train_labels[~held],
         validation_images=data.train_images[held],

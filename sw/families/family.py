@@ -47,6 +47,7 @@ class Training:
     summary: str  #: What is trained: "a quantised spiking network (Q-SNN)".
     predicts: str  #: Of what the predicted class is: "the mean of a Q-SNN's steps".
     optimiser: str  #: Its name, for the help.
+    streams: bool = False  #: Whether a configuration can be a ``stream``, trained on sequences.
     hooks: str  #: Module whose ``HOOKS`` are `sw.families.learner.Hooks`; only it needs torch.
 
 

@@ -26,10 +26,13 @@ class Learner(ABC, Generic[M]):
     prediction: str  #: What the predicted class is, in words.
 
     @abstractmethod
-    def loss(self, x: Tensor, labels: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, labels: Tensor, progress: float, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Scalar loss of normalised images (B, C, H, W), and logits whose argmax is predicted.
 
-        ``progress`` is that of the run, 0 to 1.
+        ``progress`` is that of the run, 0 to 1. Of sequences (B, T, C, H, W) the first ``lengths``
+        frames count, (B,); only networks of a family that `streams` get such.
         """
 
     @abstractmethod

@@ -36,6 +36,7 @@ class Settings:
     std: tuple[float, ...] | None = None
     image_size: tuple[int, int] | None = None
     dt: float | None = None
+    stream: bool | None = None
 
     @classmethod
     def merge(cls, path: pathlib.Path, side: dict, **options) -> "Settings":
@@ -85,6 +86,7 @@ class Settings:
             std=_floats(path, "std", pick("std", "std")),
             image_size=_size(path, size),
             dt=_above_zero(path, "dt", pick("dt", "dt")),
+            stream=_whether(path, "stream", pick("stream", "stream")),
         )
 
 
@@ -129,6 +131,12 @@ def _above_zero(path: pathlib.Path, what: str, value: object) -> float | None:
     if number is not None and number <= 0:
         raise SpikeloomError(f"{path}: {what} must be above 0, not {number:g}")
     return number
+
+
+def _whether(path: pathlib.Path, what: str, value: Any) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise SpikeloomError(f"{path}: {what} must be true or false, not {shown(value)}")
+    return value
 
 
 def _choice(path: pathlib.Path, what: str, value: Any, known: tuple[str, ...]) -> str | None:
@@ -188,6 +196,7 @@ def told_states(net: FloatNetwork) -> dict[str, Any]:
     return {
         "membrane_bits": stored[-1].state_bits,
         "membrane_alpha": kinds.pop() if len(kinds) == 1 else alphas,
+        **({"stream": True} if net.stream else {}),
     }
 
 

@@ -16,7 +16,9 @@ class FloatNetwork:
     """A trained network in float32.
 
     ``mean`` and ``std`` are per input channel: the network reads
-    ``(pixel / 255 - mean) / std`` of uint8 pixels.
+    ``(pixel / 255 - mean) / std`` of uint8 pixels. One trained on sequences of any length is a
+    ``stream``: its images are frames, it has an answer for each, and ``steps`` are those of the
+    longest sequence.
     """
 
     name: str
@@ -26,6 +28,7 @@ class FloatNetwork:
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    stream: bool = False
     size: tuple[int, int] | None = None  #: Trained image height and width, where known.
     meta: dict = field(default_factory=dict)  #: Labels; JSON types.
 

@@ -16,12 +16,13 @@ from sw.compiler.program import Program
 from sw.frontend.loader import DEFAULT, shipped
 from sw.host import report
 from sw.host.arguments import parser
-from sw.host.device import Device
+from sw.host.device import Answer, Device
 from sw.host.image import read_frames
 from sw.host.port import open_port, ports
 from sw.host.rate import link_seconds, load_seconds
-from sw.host.samples import Images, files, first_images, noise, own_data
+from sw.host.samples import Images, files, first_images, noise, of_sequences, own_data
 from sw.host.selftest import self_test
+from sw.host.sequences import SEQUENCES, Frames, first_sequences
 from sw.room import compile_told
 
 SHOWN = 10  #: Faults of a self-test that are printed.
@@ -110,11 +111,16 @@ class _Session:
         if self.loads and not self.device.holds(self.program):
             _load(self.device, self.program)
 
+    @property
+    def data(self) -> str:
+        """The network's own data set, or an empty text."""
+        told = self.network.meta.get("data") if self.network else None
+        return own_data(self.program.input_shape, told)
+
     def images(self, number: int) -> Images:
         """Images of the network's data set, or noise."""
         program, shape = self.program, self.program.input_shape
-        data = own_data(shape, self.network.meta.get("data") if self.network else None)
-        if data:
+        if data := self.data:
             try:
                 return first_images(number, shape, program.classes, data).of(program)
             except SpikeloomError as error:
@@ -154,18 +160,36 @@ def _infer(session: _Session, args: argparse.Namespace) -> int:
     return 0
 
 
+def _answers(session: _Session, sequences: list[Frames]) -> tuple[list[Answer], list[int]]:
+    """The answers to all frames, and the class of each sequence, a stream of its own."""
+    answers, predictions = [], []
+    for each in sequences:
+        session.device.restart()
+        mine = list(session.device.run(session.program, each.pixels))
+        answers += mine
+        predictions.append(int(np.sum([answer.logits for answer in mine], axis=0).argmax()))
+    return answers, predictions
+
+
 def _test(session: _Session, args: argparse.Namespace) -> int:
     program = session.program
     folder = getattr(args, "folder", None)
-    if folder is None:
-        images = session.images(args.images)
-    else:
+    sequences: list[Frames] = []
+    if folder is not None:
         images = files([folder], program.input_shape, program.classes).of(program)
+    elif args.command == "test" and session.data in SEQUENCES:
+        sequences = first_sequences(args.images, program.input_shape, session.data)
+        images = of_sequences(sequences)
+    else:
+        images = session.images(args.images)
     session.ready()
     began = time.monotonic()
-    answers = list(session.device.run(program, images.pixels))
+    if sequences:
+        answers, predictions = _answers(session, sequences)
+    else:
+        answers = list(session.device.run(program, images.pixels))
+        predictions = [answer.prediction for answer in answers]
     seconds = time.monotonic() - began
-    predictions = [answer.prediction for answer in answers]
     print(f"{program.name} on the device, {images.title}")
     print(f"classes {' '.join(map(str, predictions))}")
     if args.command == "test":
@@ -181,7 +205,7 @@ def _test(session: _Session, args: argparse.Namespace) -> int:
 def _stream(session: _Session, args: argparse.Namespace) -> int:
     """Print the class of each step, and of the mean of all steps so far."""
     program, device = session.program, session.device
-    frames = read_frames(args.frames, program)
+    frames, sequence = read_frames(args.frames, program)
     session.ready()
     device.restart()
     total = np.zeros(program.classes, np.int64)
@@ -192,6 +216,8 @@ def _stream(session: _Session, args: argparse.Namespace) -> int:
             f"{answer.cycles} cycles",
             flush=True,
         )
+    if sequence is not None:
+        print(sequence.verdict(total))
     return 0
 
 

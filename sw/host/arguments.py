@@ -7,6 +7,7 @@ from hw.common.cli import prog
 from hw.common.options import whole
 from sw.host.image import KINDS
 from sw.host.samples import count
+from sw.host.sequences import KIND
 
 TESTED = 10  #: Images of a self-test.
 MEASURED = 100  #: Images of a test, and of a bench.
@@ -50,7 +51,9 @@ def parser(default: str) -> argparse.ArgumentParser:
         "stream", help="run frames one after the other, membranes kept from step to step"
     )
     stream.add_argument(
-        "frames", metavar="FRAMES", help=".npy of bytes, shape (frames, channels, height, width)"
+        "frames",
+        metavar="FRAMES",
+        help=f".npy of bytes, shape (frames, channels, height, width), or a test sequence, {KIND}",
     )
     selftest = sub.add_parser(
         "selftest",

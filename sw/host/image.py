@@ -11,8 +11,10 @@ from hw.common.errors import SpikeloomError
 from sw.data import load
 from sw.data.catalogue import SOURCES
 from sw.host.pictures import NETPBM, PILLOW, in_channels, read_picture
+from sw.host.sequences import Frames, is_sequence, one_sequence
 
-STILL = tuple(s.name for s in SOURCES.values() if s.kind != "events")  #: Data sets of images.
+#: Data sets of images.
+STILL = tuple(s.name for s in SOURCES.values() if s.kind not in ("events", "sequences"))
 SUFFIXES = (".npy", *NETPBM, *PILLOW)  #: Of files that are read.
 KINDS = ".npy, .pgm, .ppm, .png, .jpg or DATA:INDEX, such as digits:3 or mnist:3"
 
@@ -33,6 +35,11 @@ def read_image(source: str, shape: tuple[int, ...]) -> np.ndarray:
     path = Path(source)
     if name in STILL and not path.exists():
         return _test_image(source, shape)
+    if is_sequence(source) and not path.exists():
+        raise SpikeloomError(
+            f"image {source!r}: {name} has sequences and no still images; python -m sw.host stream "
+            "runs one"
+        )
     if colon and index.isdecimal() and not path.exists():
         raise SpikeloomError(
             f"image {source!r}: {name} is no data set of still images; those are {', '.join(STILL)}"
@@ -103,14 +110,20 @@ def _array(source: str, image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     )
 
 
-def read_frames(source: str, program: Any) -> np.ndarray:
-    """Return the frames of a .npy file, uint8 (F, *program.input_shape), for a stream program."""
+def read_frames(source: str, program: Any) -> tuple[np.ndarray, Frames | None]:
+    """Return the frames of a .npy file or of a test sequence, and that sequence.
+
+    uint8 (F, *program.input_shape), for a stream program. A sequence is named DATA:INDEX.
+    """
     if not program.stream:
         raise SpikeloomError(
             f"program {program.name!r} is no stream program: its membranes start anew with every "
             "image; lower the network with stream=True (--stream) and compile it again"
         )
     path = Path(source)
+    if is_sequence(source) and not path.exists():
+        found = one_sequence(source, tuple(program.input_shape))
+        return found.pixels, found
     if not path.is_file():
         raise SpikeloomError(f"cannot read frames {source!r}: no such file")
     frames, shape = _npy(path), tuple(program.input_shape)
@@ -119,7 +132,7 @@ def read_frames(source: str, program: Any) -> np.ndarray:
             f"frames {source!r} are {frames.dtype} of shape {list(frames.shape)}, but the network "
             f"reads uint8 of shape [frames, {', '.join(map(str, shape))}]"
         )
-    return frames
+    return frames, None
 
 
 def test_split(name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -13,6 +13,7 @@ from hw.common.errors import SpikeloomError
 from sw.compiler.program import Program
 from sw.data import load
 from sw.host.image import KINDS, STILL, SUFFIXES, read_image, test_split
+from sw.host.sequences import SEQUENCES, Frames, first_frames, is_sequence, one_sequence
 
 TOLD = 20  #: Wrong images that are named.
 
@@ -24,6 +25,7 @@ class Images:
     pixels: np.ndarray  #: uint8 (B, ...).
     names: tuple[str, ...]
     labels: tuple[int, ...] = ()  #: Where known.
+    sequence: Frames | None = None  #: Whose frames they are.
 
     @property
     def title(self) -> str:
@@ -77,7 +79,7 @@ def count(text: str) -> int:
 
 def own_data(shape: tuple[int, ...], data: object) -> str:
     """The network's own data set: ``data``, or the digits where it does not say and reads such."""
-    if data in STILL:
+    if data in STILL or data in SEQUENCES:
         return str(data)
     digits = len(shape) == 3 and shape[0] == 1 and shape[1] == shape[2] and not shape[1] % 8
     return "digits" if digits else ""
@@ -89,6 +91,15 @@ def _labels(data: str, shape: tuple[int, ...], classes: int) -> np.ndarray | Non
     return found.test_labels if len(found.classes) == classes else None
 
 
+def of_sequences(sequences: Sequence[Frames]) -> Images:
+    """Sequences by their names and labels, with the frames of all in a row."""
+    return Images(
+        pixels=np.concatenate([each.pixels for each in sequences]),
+        names=tuple(each.name for each in sequences),
+        labels=tuple(each.label for each in sequences),
+    )
+
+
 def noise(count: int, shape: tuple[int, ...]) -> Images:
     """Random pixels, the same each time."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
@@ -98,7 +109,8 @@ def noise(count: int, shape: tuple[int, ...]) -> Images:
 def one_image(source: str | None, shape: tuple[int, ...], classes: int, data: str) -> Images:
     """The image that ``source`` names, a number being one of ``data``, the network's own data set.
 
-    Without ``source`` its first, or noise where it is not there, which is told on stderr.
+    Of a data set of sequences all frames of the one. Without ``source`` its first, or noise where
+    it is not there, which is told on stderr.
     """
     if source is None and data:
         try:
@@ -113,6 +125,9 @@ def one_image(source: str | None, shape: tuple[int, ...], classes: int, data: st
             f"{KINDS}"
         )
     name = f"{data}:{source}" if source.isdecimal() else source
+    if is_sequence(name) and not Path(name).exists():
+        found = one_sequence(name, shape)
+        return Images(pixels=found.pixels, names=found.names, sequence=found)
     pixels = read_image(name, shape)[None]
     origin, _, index = name.partition(":")
     labels = _labels(origin, shape, classes) if origin in STILL else None
@@ -154,11 +169,14 @@ def _image(name: str, shape: tuple[int, ...], classes: int) -> Images:
 
 
 def first_images(count: int, shape: tuple[int, ...], classes: int, data: str) -> Images:
-    """The first ``count`` test images of ``data``, the network's own data set."""
+    """The first ``count`` test images or frames of ``data``, the network's own data set."""
     if not data:
         raise SpikeloomError(
             "--images: the network names no data set of still images; give one image by --image"
         )
+    if data in SEQUENCES:
+        pixels, names = first_frames(count, shape, data)
+        return Images(pixels=pixels, names=tuple(names))
     images = test_split(data, shape)
     if not 1 <= count <= len(images):
         raise SpikeloomError(

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from hw.arch.formats import FACTOR_BITS, MEMBRANE_MAX, MEMBRANE_MIN, STATE_SHIFTS
+from hw.arch.formats import FACTOR_BITS, MAX_STEPS, MEMBRANE_MAX, MEMBRANE_MIN, STATE_SHIFTS
 from hw.common.errors import SpikeloomError
 from sw import graph as g
 from sw.golden import run
@@ -28,7 +28,7 @@ def lower(
     zero_weights: str = "refuse",
     size: tuple[int, int] | None = None,
     per_step: bool | None = None,
-    stream: bool = False,
+    stream: bool | None = None,
     frac_bits: int | None = None,
     pixel_weight_bits: int | None = None,
     head_weight_bits: int = HEAD_WEIGHT_BITS,
@@ -44,7 +44,8 @@ def lower(
     size : image height and width; needed only where neither the file nor ``calibration`` tell.
     per_step : one frame per step instead of one image; default as in ``calibration``.
     stream : images are the steps of one stream: the neurons, which all need a quantised state,
-        keep it from image to image, and every image has logits of its own.
+        keep it from image to image, and every image has logits of its own. Default: what the
+        network was trained for, ``net.stream``.
     frac_bits : fraction bits of membranes and residuals; default 12, fewer where the residual
         stream or a scale would not fit (``meta["frac_bits"]`` tells why). Neurons of quantised
         state have units of their own.
@@ -65,6 +66,12 @@ def lower(
             raise SpikeloomError(f"{what}_weight_bits must be 2 to {FACTOR_BITS}, not {bits!r}")
     if frac_bits is not None and frac_bits not in range(1, 16):
         raise SpikeloomError(f"frac_bits must be 1 to 15, not {frac_bits!r}")
+    stream = net.stream if stream is None else bool(stream)
+    if net.steps > MAX_STEPS and not stream:
+        raise SpikeloomError(
+            f"{net.name}: {net.steps} steps in one call, wanted 1 to {MAX_STEPS}; lower it as a "
+            "stream (stream=True, --stream), or give fewer steps"
+        )
     if calibration is not None:
         frames = as_frames(calibration, channels=net.channels, steps=net.steps)
         size = size or frames.shape[3:]
@@ -87,7 +94,7 @@ def lower(
         height=height,
         width=width,
         per_step=bool(per_step),
-        stream=bool(stream),
+        stream=stream,
         zero_weights=zero_weights,
         pixel_weight_bits=pixel_weight_bits,
         head_weight_bits=head_weight_bits,

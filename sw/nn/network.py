@@ -35,7 +35,9 @@ class Network(nn.Module):
         """(pixel / 255 - mean) / std of uint8 images (..., C, H, W), float32."""
         return (images.float() / 255.0 - self._mean) / self._std
 
-    def mean_logits(self, x: Tensor, trace: Trace | None = None) -> Tensor:
+    def mean_logits(
+        self, x: Tensor, trace: Trace | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
         """Logits (B, classes), whose largest is the predicted class.
 
         Parameters
@@ -44,6 +46,8 @@ class Network(nn.Module):
             Normalised images, (B, C, H, W) shown at every step or (B, T, C, H, W).
         trace : dict, optional
             Receives every neuron's spikes under its module path.
+        lengths : Tensor, optional
+            Frames of each sequence that count, the first ones, (B,); all where it is not given.
         """
         raise NotImplementedError
 

@@ -18,6 +18,7 @@ from hw.common.errors import SpikeloomError
 from hw.common.options import real
 from sw import families
 from sw.data.catalogue import SOURCES
+from sw.families import Family
 from sw.families.options import WARMUP, TrainOptions
 from sw.train.arguments import add_options, given
 from sw.train.memory import keep_memory
@@ -65,11 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
-def _filled(model: dict[str, Any], name: str) -> dict[str, Any]:
+def _filled(model: dict[str, Any], name: str, family: Family) -> dict[str, Any]:
     """Fields of a configuration, with those that the data set settles."""
     if name not in SOURCES:
         raise SpikeloomError(f"Data set {name!r} is unknown, wanted one of {', '.join(SOURCES)}")
     source = SOURCES[name]
+    if source.kind == "sequences":
+        if family.training is None or not family.training.streams:
+            able = [f.name for f in families.trained() if f.training and f.training.streams]
+            raise SpikeloomError(
+                f"Data set {name!r} has sequences, which {family.title} is not trained on; choose "
+                f"--model {' or '.join(able)}"
+            )
+        model.setdefault("steps", source.frames)
+        model["stream"] = True
     side = model.pop("size", 16 if name == "digits" else source.shape[-1])
     model.setdefault("channels", source.shape[0])
     model.setdefault("classes", len(source.classes))
@@ -126,7 +136,7 @@ def run(arguments: list[str]) -> int:
     assert family.training is not None
     model, settings = given(args, family)
     name = settings.setdefault("data", "digits")
-    model = _filled(model, name)
+    model = _filled(model, name, family)
 
     import sw.nn  # noqa: F401  # torch from here on, which --help does not need
     from sw.train.loop import finished, state_path, train

@@ -30,6 +30,11 @@ def training_data(options: TrainOptions, data_dir: Path | None) -> DataSet:
             f"in {c.classes} classes, wanted {'x'.join(map(str, data.shape[-3:]))} in "
             f"{len(data.classes)} classes; change them"
         )
+    if data.has_lengths and c.steps != data.shape[0]:
+        raise SpikeloomError(
+            f"{options.data}: its longest sequence has {data.shape[0]} frames, the configuration "
+            f"{c.steps} steps; leave --steps out"
+        )
     if options.images:
         if options.images > len(data.train_labels):
             raise SpikeloomError(
@@ -41,6 +46,7 @@ def training_data(options: TrainOptions, data_dir: Path | None) -> DataSet:
             data,
             train_images=data.train_images[:n],
             train_labels=data.train_labels[:n],
+            train_lengths=data.train_lengths[:n],
             split=f"{data.split}; of train the first {n}",
         )
     n = len(data.train_labels)

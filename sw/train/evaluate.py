@@ -1,5 +1,7 @@
 """Accuracy and spike rates of a network."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +11,12 @@ from sw.nn.network import Network
 
 
 def evaluate(
-    model: Network, images: np.ndarray, labels: np.ndarray, batch: int = EVALUATED
+    model: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch: int = EVALUATED,
+    *,
+    lengths: np.ndarray | None = None,
 ) -> tuple[float, dict[str, list[float]]]:
     """Accuracy, and spike rates per neuron and step.
 
@@ -23,6 +30,8 @@ def evaluate(
         int64 (n,).
     batch : int
         Images at a time.
+    lengths : ndarray, optional
+        int64 (n,): frames of each image that count, the first ones; all where there are none.
     """
     modes = [(module, module.training) for module in model.modules()]
     device = next(model.parameters()).device
@@ -32,7 +41,8 @@ def evaluate(
         for i in range(0, len(images), batch):
             trace: dict[str, Tensor] = {}
             x = model.normalise(torch.from_numpy(images[i : i + batch]).to(device))
-            predicted = model.mean_logits(x, trace).argmax(1).cpu().numpy()
+            few = _few(lengths, i, batch, device)
+            predicted = model.mean_logits(x, trace, few).argmax(1).cpu().numpy()
             right += int((predicted == labels[i : i + batch]).sum())
             for name, spikes in trace.items():
                 rates = spikes.reshape(len(spikes), -1).mean(1) * len(predicted)
@@ -41,3 +51,10 @@ def evaluate(
         module.training = training
     n = len(images)
     return right / n, {name: [round(float(r), 5) for r in s / n] for name, s in sums.items()}
+
+
+def _few(lengths: np.ndarray | None, first: int, batch: int, device: Any) -> Tensor | None:
+    """The lengths of a batch, where there are any."""
+    if lengths is None or not len(lengths):
+        return None
+    return torch.from_numpy(lengths[first : first + batch]).to(device)

@@ -52,13 +52,17 @@ class Hardware:
     model : Network
         Whose BatchNorms run on their stored statistics from now on.
     calibration : ndarray
-        uint8 (B, C, H, W) or (B, T, C, H, W): images on which the fraction bits are settled.
+        uint8 (B, C, H, W) or (B, T, C, H, W): images on which the fraction bits are settled; of a
+        stream its frames count as images.
     """
 
     def __init__(self, model: Network, calibration: np.ndarray):
         self.model = model
+        net = float_graph(model)
+        if net.stream:
+            calibration = calibration.reshape(-1, *calibration.shape[-3:])[: len(calibration)]
         self.per_step = calibration.ndim == 5
-        lowered = lower(float_graph(model), calibration, zero_weights="plus")
+        lowered = lower(net, calibration, zero_weights="plus")
         self.frac_bits = lowered.frac_bits
         self.refresh()
 

@@ -214,8 +214,13 @@ def _drive(
         )
     held_out = None
     if len(data.validation_labels):
-        held_out, _ = evaluate(model, data.validation_images, data.validation_labels)
-    accuracy, rates = evaluate(model, data.test_images, data.test_labels)
+        held_out, _ = evaluate(
+            model,
+            data.validation_images,
+            data.validation_labels,
+            lengths=data.validation_lengths,
+        )
+    accuracy, rates = evaluate(model, data.test_images, data.test_labels, lengths=data.test_lengths)
     notes = {
         "data": options.data,
         "split": data.split,

@@ -44,6 +44,7 @@ class Run:
         self.hardware: Hardware | None = None
         self.images = torch.from_numpy(data.train_images)
         self.labels = torch.from_numpy(data.train_labels)
+        self.lengths = torch.from_numpy(data.train_lengths) if data.has_lengths else None
         self.batches = len(self.labels) // options.batch  # what is left over waits for its turn
         self.augmented = augmentation(options, data)
         self.started = time.monotonic()
@@ -149,9 +150,10 @@ class Run:
             place.frac_bits = self.hardware.frac_bits
         x = self._normalised(rows)
         labels = self.labels[rows].to(self.team.device)
+        lengths = None if self.lengths is None else self.lengths[rows].to(self.team.device)
         progress = (place.epoch + place.batch / self.batches) / options.epochs
         with self._precision():
-            loss, logits = self.learner.loss(x, labels, progress)
+            loss, logits = self.learner.loss(x, labels, progress, lengths)
         if self.team.any(not bool(torch.isfinite(loss))):
             raise SpikeloomError(
                 f"Training: the loss is {loss.item()} in epoch {place.epoch + 1}, batch "
@@ -203,7 +205,13 @@ class Run:
             self.model.load_state_dict(self.average.tensors)
         elif self.hardware is not None:
             self.hardware.refresh()
-        found, _ = evaluate(self.model, self.data.validation_images, self.data.validation_labels)
+        data = self.data
+        found, _ = evaluate(
+            self.model,
+            data.validation_images,
+            data.validation_labels,
+            lengths=data.validation_lengths,
+        )
         if kept is not None:
             self.model.load_state_dict(kept)
         return found

@@ -95,6 +95,11 @@ def test_data_set_of_another_form(digits):
         data_split(net(channels=3), "digits")
 
 
+def test_sequences_are_not_compared():
+    with pytest.raises(SpikeloomError, match="vowels has sequences, and only images are compared"):
+        data_split(net((1, 1), channels=12), "vowels")
+
+
 def test_digits_need_a_size(digits):
     images, labels = digits_split(net())
     assert images.shape == (7, 1, 16, 16)

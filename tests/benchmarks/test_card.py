@@ -13,6 +13,7 @@ from hw.arch import SpikeloomError
 from hw.arch.parts import part
 from sim.testbench import SimulationError
 from sw.frontend.loader import SHIPPED, shipped
+from tests.host.utterances import made
 
 CARDS = Path(__file__).resolve().parents[2] / "docs" / "models"
 names = pytest.mark.parametrize("name", shipped())
@@ -23,7 +24,8 @@ def test_card_is_made_of_the_figures(name):
     fields = json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
     text = (CARDS / f"{name}.md").read_text(encoding="utf-8")
     found = re.search(
-        r"The first (\d+) test images ran on RTL of the core of (.+) under Verilator: all ([\d,]+)",
+        r"The first (\d+) test (?:images|sequences) ran on RTL of the core of (\S.*) under "
+        r"Verilator(?:, each as a stream)?: all ([\d,]+)",
         text,
     )
     assert found
@@ -39,9 +41,10 @@ def test_card_is_made_of_the_figures(name):
 
 @pytest.mark.slow
 @names
-def test_measured_anew(name, tmp_path, monkeypatch):
-    """All test images through the golden model, 20 through RTL."""
+def test_measured_anew(name, tmp_path, monkeypatch, fetched):
+    """All test images or sequences through the golden model, 20 through RTL."""
     kept = (SHIPPED / f"{name}.json").read_text(encoding="utf-8")
+    fetched(json.loads(kept)["data"])
     monkeypatch.setattr(card, "SHIPPED", tmp_path)
     (tmp_path / f"{name}.json").write_text(kept, encoding="utf-8")
     made = card.make(name, tmp_path, card.RTL)
@@ -100,3 +103,32 @@ def test_card_repeats_its_options():
     net = sw.load("digits")
     text = card_page.card("digits", fields, net, net.lower(), ("ulx3s", 3, 1), "ulx3s")
     assert "```sh\npython -m benchmarks.card digits --board ulx3s --rtl 3\n```\n" in text
+
+
+def test_sequences_run_each_as_a_stream(monkeypatch):
+    vowels = made()
+    network = sw.load("vowels-qsnn").lower()
+    frames, lengths = vowels.test_images, vowels.test_lengths
+    seen = []
+
+    def run(program, images, **_):
+        assert program.stream
+        seen.append(images)
+        return type("R", (), {"mismatches": (), "writes": len(images)})()
+
+    monkeypatch.setattr(card.sim, "run", run)
+    assert card.simulate(network, boards.get("arty_a7").config, frames, lengths) == 9
+    assert [len(images) for images in seen] == lengths.tolist()
+    net = sw.load("vowels-qsnn")
+    found = card.measure(net, network, frames, vowels.test_labels, lengths)
+    wanted = network.run_sequences(frames, lengths).predictions
+    assert (found.integer_predictions == wanted).all()
+    assert found.wrong(wanted) == (wanted != vowels.test_labels).sum()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(16.2, "16 seconds"), (89.6, "90 seconds"), (90, "2 minutes"), (227.8, "4 minutes")],
+)
+def test_how_long_a_training_took(seconds, told):
+    assert card_page.duration(seconds) == told

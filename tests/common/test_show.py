@@ -10,10 +10,8 @@ from hw.arch import Config
 from hw.common.show import FIELD_LINES, LINES, VALUE, WIDTH, Shown, cut, listing, shown, table
 from sim import Simulated
 from sw.compiler import fit_config
-from sw.frontend.loader import DEFAULT
+from sw.frontend.loader import shipped
 from sw.result import Result
-
-SHIPPED = (DEFAULT, "digits", "digits-qsnn", "mnist-qsnn", "mnist-tiny")
 
 
 def fits(value: object) -> str:
@@ -25,7 +23,7 @@ def fits(value: object) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", shipped())
 def test_networks(name):
     net = sw.load(name)
     text = fits(net)

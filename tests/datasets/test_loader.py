@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from hw.common.errors import SpikeloomError
 from sw.data import NAMES, __main__, load
 from sw.data.catalogue import SOURCES
+from tests.datasets.spoken import TEXTS
 
 
 @pytest.mark.parametrize("size", [0, -8, 257])
@@ -29,6 +31,41 @@ def test_missing_is_one_sentence_with_the_command(cache):
         assert str(cache / name) in said
         assert "\n" not in said
         assert ". " not in said
+
+
+def test_sequences(pip, capsys, tmp_path):
+    with pytest.raises(SpikeloomError, match=r"Small_TRAIN\.ts is not in .*; run python -m sw\.da"):
+        load("vowels")
+    assert __main__.main(["fetch", "vowels"]) == 0
+    data = load("vowels")
+    assert (data.shape, len(data.classes)) == ((5, 2, 1, 1), 3)
+    assert data.train_lengths.tolist() == [3, 5, 2, 4]
+    assert data.test_lengths.tolist() == [2, 5, 3]
+    assert data.test_labels.tolist() == [0, 1, 2]
+    for size in (2, 8):
+        with pytest.raises(SpikeloomError, match=f"side is {size} pixels, wanted 1; its frames ar"):
+            load("vowels", size)
+    with pytest.raises(SpikeloomError, match="only event data have steps"):
+        load("vowels", steps=5)
+    for name, text in TEXTS.items():
+        (tmp_path / name).write_bytes(text)
+    mine = load("vowels", data_dir=tmp_path)
+    assert (mine.train_images == data.train_images).all()
+    (tmp_path / "Small_TEST.ts").write_bytes(text[:-2])
+    with pytest.raises(SpikeloomError, match=r"TEST\.ts: MD5 sum .*put the published one there"):
+        load("vowels", data_dir=tmp_path)
+
+
+def test_vowels_as_published(fetched):
+    fetched("vowels")
+    data = load("vowels")
+    assert (data.train_images.shape, data.test_images.shape[0]) == ((270, 29, 12, 1, 1), 370)
+    assert np.bincount(data.train_labels).tolist() == [30] * 9
+    assert np.bincount(data.test_labels).tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]
+    assert (data.train_lengths.sum(), data.test_lengths.sum()) == (4274, 5687)
+    assert (data.train_lengths.min(), data.test_lengths.max()) == (7, 29)
+    spans = data.train_images.min(axis=(0, 1)), data.train_images.max(axis=(0, 1))
+    assert [set(span.ravel().tolist()) for span in spans] == [{0}, {255}]
 
 
 def test_unknown():

@@ -42,6 +42,17 @@ def test_command(small, web, capsys):
     assert " yes " in capsys.readouterr().out
 
 
+def test_sequences(pip, capsys):
+    def listed():
+        assert __main__.main(["list", "vowels"]) == 0
+        return capsys.readouterr().out.splitlines()[1].split()[:7]
+
+    assert listed() == ["vowels", "4", "3", "Tx2x1x1", "0", "MB", "no"]
+    assert __main__.main(["fetch", "vowels"]) == 0
+    assert "vowels: fetched, whole in " in capsys.readouterr().out
+    assert listed()[-1] == "yes"
+
+
 def test_bar_on_a_terminal(small, web, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):

@@ -19,6 +19,7 @@ import pytest
 import sw.data
 from benchmarks import figures
 from spikeloom.__main__ import COMMANDS as SHORT
+from sw.data.catalogue import SOURCES
 from sw.data.dataset import DataSet
 from sw.host import Device
 from tests.docs.blocks import blocks, play
@@ -294,18 +295,24 @@ def test_a_build_begins(tmp_path):
 # ---- Python ------------------------------------------------------------------------------------
 
 
-def small_mnist(name, *_, **__):
+def unfetched(name, *_, **__):
     """Stand in for a data set that is not fetched: its shapes, without its images."""
-    assert name == "mnist"
-    images = [np.zeros((n, 1, 28, 28), np.uint8) for n in (60_000, 10_000)]
-    labels = [np.zeros(n, np.int64) for n in (60_000, 10_000)]
+    source = SOURCES[name]
+    frames = (source.frames,) if source.frames else ()
+    images, labels, lengths = [], [], []
+    for n in (source.train, source.test):
+        images.append(np.zeros((n, *frames, *source.shape), np.uint8))
+        labels.append(np.zeros(n, np.int64))
+        lengths.append(np.full(n if frames else 0, source.frames))
     return DataSet(
         name=name,
         train_images=images[0],
         train_labels=labels[0],
+        train_lengths=lengths[0],
         test_images=images[1],
         test_labels=labels[1],
-        classes=tuple("0123456789"),
+        test_lengths=lengths[1],
+        classes=source.classes,
         split="as published",
     )
 
@@ -314,7 +321,7 @@ def small_mnist(name, *_, **__):
 def test_python_runs(page, tmp_path, monkeypatch, need):
     """Each block of the pages for users runs to its end, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sw.data, "load", small_mnist)
+    monkeypatch.setattr(sw.data, "load", unfetched)
     names = {}
     monkeypatch.setattr("sw.host.open_port", lambda port: Device(Core(names["program"])))
     for block in blocks(page, "python"):
@@ -326,6 +333,8 @@ def test_python_runs(page, tmp_path, monkeypatch, need):
         shapes = tuple(names["data"].train_images.shape), tuple(names["data"].train_labels.shape)
         assert said
         assert said.groups() == tuple(map(str, shapes))
+        shapes = names["speech"].train_images.shape, names["speech"].train_lengths.shape
+        assert f"uint8 {shapes[0]}, int64 {shapes[1]}" in page.read_text(encoding="utf-8")
 
 
 @pages

@@ -55,7 +55,7 @@ class PairLearner(Learner):
     def __init__(self, found):
         self.model, self.found = Pair(), found  # type: ignore[assignment]
 
-    def loss(self, x, labels, progress):
+    def loss(self, x, labels, progress, lengths=None):
         raise NotImplementedError
 
     def zero_weights(self):
@@ -100,7 +100,7 @@ def test_decay_is_of_the_weights_alone():
 
 def test_a_learner_must_have_a_loss_and_tell_its_zeros():
     class Half(Learner):
-        def loss(self, x, labels, progress):
+        def loss(self, x, labels, progress, lengths=None):
             raise NotImplementedError
 
     with pytest.raises(TypeError, match="zero_weights"):

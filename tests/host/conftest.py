@@ -10,6 +10,7 @@ from sim.interpreter import Machine
 from sw.host import Device
 from sw.host import __main__ as cli
 from tests.host.cores import REFUSALS, ROWS_8, flips, loaded
+from tests.host.utterances import vowels  # noqa: F401
 
 
 @pytest.fixture(scope="module")

@@ -237,3 +237,36 @@ def test_a_stream_needs_its_network(host, program, tmp_path):
     assert status == 0
     assert out.startswith("step 1: class ")
     assert out.count("\n") == 2
+
+
+def test_a_test_sequence_as_a_stream(host, vowels):
+    """The class after each frame, and at the end whether that of all frames is right."""
+    network = sw.load("vowels-qsnn").lower()
+    core = Core(network.compile(ROWS_8))
+    for n, length in enumerate(vowels.test_lengths.tolist()):
+        status, out, err = host(core, "stream", f"vowels:{n}", "--model", "vowels-qsnn")
+        assert (status, err) == (0, "")
+        *steps, last = out.splitlines()
+        totals = network.run(vowels.test_images[n, :length]).logits.cumsum(axis=0)
+        assert len(steps) == length
+        for step, total in zip(steps, totals, strict=True):
+            assert f", so far {total.argmax()}, " in step
+        found = totals[-1].argmax()
+        right = "right" if found == n else "WRONG"
+        assert last == f"vowels:{n}: class {found} after {length} frames, label {n}: {right}"
+    status, out, _ = host(core, "test", "--images", "3")
+    assert status == 0
+    whole = network.run_sequences(vowels.test_images, vowels.test_lengths).predictions
+    told = " ".join(map(str, whole))
+    assert out.startswith(
+        f"vowels-qsnn on the device, images vowels:0 to vowels:2\nclasses {told}\nlabels  0 1 2\n"
+        f"right {(whole == np.arange(3)).sum()} of 3 "
+    )
+    status, _, err = host(core, "test", "--images", "4")
+    assert status == 1
+    assert "--images is 4, wanted 1 to 3, the test sequences of vowels" in err
+    status, out, _ = host(core, "selftest", "--images", "7")
+    assert status == 0
+    assert "vowels-qsnn on the device, images vowels:0, frame 0 to vowels:2, frame 0\n" in out
+    assert "labels are not known" in out
+    assert host(core, "info")[1].endswith("holds vowels-qsnn\n")

@@ -47,6 +47,19 @@ def test_residual_estimate_ignores_spikes_and_states(tmp_path):
         assert network.meta["frac_bits"] == {"bits": 12, "why": "default"}
 
 
+def test_networks_of_sequences_are_streams(tmp_path):
+    pytest.importorskip("torch")
+    from tests.lower.qsnn_nets import RESIDUAL, qsnn
+
+    net = qsnn(tmp_path, **RESIDUAL)
+    assert not net.lower().stream
+    net = dataclasses.replace(net, stream=True, steps=29)
+    assert net.lower().stream
+    with pytest.raises(SpikeloomError, match=r"29 steps in one call, wanted 1 to 16; .*stream=T"):
+        net.lower(stream=False)
+    assert not dataclasses.replace(net, steps=4).lower(stream=False).stream
+
+
 def test_streams_are_refused_where_they_cannot_be(tmp_path):
     pytest.importorskip("torch")
     from tests.lower.qsnn_nets import RESIDUAL, changed, qsnn

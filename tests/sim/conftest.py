@@ -5,6 +5,7 @@ import pytest
 import sw
 from hw.arch import Config
 from sim import verilator
+from tests.host.utterances import vowels  # noqa: F401
 from tests.sim.standin import SOURCE
 
 

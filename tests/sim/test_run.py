@@ -166,6 +166,22 @@ def test_steps_of_a_stream_have_no_labels(capsys):
     assert "right" not in out
 
 
+def test_a_sequence_is_a_stream(capsys, vowels, tmp_path):
+    """All frames of one, or the first of several in a row; with and without the option."""
+    status, out, _ = main(capsys, "vowels-qsnn", "--image", "2")
+    assert status == 0
+    assert "images vowels:2, frame 0 to vowels:2, frame 2\n" in out
+    q = sw.load("vowels-qsnn").lower()
+    found = q.run_sequences(vowels.test_images[2:], vowels.test_lengths[2:]).predictions[0]
+    assert f"vowels:2: class {found} after 3 frames, label 2: " in out
+    assert "golden model, cycles the forecast's" in out
+    status, out, _ = main(capsys, "vowels-qsnn", "--stream", "--images", "5")
+    assert status == 0
+    assert "images vowels:0, frame 0 to vowels:1, frame 0\n" in out
+    assert "label" not in out
+    assert "no mismatch: all " in out
+
+
 def test_errors_of_a_program(program, tmp_path, capsys):
     program.save(tmp_path / "p.npz")
     for option in (["--fit"], ["--board", "ulx3s"], ["--config", "rows=8"]):

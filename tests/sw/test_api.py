@@ -1,5 +1,6 @@
 """The face: each verb is that of its stage, and what it returns has the next verbs."""
 
+import dataclasses
 import inspect
 
 import numpy as np
@@ -99,6 +100,7 @@ def test_streams_are_asked_for(tmp_path):
         api.read_network(str(tmp_path / "net.npz"), True)
     assert api.read_network("digits-qsnn", True).stream
     assert not api.read_network("digits-qsnn").stream
+    assert api.read_network("vowels-qsnn").stream  # trained on sequences
 
 
 def test_the_origin_of_a_program(tmp_path):
@@ -117,6 +119,26 @@ def test_the_origin_of_a_program(tmp_path):
 def test_the_origin_of_a_stream_is_lowered_as_one():
     program = sw.load("digits-qsnn").lower(stream=True).compile()
     assert api.read_origin(program, "digits-qsnn").stream
+
+
+def test_sequences_are_streams_of_their_own():
+    pytest.importorskip("torch")
+    net = sw.load("vowels-qsnn")
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (4, 6, 12, 1, 1), dtype=np.uint8)
+    lengths = np.array([6, 2, 2, 5])
+    q = net.lower()
+    whole, real = q.run_sequences(frames, lengths), net.run_sequences(frames, lengths)
+    assert whole.scale == q.head.scale
+    for n, length in enumerate(lengths):
+        few = frames[n, :length]
+        assert (whole.logits[n] == q.run(few).logits.sum(axis=0)).all()
+        alone = dataclasses.replace(net, steps=int(length)).run(few[None])
+        np.testing.assert_allclose(real.logits[n], length * alone.logits[0], atol=1e-4)
+    np.testing.assert_allclose(whole.logits * whole.scale, real.logits, atol=1e-2)
+    plain = sw.load("digits-qsnn").lower()
+    with pytest.raises(SpikeloomError, match="digits-qsnn: sequences are run as streams, and this"):
+        plain.run_sequences(np.zeros((1, 2, 1, 16, 16), np.uint8), [2])
 
 
 def test_float_runs_have_their_options():

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+import sw
 from hw.common.errors import SpikeloomError
 from sw.data import DataSet, load_digits
 from sw.data.augment import augment
+from sw.data.catalogue import SOURCES
 from sw.families.bestformer.options import BestformerOptions
-from sw.train.data import augmentation
+from sw.families.qsnn.config import QsnnConfig
+from sw.families.qsnn.options import QsnnOptions
+from sw.families.qsnn.training import QsnnLearner
+from sw.train.data import augmentation, training_data
 from sw.train.loop import train
+from tests.datasets.spoken import SOURCE, TEXTS
 from tests.train.small import OPTIONS, TINY
 
 
@@ -35,6 +41,37 @@ def test_data_that_do_not_fit_the_configuration(few_digits, tmp_path):
         train(dataclasses.replace(OPTIONS, validation=80), out)
     with pytest.raises(SpikeloomError, match=r"--images is 101, there are 100 .*choose fewer"):
         train(dataclasses.replace(OPTIONS, images=101), out)
+
+
+def test_sequences_train_with_their_lengths(tmp_path, monkeypatch):
+    """From the files to a network that says it is a stream; padding changes nothing measured."""
+    monkeypatch.setitem(SOURCES, "vowels", SOURCE)
+    for name, text in TEXTS.items():
+        (tmp_path / name).write_bytes(text)
+    sizes = {"net": "vgg", "widths": (4, 4), "kernel": 1, "channels": 2, "height": 1, "width": 1}
+    config = QsnnConfig(**sizes, classes=3, steps=5, stream=True, membrane_bits=2)
+    options = QsnnOptions(
+        config=config, data="vowels", epochs=2, rounded=1, batch=2, validation=1, images=3
+    )
+    data = training_data(options, tmp_path)
+    kept = np.concatenate([data.train_lengths, data.validation_lengths])
+    assert sorted(kept.tolist()) == [2, 3, 5]  # the first three
+    seen, real = [], QsnnLearner.loss
+
+    def loss(self, x, labels, progress, lengths=None):
+        seen.extend(lengths.tolist())
+        return real(self, x, labels, progress, lengths)
+
+    monkeypatch.setattr(QsnnLearner, "loss", loss)
+    result = train(options, tmp_path / "a.safetensors", data_dir=tmp_path)
+    assert sorted(seen) == sorted(data.train_lengths.tolist() * 2)
+    net = sw.load(tmp_path / "a.safetensors")
+    assert (net.stream, net.steps, net.lower().stream) == (True, 5, True)
+    got = net.run_sequences(data.test_images, data.test_lengths)
+    assert (got.predictions == data.test_labels).mean() == result.test_accuracy
+    fewer = dataclasses.replace(options, config=dataclasses.replace(config, steps=4))
+    with pytest.raises(SpikeloomError, match="longest sequence has 5 frames, the configuration 4 "):
+        training_data(fewer, tmp_path)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4])

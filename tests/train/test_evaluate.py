@@ -21,7 +21,7 @@ class Levels(Network):
         self.drop = torch.nn.Dropout()
         self.batches = []
 
-    def mean_logits(self, x, trace=None):
+    def mean_logits(self, x, trace=None, lengths=None):
         assert not self.training
         assert not self.drop.training
         assert not torch.is_grad_enabled()

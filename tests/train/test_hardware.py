@@ -45,6 +45,7 @@ QSNNS = {
         "channels": 3,
     },
     "alpha": {"net": "vgg", "widths": (4, 8), "alpha": 0.9, "membrane_bits": 8},
+    "one tap": {"net": "vgg", "widths": (4, 8), "kernel": 1, "membrane_bits": 4},
 }
 
 
@@ -145,6 +146,23 @@ def test_every_spike_is_the_golden_models(family, kind):
     hardware.remove()
     after, _ = spikes(model, images)
     assert torch.equal(before, after)
+
+
+def test_every_spike_of_a_stream_is_the_golden_models(monkeypatch):
+    """More steps than one call may have, and one stream for each sequence."""
+    fields = {"net": "vgg", "widths": (8, 8), "kernel": 1, "membrane_bits": 2, "channels": 6}
+    sizes = {"height": 1, "width": 1, "steps": 20, "stream": True}
+    monkeypatch.setitem(QSNNS, "stream", fields | sizes)
+    model, _ = lively("stream", "qsnn")
+    images = fresh(model, 5, frames=True)
+    network = Hardware(model, images).refresh()
+    assert (network.stream, network.steps) == (True, 1)
+    _, got = spikes(model, images)
+    for n, frames in enumerate(images):
+        want = run(network, frames, trace=True).trace
+        for name, tensor in got.items():
+            assert np.array_equal(tensor[:, n], want[name][0]), name
+            assert 0.01 < tensor.mean() < 0.99
 
 
 @cases

@@ -83,6 +83,10 @@ def test_minutes_are_above_zero(minutes, capsys):
     ("words", "message"),
     [
         ("--data mnist", r"mnist: \S+ is not in \S+; run python -m sw\.data fetch mnist"),
+        (
+            "--data vowels",
+            "Data set 'vowels' has sequences, which BESTformer .* --model qsnn",
+        ),
         ("--data faces", "Data set 'faces' is unknown, wanted one of digits, mnist, "),
         ("--images 2000", r"digits: --images is 2000, there are \d+ to train on; choose fewer"),
         ("--epochs 2 --rounded 3", "rounded is 3, wanted 0 to 2 epochs; change --rounded"),

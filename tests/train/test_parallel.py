@@ -202,7 +202,7 @@ def test_averaged_gradients_are_those_of_the_whole_batch(monkeypatch):
 def test_processes_start_alike_and_augment_apart(monkeypatch, tmp_path):
     seen, real = [], BestformerLearner.loss
 
-    def loss(self, x, labels, progress):
+    def loss(self, x, labels, progress, lengths=None):
         seen.append((x.clone(), self.model.head.weight.detach().clone(), torch.initial_seed()))
         return real(self, x, labels, progress)
 
@@ -224,7 +224,7 @@ def test_statistics_are_averaged_before_they_are_measured(monkeypatch, tmp_path)
     )
     for module in (loop, run):
         monkeypatch.setattr(
-            module, "evaluate", lambda *a: (seen.append("measure"), evaluate(*a))[1]
+            module, "evaluate", lambda *a, **k: (seen.append("measure"), evaluate(*a, **k))[1]
         )
     train(dataclasses.replace(OPTIONS, epochs=2), tmp_path / "a.safetensors")
     assert seen == ["average", "measure"] * 2 + ["measure"] * 2  # the finished one is as it was
@@ -234,7 +234,7 @@ def test_statistics_are_averaged_before_they_are_measured(monkeypatch, tmp_path)
 def test_accuracy_is_of_the_own_share(monkeypatch, tmp_path, rank):
     """Of a batch that the processes do not divide, too."""
 
-    def loss(self, x, labels, progress):
+    def loss(self, x, labels, progress, lengths=None):
         value = self.model.mean_logits(x).sum() * 0.0
         return value, nn.functional.one_hot(labels, 10).float()  # all right
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+import boards
 import sw
 from hw.arch.parts import fit, part
 from sw.data import load, load_digits
@@ -24,6 +25,7 @@ LEAST = {
     "mnist-bestformer": 0.990,
     "mnist-qsnn": 0.990,
     "mnist-tiny": 0.975,
+    "vowels-qsnn": 0.95,
 }
 POINTS = 0.1  #: Float and integer accuracy differ by at most this, or by one image.
 NAMES = list(LEAST)
@@ -48,7 +50,7 @@ def test_all_are_known():
 def test_stored_figures(name):
     fields = fields_of(name)
     n, data = fields["test_images"], name.split("-")[0]
-    assert (fields["data"], n) == (data, {"digits": 360, "mnist": 10_000}[data])
+    assert (fields["data"], n) == (data, {"digits": 360, "mnist": 10_000, "vowels": 370}[data])
     assert fields["integer_test_accuracy"] >= LEAST[name]
     for kind in ("", "integer_"):
         wrong = fields[f"{kind}test_wrong"]
@@ -63,7 +65,7 @@ def test_stored_figures(name):
     assert fields["validation_images"] > 0
     assert "validation: first" in fields["split"]
     assert fields["command"].startswith("python -m sw.train ")
-    assert ("--data mnist" in fields["command"]) == (data == "mnist")
+    assert (f"--data {data}" in fields["command"]) == (data != "digits")
 
 
 def test_what_the_mnist_networks_are():
@@ -73,6 +75,17 @@ def test_what_the_mnist_networks_are():
         assert fields["height"] == fields["width"] == (14 if name == "mnist-tiny" else 28)
         if name == "mnist-qsnn":
             assert (fields["net"], fields["membrane_bits"]) == ("resnet", 2)
+
+
+def test_what_the_vowels_network_is():
+    """A stream that any board of this repository holds."""
+    fields, net = fields_of("vowels-qsnn"), sw.load("vowels-qsnn")
+    assert (fields["net"], fields["kernel"], fields["membrane_bits"]) == ("vgg", 1, 2)
+    assert (net.stream, net.steps, net.size, net.channels) == (True, 29, (1, 1), 12)
+    q = net.lower()
+    assert q.stream
+    for name in boards.NAMES:
+        assert q.compile(boards.get(name).config).stream
 
 
 def test_tiny_one_fits_the_part():
@@ -90,9 +103,13 @@ def test_first_images(name, fetched):
     images, labels = data.test_images[:FIRST], data.test_labels[:FIRST]
     net = sw.load(name)
     assert net.meta["data"] == fields["data"]
-    got = net.lower().run(images).predictions
+    both = net, net.lower()
+    if data.has_lengths:
+        real, got = (each.run_sequences(images, data.test_lengths).predictions for each in both)
+    else:
+        real, got = (each.run(images).predictions for each in both)
     assert int((got != labels).sum()) == fields["first_500_wrong"]
-    assert (net.run(images).predictions == got).mean() >= 0.99
+    assert (real == got).mean() >= 0.99
     if len(labels) == fields["test_images"]:
         assert fields["first_500_wrong"] == fields["integer_test_wrong"]
 
@@ -144,6 +161,7 @@ def test_binary_layers_are_stored_as_signs(name):
         ("digits-qsnn", {"conv1.weight", "fc.ops.weight"}, 120_000),
         ("mnist-qsnn", {"conv1.weight", "fc.ops.weight"}, 120_000),
         ("mnist-tiny", {"features.0.fwd.module.0.weight", "classifier.module.weight"}, 20_000),
+        ("vowels-qsnn", {"features.0.fwd.module.0.weight", "classifier.module.weight"}, 10_000),
     ],
 )
 def test_scaled_binary_layers_are_stored_as_small_integers(name, multi_bit, size):

@@ -259,7 +259,10 @@ class Bestformer(Network):
         features = [y.mean((3, 4)).mean(0) for y in (x0, x1)]
         return self.head(features[0]), self.head2(features[1])
 
-    def mean_logits(self, x: Tensor, trace: Trace | None = None) -> Tensor:
+    def mean_logits(
+        self, x: Tensor, trace: Trace | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
         """Mean of the heads' logits, (B, classes); arguments as in `forward`."""
+        assert lengths is None  # the family has no streams
         logits = self(x, trace)
         return reduce(torch.add, logits) / len(logits)

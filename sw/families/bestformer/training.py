@@ -32,8 +32,11 @@ class BestformerLearner(Learner[Bestformer]):
         )
         self.optimiser = torch.optim.AdamW(groups, lr=options.lr)
 
-    def loss(self, x: Tensor, labels: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, labels: Tensor, progress: float, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mean of the heads' cross-entropies."""
+        assert lengths is None  # the family has no streams
         targets = [labels, labels if self.teacher is None else self.teacher(x)]
         logits = self.model(x)
         losses = [

@@ -4,7 +4,7 @@ from hw.common.options import real
 from sw.families.arguments import argument
 from sw.families.family import Family, Training
 from sw.families.qsnn import reader
-from sw.families.qsnn.config import DOWNSAMPLINGS, MEMBRANE_BITS, NETS, STEMS, QsnnConfig
+from sw.families.qsnn.config import DOWNSAMPLINGS, KERNELS, MEMBRANE_BITS, NETS, STEMS, QsnnConfig
 from sw.families.qsnn.keys import unify
 from sw.families.qsnn.options import QsnnOptions
 
@@ -18,6 +18,12 @@ _ARGUMENTS = (
     argument("net", "residual or VGG net", choices=NETS),
     argument("widths", "channels of each stage, or of each VGG convolution", type=int, nargs="+"),
     argument("blocks", "basic blocks of each stage of a residual net", type=int, nargs="+"),
+    argument(
+        "kernel",
+        "of a VGG net's convolutions; 1 where an image is one pixel",
+        type=int,
+        choices=KERNELS,
+    ),
     argument("stem", "kernel of a residual net's first convolution", type=int, choices=STEMS),
     argument("halve", "VGG convolutions, from 1 on, that read half the size", type=int, nargs="*"),
     argument("downsampling", "how VGG nets halve", choices=DOWNSAMPLINGS),
@@ -55,6 +61,7 @@ QSNN = Family(
         summary="a quantised spiking network (Q-SNN)",
         predicts="the mean of a Q-SNN's steps",
         optimiser="SGD",
+        streams=True,
         hooks="sw.families.qsnn.training",
     ),
 )

@@ -8,6 +8,7 @@ from hw.common.errors import SpikeloomError
 from sw.families.fields import own_fields, per_channel
 
 NETS = ("resnet", "vgg")
+KERNELS = (1, 3)  #: Of VGG convolutions.
 STEMS = (3, 7)  #: Kernel of a residual net's first convolution; 7 has stride 2 and a max-pool.
 DOWNSAMPLINGS = ("pool", "stride")  #: Of VGG nets: 2x2 average pools or strided convolutions.
 MEMBRANE_BITS = (2, 4, 8)
@@ -35,6 +36,7 @@ class QsnnConfig:
     net: str = "resnet"  #: One of `NETS`.
     widths: tuple[int, ...] = (16, 32, 64)  #: Channels of each stage, or each VGG convolution.
     blocks: tuple[int, ...] = (1, 1, 1)  #: Basic blocks of each stage; residual nets only.
+    kernel: int = 3  #: One of `KERNELS`, of all convolutions; VGG nets only.
     stem: int = 3  #: One of `STEMS`; residual nets only. Its width is the first of ``widths``.
     halve: tuple[int, ...] = ()  #: VGG convolutions, from 1 on, that read half the size.
     downsampling: str = "pool"  #: One of `DOWNSAMPLINGS`; how VGG nets halve.
@@ -44,7 +46,8 @@ class QsnnConfig:
     width: int = 16  #: Image width in pixels.
     channels: int = 1  #: Image channels.
     classes: int = 10
-    steps: int = 2  #: T.
+    steps: int = 2  #: T; of a stream the frames of the longest sequence.
+    stream: bool = False  #: Trained on sequences of any length, with an answer for each frame.
     mean: tuple[float, ...] = (0.0,)  #: Per image channel: x = (pixel / 255 - mean) / std.
     std: tuple[float, ...] = (1.0,)  #: Per image channel, above 0.
     regulated: bool = True  #: Weights standardised before their sign; False: for comparison only.
@@ -52,6 +55,7 @@ class QsnnConfig:
     def __post_init__(self):
         for field, choices in (
             ("net", NETS),
+            ("kernel", KERNELS),
             ("stem", STEMS),
             ("downsampling", DOWNSAMPLINGS),
             ("membrane_bits", MEMBRANE_BITS),
@@ -64,8 +68,9 @@ class QsnnConfig:
                 _refuse(field, got, "a whole number, 1 or more", "correct it")
         if not _whole(self.classes, 2):
             _refuse("classes", self.classes, "a whole number, 2 or more", "correct it")
-        if not isinstance(self.regulated, bool):
-            _refuse("regulated", self.regulated, "True or False", "correct it")
+        for field in ("regulated", "stream"):
+            if not isinstance(got := getattr(self, field), bool):
+                _refuse(field, got, "True or False", "correct it")
         for field in ("widths", "blocks", "halve"):
             got = getattr(self, field)
             if not isinstance(got, list | tuple) or not all(map(_whole, got)):
@@ -185,4 +190,4 @@ class QsnnConfig:
         where : str
             Name of the source in messages.
         """
-        return cls(**own_fields(cls, fields, "qsnn", where, ("regulated",)))
+        return cls(**own_fields(cls, fields, "qsnn", where, ("regulated", "kernel", "stream")))

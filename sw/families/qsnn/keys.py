@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from sw.families.qsnn.config import KERNELS
+
 BN = ("weight", "bias", "running_mean", "running_var")
 BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
 _FEATURE = re.compile(r"features\.(\d+)\.")
@@ -134,11 +136,14 @@ class Vgg(Shapes):
         self.pooled = [i > 0 and i - 1 not in self.indices for i in self.indices]
         first = f"features.{self.indices[0]}.fwd.module.0.weight"
         self.channels = width = self.side(first, 1, 3)
+        self.kernel = self.side(first, 2, 3)
+        if self.kernel not in KERNELS:
+            self.wrong.append(f"{first} is {self.kernel}x{self.kernel}, wanted 1x1 or 3x3")
         self.widths = []
         for i in self.indices:
             stem = f"features.{i}.fwd.module"
             out = self.side(f"{stem}.0.weight", 0, self.side(f"{stem}.1.weight", 0, width))
-            self.conv(f"{stem}.0", f"{stem}.1", out, width, 3, 3)
+            self.conv(f"{stem}.0", f"{stem}.1", out, width, self.kernel, self.kernel)
             if i:
                 self.wanted[f"{stem}.0.bias"] = (out,)
             width = out

@@ -115,10 +115,10 @@ class VggLayer(nn.Module):
         if number:
             inputs = config.widths[number - 1]
             conv: nn.Module = ScaledBinaryConv2d(
-                inputs, outputs, 3, stride, bias=True, regulated=config.regulated
+                inputs, outputs, config.kernel, stride, bias=True, regulated=config.regulated
             )
         else:
-            conv = QuantConv2d(config.channels, outputs, 3, stride)
+            conv = QuantConv2d(config.channels, outputs, config.kernel, stride)
         self.fwd = OverTime(nn.Sequential(conv, Norm2d(outputs)))
         self.act = QuantLIF(config.membrane_bits, config.alpha)
 
@@ -201,9 +201,11 @@ class Qsnn(Network):
             return self._run_residual(frames, trace)
         return self._run_vgg(frames, trace)
 
-    def mean_logits(self, x: Tensor, trace: Trace | None = None) -> Tensor:
-        """Mean of all steps' logits, (B, classes); arguments as in `forward`."""
-        return self(x, trace).mean(0)
+    def mean_logits(
+        self, x: Tensor, trace: Trace | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
+        """Mean of the logits of all steps that count, (B, classes); arguments as in `forward`."""
+        return mean_steps(self(x, trace), lengths)
 
     def _first(self, frames: Tensor, currents: Tensor) -> Tensor:
         """Currents of the first layer, rounded where the network is."""
@@ -235,6 +237,15 @@ class Qsnn(Network):
         return self.classifier(x.flatten(2))
 
 
+def mean_steps(values: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean of ``values`` (T, B, ...) over all steps, or over the first ``lengths`` (B,) of each."""
+    if lengths is None:
+        return values.mean(0)
+    steps = torch.arange(len(values), device=values.device)
+    counts = (steps[:, None] < lengths).view(*values.shape[:2], *[1] * (values.ndim - 2))
+    return (values * counts).sum(0) / counts.sum(0)
+
+
 def rate_loss(trace: Trace) -> Tensor:
     """Mean over the layers of (firing rate - 0.5)^2, of a trace that `Qsnn.forward` filled."""
     return torch.stack([(spikes.mean() - 0.5) ** 2 for spikes in trace.values()]).mean()
@@ -246,6 +257,7 @@ def loss(
     trace: Trace,
     rate_weight: float = RATE_WEIGHT,
     *,
+    lengths: Tensor | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Cross-entropy averaged over steps, plus ``rate_weight`` of `rate_loss`.
@@ -260,10 +272,17 @@ def loss(
         Spikes of all neurons.
     rate_weight : float
         Share of the spike-rate loss.
+    lengths : Tensor, optional
+        Steps of each image that count, the first ones, (B,); all where it is not given.
     label_smoothing : float
         Of the cross-entropy, 0 up to below 1.
     """
     entropy = F.cross_entropy(
-        logits.flatten(0, 1), labels.repeat(len(logits)), label_smoothing=label_smoothing
+        logits.flatten(0, 1),
+        labels.repeat(len(logits)),
+        label_smoothing=label_smoothing,
+        reduction="mean" if lengths is None else "none",
     )
+    if lengths is not None:
+        entropy = mean_steps(entropy.unflatten(0, logits.shape[:2]), lengths).mean()
     return entropy + rate_weight * rate_loss(trace)

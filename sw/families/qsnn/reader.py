@@ -73,6 +73,7 @@ def read(
         classes=shapes.classes,
         mean=mean,
         std=std,
+        stream=bool(settings.stream),
         size=settings.image_size,
         meta={**meta, **shapes.sizes(), "membrane_bits": bits},
     )
@@ -114,7 +115,7 @@ def _ask(path: pathlib.Path, settings: Settings, shapes: Shapes) -> None:
     wanted = []
     if settings.steps is None:
         wanted.append("steps= (time steps T; published nets have 2, 4 or 6, event data 10)")
-    elif settings.steps > MAX_STEPS:
+    elif settings.steps > MAX_STEPS and not settings.stream:
         raise SpikeloomError(
             f"{path}: steps is {settings.steps}, wanted 1 to {MAX_STEPS}; give fewer steps"
         )

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sw.families.learner import EVALUATED, Hooks, Learner, Teacher, decayed
 from sw.families.qsnn.layers import zero_weights
-from sw.families.qsnn.model import Qsnn, Trace, loss
+from sw.families.qsnn.model import Qsnn, Trace, loss, mean_steps
 from sw.families.qsnn.options import QsnnOptions
 
 MOMENTUM = 0.9  #: Of its SGD.
@@ -24,16 +24,23 @@ class QsnnLearner(Learner[Qsnn]):
         groups = decayed(self.model, options, lambda _, p: p.ndim > 1)
         self.optimiser = torch.optim.SGD(groups, lr=options.lr, momentum=MOMENTUM)
 
-    def loss(self, x: Tensor, labels: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, x: Tensor, labels: Tensor, progress: float, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Cross-entropy averaged over steps, plus the spike-rate loss."""
         self.model.anneal(progress)
         trace: Trace = {}
         logits = self.model(x, trace).float()
         options = self.options
         found = loss(
-            logits, labels, trace, options.rate_weight, label_smoothing=options.label_smoothing
+            logits,
+            labels,
+            trace,
+            options.rate_weight,
+            lengths=lengths,
+            label_smoothing=options.label_smoothing,
         )
-        return found, logits.mean(0)
+        return found, mean_steps(logits, lengths)
 
     def zero_weights(self) -> dict[str, int]:
         """Standardised weights of no sign, by layer."""

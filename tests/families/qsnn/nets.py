@@ -26,4 +26,7 @@ SMALL = {
     "vgg with strides": QsnnConfig(
         net="vgg", widths=(4, 6, 6, 8), halve=(1, 3), downsampling="stride", height=9, width=6
     ),
+    "vgg of one pixel": QsnnConfig(
+        net="vgg", widths=(8, 6, 8), kernel=1, height=1, width=1, channels=5, steps=3
+    ),
 }

@@ -15,6 +15,8 @@ VGG = {"net": "vgg", "height": 9, "width": 7}
     [
         ({"net": "mlp"}, "net is 'mlp', wanted one of resnet, vgg"),
         ({"stem": 5}, "stem is 5"),
+        ({"kernel": 5}, "kernel is 5, wanted one of 1, 3"),
+        ({"stream": 1}, "stream is 1, wanted True or False"),
         ({"membrane_bits": 3}, "membrane_bits is 3, wanted one of 2, 4, 8"),
         ({"steps": 0}, "steps is 0"),
         ({"classes": 1}, "classes is 1"),

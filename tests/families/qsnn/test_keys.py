@@ -85,6 +85,20 @@ def test_wrong_vgg(tmp_path):
     refuse(npz(tmp_path, state), "missing features.2.fwd.module.0.bias", **TOLD)
 
 
+def test_kernels_of_a_vgg():
+    state = vgg_state()
+    assert Vgg(state).kernel == 3
+    convs = {k: v for k, v in state.items() if v.ndim == 4}
+    narrow = {**state, **{k: v[:, :, :1, :1] for k, v in convs.items()}}
+    found = Vgg(narrow)
+    assert (found.kernel, found.faults(), found.misshaped()) == (1, [], {})
+    first, *others = convs
+    one = {**state, first: narrow[first]}  # all have that of the first
+    assert set(Vgg(one).misshaped()) == set(others)
+    wide = {k: np.pad(v, ((0, 0), (0, 0), (1, 1), (1, 1))) for k, v in convs.items()}
+    assert Vgg({**state, **wide}).faults() == [f"{first} is 5x5, wanted 1x1 or 3x3"]
+
+
 @pytest.mark.parametrize(
     ("key", "name"),
     [

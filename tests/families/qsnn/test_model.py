@@ -10,7 +10,7 @@ import sw
 from hw.common.errors import SpikeloomError
 from sw.families.qsnn.config import QsnnConfig
 from sw.families.qsnn.layers import QuantConv2d
-from sw.families.qsnn.model import Qsnn, loss, rate_loss
+from sw.families.qsnn.model import Qsnn, loss, mean_steps, rate_loss
 from sw.train.checkpoint import load_checkpoint, save_checkpoint
 from tests.families.qsnn.nets import SMALL
 from tests.fixtures import FIXTURES
@@ -159,6 +159,30 @@ def test_losses():
     steps = [torch.nn.functional.cross_entropy(step, labels) for step in logits]
     want = torch.stack(steps).mean() + 5e-3 * rate_loss(trace)
     torch.testing.assert_close(loss(logits, labels, trace), want)
+
+
+def test_only_the_first_frames_count():
+    logits = torch.randn(3, 2, 5)
+    labels, lengths = torch.tensor([4, 1]), torch.tensor([1, 3])
+    few = [logits[: lengths[n], n] for n in (0, 1)]
+    want = torch.stack([each.mean(0) for each in few])
+    torch.testing.assert_close(mean_steps(logits, lengths), want)
+    torch.testing.assert_close(mean_steps(logits, None), logits.mean(0))
+    cross = torch.nn.functional.cross_entropy
+    parts = [cross(each, label.expand(len(each))) for each, label in zip(few, labels, strict=True)]
+    trace = {"a": torch.ones(4)}
+    got = loss(logits, labels, trace, 0.5, lengths=lengths)
+    torch.testing.assert_close(got, torch.stack(parts).mean() + 0.5 * rate_loss(trace))
+    whole = torch.tensor([3, 3])
+    torch.testing.assert_close(
+        loss(logits, labels, trace, lengths=whole), loss(logits, labels, trace)
+    )
+    model = lively(SMALL["vgg of one pixel"])
+    x = model.normalise(torch.randint(0, 256, (2, 3, 5, 1, 1)))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model.mean_logits(x, None, lengths), mean_steps(model(x), lengths)
+        )
 
 
 def test_spike_rate_loss_reaches_the_weights():

@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 
 import sw
 from hw.common.errors import SpikeloomError
+from sw.families import of_state
 
 torch = pytest.importorskip("torch")
 from tests.families.qsnn.files import IMAGES, TOLD, npz, refuse  # noqa: E402
@@ -85,6 +86,20 @@ def test_json_file_beside_the_weights(tmp_path, side, want):
 )
 def test_wrong_options(tmp_path, options, match):
     refuse(npz(tmp_path, residual_state()), match, **{**TOLD, **options})
+
+
+def test_networks_of_sequences(tmp_path):
+    told = {"steps": 29, "membrane_bits": 4, "mean": 0, "std": 1}
+    net = sw.load(npz(tmp_path, residual_state(), side=told | {"stream": True}))
+    assert (net.stream, net.steps) == (True, 29)
+    assert of_state(residual_state()).told(net)["stream"] is True
+    path = npz(tmp_path, residual_state(), side=told | {"stream": False})
+    with pytest.raises(SpikeloomError, match="steps is 29, wanted 1 to 16"):
+        sw.load(path)
+    net = sw.load(path, steps=16)
+    assert not net.stream
+    assert "stream" not in of_state(residual_state()).told(net)
+    refuse(npz(tmp_path, residual_state(), side=told | {"stream": 1}), "stream must be true or fal")
 
 
 def test_vgg_with_images_of_another_size(tmp_path):

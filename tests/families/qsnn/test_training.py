@@ -76,14 +76,14 @@ def test_recipe(few_digits, tmp_path, monkeypatch):
     seen, real = [], training.loss
 
     class Recorded(training.QsnnLearner):
-        def loss(self, x, labels, progress):
-            value = super().loss(x, labels, progress)
+        def loss(self, x, labels, progress, lengths=None):
+            value = super().loss(x, labels, progress, lengths)
             ts = {m.t for m in self.model.modules() if isinstance(m, ScaledBinaryConv2d)}
             seen.append((ts, self.optimiser))
             return value
 
-    def half_of(logits, labels, trace, rate_weight, *, label_smoothing):
-        assert (rate_weight, label_smoothing) == (0.25, 0.125)
+    def half_of(logits, labels, trace, rate_weight, *, lengths, label_smoothing):
+        assert (rate_weight, label_smoothing, lengths) == (0.25, 0.125, None)
         assert len(trace) == 5
         return real(logits, labels, trace, rate_weight, label_smoothing=label_smoothing)
 

@@ -34,6 +34,31 @@ def test_a_program_of_another_core(tmp_path, network, capsys):
     assert "is compiled for another core than the one of arty_a7" in capsys.readouterr().err
 
 
+def test_what_a_board_can_hold(tmp_path, network, board, capsys):
+    """A network as a stream where it is asked for, and one of sequences in any case."""
+    for model, stream in (("digits-qsnn", True), ("vowels-qsnn", True), ("vowels-qsnn", False)):
+        assert cli._program(model, board, stream).stream
+    assert not cli._program("digits-qsnn", board, False).stream
+    network.compile(board.config).save(tmp_path / "p.npz")
+    model = str(tmp_path / "p.npz")
+    assert cli.main(["--board", "arty_a7", "--stream", "--model", model]) == 1
+    assert "is compiled for whole images, not for a stream" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "stream", "words"),
+    [
+        ("digits", False, "infer digits:3"),
+        ("mnist-tiny", False, "info"),
+        ("digits-qsnn", True, "stream FRAMES.npy --model digits-qsnn"),
+        ("vowels-qsnn", False, "stream vowels:0 --model vowels-qsnn"),
+    ],
+)
+def test_what_can_be_tried(model, stream, words, board):
+    program = cli._program(model, board, stream)
+    assert cli._try(program, model, "P") == f"python -m sw.host --port P {words}"
+
+
 def test_a_missing_tool(monkeypatch, capsys):
     def missing():
         raise SpikeloomError("no C++ compiler found")

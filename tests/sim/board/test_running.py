@@ -5,9 +5,13 @@ import time
 
 import pytest
 
+import sw
 from hw.arch import link
 from hw.arch.memmap import Mem, Stopped, load_addr
+from sim.board.running import RunningBoard
+from sw.host import __main__ as cli
 from sw.host import open_port, self_test
+from tests.host.modelled import plugged
 
 
 def cpu_seconds(process):
@@ -35,6 +39,26 @@ def test_the_network_is_in_memory_from_the_start(port, running, program, network
         layers = device.layers(program)
         assert sum(layer.cycles for layer in layers) == program.cycles
         assert all(layer.cycles == layer.forecast for layer in layers)
+
+
+def test_a_sequence_is_streamed(board, vowels, capsys):
+    """Each frame in a call of its own, the membranes in the board's memory between them."""
+    network = sw.load("vowels-qsnn").lower()
+    program = network.compile(board.config)
+    with RunningBoard(board, program) as running, plugged(running) as plug:
+        for n in (2, 0):  # the second begins anew
+            words = ["stream", f"vowels:{n}", "--model", "vowels-qsnn"]
+            assert cli.main(["--port", plug.port, *words]) == 0
+    sums = network.run_sequences(vowels.test_images, vowels.test_lengths).predictions
+    out = capsys.readouterr().out.splitlines()
+    assert [line for line in out if line.startswith("vowels")] == [
+        f"vowels:{n}: class {sums[n]} after {vowels.test_lengths[n]} frames, label {n}: "
+        + ("right" if sums[n] == n else "WRONG")
+        for n in (2, 0)
+    ]
+    cycles = [int(line.split()[-2]) for line in out if line.startswith("step")]
+    first, later = program.first_cycles, program.cycles
+    assert cycles == [first, later, later, first, later, later, later]
 
 
 def test_a_run_is_stopped(port):
@@ -66,8 +90,6 @@ def test_time_passes_at_rest(port):
 
 
 def test_it_ends(board, program):
-    from sim.board.running import RunningBoard
-
     with RunningBoard(board, program) as running:
         process = running._process
         assert process.poll() is None
