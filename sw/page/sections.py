@@ -349,13 +349,13 @@ def _bound(page: Page) -> Section:
 
 def _image(page: Page) -> Section:
     s = page.sample
-    label = "" if s.label is None else f", labelled {s.label}"
+    label = "" if s.label is None else f", labelled {s.label},"
     right = "" if s.label is None else (": right" if s.label == s.prediction else ": WRONG")
-    note = f" ({readable(s.note)}.)" if s.note else ""
+    note = f" Shown because: {readable(s.note)}." if s.note else ""
     return Section(
         key="image",
         title="The image that ran",
-        text=f"{s.name[:1].upper()}{s.name[1:]}{label}, is read as class {s.prediction}{right}. "
+        text=f"{s.name[:1].upper()}{s.name[1:]}{label} is read as class {s.prediction}{right}. "
         f"What follows is of this image, on the interpreter, which is exact in every bit.{note}",
         figures=(
             Figure(
