@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +31,16 @@ for (const e of document.body.querySelectorAll('*')) {
   if (r.width && r.right > wide + 0.5) out.push(e.tagName + ' ' + r.right); }
 return JSON.stringify({scroll: document.documentElement.scrollWidth, wide, out: out.slice(0, 9),
   height: document.documentElement.scrollHeight}); })()
+"""
+
+
+#: Puts two descriptors where the browser has its pipe, 3 to read and 4 to write, and becomes it.
+_LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(word), fcntl.F_DUPFD, 10) for word in sys.argv[1:3]]
+for number, end in zip((3, 4), ends):
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -156,10 +167,9 @@ def browser(program: str | None = None) -> Iterator[Browser]:
         words = [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                  "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
                  f"--user-data-dir={home}", "--remote-debugging-pipe", "about:blank"]  # fmt: skip
-        # the browser reads from descriptor 3 and writes to 4
-        shell = ["sh", "-c", f'exec "$@" 3<&{there} 4>&{back}', "sh", *words]
+        launch = [sys.executable, "-c", _LAUNCH, str(there), str(back), *words]
         process = subprocess.Popen(
-            shell, pass_fds=(there, back), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            launch, pass_fds=(there, back), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         os.close(there)
         os.close(back)
