@@ -48,6 +48,7 @@ class Section:
     text: str = ""
     charts: tuple[Chart, ...] = ()
     figures: tuple[Figure, ...] = ()
+    large: bool = False  #: Two figures side by side, and not three.
     legend: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = ()
     missing: tuple[str, str] | None = None
@@ -428,6 +429,7 @@ def _attention(page: Page) -> Section:
     return Section(
         key="attention",
         title="Attention maps",
+        large=True,
         text="Binary maps of each head and step: a row a query, a column a key (or channels of "
         f"keys and values, where those are multiplied first).{looked}",
         figures=tuple(

@@ -150,10 +150,10 @@ def both(name: str, alt: str, draw: Callable[[float], Drawing]) -> Chart:
     return Chart(alt=alt, wide=wide, narrow=narrow)
 
 
-def small(name: str, alt: str, draw: Callable[[float], Drawing]) -> Chart:
+def small(name: str, alt: str, draw: Callable[[float], Drawing], width: float = SMALL) -> Chart:
     """Return a small chart, many of which stand side by side."""
     with styled():
-        return Chart(alt=alt, wide=draw(SMALL).svg(name, alt))
+        return Chart(alt=alt, wide=draw(width).svg(name, alt))
 
 
 @contextlib.contextmanager

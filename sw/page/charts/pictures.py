@@ -19,6 +19,7 @@ from sw.page.charts.drawing import (
 )
 from sw.page.facts import Attention, Confusion, Sample, Spikes
 
+LARGE = 420  #: Pixels that the maps of a layer are wide.
 PLACES, CHANNELS = 288, 128  #: Pixels of a raster, along and up; more are put together.
 NUMBERED = 16  #: Classes up to which a confusion matrix has its counts in its cells.
 
@@ -178,7 +179,7 @@ def maps(attention: Attention, sample: Sample, n: int) -> Chart:
     def draw(width: float) -> Drawing:
         margin, gap = 44, 6
         across = min(heads, 4)
-        side = min(86.0, (width - margin - gap * across) / across)
+        side = min(87.0, (width - margin - gap * across) / across)
         shown = min(steps, 8)
         lines = -(-heads // across)
         each = (looked is not None) + shown
@@ -223,7 +224,7 @@ def maps(attention: Attention, sample: Sample, n: int) -> Chart:
                 top += side + gap
         return d
 
-    return small(f"map-{n}", alt, draw)
+    return small(f"map-{n}", alt, draw, LARGE)
 
 
 def received(attention: Attention) -> np.ndarray | None:
