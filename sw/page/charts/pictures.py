@@ -20,6 +20,7 @@ from sw.page.charts.drawing import (
 from sw.page.facts import Attention, Confusion, Sample, Spikes
 
 LARGE = 420  #: Pixels that the maps of a layer are wide.
+POINTS = 88  #: Rows, and columns, of a map that are drawn; more are put together.
 PLACES, CHANNELS = 288, 128  #: Pixels of a raster, along and up; more are put together.
 NUMBERED = 16  #: Classes up to which a confusion matrix has its counts in its cells.
 
@@ -217,8 +218,8 @@ def maps(attention: Attention, sample: Sample, n: int) -> Chart:
                 top += side + gap
             for step in range(shown):
                 ax = _frame(d, left, top, side)
-                part, _ = pooled(attention.maps[step, head], 128, 0)
-                part, _ = pooled(part, 128, 1)
+                part, _ = pooled(attention.maps[step, head], POINTS, 0)
+                part, _ = pooled(part, POINTS, 1)
                 ax.imshow(tinted(part), interpolation="none", aspect="auto", extent=(0, 1, 1, 0))
                 _side(d, f"step {step}", at, top, side)
                 top += side + gap
