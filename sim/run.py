@@ -3,9 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import boards
 from hw.arch import Config, SpikeloomError
+from hw.build import report as builds
+from hw.common import files
 from hw.common.cli import command, prog
 from sim.interpreter.interpret import ColumnReads
 from sim.simulate import Simulated, run, wave_kind
@@ -14,7 +17,11 @@ from sw.compiler import Program, fit_config
 from sw.compiler.origin import is_program
 from sw.host.image import KINDS
 from sw.host.samples import Images, count, first_images, one_image, own_data
+from sw.page import gather, missing, write
+from sw.page.source import checked
 from sw.room import compile_told
+
+CURE = "choose another folder with --output"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         type=count,
         help="the first N test images of the network's own data set",
+    )
+    p.add_argument(
+        "--output",
+        metavar="DIR",
+        help="write report.json, program.npz and report.html, the page of the first image, there",
     )
     p.add_argument("--wave", metavar="FILE", help="write a waveform, .vcd or .fst")
     return p
@@ -149,12 +161,60 @@ def report(program: Program, images: Images, result: Simulated) -> str:
     return "\n".join(lines)
 
 
+def record(program: Program, result: Simulated, board: boards.Board | None) -> dict[str, Any]:
+    """Return the report of a simulation, in the schema of a build's; its clock is a board's."""
+    counted = int(result.cycles[-1])
+    out: dict[str, Any] = {
+        "schema": builds.SCHEMA,
+        "model": {"name": program.name},
+        "core": program.config.as_dict(),
+        "cycles": {"kind": "simulated", "total": counted},
+        "memory": builds.memory_map(program),
+        "membranes": builds.membranes(program),
+        "simulation": {
+            "cycles": result.cycles.tolist(),
+            "writes": result.writes,
+            "compared": list(result.compared),
+            "mismatches": [str(each) for each in result.mismatches],
+        },
+    }
+    if board is not None:
+        out["board"] = {
+            "name": board.name,
+            "title": board.title,
+            "part": board.part,
+            "family": board.family,
+            "clock_hz": board.core_clock,
+        }
+        out["cycles"] = builds.cycles("simulated", program, board.core_clock, counted)
+    return out
+
+
+def save(
+    folder: Path,
+    program: Program,
+    network: IntegerNetwork | None,
+    images: Images,
+    told: dict[str, Any],
+) -> str:
+    """Write a simulation's report, program and page into a folder; return what is there."""
+    files.write(folder / "report.json", builds.to_json(told), CURE)
+    program.save(folder / "program.npz")
+    if lacks := missing():
+        return f"wrote {folder / 'report.json'}; no report.html: {lacks}"
+    shown = images if program.stream else images.one(0)
+    page = gather(program, network, sample=shown, report=told, checked=checked(told))
+    return f"wrote {write(page, folder / 'report.html')}, the page, and report.json beside it"
+
+
 @command()
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; 0, 1 for a mistake or a mismatch, 2 for wrong usage."""
     args = _parser().parse_args(argv)
     if args.wave:
         wave_kind(Path(args.wave).absolute())
+    if args.output is not None and (not args.output or Path(args.output).is_file()):
+        raise SpikeloomError(f"--output {args.output!r} is no folder; choose another")
     program, network = _program(args)
     shape, classes = program.input_shape, program.classes
     data = own_data(shape, network.meta.get("data") if network else None)
@@ -165,6 +225,10 @@ def main(argv: list[str] | None = None) -> int:
     images = images.of(program)
     result = run(program, images.pixels, wave=args.wave, check=True, network=network)
     print(report(program, images, result))
+    if args.output:
+        board = boards.get(args.board) if args.board else None
+        told = record(program, result, board)
+        print(save(Path(args.output), program, network, images, told))
     if args.wave:
         print(f"wrote {args.wave}, the waveform")
     return 1 if result.mismatches else 0

@@ -25,6 +25,7 @@ COMMANDS = {
     "agree": ("sw.agree.__main__", "how often integers and floats of a network agree"),
     "data": ("sw.data.__main__", "list, fetch and prepare data sets"),
     "host": ("sw.host.__main__", "load a program into a board and classify images"),
+    "page": ("sw.page.__main__", "write the HTML page of a build, a simulation or a network"),
     "board": ("sim.board.__main__", "simulate a board behind a serial port, for host"),
     "check": ("hw.tools.check_xc7", "check a 7-series netlist for the open flow"),
     "timing": ("hw.tools.timing_xc7", "print the longest paths of a 7-series netlist"),

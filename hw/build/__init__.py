@@ -78,7 +78,7 @@ def build(
     job = Job(found, str(model), folder, tell, design, stream, fit)
     target = {"model": str(find(model).resolve()), "board": found.name}
     Pipeline(STEPS, folder, tell, target).run(job, first=first, last=last)
-    return job.read("report.json") if last in (None, "report") else {}
+    return job.read("report.json") if last in (None, "report", "page") else {}
 
 
 def hertz(mhz: float | str) -> int:

@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error("the following arguments are required: --board")
     if args.first and args.last and NAMES.index(args.first) > NAMES.index(args.last):
         _parser().error(f"--from {args.first} comes after --to {args.last}")
-    if args.program and args.last not in (None, "pack", "report"):
+    if args.program and args.last not in (None, "pack", "report", "page"):
         _parser().error(f"--program needs the bitstream, but --to {args.last} ends before it")
     if args.program:  # what is missing is told before a build of minutes
         board = boards.get(args.board)
@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = Path(args.output) if args.output else default_folder(args.board, args.model)
     if not progress.ran:
         print("nothing to do: every step is up to date")
-    if args.last in (None, "report"):
+    if args.last in (None, "report", "page"):
         print((folder / "report.txt").read_text(encoding="utf-8"), end="")
     print(f"results: {folder}")
     if args.program:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import importlib.util
 import inspect
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hw.build.job import Job
 from hw.build.sources import source_digest
 from hw.common.files import digest, file_digest
 from hw.tools import find, yosys
+from sw.page.write import NEEDS
 
 
 def of_model(job: Job) -> list[Any]:
@@ -70,6 +72,20 @@ def of_report(job: Job) -> list[Any]:
     modules = ("hw.build.report", "sw.compiler.report", "sw.data", "sw.host.rate")
     present = network.measurable(job.read("model.json"))
     return [_board(job), source_digest(*modules), tool_versions(job), present, _own()]
+
+
+def of_page(job: Job) -> list[Any]:
+    """Of the page: whether the data set is here whose first image it shows, too."""
+    found = [importlib.util.find_spec(name) is not None for name in NEEDS]
+    versions = _versions(*(name for name, here in zip(NEEDS, found, strict=True) if here))
+    present = network.measurable(job.read("model.json"))
+    return [
+        source_digest("sw.page", "sw.page.render"),
+        versions,
+        job.target.titles,
+        present,
+        _own(),
+    ]
 
 
 def tool_versions(job: Job) -> dict[str, str]:

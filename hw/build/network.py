@@ -4,7 +4,7 @@ Everything of ``sw`` that the steps need stands here; none of it needs torch.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from sw.frontend.files import read_sidecar
 from sw.frontend.loader import find as find_model
 from sw.frontend.loader import shipped
 from sw.lower import choices
+from sw.page import gather, missing
+from sw.page import write as write_page
 from sw.room import compile_told
 
 MEASURED, BATCH = 10_000, 500  #: Test images whose integer accuracy is measured; at a time.
@@ -161,6 +163,20 @@ def accuracy(
             "integer_test_wrong": wrong,
         }
     }
+
+
+def page(
+    program: Program,
+    network: IntegerNetwork,
+    report: dict[str, Any],
+    titles: Mapping[str, str],
+    path: Path,
+) -> str | None:
+    """Write the page of a build; return a sentence where that cannot be."""
+    if lacks := missing():
+        return f"no report.html: {lacks}"
+    write_page(gather(program, network, report=report, titles=titles), path)
+    return None
 
 
 def measurable(known: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from hw.common.files import digest, file_digest
 ROOT = Path(__file__).resolve().parents[2]
 #: Packages of this project; installed, they lie in a folder beside everybody else's.
 OURS = ("hw", "sw", "sim", "boards", "spikeloom")
-DATA = (".v", ".sv", ".cpp")  #: Files beside modules that are read by them.
+DATA = (".v", ".sv", ".cpp", ".html", ".css")  #: Files beside modules that are read by them.
 
 
 def sources(*modules: str) -> list[Path]:

@@ -114,6 +114,11 @@ def _report(job: Job, work: Path) -> None:
     write(work / "report.json", report.to_json(value))
 
 
+def _page(job: Job, work: Path) -> str | None:
+    read = job.read("report.json")
+    return network.page(job.program(), job.integer(), read, job.target.titles, work / "report.html")
+
+
 def make_report(job: Job) -> dict[str, Any]:
     """Return the report of a build whose other steps are done."""
     board, program, checked = job.board, job.program(), job.read("check.json")
@@ -186,5 +191,6 @@ STEPS = (
         _report,
         ("report.json", "report.txt"),
     ),
+    Step("page", "report.html: charts and a run's spikes", inputs.of_page, _page, ("report.html",)),
 )
 NAMES = tuple(s.name for s in STEPS)

@@ -47,4 +47,5 @@ def test_step_names():
         "route",
         "pack",
         "report",
+        "page",
     )

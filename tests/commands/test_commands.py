@@ -29,6 +29,8 @@ TORCH = {"sw.train", "benchmarks.ablation", "benchmarks.training"}  # need the e
 MISTAKES = {
     "hw.build": ["--board", "ulx3s", "--model", "/nowhere/x.safetensors"],
     "sw.compiler": ["/nowhere/x.safetensors"],
+    "sw.page": ["/nowhere/x.safetensors"],
+    "benchmarks.page_picture": ["/nowhere"],
     "sim.run": ["/nowhere/x.safetensors"],
     "sim.board": ["--board", "nothing"],
     "sw.host": ["--port", "/dev/nowhere", "info"],

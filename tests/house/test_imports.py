@@ -53,9 +53,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
                 "sw.network"),
     "sim": ("boards", "hw.arch", "hw.core", "hw.soc", "hw.tools", "sim.interpreter", "sw.compiler",
             "sw.golden", "sw.images", "sw.network", "sw.result"),
+    "sw.page": ("hw.arch", "sim.interpreter", "sw.compiler", "sw.golden", "sw.host", "sw.network"),
     "hw.build": ("boards", "hw.arch", "hw.outside", "hw.soc", "hw.targets", "hw.tools", "sw",
                  "sw.api", "sw.compiler", "sw.data", "sw.frontend", "sw.host", "sw.lower",
-                 "sw.room"),
+                 "sw.page", "sw.room"),
     "commands": ("*",),
     "benchmarks": ("*",),
 }  # fmt: skip

@@ -31,6 +31,7 @@ FOLDERS = {
     "sw/lower": "lower",
     "sw/network": "network",
     "sw/nn": "nn",
+    "sw/page": "page",
     "sw/testing": "testing",
     "sw/train": "train",
 }

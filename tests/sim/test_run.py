@@ -7,11 +7,14 @@ import sys
 import numpy as np
 import pytest
 
+import boards
 import sw
 from hw.arch import SpikeloomError
+from sim.simulate import Simulated
 from sim.testbench import SimulationError
 from sw.data.digits import load_digits
 from sw.host import samples
+from sw.page.source import check_report, checked
 from tests.sim.digits import other_head
 
 run_command = importlib.import_module("sim.run")
@@ -264,3 +267,15 @@ def test_waveform(program, tmp_path):
     head = (tmp_path / "x.vcd").open(encoding="utf-8").read(200_000)
     assert "$scope module core" in head
     assert "$enddefinitions" in (tmp_path / "x.vcd").read_text(encoding="utf-8")
+
+
+def test_record_has_the_schema_of_builds(program):
+    """A simulation's report, with a board's clock and without; a page reads both."""
+    counted = np.array([program.first_cycles, program.cycles])
+    result = Simulated(logits=np.zeros((2, 10), np.int64), cycles=counted, writes=7)
+    told = run_command.record(program, result, None)
+    assert check_report(told, "x") is told
+    assert told["cycles"] == {"kind": "simulated", "total": program.cycles}
+    assert checked(told).cycles == tuple(counted.tolist())
+    told = check_report(run_command.record(program, result, boards.get("ulx3s")), "x")
+    assert told["cycles"]["latency_ms"] == round(1e3 * program.cycles / 50e6, 4)
