@@ -100,12 +100,13 @@ def lower(network: Any, stream: bool, path: Path) -> list[str]:
     return list(choices(found))
 
 
-def compile_into(network: IntegerNetwork, config: Config, folder: Path) -> None:
-    """Write the program of a network: ``program.npz``, its text and its memory images."""
+def compile_into(network: IntegerNetwork, config: Config, folder: Path) -> Program:
+    """Write the program of a network: ``program.npz``, its text, its memory images; return it."""
     found = compile_told(network, config)
     found.save(folder / "program.npz")
     write(folder / "program.txt", found.disassemble())
     write_images(found, folder / "images")
+    return found
 
 
 def write_images(program: Any, folder: Path) -> None:
