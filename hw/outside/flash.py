@@ -13,6 +13,7 @@ from hw.outside.nor import QUAD_OUTPUT, Read
 
 LANES = 4
 NIBBLES = WORD_BITS // LANES
+PERIOD = 2 * NIBBLES  #: Cycles from word to word.
 ONE_LANE = 0b1101  #: Lanes that are driven then: data, and the two that protect and hold, high.
 SENT = 40  #: Bits that a command may have before its dummy clocks.
 
@@ -48,13 +49,14 @@ class Flash(wiring.Component):
     A word is four bytes of the flash, the one at the lowest address being its bits 7 to 0; word n
     stands ``offset + 4 n`` bytes from the beginning. What lies beyond the end of the flash is its
     beginning again, the FPGA's configuration. After a request the chip stays selected, and a
-    request for the words that follow goes on there. Where nobody takes a word the flash's clock
-    stops. Requests wait until the flash is woken, some 0.2 ms after reset. Requests to write, and
-    their words, are taken and forgotten.
+    request for the words that follow goes on there, without a command; it takes as long as others
+    all the same, so that a forecast is exact. Where nobody takes a word the flash's clock stops.
+    Requests wait until the flash is woken, some 0.2 ms after reset. Requests to write, and their
+    words, are taken and forgotten.
 
-    Latency: ``latency`` cycles at most from a request that is taken to its first word; 19 where it
-    goes on. A request that is elsewhere is taken ``deselected + 2`` cycles after it is offered.
-    Throughput: a word in 16 cycles. A drop takes ``deselected + 1`` cycles.
+    Latency: ``latency`` cycles from a request to its first word. Throughput: a word in ``PERIOD``
+    cycles. A request is taken when all words of the one before are clocked out; a drop is over in
+    the next cycle.
 
     Parameters
     ----------
@@ -85,14 +87,14 @@ class Flash(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Cycles from a request that is taken with the chip not selected to its first word."""
-        return 2 * (self.read.clocks + NIBBLES) + 3
+        """Cycles from a request that is taken to its first word."""
+        return self.deselected + 2 * (self.read.clocks + NIBBLES) + 3
 
     def elaborate(self, platform):
         m, port, read, pins = Module(), self.port, self.read, self.pins
         request = port.request.payload
         waits = [nor.cycles(step.wait, self.clock) for step in self.steps]
-        timer = Signal(range(max(waits) + 1))
+        timer = Signal(range(max(*waits, self.deselected + 2 * read.clocks) + 1))
         step, awake = Signal(range(len(self.steps))), Signal()
         selected, clk = Signal(), Signal()
         shift, left = Signal(SENT), Signal(range(read.clocks + 1))
@@ -102,19 +104,18 @@ class Flash(wiring.Component):
         self._pads(m, selected, clk, shift, left, awake)
         self._words(m, fetch & clk, nibble == NIBBLES - 1, room)
 
-        def deselect(time: Any) -> None:
-            m.d.sync += [timer.eq(time), clk.eq(0)]
-            m.next = "WAIT"
+        gap = self.deselected
 
-        def begin() -> None:
-            """Take a request to read; the chip has got its address, or gets it now."""
-            m.d.sync += [at.eq(request.addr), words.eq(request.count)]
+        def drop() -> None:
+            """Where the core drops all, the chip is not selected any more."""
+            with m.If(port.drop):
+                m.d.sync += [clk.eq(0), nibble.eq(0)]
+                m.next = "CLOSED"
 
         with m.FSM(name="state"):
             with m.State("WAIT"):
                 m.d.sync += timer.eq(timer - 1)
                 with m.If(timer == 0):
-                    m.d.sync += timer.eq(0)
                     m.next = "CLOSED"
             with m.State("CLOSED"):
                 m.d.comb += port.request.ready.eq(awake)
@@ -125,13 +126,17 @@ class Flash(wiring.Component):
                     m.d.sync += [shift.eq(Array(first)[step]), left.eq(Array(sizes)[step])]
                     m.next = "SEND"
                 with m.Elif(port.request.valid):
-                    begin()
-                    m.d.sync += [left.eq(read.clocks), shift.eq(self._command(request.addr))]
-                    m.next = "SEND"
+                    m.d.sync += timer.eq(gap - 1)
+                    m.next = "GAP"
                     with m.If(request.write):
                         m.next = "SWALLOW"
-                    with m.If(port.drop):
-                        deselect(0)
+                    drop()
+            with m.State("GAP"):
+                m.d.sync += [timer.eq(timer - 1), left.eq(read.clocks)]
+                m.d.sync += shift.eq(self._command(at))
+                with m.If(timer == 0):
+                    m.next = "SEND"
+                drop()
             with m.State("SEND"):
                 m.d.comb += selected.eq(1)
                 m.d.sync += clk.eq(~clk)
@@ -142,12 +147,13 @@ class Flash(wiring.Component):
                     m.next = "READ"
                     with m.If(~awake):
                         m.next = "SENT"
-                with m.If(port.drop & awake):
-                    deselect(self.deselected - 1)
+                with m.If(awake):
+                    drop()
             with m.State("SENT"):
                 m.d.comb += selected.eq(1)
                 m.d.sync += [step.eq(step + 1), awake.eq(step == len(self.steps) - 1)]
-                deselect(Array(waits)[step])
+                m.d.sync += timer.eq(Array(waits)[step])
+                m.next = "WAIT"
             with m.State("READ"):
                 m.d.comb += [selected.eq(1), fetch.eq(1)]
                 with m.If(clk | (nibble != NIBBLES - 1) | room):
@@ -158,29 +164,33 @@ class Flash(wiring.Component):
                         m.d.sync += [at.eq(at + 1), words.eq(words - 1)]
                         with m.If(words == 1):
                             m.next = "OPEN"
-                with m.If(port.drop):
-                    deselect(self.deselected - 1)
+                drop()
             with m.State("OPEN"):
-                m.d.comb += selected.eq(1)
+                m.d.comb += [selected.eq(1), port.request.ready.eq(1)]
                 with m.If(port.request.valid):
-                    with m.If(~request.write & (request.addr == at)):
-                        m.d.comb += port.request.ready.eq(1)
-                        begin()
-                        m.next = "READ"
-                    with m.Else():
-                        deselect(self.deselected - 1)
-                with m.If(port.drop):
-                    deselect(self.deselected - 1)
+                    m.d.sync += timer.eq(gap - 1)
+                    m.next = "GAP"
+                    with m.If(request.addr == at):
+                        m.d.sync += timer.eq(gap + 2 * read.clocks - 1)
+                        m.next = "HOLD"
+                    with m.If(request.write):
+                        m.next = "SWALLOW"
+                drop()
+            with m.State("HOLD"):
+                m.d.comb += selected.eq(1)
+                m.d.sync += timer.eq(timer - 1)
+                with m.If(timer == 0):
+                    m.next = "READ"
+                drop()
             with m.State("SWALLOW"):
                 m.d.comb += port.write.ready.eq(1)
                 with m.If(port.write.valid):
                     m.d.sync += words.eq(words - 1)
                     with m.If(words == 1):
                         m.next = "CLOSED"
-                with m.If(port.drop):
-                    deselect(0)
-        with m.If(port.drop):
-            m.d.sync += nibble.eq(0)
+                drop()
+        with m.If(port.request.valid & port.request.ready):
+            m.d.sync += [at.eq(request.addr), words.eq(request.count)]
         m.d.sync += pins.clk_oe.eq(1)
         return m
 
