@@ -28,7 +28,7 @@ def of_model(job: Job) -> list[Any]:
 
 def of_program(job: Job) -> list[Any]:
     """Of compiling."""
-    modules = ("sw.compiler", "sw.network.storage", "sw.room", "hw.build.flash")
+    modules = ("sw.compiler", "sw.network.storage", "sw.room", "hw.build.outside")
     return [_board(job), _versions("numpy"), source_digest(*modules), _own()]
 
 

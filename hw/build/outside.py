@@ -9,9 +9,10 @@ from amaranth.lib.wiring import connect
 
 from boards import Board
 from boards.memory import Flash, Sdram
+from hw.arch.outside import CONTRACT, Contract
 from hw.build import flash
 from hw.common.errors import SpikeloomError
-from hw.outside import litedram, sdram
+from hw.outside import litedram, nor, sdram
 from hw.outside.sdram import DOMAIN
 from hw.targets.target import Target
 from hw.tools.yosys import run_yosys
@@ -35,6 +36,11 @@ def check(board: Board) -> None:
             f"{board.title}: outside = {c.outside}, but the memory outside ({memory.kind}) has "
             f"{memory.words} * 2**20 words of 32 bits; give outside={memory.words} in --config"
         )
+
+
+def contract(board: Board) -> Contract:
+    """Return when words come from the memory outside of a board, as forecasts have it."""
+    return nor.contract(board.core_clock) if isinstance(board.memory, Flash) else CONTRACT
 
 
 def attach(m: Module, platform: Any, target: Target, port: Any) -> None:

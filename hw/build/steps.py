@@ -31,7 +31,8 @@ def _lower(job: Job, work: Path) -> None:
 
 def _compile(job: Job, work: Path) -> None:
     outside.check(job.board)
-    program = network.compile_into(job.integer(), job.board.config, work)
+    contract = outside.contract(job.board)
+    program = network.compile_into(job.integer(), job.board.config, work, contract)
     for line in flash.write_image(job.board, program.outside, work):
         job.note("compile", line)
 

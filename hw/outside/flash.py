@@ -9,11 +9,8 @@ from amaranth.lib.wiring import In, Out
 from hw.arch.outside import ADDRESS_BITS, COUNT_BITS, WORD_BITS
 from hw.core.outside import OutsidePort
 from hw.outside import nor
-from hw.outside.nor import QUAD_OUTPUT, Read
+from hw.outside.nor import LANES, NIBBLES, QUAD_OUTPUT, Read
 
-LANES = 4
-NIBBLES = WORD_BITS // LANES
-PERIOD = 2 * NIBBLES  #: Cycles from word to word.
 ONE_LANE = 0b1101  #: Lanes that are driven then: data, and the two that protect and hold, high.
 SENT = 40  #: Bits that a command may have before its dummy clocks.
 
@@ -54,9 +51,9 @@ class Flash(wiring.Component):
     Requests wait until the flash is woken, some 0.2 ms after reset. Requests to write, and their
     words, are taken and forgotten.
 
-    Latency: ``latency`` cycles from a request to its first word. Throughput: a word in ``PERIOD``
-    cycles. A request is taken when all words of the one before are clocked out; a drop is over in
-    the next cycle.
+    Latency and throughput: those of ``contract``, `hw.outside.nor.contract`, which a word keeps to
+    while the one before it is taken within 12 cycles. A request is taken when all words of the one
+    before are clocked out; a drop is over in the next cycle.
 
     Parameters
     ----------
@@ -83,12 +80,8 @@ class Flash(wiring.Component):
         self.clock, self.offset, self.read = clock, offset, read
         self.steps = nor.steps(volatile_quad)
         self.deselected = nor.cycles(nor.DESELECTED, clock)
+        self.contract = nor.contract(clock, read)
         super().__init__({"port": In(OutsidePort()), "pins": Out(Pins())})
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a request that is taken to its first word."""
-        return self.deselected + 2 * (self.read.clocks + NIBBLES) + 3
 
     def elaborate(self, platform):
         m, port, read, pins = Module(), self.port, self.read, self.pins

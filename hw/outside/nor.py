@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from math import ceil
 
+from hw.arch.outside import WORD_BITS, Contract
 from hw.common.errors import SpikeloomError
 
+LANES = 4
+NIBBLES = WORD_BITS // LANES
 ADDRESS_BITS = 24  #: Of a byte; what lies above is not reached.
 #: Nanoseconds that the chip is not selected between two commands: 50 is the most that is asked for
 #: by S25FL128S, N25Q128, MT25QL128, W25Q128 and IS25LP128.
@@ -84,6 +87,16 @@ def steps(volatile_quad: bool) -> list[Step]:
 def cycles(nanoseconds: int, clock: int) -> int:
     """Return how many cycles of ``clock`` (Hz) a least time takes."""
     return ceil(round(nanoseconds * clock / 1e9, 6))
+
+
+def contract(clock: int, read: Read = QUAD_OUTPUT) -> Contract:
+    """Return when words come to a core of ``clock`` Hz, of a flash at half of that.
+
+    Before the first one: the chip is not selected, the command, the word; one cycle for the request
+    and two from the pins to the port.
+    """
+    clocks = read.clocks + NIBBLES
+    return Contract(latency=cycles(DESELECTED, clock) + 2 * clocks + 3, period=2 * NIBBLES)
 
 
 def check_clock(clock: int) -> None:

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 import boards
+from hw.arch.outside import CONTRACT
 from hw.build import outside
 from hw.build.board_top import elaborate
 from hw.common.errors import SpikeloomError
@@ -44,6 +45,13 @@ def test_every_board_that_is_advised_has_a_memory():
     for name in ("arty_a7", "arty_a7_100"):
         (flash,) = boards.get(name).outside
         assert (flash.kind, flash.words) == ("flash", 3)
+
+
+def test_the_forecast_is_of_the_memory_that_is_there():
+    assert outside.contract(boards.get("ulx3s")) == CONTRACT
+    assert outside.contract(boards.get("ulx3s").having("flash")).latency == 104
+    assert outside.contract(boards.get("arty_a7")).latency == 107
+    assert outside.contract(boards.get("cmod_a7")) == CONTRACT
 
 
 class Design(wiring.Component):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hw.outside import nor
-from hw.outside.flash import PERIOD, Flash
+from hw.outside.flash import Flash
 from hw.outside.nor import QUAD_OUTPUT
 from sim.pysim import run
 from tests.outside.norchip import KINDS, NorChip
@@ -122,9 +122,9 @@ def test_words_come_as_the_contract_has_it():
     dut, chip = gateware(), NorChip(DATA, CLOCK)
     got, taken = play(dut, chip, [(100, 50), (150, 10), (400, 5)])
     times = [cycle for cycle, _ in got]
-    assert {b - a for a, b in itertools.pairwise(times[:50])} == {PERIOD}
+    assert {b - a for a, b in itertools.pairwise(times[:50])} == {dut.contract.period}
     assert [times[n] - cycle for n, cycle in zip((0, 50, 60), taken, strict=True)] == [
-        dut.latency
+        dut.contract.latency
     ] * 3
 
 
@@ -159,7 +159,7 @@ def test_drop(seed):
             first, write = rng.randrange(WORDS), rng.random() < 0.2
             ctx.set(port.request.payload, {"addr": first, "count": 5, "write": write})
             ctx.set(port.request.valid, 1)
-            left, k = rng.randrange(1, dut.latency + 100), 0
+            left, k = rng.randrange(1, dut.contract.latency + 100), 0
             if seed == 0:
                 left = n + 1  # all of the first cycles
             taken = last = False

@@ -43,3 +43,9 @@ def test_a_core_that_is_too_fast_is_refused():
     nor.check_clock(100_000_000)
     with pytest.raises(SpikeloomError, match=r"clock would have 60 MHz, and 50 MHz is the most"):
         nor.check_clock(120_000_000)
+
+
+@pytest.mark.parametrize(("clock", "latency"), [(50_000_000, 104), (80_000_000, 107)])
+def test_contract(clock, latency):
+    found = nor.contract(clock)
+    assert (found.latency, found.period) == (latency, 16)
