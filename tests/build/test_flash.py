@@ -13,7 +13,7 @@ from hw import targets
 from hw.build import flash, outside
 from hw.build.board_top import elaborate
 from hw.common.errors import SpikeloomError
-from hw.tools import check_xc7
+from hw.tools import check_xc7, find
 from hw.tools.netlist import Netlist
 from hw.tools.yosys import run_yosys
 from tests.build.test_outside import Design, board
@@ -118,3 +118,20 @@ def test_a_bitstream_that_reaches_the_words_is_refused(tmp_path):
     flash.check_bitstream(boards.get("ulx3s"), path)
     path.write_bytes(bytes(0x200000))
     flash.check_bitstream(reading("ulx3s"), path)
+
+
+def test_an_ecp5_is_routed_and_packed_with_it(need, tmp_path):
+    """nextpnr gives the clock cell its place, and Project Trellis a bitstream."""
+    need(find.have("nextpnr-ecp5"), "nextpnr-ecp5")
+    found = reading("ulx3s_25f")
+    target, top = targets.of(found), elaborate(found, Design())
+    (tmp_path / "top.il").write_text(top.rtlil, encoding="utf-8")
+    run_yosys(target.synthesis("top.il", "top.json", "top.stat"), cwd=tmp_path)
+    target.constrain(tmp_path, top.pins, top.clocks)
+    assert target.route(tmp_path) is None
+    placed = target.placed(tmp_path)
+    assert placed is not None
+    assert placed.fmax_mhz > 100
+    assert placed.resources["lut"] < 400
+    target.pack(tmp_path)
+    flash.check_bitstream(found, tmp_path / "top.bit")
