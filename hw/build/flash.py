@@ -12,11 +12,13 @@ from amaranth.lib.wiring import connect
 from boards import Board
 from boards.memory import Flash as Facts
 from hw.common.errors import SpikeloomError
+from hw.common.files import write
 from hw.outside.flash import Flash
 from hw.targets.target import Target
 from hw.tools.loader import NAME as LOADER
 from sw.host.outside import IMAGE
 
+SCRIPT = "write_flash.sh"
 OURS = "quad_flash"  #: Resource that is made of a platform's.
 #: A platform's resource with a pin for each lane, and its pins in the order of the lanes.
 THEIRS, LANES = ("spi_flash", "spi_flash_1x"), ("copi", "cipo", "wp", "hold")
@@ -65,13 +67,17 @@ def attach(m: Module, platform: Any, target: Target, facts: Facts, port: Any) ->
 def write_image(board: Board, words: np.ndarray, folder: Path) -> list[str]:
     """Write a program's words outside as ``flash.bin`` where the board reads them from its flash.
 
-    Returns sentences that tell how they come into the flash; none where there is nothing to write.
+    Beside it goes a script with the command that brings them there. Returns sentences that tell how
+    they come there; none where there is nothing to write.
     """
     facts = board.memory
     if not isinstance(facts, Facts) or not len(words):
         return []
     (folder / IMAGE).write_bytes(words.astype("<u4").tobytes())
-    return told(board, 4 * len(words))
+    said = told(board, 4 * len(words))
+    remarks = "".join(f"# {line}\n" for line in said)
+    write(folder / SCRIPT, f"#!/bin/sh\n{remarks}set -eu\n{command(board)}\n").chmod(0o755)
+    return said
 
 
 def told(board: Board, size: int) -> list[str]:

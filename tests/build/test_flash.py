@@ -97,6 +97,9 @@ def test_the_image_is_little_endian_words(tmp_path):
         "openFPGALoader -b arty_a7_100t --write-flash --verify --offset 0x400000 flash.bin"
     )
     assert said[2].endswith("openFPGALoader -b arty_a7_100t --enable-quad")
+    script = (tmp_path / "write_flash.sh").read_text(encoding="utf-8").splitlines()
+    assert [script[0], *script[-2:]] == ["#!/bin/sh", "set -eu", said[1].partition("network: ")[2]]
+    assert all(line.startswith("#") for line in script[1:-2])
 
 
 def test_where_quad_is_enabled_for_a_while_nobody_sets_it(tmp_path):
