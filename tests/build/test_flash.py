@@ -79,6 +79,7 @@ def test_the_open_flow_knows_the_cells(made):
     found, _, _, path = made
     if found.family == "xc7":
         check_xc7.refuse_offences(Netlist.load(path), path, {"rst": 1})
+        assert targets.of(found).timing(Netlist.load(path)) is not None
 
 
 def test_a_platform_without_a_flash_is_refused():
