@@ -14,7 +14,8 @@ from hw.common.errors import SpikeloomError
 
 __all__ = ["NAMES", "Board", "get", "read", "table"]
 
-HELPERS = ("board", "dies", "platform", "platforms")  #: Modules of this package that are no boards.
+#: Modules of this package that are no boards.
+HELPERS = ("board", "dies", "memory", "platform", "platforms")
 NAMES: tuple[str, ...]  #: Of all boards, in order of the alphabet; made on demand.
 
 

@@ -1,10 +1,12 @@
 """What a board is."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from boards import dies
+from boards.memory import Memory
 from boards.platform import Facts, facts, platform_class
 from hw.arch.config import Config
 from hw.common.errors import SpikeloomError
@@ -26,7 +28,7 @@ class Board:
     core_clock: int  #: Wanted of the family's PLL, Hz; one that it cannot make is refused.
     config: Config  #: The core that is built unless told otherwise.
     loader: str = ""  #: openFPGALoader's name of the board.
-    outside: int = 0  #: Words, in 2**20 of 32 bits, of its SDRAM, for cores with a mover; 0: none.
+    outside: tuple[Memory, ...] = ()  #: For cores with a mover; the first, unless told otherwise.
 
     def __post_init__(self) -> None:
         if self.core_clock <= 0:
@@ -34,6 +36,22 @@ class Board:
                 f"board {self.name}: core_clock = {self.core_clock}, but it must be positive, in Hz"
             )
         dies.die(self.part, self.name)
+
+    @property
+    def memory(self) -> Memory | None:
+        """The memory outside that its core has, if that has a mover; None where there is none."""
+        return self.outside[0] if self.outside else None
+
+    def having(self, kind: str) -> Self:
+        """Return the board with the memory outside of a kind alone; SpikeloomError without one."""
+        found = tuple(memory for memory in self.outside if memory.kind == kind)
+        if not found:
+            kinds = ", ".join(memory.kind for memory in self.outside)
+            raise SpikeloomError(
+                f"board {self.name}: no memory outside is a {kind!r}; this Spikeloom knows "
+                f"{kinds or 'none'} of this board"
+            )
+        return dataclasses.replace(self, outside=found)
 
     @property
     def die(self) -> dies.Die:

@@ -9,6 +9,7 @@ import dataclasses
 import boards
 from boards.dies import Block
 from hw.arch.config import Config
+from hw.arch.outside import CONTRACT, Contract
 from hw.arch.parts import memories
 from hw.common.errors import SpikeloomError
 from sw.compiler import MisfitError, Program, compile_network, fit_config
@@ -88,10 +89,10 @@ def _taken(network: IntegerNetwork, config: Config, block: Block) -> int | None:
     return None if core is None else block_rams(core, block)
 
 
-def compile_told(network: IntegerNetwork, config: Config) -> Program:
+def compile_told(network: IntegerNetwork, config: Config, contract: Contract = CONTRACT) -> Program:
     """Compile; a network that is too large for the core is told where there is room."""
     try:
-        return compile_network(network, config)
+        return compile_network(network, config, contract)
     except MisfitError as error:
         advice = "\n  ".join(room(network, config))
         raise SpikeloomError(f"{error}\nwhere there is room:\n  {advice}") from None

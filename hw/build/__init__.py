@@ -41,6 +41,7 @@ def build(
     config: str | Config = "",
     fit: bool = False,
     clock: float | str | None = None,
+    outside: str | None = None,
 ) -> dict[str, Any]:
     """Build a model for a board; return the report, or {} where ``last`` comes before it.
 
@@ -59,11 +60,15 @@ def build(
     fit : make the memories as deep as the network needs.
     clock : of the core in MHz; default the board's. SpikeloomError where PLL or UART cannot have
         it, with the nearest that they can.
+    outside : the memory outside that a core with a mover has, 'sdram' or 'flash'; default the
+        board's first.
     """
     found = board if isinstance(board, boards.Board) else boards.get(board)
     if config:
         core = config if isinstance(config, Config) else found.config.changed(config)
         found = dataclasses.replace(found, config=core)
+    if outside is not None:
+        found = found.having(outside)
     if clock is not None:
         found = dataclasses.replace(found, core_clock=hertz(clock))
     if output is not None and not str(output):

@@ -45,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--clock", metavar="MHZ", help="clock of the core (default: the board's)")
     p.add_argument(
+        "--outside",
+        choices=("sdram", "flash"),
+        help="memory outside of a core with a mover (default: the board's first)",
+    )
+    p.add_argument(
         "--output", metavar="DIR", help="folder of the results (default: build/BOARD/MODEL)"
     )
     p.add_argument(
@@ -124,6 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             config=args.config,
             fit=args.fit,
             clock=args.clock,
+            outside=args.outside,
         )
     finally:
         progress.status.stop()

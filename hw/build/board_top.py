@@ -66,7 +66,7 @@ class BoardTop(Elaboratable):
         m.submodules.tx_buffer = tx = io.Buffer(OUTPUT, uart.tx)
         m.d.comb += [design.uart_rx.eq(rx.i), tx.o.eq(design.uart_tx)]
         if getattr(design, "outside", None) is not None:
-            outside.attach(m, platform, self.target.board, design.outside)
+            outside.attach(m, platform, self.target, design.outside)
         for n, name in enumerate(LEDS):
             try:
                 led = platform.request("led", n, dir="-")

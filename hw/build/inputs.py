@@ -30,7 +30,7 @@ def of_model(job: Job) -> list[Any]:
 
 def of_program(job: Job) -> list[Any]:
     """Of compiling."""
-    modules = ("sw.compiler", "sw.network.storage", "sw.room")
+    modules = ("sw.compiler", "sw.network.storage", "sw.room", "hw.outside.nor")
     return [_board(job), _versions("numpy"), source_digest(*modules), _own()]
 
 
@@ -120,4 +120,5 @@ def _code(thing: Any) -> str:
 def _own() -> str:
     """Digest of what the steps themselves do."""
     files = [Path(str(m.__file__)) for m in (job_module, network)]
-    return digest(*map(file_digest, [*files, Path(__file__).with_name("steps.py")]))
+    beside = (f"{name}.py" for name in ("steps", "flash", "outside"))
+    return digest(*map(file_digest, [*files, *map(Path(__file__).with_name, beside)]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import sw
 from hw.arch.config import Config
+from hw.arch.outside import CONTRACT, Contract
 from hw.common.errors import SpikeloomError
 from hw.common.files import file_digest, write
 from sw.api import IntegerNetwork
@@ -102,12 +103,18 @@ def lower(network: Any, stream: bool, path: Path) -> list[str]:
     return list(choices(found))
 
 
-def compile_into(network: IntegerNetwork, config: Config, folder: Path) -> None:
-    """Write the program of a network: ``program.npz``, its text and its memory images."""
-    found = compile_told(network, config)
+def compile_into(
+    network: IntegerNetwork, config: Config, folder: Path, contract: Contract = CONTRACT
+) -> Program:
+    """Write the program of a network: ``program.npz``, its text, its memory images; return it.
+
+    ``contract``: of the memory outside, for the forecast.
+    """
+    found = compile_told(network, config, contract)
     found.save(folder / "program.npz")
     write(folder / "program.txt", found.disassemble())
     write_images(found, folder / "images")
+    return found
 
 
 def write_images(program: Any, folder: Path) -> None:

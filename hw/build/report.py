@@ -198,6 +198,8 @@ def to_text(report: dict[str, Any], titles: Mapping[str, str]) -> str:
         if bit["file"]
         else f"bitstream: none; {bit['reason']}",
     ]
+    if flash := report.get("flash"):
+        lines += ["", *flash["how"]]
     lines += ["", "tools"]
     lines += [f"  {name}: {version}" for name, version in report["tools"].items()]
     return "\n".join(lines) + "\n"

@@ -7,7 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from hw.build import board_top, dsp, inputs, network, outside, report
+from boards.memory import Flash
+from hw.build import board_top, dsp, flash, inputs, network, outside, report
 from hw.build.job import Job, board_design
 from hw.build.pipeline import Step
 from hw.common.errors import SpikeloomError
@@ -29,7 +30,11 @@ def _lower(job: Job, work: Path) -> None:
 
 
 def _compile(job: Job, work: Path) -> None:
-    network.compile_into(job.integer(), job.board.config, work)
+    outside.check(job.board)
+    contract = outside.contract(job.board)
+    program = network.compile_into(job.integer(), job.board.config, work, contract)
+    for line in flash.write_image(job.board, program.outside, work):
+        job.note("compile", line)
 
 
 def _elaborate(job: Job, work: Path) -> None:
@@ -99,6 +104,7 @@ def _pack(job: Job, work: Path) -> str | None:
         target.refuse_slow(placed.fmax_mhz, job.board.core_clock / 1e6)
     job.bring(work, *target.pack_reads)
     target.pack(work)
+    flash.check_bitstream(job.board, work / "top.bit")
     _remove(work, target.pack_reads)
     return None
 
@@ -134,6 +140,7 @@ def make_report(job: Job) -> dict[str, Any]:
     bit = job.output / "top.bit"
     made = bit.is_file()
     known = job.read("model.json")
+    image = job.output / flash.IMAGE
     note = lambda text: job.note("report", text)  # noqa: E731
     return {
         "schema": report.SCHEMA,
@@ -152,6 +159,15 @@ def make_report(job: Job) -> dict[str, Any]:
         "cycles": report.cycles("forecast", program, board.core_clock),
         "memory": report.memory_map(program),
         "membranes": report.membranes(program),
+        "flash": {
+            "file": image.name,
+            "bytes": image.stat().st_size,
+            "sha256": file_digest(image),
+            "offset": board.memory.offset,
+            "how": flash.told(board, image.stat().st_size),
+        }
+        if isinstance(board.memory, Flash) and image.is_file()
+        else None,
         "bitstream": {
             "file": bit.name if made else None,
             "bytes": bit.stat().st_size if made else None,

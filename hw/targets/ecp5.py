@@ -108,6 +108,13 @@ class Ecp5(Target):
         )
         return m
 
+    def flash_clock(self, clock: Signal, enable: Signal) -> Module:
+        m = Module()
+        m.submodules.flash_clock = Instance(
+            "USRMCLK", a_keep=1, i_USRMCLKI=clock, i_USRMCLKTS=~enable
+        )
+        return m
+
     def synthesis(self, rtlil: str, netlist: str, stat: str) -> list[str]:
         """Wide multiplexers (PFUMX, L6MUX21) are left out: adder trees take half the LUTs so.
 

@@ -83,6 +83,17 @@ class Target(ABC):
         ``source`` is the board's clock behind its input buffer.
         """
 
+    def flash_clock(self, clock: Signal, enable: Signal) -> Module:
+        """Return what drives the clock pin of the flash that the FPGA is configured from.
+
+        ``clock`` is a register, and so is ``enable``: the pin is driven while it is 1. Here, that
+        the family has no way to it: SpikeloomError.
+        """
+        raise SpikeloomError(
+            f"{self.board.title}: this Spikeloom knows no way to the clock of the flash of its "
+            "family; choose another memory with --outside"
+        )
+
     @abstractmethod
     def synthesis(self, rtlil: str, netlist: str, stat: str) -> list[str]:
         """Return the Yosys commands from the file ``rtlil``, whose top is called top.

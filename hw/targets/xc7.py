@@ -144,6 +144,21 @@ class Xc7(Target):
         m.submodules.global_clock = Instance("BUFG", i_I=raw, o_O=clock)
         return m
 
+    def flash_clock(self, clock: Signal, enable: Signal) -> Module:
+        """A STARTUPE2; its enable is no constant, which some routers leave away at this cell."""
+        m = Module()
+        m.submodules.startup = Instance(
+            "STARTUPE2",
+            a_keep=1,
+            p_PROG_USR="FALSE",
+            i_USRCCLKO=clock,
+            i_USRCCLKTS=~enable,
+            i_USRDONEO=Const(1),
+            i_USRDONETS=Const(1),
+            **{f"i_{name}": Const(0) for name in ("CLK", "GSR", "GTS", "KEYCLEARB", "PACK")},
+        )
+        return m
+
     def synthesis(self, rtlil: str, netlist: str, stat: str) -> list[str]:
         """DSPs are instantiated, not inferred.
 

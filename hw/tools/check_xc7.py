@@ -25,7 +25,7 @@ PACKABLE = frozenset(
     LUT1 LUT2 LUT3 LUT4 LUT5 LUT6 LUT6_2 INV MUXF7 MUXF8 CARRY4 FDRE FDSE FDCE FDPE
     SRL16E SRLC32E RAM32M RAM64M RAM32X1D RAM64X1D RAM128X1D RAMB18E1 RAMB36E1 DSP48E1 GND VCC
     IBUF OBUF OBUFT IOBUF BUFG BUFGCTRL BUFGCE
-    PLLE2_BASE PLLE2_ADV MMCME2_BASE MMCME2_ADV
+    PLLE2_BASE PLLE2_ADV MMCME2_BASE MMCME2_ADV STARTUPE2
     """.split()
 )
 HALF_BUFFERS = frozenset({"BUFH", "BUFHCE"})  #: Packed by nextpnr-xilinx alone.
@@ -74,6 +74,11 @@ def _faults(cell: Cell, unsettled: Set[str], used: Router | None) -> list[str]:
         out.append(f"DSP48E1 with its adder cut (USE_SIMD {simd}): wrong settings; use ONE48")
     if kind == "DSP48E1" and (pins := _untied(cell)):
         out.append(f"DSP48E1 with other than 0 at {', '.join(pins)}: no wire leads there; tie them")
+    if kind == "STARTUPE2" and cell.connections.get("USRCCLKTS") in (["0"], ["1"], ["x"]):
+        out.append(
+            "STARTUPE2 with a constant at USRCCLKTS: left away, and the pin's clock with it; drive "
+            "it by a register"
+        )
     if kind.startswith("RAM") and not kind.startswith("RAMB"):
         if any("1" in cell.text(name) for name in LUT_RAM_INIT):
             out.append(f"{kind} with initial contents: lost; use block RAM (ram_style)")

@@ -34,7 +34,7 @@ MARGIN = 1.15  #: On routed nets: what crowding and the open placer cost.
 UNTIMED = frozenset(
     """
     GND VCC IBUF OBUF OBUFT IOBUF BUFG BUFGCTRL BUFGCE BUFH BUFHCE
-    PLLE2_BASE PLLE2_ADV MMCME2_BASE MMCME2_ADV
+    PLLE2_BASE PLLE2_ADV MMCME2_BASE MMCME2_ADV STARTUPE2
     """.split()
 )
 CLOCKS = frozenset(("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"))

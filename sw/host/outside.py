@@ -11,6 +11,7 @@ from hw.arch.outside import ADDRESS_BITS
 from hw.common.errors import SpikeloomError
 from sw.host.link import Link
 
+IMAGE = "flash.bin"  #: What a build calls these words, where the device has them in a flash.
 PART = 1 << 14  #: Words that are written and checked at a time.
 
 
@@ -42,19 +43,35 @@ def _named(addr: int, words: np.ndarray) -> str:
 def load(link: Link, program: Any, progress: Callable[[int], Any] | None = None) -> None:
     """Write what the device does not hold already, so that a load that broke off goes on.
 
-    ``progress`` is called with the number of words of each frame, and of each part that is left as
-    it is. SpikeloomError where the memory does not hold what was written.
+    A memory that the link does not write, a flash, is found by its first word. ``progress`` is
+    called with the number of words of each frame, and of each part that is left as it is.
+    SpikeloomError where the memory does not hold what it must.
     """
+    tried = False
     for addr, words in parts(program):
         if has(link, addr, words):
             if progress:
                 progress(len(words))
             continue
-        link.write(addr, words, progress)
-        link.flush()
-        if not has(link, addr, words):
-            raise SpikeloomError(
-                f"the device's memory outside does not hold what was written to its "
-                f"{_named(addr, words)}: it does not answer, or is damaged; program the "
-                "device anew and load again"
-            )
+        if not tried:
+            _write(link, addr, words[:1])
+            tried = True
+        _write(link, addr, words, progress)
+
+
+def _write(
+    link: Link, addr: int, words: np.ndarray, progress: Callable[[int], Any] | None = None
+) -> None:
+    """Write words; SpikeloomError where they do not stay."""
+    link.write(addr, words, progress)
+    link.flush()
+    if has(link, addr, words):
+        return
+    raise SpikeloomError(
+        "the device's memory outside does not hold the program's words, and what the link wrote to "
+        f"{_named(addr, words)} did not stay: if it is a flash, write the file "
+        f"{IMAGE} of this network's build with the command that the build tells (openFPGALoader -b "
+        f"BOARD --write-flash --verify --offset OFFSET {IMAGE}; python -m hw.build --to compile "
+        "makes the file anew); if it is an SDRAM, it does not answer, or is damaged; then program "
+        "the device anew and load again"
+    )

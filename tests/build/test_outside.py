@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 import boards
+from hw.arch.outside import CONTRACT
 from hw.build import outside
 from hw.build.board_top import elaborate
 from hw.common.errors import SpikeloomError
@@ -27,8 +28,8 @@ def test_a_core_without_a_mover_wants_nothing():
 
 
 def test_a_board_without_memory_is_refused():
-    with pytest.raises(SpikeloomError, match=r"Arty.*wants a memory outside.*\(ulx3s\)"):
-        outside.check(board("arty_a7", "block_depth=64,outside=8"))
+    with pytest.raises(SpikeloomError, match=r"Cmod.*wants a memory outside.*\(ulx3s, arty_a7\)"):
+        outside.check(board("cmod_a7", "block_depth=64,outside=8"))
 
 
 @pytest.mark.parametrize("words", [4, 16])
@@ -38,7 +39,19 @@ def test_memory_of_another_size_is_refused(words):
 
 
 def test_every_board_that_is_advised_has_a_memory():
-    assert all(boards.get(f"ulx3s{size}").outside == 8 for size in ("", "_12f", "_25f", "_45f"))
+    for size in ("", "_12f", "_25f", "_45f"):
+        sdram, flash = boards.get(f"ulx3s{size}").outside
+        assert (sdram.kind, sdram.words, flash.kind, flash.words) == ("sdram", 8, "flash", 3)
+    for name in ("arty_a7", "arty_a7_100"):
+        (flash,) = boards.get(name).outside
+        assert (flash.kind, flash.words) == ("flash", 3)
+
+
+def test_the_forecast_is_of_the_memory_that_is_there():
+    assert outside.contract(boards.get("ulx3s")) == CONTRACT
+    assert outside.contract(boards.get("ulx3s").having("flash")).latency == 104
+    assert outside.contract(boards.get("arty_a7")).latency == 107
+    assert outside.contract(boards.get("cmod_a7")) == CONTRACT
 
 
 class Design(wiring.Component):

@@ -84,7 +84,7 @@ def test_a_memory_that_holds_nothing_is_told():
             if addr >> 27 != out_addr(0) >> 27:
                 super().load(addr, word)
 
-    with pytest.raises(SpikeloomError, match=r"outside does not hold .* words 0 to 16383: .*anew"):
+    with pytest.raises(SpikeloomError, match=r"outside does not hold .* words 0 to 0 did not stay"):
         Device(Deaf(CONFIG)).load(moving())
 
 
@@ -158,3 +158,25 @@ def test_words_beyond_the_memory_are_refused():
     device.link.write(out_addr(1 << 20), np.array([1 << 20], np.uint32))
     with pytest.raises(SpikeloomError, match="address"):
         device.link.flush()
+
+
+class Flash(VirtualDevice):
+    """Nothing that the link writes stays outside."""
+
+    def load(self, addr, word):
+        if addr >> 27 != out_addr(0) >> 27:
+            super().load(addr, word)
+
+
+def test_words_of_a_flash_are_checked_and_its_command_is_told():
+    virtual = Flash(CONFIG)
+    before = len(virtual.commands)
+    with pytest.raises(SpikeloomError, match=r"--write-flash --verify --offset OFFSET flash\.bin"):
+        Device(virtual).load(moving())
+    assert len(virtual.commands) - before < 20  # it is not sent all of the words
+    virtual.memory |= {out_addr(n): int(word) for n, word in enumerate(WORDS)}
+    Device(virtual).load(moving())
+    assert Device(virtual).holds(moving())
+    virtual.memory[out_addr(outside.PART + 1)] ^= 4
+    with pytest.raises(SpikeloomError, match=r"words 16384 to 32767 did not stay"):
+        Device(virtual).load(moving())

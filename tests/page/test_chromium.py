@@ -7,8 +7,9 @@ from sw.page import write
 
 
 @pytest.fixture(scope="module")
-def chromium(need):
-    need(find(), "chromium")
+def chromium():
+    if not find():  # under CI too: it is no package of pip's
+        pytest.skip("chromium is missing")
     with browser() as running:
         yield running
 
