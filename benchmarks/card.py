@@ -25,6 +25,7 @@ from hw.arch.parts import PARTS, fit
 from hw.common.cli import command, prog
 from hw.common.files import read_json, write, write_json
 from sw.api import FloatNetwork, IntegerNetwork
+from sw.compiler import MisfitError
 from sw.frontend.loader import SHIPPED, shipped
 from sw.host.samples import count
 
@@ -132,7 +133,10 @@ def _fields(name: str) -> dict[str, Any]:
 
 
 def _core(network: IntegerNetwork, board: str | None) -> tuple[str, Config]:
-    """Name and core for RTL: of ``board``, else of the part that holds the network, else BOARD."""
+    """Name and core for RTL: of ``board``, else of what holds the network.
+
+    That is a part, BOARD, or a core with a memory outside.
+    """
     if board is None:
         for part in PARTS.values():
             config = part.config
@@ -143,6 +147,10 @@ def _core(network: IntegerNetwork, board: str | None) -> tuple[str, Config]:
             except SpikeloomError:
                 continue  # too large for that one
             return f"the {part.title}", config
+        try:
+            network.compile(boards.get(BOARD).config)
+        except MisfitError:
+            return card_page.outside_core(network)
     board = BOARD if board is None else board
     return board, boards.get(board).config
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import boards
 from benchmarks.card_streams import counts_lines, soon_lines
-from hw.arch import SpikeloomError
+from hw.arch import Config, SpikeloomError
 from hw.arch.parts import PARTS, fit
 from sw import graph as g
 from sw.api import IntegerNetwork
+from sw.compiler import MisfitError, fit_config
 
 RTL = 20  #: Test images on RTL, unless told otherwise.
 BOARD = "arty_a7"  #: Whose core runs on RTL, unless the network fits a part.
+#: Board and settings of a core for networks that no board's core holds.
+OUTSIDE = ("ulx3s", "block_depth=256,outside=8")
 
 
 def weights(net: g.FloatNetwork) -> tuple[int, int]:
@@ -49,6 +52,37 @@ def boards_table(network: IntegerNetwork) -> list[str]:
             f"{board.core_clock / 1e6:g} MHz | {100 * program.share:.1f} % |"
         )
     return rows
+
+
+def outside_core(network: IntegerNetwork) -> tuple[str, Config]:
+    """Name and core that holds a network part of whose weights lie outside the chip."""
+    name, settings = OUTSIDE
+    core = fit_config(network, boards.get(name).config.changed(settings))
+    return f"{name} with {settings}", core
+
+
+def outside_lines(network: IntegerNetwork) -> list[str]:
+    """What it takes with a memory outside, as sentences; none where a board's core holds it."""
+    for name in boards.NAMES:
+        try:
+            network.compile(boards.get(name).config)
+        except MisfitError:
+            continue
+        return []
+    name, settings = OUTSIDE
+    program, clock = network.compile(outside_core(network)[1]), boards.get(name).core_clock
+    return [
+        "",
+        f"No board's core holds it by itself. With {4 * len(program.outside):,} bytes of weights "
+        f"in the memory outside of `{name}` it takes {program.cycles:,} cycles, "
+        f"{1e3 * program.cycles / clock:.3f} ms at {clock / 1e6:g} MHz; "
+        f"{program.run_computing(1):,} of them compute, the others are waits for a memory that "
+        "keeps to the contract of simulations ([outside](../architecture/outside.md)).",
+        "",
+        "```sh",
+        f"python -m hw.build --board {name} --model {network.name} --config {settings} --fit",
+        "```",
+    ]
 
 
 def parts_lines(network: IntegerNetwork) -> list[str]:
@@ -201,6 +235,7 @@ def card(
         "## Cycles and latency",
         "",
         *boards_table(network),
+        *outside_lines(network),
         *parts_lines(network),
         *stream_lines(network),
         "",

@@ -22,7 +22,13 @@ from sim.compare import Expected, differences, first_difference
 from sim.interpreter import interpret
 from sim.simulate import frames
 from sim.testbench import NOT_BUSY, Commands, run_free
-from sw.compiler import compile_network, forecast_layers, logged_layers
+from sw.compiler import (
+    MisfitError,
+    compile_network,
+    fit_config,
+    forecast_layers,
+    logged_layers,
+)
 from sw.frontend.loader import shipped
 from sw.testing import random_images, random_residual_network
 from tests.cocotb.inference import CONFIGS
@@ -37,6 +43,8 @@ class Job:
 
     def __init__(self, program):
         self.program, self.commands, self.images = program, Commands(), []
+        if program.outside.size:
+            self.commands.outside(program.outside, program.contract)
         self.commands.load(program.load_stream())
 
     def run(self, image=None, *, abort=0, budget=None):
@@ -63,10 +71,16 @@ class Job:
         return outcome, [writes[writes["run"] == n] for n in range(len(self.images))]
 
 
+MOVER = "block_depth=256,outside=8"
+
+
 def of_shipped(name):
     """Program of a shipped network, and a random image for it."""
     network = sw.load(name).lower()
-    program = network.compile(ARTY)
+    try:
+        program = network.compile(ARTY)
+    except MisfitError:  # then with its weights outside
+        program = network.compile(fit_config(network, ARTY.changed(MOVER)))
     return program, frames(program, random_images(network, 1))[0]
 
 

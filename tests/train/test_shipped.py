@@ -10,9 +10,12 @@ from safetensors.numpy import load_file
 
 import boards
 import sw
+from benchmarks.card_page import outside_core
 from hw.arch.parts import fit, part
+from sw.compiler import MisfitError
 from sw.data import load, load_digits
 from sw.families.qsnn.layers import binarise
+from sw.network import BinaryLayer
 from sw.train.checkpoint import load_checkpoint
 from sw.train.evaluate import evaluate
 
@@ -25,6 +28,7 @@ LEAST = {
     "mnist-bestformer": 0.990,
     "mnist-qsnn": 0.990,
     "mnist-tiny": 0.975,
+    "mnist-wide": 0.994,
     "vowels-qsnn": 0.95,
 }
 POINTS = 0.1  #: Float and integer accuracy differ by at most this, or by one image.
@@ -69,12 +73,26 @@ def test_stored_figures(name):
 
 
 def test_what_the_mnist_networks_are():
-    for name in {"mnist-bestformer", "mnist-qsnn", "mnist-tiny"} & set(NAMES):
+    for name in {"mnist-bestformer", "mnist-qsnn", "mnist-tiny", "mnist-wide"} & set(NAMES):
         fields = fields_of(name)
         assert fields["model"] == ("bestformer" if name == "mnist-bestformer" else "qsnn")
         assert fields["height"] == fields["width"] == (14 if name == "mnist-tiny" else 28)
         if name == "mnist-qsnn":
             assert (fields["net"], fields["membrane_bits"]) == ("resnet", 2)
+
+
+def test_what_the_wide_network_is():
+    """One that needs a memory outside the chip: more weights than any board's core holds."""
+    net = sw.load("mnist-wide").lower()
+    binary = [layer for layer in net.layers if isinstance(layer, BinaryLayer)]
+    assert sum(layer.weight.size for layer in binary) > 4_000_000
+    core = outside_core(net)[1]
+    program = net.compile(core)
+    assert program.total_ops < 150_000_000
+    assert program.outside.size * 32 > 4_000_000
+    for name in boards.NAMES:
+        with pytest.raises(MisfitError):
+            net.compile(boards.get(name).config)
 
 
 def test_what_the_vowels_network_is():
@@ -161,6 +179,7 @@ def test_binary_layers_are_stored_as_signs(name):
         ("digits-qsnn", {"conv1.weight", "fc.ops.weight"}, 120_000),
         ("mnist-qsnn", {"conv1.weight", "fc.ops.weight"}, 120_000),
         ("mnist-tiny", {"features.0.fwd.module.0.weight", "classifier.module.weight"}, 20_000),
+        ("mnist-wide", {"features.0.fwd.module.0.weight", "classifier.module.weight"}, 5_300_000),
         ("vowels-qsnn", {"features.0.fwd.module.0.weight", "classifier.module.weight"}, 10_000),
     ],
 )
