@@ -167,6 +167,6 @@ class UARTTransmitter(wiring.Component):
             m.d.sync += bits.eq(0)
             with m.If(self.i.valid):
                 m.d.sync += [shift.eq(Cat(1, ~self.i.payload)), bits.eq(10)]
-        with m.Elif(over):
+        with m.Elif(over & ~self.idle):
             m.d.sync += [shift.eq(shift >> 1), bits.eq(bits - 1)]
         return m

@@ -81,7 +81,9 @@ def test_keys_do_not_count(small):
     assert all("$" not in fault.key.replace("$signal", "") for fault in chosen)
     assert len({fault.key for fault in chosen}) > 0.8 * len(chosen)
     assert any("shift" in fault.key for fault in chosen)
-    assert [fault.number for fault in chosen] == list(range(1, len(chosen) + 1))
+    numbers = [fault.number for fault in chosen]  # of the select port: a clock's are left out
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] >= 1
 
 
 def test_no_fault_of_a_clock(small):

@@ -59,6 +59,7 @@ def test_arty_files(arty):
         "build_openxc7.sh",
         "report.json",
         "report.txt",
+        "report.html",
     ):
         assert name in names
     assert "top.bit" not in names
@@ -117,6 +118,7 @@ def check_schema(value):
         "cycles",
         "memory",
         "membranes",
+        "flash",
         "bitstream",
         "tools",
     ]
