@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import outside
 from hw.arch import Config
 from hw.arch.memmap import Stopped
 from hw.arch.outside import PATIENCE, Contract
+from hw.build import outside as build
 from sim import verilator
 from sim.simulate import frames
 from sim.testbench import Commands, run_free
@@ -134,3 +136,14 @@ def test_fitting_keeps_what_a_mover_can_bring_outside():
     fitted = fit_config(network, config)
     assert fitted.col_depth == config.col_depth
     assert compile_network(network, fitted).outside.size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", outside.CASES, ids=lambda c: f"{c.board}-{c.network.__name__}")
+def test_published_networks(case):
+    """Whole, with the memory of each board's contract in the loop; one that fits no board too."""
+    network = case.network()
+    board = outside.core_of(case, network)
+    program = compile_network(network, board.config, build.contract(board))
+    assert sum(program.stalls()) > 0
+    check_free(network, program, random_images(network, 1))
