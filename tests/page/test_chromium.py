@@ -34,7 +34,9 @@ def test_shows_without_complaint(chromium, page, width, dark):
 
 def test_a_fault_would_be_seen(chromium, tmp_path):
     path = tmp_path / "bad.html"
-    path.write_text("<script>console.error('x'); nothing()</script><p style='width:900px'>y")
+    path.write_text(
+        "<script>console.error('x'); nothing()</script><p style='width:900px'>y", encoding="utf-8"
+    )
     seen = chromium.show(path, 400)
     assert len(seen.complaints) >= 2
     assert seen.overflow

@@ -38,7 +38,9 @@ def test_without_its_data(folder, name):
 
 
 def test_of_two_builds(folder, report):
-    (folder / "report.json").write_text(json.dumps(report | {"cycles": {"total": 3}}))
+    (folder / "report.json").write_text(
+        json.dumps(report | {"cycles": {"total": 3}}), encoding="utf-8"
+    )
     with pytest.raises(SpikeloomError, match=r"tells 3 cycles, .* they are of two builds"):
         read_folder(folder)
 
