@@ -26,7 +26,7 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     export_rtlil(UARTTransmitter(5), folder / "tx.il", name="tx")
     flat(folder, "tx")
-    chosen = faults(folder, "tx", 40)
+    chosen = faults(folder, "tx", 90)
     faulty_verilog(folder, "tx", chosen)
     return folder, chosen, circuit.gates(folder, "tx")
 
