@@ -15,12 +15,11 @@ import boards
 from benchmarks.cycles import cifar, resnet19
 from benchmarks.floor import Floor, plain
 from boards import Board
-from hw.arch.parts import memories
 from hw.build import outside
 from hw.common.cli import command
 from sw.api import IntegerNetwork
 from sw.compiler import compile_network, fit_config
-from sw.room import block_rams
+from sw.room import block_rams, rams_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +79,8 @@ def show(case: Case) -> bool:
     there = board.die.resources[ram.resource]
     print(f"{case.title}, {board.title}, {case.memory}")
     print(f"  {config.rows} x {config.cols} x {config.width} bits, {case.settings}")
-    for memory in memories(config):
-        if memory.registers or (memory.small and ram.spared):
-            continue
-        blocks = memory.count * ram.ram.blocks(memory.width, memory.depth)
-        print(plain(f"{memory.name}, {memory.depth} deep", blocks / ram.each, ram.title, 1))
+    for memory, blocks in rams_of(config, ram):
+        print(plain(f"{memory.name}, {memory.depth} deep", blocks, ram.title, 1))
     need = block_rams(config, ram)
     fits = need <= there
     verdict = "fits" if fits else "DOES NOT FIT"

@@ -10,6 +10,7 @@ from hw.arch import Config, SpikeloomError
 from hw.build import report as builds
 from hw.common import files
 from hw.common.cli import command, prog
+from hw.common.options import core_options
 from sim.interpreter.interpret import ColumnReads
 from sim.simulate import Simulated, run, wave_kind
 from sw.api import IntegerNetwork, read_network, read_origin
@@ -37,14 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a shipped network's name, a model file, an integer network, or a "
         "compiled program (.npz)",
     )
-    where = p.add_mutually_exclusive_group()
-    where.add_argument("--board", metavar="NAME", help="take the core of this board")
-    where.add_argument(
-        "--config",
-        metavar="K=V,...",
-        default="",
-        help="core configuration, e.g. rows=8,width=64; the rest as by default",
-    )
+    core_options(p)
     p.add_argument(
         "--network",
         metavar="NETWORK",

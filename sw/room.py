@@ -5,24 +5,30 @@ them; logic is not counted.
 """
 
 import dataclasses
+import math
 
 import boards
 from boards.dies import Block
 from hw.arch.config import Config
 from hw.arch.outside import CONTRACT, Contract
-from hw.arch.parts import memories
+from hw.arch.parts import Memory, memories
 from hw.common.errors import SpikeloomError
 from sw.compiler import MisfitError, Program, compile_network, fit_config
 from sw.network import IntegerNetwork
 
 
+def rams_of(config: Config, block: Block) -> list[tuple[Memory, float]]:
+    """Block RAMs of the kind ``block``, and parts of them, of each memory of a core in such."""
+    return [
+        (memory, memory.count * block.ram.blocks(memory.width, memory.depth) / block.each)
+        for memory in memories(config)
+        if not memory.registers and not (memory.small and block.spared)
+    ]
+
+
 def block_rams(config: Config, block: Block) -> int:
     """Block RAMs of the kind ``block`` that a core's memories take."""
-    blocks = 0
-    for memory in memories(config):
-        if not memory.registers and not (memory.small and block.spared):
-            blocks += memory.count * block.ram.blocks(memory.width, memory.depth)
-    return -(-blocks // block.each)
+    return math.ceil(sum(blocks for _, blocks in rams_of(config, block)))
 
 
 def room(network: IntegerNetwork, config: Config) -> list[str]:

@@ -42,3 +42,15 @@ def real(what: str, example: object, above: float | None = None) -> Callable[[st
         return value
 
     return read
+
+
+def core_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--board`` and ``--config``, one of which tells a core."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--board", metavar="NAME", help="take the core of this board")
+    where.add_argument(
+        "--config",
+        metavar="K=V,...",
+        default="",
+        help="core configuration, e.g. rows=8,width=64; the rest as by default",
+    )

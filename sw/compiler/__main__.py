@@ -8,6 +8,7 @@ from hw.arch.config import Config
 from hw.arch.parts import PARTS, fit, part
 from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
+from hw.common.options import core_options
 from sw.api import read_network
 from sw.compiler.mapper import fit_config
 from sw.compiler.report import part_text, report
@@ -26,14 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         metavar="MODEL",
         help="a shipped network's name, a model file, or an integer network (.npz)",
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--board", metavar="NAME", help="take the core of this board")
-    where.add_argument(
-        "--config",
-        metavar="K=V,...",
-        default="",
-        help="core configuration, e.g. rows=8,width=64; the rest as by default",
-    )
+    core_options(parser)
     parser.add_argument(
         "--part",
         metavar="NAME",

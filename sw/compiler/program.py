@@ -108,12 +108,14 @@ class Program:
 
         ``run``: as `run_cycles`.
         """
+        if not self.outside.size:
+            return [0] * len(self.labels)
         times = schedule.schedule(self.config, self.instructions(), not run, self.contract)
         return [t.stalls for t in times]
 
     def computing(self, run: int = 1) -> list[int]:
         """Of each instruction, cycles without `stalls`. ``run``: as `run_cycles`."""
-        if run and not self.outside_words:
+        if run and not self.outside.size:
             return [f.cycles for f in self.forecast]
         return schedule.program_cycles(self.config, self.instructions(), not run, None)
 

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -39,6 +40,19 @@ def _damaged(path: Path, what: object) -> SpikeloomError:
     )
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What goes wrong while an archive is read is a SpikeloomError that names it."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise _damaged(path, error or type(error).__name__) from error
+    except OSError as error:
+        raise SpikeloomError(
+            f"{path}: cannot be read ({error.strerror or error}); check the permissions"
+        ) from error
+
+
 class _Limited(io.RawIOBase):
     """A stream that refuses to give more than ``limit`` bytes."""
 
@@ -65,36 +79,30 @@ def read_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
         Name to size in bytes. Each must be there, a plain file of just that size.
     """
     found: dict[str, bytes] = {}
-    try:
-        with (
-            gzip.open(path) as plain,
-            tarfile.open(
-                fileobj=_Limited(plain, sum(wanted.values()) + SLACK),  # pyright: ignore
-                mode="r|",
-            ) as tar,
-        ):
-            for member in tar:
-                if member.name not in wanted or member.name in found:
-                    continue
-                size = wanted[member.name]
-                if not member.isreg() or member.issparse() or member.size != size:
-                    kind = "file" if member.isreg() else "link or folder"
-                    raise ValueError(
-                        f"{member.name} is a {kind} of {member.size} bytes, wanted a file of {size}"
-                    )
-                file = tar.extractfile(member)
-                data = file.read() if file else b""
-                if len(data) != size:
-                    raise ValueError(f"{member.name} ends after {len(data)} of {size} bytes")
-                found[member.name] = data
-                if len(found) == len(wanted):
-                    break
-    except DAMAGE as error:
-        raise _damaged(path, error or type(error).__name__) from error
-    except OSError as error:
-        raise SpikeloomError(
-            f"{path}: cannot be read ({error.strerror or error}); check the permissions"
-        ) from error
+    with (
+        _reading(path),
+        gzip.open(path) as plain,
+        tarfile.open(
+            fileobj=_Limited(plain, sum(wanted.values()) + SLACK),  # pyright: ignore
+            mode="r|",
+        ) as tar,
+    ):
+        for member in tar:
+            if member.name not in wanted or member.name in found:
+                continue
+            size = wanted[member.name]
+            if not member.isreg() or member.issparse() or member.size != size:
+                kind = "file" if member.isreg() else "link or folder"
+                raise ValueError(
+                    f"{member.name} is a {kind} of {member.size} bytes, wanted a file of {size}"
+                )
+            file = tar.extractfile(member)
+            data = file.read() if file else b""
+            if len(data) != size:
+                raise ValueError(f"{member.name} ends after {len(data)} of {size} bytes")
+            found[member.name] = data
+            if len(found) == len(wanted):
+                break
     if missing := [name for name in wanted if name not in found]:
         raise _damaged(path, f"{missing[0]} is not in it")
     return found
@@ -103,25 +111,18 @@ def read_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
 def read_zip_members(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
     """Return the contents of members of a .zip by name and size, as `read_members` does."""
     found: dict[str, bytes] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name, size in wanted.items():
-                try:
-                    info = archive.getinfo(name)
-                except KeyError:
-                    raise ValueError(f"{name} is not in it") from None
-                if info.file_size != size:
-                    raise ValueError(f"{name} has {info.file_size} bytes, wanted {size}")
-                with archive.open(info) as file:
-                    found[name] = file.read(size + 1)
-                if len(found[name]) != size:
-                    raise ValueError(f"{name} does not unpack to the {size} bytes that it tells")
-    except DAMAGE as error:
-        raise _damaged(path, error or type(error).__name__) from error
-    except OSError as error:
-        raise SpikeloomError(
-            f"{path}: cannot be read ({error.strerror or error}); check the permissions"
-        ) from error
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        for name, size in wanted.items():
+            try:
+                info = archive.getinfo(name)
+            except KeyError:
+                raise ValueError(f"{name} is not in it") from None
+            if info.file_size != size:
+                raise ValueError(f"{name} has {info.file_size} bytes, wanted {size}")
+            with archive.open(info) as file:
+                found[name] = file.read(size + 1)
+            if len(found[name]) != size:
+                raise ValueError(f"{name} does not unpack to the {size} bytes that it tells")
     return found
 
 

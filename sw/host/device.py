@@ -229,10 +229,13 @@ class Device:
         logits = load_addr(Mem.PIX, program.logits_base), program.classes
         sent = (list(bursts(program.image_stream(_frame(program, image)))) for image in images)
         groups = ([each] for each in sent) if program.stream else [sent]
+        # Cycles and waits of the first run after a load, which loads its table too, and of others.
+        first, later = ((program.run_cycles(n), sum(program.stalls(n))) for n in (0, 1))
         self.idle()
         for group in groups:
             for state, words in self.link.runs(group, *logits, limit=most, seconds=seconds):
-                yield self._answer(program, state, words)
+                loads = state.cycles - state.stalls == first[0] - first[1]
+                yield self._answer(program, first if loads else later, state, words)
 
     def layers(self, program: Any) -> list[LayerCycles]:
         """Return the cycles of the last run by layer, as far as its log goes."""
@@ -256,7 +259,10 @@ class Device:
             for name, cycles in took.items()
         ]
 
-    def _answer(self, program: Any, state: State, words: np.ndarray) -> Answer:
+    def _answer(
+        self, program: Any, known: tuple[int, int], state: State, words: np.ndarray
+    ) -> Answer:
+        """What a run gave; ``known``: the cycles, and waits among them, that such a run takes."""
         if not state.done:
             if state.busy:
                 self.abort()
@@ -272,9 +278,7 @@ class Device:
                 f"{program.name!r} is {program.cycles}: it holds another program or a damaged one; "
                 f"{_RELOAD}"
             )
-        # The first run after a load loads its table too.
-        run = 0 if state.cycles - state.stalls == program.run_computing(0) else 1
-        forecast = program.run_cycles(run)
+        forecast, waits = known
         answer = Answer(
             logits=_signed(words),
             scale=program.logits_scale,
@@ -282,12 +286,12 @@ class Device:
             forecast=forecast,
             seconds=state.cycles / self.identity.clock,
             stalls=state.stalls,
-            waits=forecast - program.run_computing(run),
+            waits=waits,
         )
         if answer.differs:
-            waits = f" ({state.stalls} of them waits)" * bool(program.outside_words)
+            some = f" ({state.stalls} of them waits)" * bool(program.outside.size)
             warnings.warn(
-                f"{OTHER_CYCLES} {state.cycles} cycles{waits}, the forecast of {program.name!r} is "
+                f"{OTHER_CYCLES} {state.cycles} cycles{some}, the forecast of {program.name!r} is "
                 f"{program.cycles}: it holds another program or a damaged one, and the logits are "
                 f"not to be trusted; {_RELOAD}",
                 stacklevel=4,  # of `infer`

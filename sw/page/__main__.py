@@ -9,6 +9,7 @@ import boards
 from hw.arch.config import Config
 from hw.common.cli import command, prog
 from hw.common.errors import SpikeloomError
+from hw.common.options import core_options
 from hw.targets import TARGETS
 from sw.api import read_network, read_origin
 from sw.compiler import Program, fit_config
@@ -35,14 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the folder of a build or of a simulation; or a shipped network's name, a model file, "
         "an integer network, or a compiled program (.npz)",
     )
-    where = p.add_mutually_exclusive_group()
-    where.add_argument("--board", metavar="NAME", help="take the core of this board")
-    where.add_argument(
-        "--config",
-        metavar="K=V,...",
-        default="",
-        help="core configuration, e.g. rows=8,width=64; the rest as by default",
-    )
+    core_options(p)
     p.add_argument(
         "--network",
         metavar="NETWORK",

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import sw
+from benchmarks.card_page import outside_core
 from hw.arch import isa, timing
 from hw.arch.isa import NI, Op
 from hw.arch.memmap import Mem, Stopped, load_addr
@@ -25,7 +26,6 @@ from sim.testbench import NOT_BUSY, Commands, run_free
 from sw.compiler import (
     MisfitError,
     compile_network,
-    fit_config,
     forecast_layers,
     logged_layers,
 )
@@ -71,16 +71,13 @@ class Job:
         return outcome, [writes[writes["run"] == n] for n in range(len(self.images))]
 
 
-MOVER = "block_depth=256,outside=8"
-
-
 def of_shipped(name):
     """Program of a shipped network, and a random image for it."""
     network = sw.load(name).lower()
     try:
         program = network.compile(ARTY)
     except MisfitError:  # then with its weights outside
-        program = network.compile(fit_config(network, ARTY.changed(MOVER)))
+        program = network.compile(outside_core(network)[1])
     return program, frames(program, random_images(network, 1))[0]
 
 

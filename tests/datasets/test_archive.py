@@ -26,15 +26,20 @@ SIZES = {k: len(v) for k, v in MEMBERS.items()}
 TAR = tar(MEMBERS)
 
 
+def spoilt(data, whole):
+    """An archive that was cut anywhere, with up to three bytes of it changed."""
+    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
+    for _ in range(data.draw(st.integers(0, 3))):
+        if raw:
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    return raw
+
+
 @steady
 @given(st.data())
 def test_archive_cut_or_changed(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "bad.tar.gz"
-    raw = bytearray(TAR[: data.draw(st.integers(0, len(TAR)))])
-    for _ in range(data.draw(st.integers(0, 3))):
-        if raw:
-            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(raw)
+    path.write_bytes(spoilt(data, TAR))
     message, found = said(read_members, path, SIZES)
     assert "damaged archive" in message if message else {k: len(found[k]) for k in found} == SIZES
 
@@ -192,12 +197,7 @@ def test_members_of_a_zip(tmp_path):
 @steady
 @given(st.data())
 def test_zip_cut_or_changed(tmp_path_factory, data):
-    whole = wheel(MEMBERS)
     path = tmp_path_factory.getbasetemp() / "bad.zip"
-    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
-    for _ in range(data.draw(st.integers(0, 3))):
-        if raw:
-            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(raw)
+    path.write_bytes(spoilt(data, wheel(MEMBERS)))
     message, found = said(read_zip_members, path, SIZES)
     assert "damaged archive" in message if message else found == MEMBERS
