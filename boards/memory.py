@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-MEGAWORD = 4 << 20  #: Bytes of 2**20 words.
+from hw.arch.outside import MEGAWORD, WORD_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Flash:
     @property
     def words(self) -> int:
         """In 2**20 of 32 bits, whole ones."""
-        return (self.size - self.offset) // MEGAWORD
+        return (self.size - self.offset) // (MEGAWORD * WORD_BITS // 8)
 
 
 Memory = Sdram | Flash

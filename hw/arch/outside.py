@@ -23,6 +23,7 @@ class Contract:
 
 
 CONTRACT = Contract()  #: Of a program that says nothing else.
+MEGAWORD = 1 << 20  #: Words that `Config.outside` counts.
 HALVES = 2  #: Blocks that column memory has room for.
 PATIENCE = 1 << 16  #: Cycles without a word, after which none is waited for any longer.
 

@@ -12,7 +12,8 @@ from sw.compiler.records import by_layer
 
 def forecast_layers(program: Program, first: bool = False) -> dict[str, int]:
     """Return the forecast cycles of each layer; ``first``: in the run that loads a table."""
-    cycles = schedule.program_cycles(program.config, program.instructions(), first)
+    code = program.instructions()
+    cycles = schedule.program_cycles(program.config, code, first, program.contract)
     return by_layer(program.labels, cycles)
 
 

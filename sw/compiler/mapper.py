@@ -8,7 +8,7 @@ import numpy as np
 from hw.arch import formats
 from hw.arch.config import Config
 from hw.arch.memmap import MOST_WORDS
-from hw.arch.outside import HALVES
+from hw.arch.outside import HALVES, MEGAWORD
 from sw.compiler.emit import emissions
 from sw.compiler.emit.constants import Constants
 from sw.compiler.emit.emitter import Emitter
@@ -30,7 +30,6 @@ FITTABLE = {
     "state_bits": "stored membranes: {} bits",
     "res_bits": "residual words: {} bits",
 }
-MEGAWORD = 1 << 20  #: Words of the memory outside that Config.outside counts.
 MOST = {
     "acc_bits": formats.ACC_BITS[1],
     "state_bits": max(formats.STATE_BITS),

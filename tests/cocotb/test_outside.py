@@ -147,3 +147,20 @@ def test_published_networks(case):
     program = compile_network(network, board.config, build.contract(board))
     assert sum(program.stalls()) > 0
     check_free(network, program, random_images(network, 1))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"height": 13, "width": 11, "channels": 3, "bits": 2, "steps": 3},
+        {"height": 9, "width": 15, "channels": 4, "bits": 4, "steps": 1},
+        {"height": 8, "width": 8, "channels": 2, "bits": 8, "steps": 1, "stream": True},
+    ],
+    ids=["odd", "four channels", "stream"],
+)
+def test_sizes_channels_and_streams(sizes):
+    config = dataclasses.replace(CORES["r4"], row_depth=2048, col_depth=220, outside=1)
+    network = random_residual_network(5, widths=(32, 64), blocks=(2, 1), classes=7, **sizes)
+    program = compile_network(network, config)
+    assert program.outside.size
+    check_free(network, program, random_images(network, 2))

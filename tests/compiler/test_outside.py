@@ -12,7 +12,7 @@ from hw.arch import Config, SpikeloomError
 from hw.arch.isa import Op
 from hw.arch.outside import Contract
 from hw.common import npz
-from sw.compiler import compile_network
+from sw.compiler import compile_network, forecast_layers
 from sw.compiler.mapper import least, map_network
 from sw.compiler.program import Program
 from sw.compiler.report import report
@@ -47,6 +47,8 @@ def test_what_is_computed_takes_the_same_cycles_with_any_memory(net, moved, cont
         assert other.run_cycles(run) == other.run_computing(run) + sum(other.stalls(run))
         assert sum(moved.stalls(run)) > 0
     assert other.cycles != moved.cycles
+    for first in (True, False):
+        assert sum(forecast_layers(other, first).values()) == other.run_cycles(not first)
     assert moved.outside_words == moved.outside.size  # each word comes once
 
 
