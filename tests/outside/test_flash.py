@@ -15,6 +15,7 @@ from hw.outside.flash import Flash
 from hw.outside.nor import QUAD_OUTPUT
 from sim.pysim import run
 from tests.outside.norchip import KINDS, NorChip
+from tests.unit.orders import Orders
 from tests.unit.test_mover import SMALL, forecast
 
 CLOCK = 2_000_000  #: Waits are short with it.
@@ -274,32 +275,20 @@ class Both(Elaboratable):
 def test_a_mover_brings_blocks_in_the_cycles_of_the_forecast():
     """Orders, column tiles and words of column memory, with a chip behind them."""
     dut, chip, over = Both(), NorChip(DATA, CLOCK), []
-    mover, took, data = dut.mover, [], []
+    mover, data = dut.mover, []
     program = [
         ("order", 100, 2, 3), ("tile", 40), ("tile", 900), ("order", 148, 3, 2), ("tile", 9),
         ("tile", 2000), ("tile", 5), ("order", 5000, 1, 1), ("tile", 30),
     ]  # fmt: skip
+    orders = Orders(program)
 
     async def core(ctx):
         ctx.set(mover.taken, 1)
         for _ in range(1500):  # it wakes
             await ctx.tick()
-        events, cycle, ends = list(program), 0, None
-        while events or ends is not None:
-            now = events[0] if events and ends is None else None
-            ctx.set(mover.order.valid, now is not None and now[0] == "order")
-            if now is not None and now[0] == "order":
-                names = ("addr", "words", "blocks")
-                ctx.set(mover.order.payload, dict(zip(names, now[1:], strict=True)))
-            take = now is not None and now[0] == "tile" and ctx.get(mover.ready)
-            ctx.set(mover.take, take)
-            ctx.set(mover.end, ends == cycle)
-            if now is not None and (take or (now[0] == "order" and ctx.get(mover.order.ready))):
-                took.append(cycle)
-                events.pop(0)
-                ends = cycle + now[1] if take else None
-            elif ends == cycle:
-                ends = None
+        cycle = 0
+        while orders.left:
+            orders.drive(ctx, mover, cycle)
             if ctx.get(mover.load.valid):
                 data.append(ctx.get(mover.load.data))
             await ctx.tick()
@@ -307,8 +296,8 @@ def test_a_mover_brings_blocks_in_the_cycles_of_the_forecast():
         over.append(True)
 
     run(dut, core, chip.play(dut.flash.pins, over), cycles=40_000)
-    assert took == forecast(SMALL, dut.flash.contract, program)
+    assert orders.took == forecast(SMALL, dut.flash.contract, program)
     size = SMALL.cols * SMALL.width // 32
-    orders = [event[1:] for event in program if event[0] == "order"]
-    assert data == [word(a + k) for a, n, blocks in orders for k in range(n * blocks * size)]
+    moves = [event[1:] for event in program if event[0] == "order"]
+    assert data == [word(a + k) for a, n, blocks in moves for k in range(n * blocks * size)]
     assert not chip.broken

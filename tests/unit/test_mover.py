@@ -10,6 +10,7 @@ from hw.arch.outside import Contract, Transfers
 from hw.arch.schedule import block_free
 from hw.core.mover import PATIENCE, Mover
 from sim.pysim import run
+from tests.unit.orders import Orders
 
 SMALL = Config(rows=4, cols=8, width=32, block_depth=64)
 WIDE = Config(rows=4, cols=8, width=128, block_depth=64)
@@ -61,28 +62,14 @@ def play(config, contract, program, busy=frozenset(), budget=20_000):
     ``program``: ("order", outside address, words, blocks) and ("tile", cycles).
     """
     dut, memory = Mover(config), Memory(contract)
-    cycles, words = [], []
+    orders, words = Orders(program), []
 
     async def bench(ctx):
-        events, ends = list(program), None
         cycle = 0
-        while events or ends is not None:
+        while orders.left:
             memory.drive(ctx, dut.port)
             ctx.set(dut.taken, cycle not in busy)
-            now = None if ends is not None or not events else events[0]
-            ctx.set(dut.order.valid, now is not None and now[0] == "order")
-            if now is not None and now[0] == "order":
-                for name, value in zip(("addr", "words", "blocks"), now[1:], strict=True):
-                    ctx.set(getattr(dut.order.payload, name), value)
-            take = now is not None and now[0] == "tile" and ctx.get(dut.ready)
-            ctx.set(dut.take, take)
-            ctx.set(dut.end, ends == cycle)
-            if now is not None and (take or (now[0] == "order" and ctx.get(dut.order.ready))):
-                cycles.append(cycle)
-                events.pop(0)
-                ends = cycle + now[1] if take else None
-            elif ends == cycle:
-                ends = None
+            orders.drive(ctx, dut, cycle)
             load = dut.load
             if ctx.get(load.valid) and cycle not in busy:
                 assert ctx.get(load.mem) == Mem.COL
@@ -93,7 +80,7 @@ def play(config, contract, program, busy=frozenset(), budget=20_000):
             cycle += 1
 
     run(dut, bench, cycles=budget)
-    return cycles, words
+    return orders.took, words
 
 
 def forecast(config, contract, program, busy=frozenset()):
