@@ -34,3 +34,8 @@ class Flash:
 
 
 Memory = Sdram | Flash
+#: Of every ULX3S. The flash is an IS25LP128 or a W25Q128; a configuration of the 85F takes 1.9 MB.
+ULX3S = (Sdram(words=8), Flash(size=16 << 20, offset=0x200000, volatile_quad=True))
+#: Of every Arty A7: an S25FL128S, whose quad-enable bit stays, or an N25Q128 or MT25QL128, which
+#: have none; a configuration takes 2.2 MB (35T), 3.8 MB (100T).
+ARTY_A7 = (Flash(size=16 << 20, offset=0x400000, volatile_quad=False),)

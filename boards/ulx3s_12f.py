@@ -1,7 +1,6 @@
 """Radiona ULX3S with an LFE5U-12F."""
 
-from boards import Board
-from boards.memory import Flash, Sdram
+from boards import Board, memory
 from hw.arch import Config
 
 BOARD = Board(
@@ -13,9 +12,5 @@ BOARD = Board(
     # The core of the 25F, whose die it has.
     config=Config(cols=8, row_depth=1024, col_depth=1536, state_bits=2, pixels=2),
     loader="ulx3s",
-    outside=(
-        Sdram(words=8),
-        # an IS25LP128 or a W25Q128; a configuration of the 85F takes 1.9 MB
-        Flash(size=16 << 20, offset=0x200000, volatile_quad=True),
-    ),
+    outside=memory.ULX3S,
 )

@@ -1,7 +1,6 @@
 """Radiona ULX3S with an LFE5U-45F."""
 
-from boards import Board
-from boards.memory import Flash, Sdram
+from boards import Board, memory
 from hw.arch import Config
 
 BOARD = Board(
@@ -12,9 +11,5 @@ BOARD = Board(
     core_clock=50_000_000,
     config=Config(),
     loader="ulx3s",
-    outside=(
-        Sdram(words=8),
-        # an IS25LP128 or a W25Q128; a configuration of the 85F takes 1.9 MB
-        Flash(size=16 << 20, offset=0x200000, volatile_quad=True),
-    ),
+    outside=memory.ULX3S,
 )
